@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays in, arrays out: the optics. numpy and OpenCV only; no Blender, no files, no globals."""
+"""Arrays in, arrays out: optics and focus craft on numpy and OpenCV, without Blender and without files."""
+
+from .aperture import Aperture
+from .defocus import defocus_frame
+from .highlights import Highlights
+from .lens import Lens
+
+__all__ = ["Aperture", "Highlights", "Lens", "defocus_frame"]
