@@ -1,2 +1,63 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files in, arrays out. No Blender."""
+"""Files in, arrays out. No Blender.
+
+Pictures are (H, W, 4) float32, scene-linear Rec.709, premultiplied alpha, top row first. Raw depth is
+(H, W) float32 with the file's own numbers; `core.depth` turns them into metres. Whatever cannot be read
+raises MediaError, whose text is for the user.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from . import movies, stills
+from .errors import MediaError
+
+__all__ = ["MediaError", "RawDepth", "is_movie", "read_depth_frame", "read_frame", "read_raw_depth"]
+
+RawDepth = stills.RawDepth
+
+
+def is_movie(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is read by the movie room: by its extension. An unknown extension is tried as a movie."""
+    return not stills.is_still(path)
+
+
+def read_frame(
+    path: str | os.PathLike[str],
+    index: int = 0,
+    colorspace: str | None = None,
+    alpha_mode: str | None = None,
+    *,
+    ocio_config: str | os.PathLike[str] | None = None,
+) -> np.ndarray:
+    """The picture that file `path` shows at frame `index` (0 is its first). A still shows the same at every index.
+
+    colorspace: its name in Blender (`strip.colorspace_settings.name`); None takes what Blender would assume.
+    alpha_mode: 'STRAIGHT' or 'PREMUL' as in Blender's strips; None takes what the file's kind says.
+    ocio_config: OpenColorIO configuration for spaces beyond sRGB, Linear Rec.709 and Non-Color.
+    Returns (H, W, 4) float32, scene-linear Rec.709, premultiplied. Raises MediaError.
+    """
+    if is_movie(path):
+        return movies.open_movie(path).read(
+            index, colorspace=colorspace, alpha_mode=alpha_mode, ocio_config=ocio_config
+        )
+    return stills.read_picture(path, colorspace, alpha_mode=alpha_mode, ocio_config=ocio_config)
+
+
+def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> RawDepth:
+    """The raw depth that file `path` holds at frame `index`, with what `core.depth.guess_convention` asks for.
+
+    layer: the EXR layer or channel to take; None chooses (see `stills.read_depth`). Integer pictures and
+    movies give 0..1. Raises MediaError.
+    """
+    if is_movie(path):
+        return RawDepth(movies.open_movie(path).read_raw_depth(index), True, "brightness")
+    return stills.read_depth(path, layer)
+
+
+def read_depth_frame(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> np.ndarray:
+    """`read_raw_depth(...).values`: (H, W) float32, the file's own numbers, not yet metres."""
+    return read_raw_depth(path, index, layer).values

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stored values to scene-linear Rec.709, by the colour space's name in Blender.
+
+The common spaces are plain formulas (sRGB: IEC 61966-2-1). Every other one is converted by OpenColorIO
+with the configuration the caller names, normally Blender's own
+(`bpy.utils.system_resource('DATAFILES', path='colormanagement/config.ocio')`), through OpenImageIO.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from .errors import MediaError
+
+SRGB = "sRGB"
+LINEAR = "Linear Rec.709"
+NON_COLOR = "Non-Color"
+
+# Names Blender's configurations have used for the same thing; older .blend files still carry them.
+_LINEAR_NAMES = {"Linear Rec.709", "Linear Rec.709 (sRGB)", "Linear", "Linear BT.709", "scene_linear"}
+_RAW_NAMES = {"Non-Color", "Raw", "Non-Colour Data", "Generic Data"}
+_SRGB_NAMES = {"sRGB", "sRGB OETF", "sRGB EOTF"}
+
+
+def srgb_to_linear(values: np.ndarray) -> np.ndarray:
+    """sRGB-encoded values to linear light, elementwise; any shape, float32 out. Below 0 the linear part goes on."""
+    encoded = np.asarray(values, np.float32)
+    curve = np.power((np.maximum(encoded, 0.0) + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
+    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve).astype(np.float32, copy=False)
+
+
+def linear_to_srgb(values: np.ndarray) -> np.ndarray:
+    """Linear light to sRGB-encoded values, elementwise; the inverse of `srgb_to_linear`."""
+    linear = np.asarray(values, np.float32)
+    curve = np.float32(1.055) * np.power(np.maximum(linear, 0.0), np.float32(1 / 2.4)) - np.float32(0.055)
+    return np.where(linear <= 0.0031308, linear * np.float32(12.92), curve).astype(np.float32, copy=False)
+
+
+def is_known(colorspace: str) -> bool:
+    """Whether `to_linear` handles this name by itself, without an OpenColorIO configuration."""
+    return colorspace in _LINEAR_NAMES | _RAW_NAMES | _SRGB_NAMES
+
+
+def to_linear(
+    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: str | os.PathLike[str] | None = None
+) -> np.ndarray:
+    """Convert colours (not alpha) to scene-linear Rec.709.
+
+    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file,
+    for the error's text. ocio_config: an OpenColorIO configuration for names that are not built in.
+    Returns (H, W, 3) float32. Raises MediaError for a space that cannot be converted.
+    """
+    if colorspace in _LINEAR_NAMES | _RAW_NAMES:
+        return np.asarray(rgb, np.float32)
+    if colorspace in _SRGB_NAMES:
+        return srgb_to_linear(rgb)
+    if ocio_config is None:
+        raise MediaError(
+            path,
+            f"its colour space is {colorspace!r}, which needs an OpenColorIO configuration and none was given",
+            "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
+        )
+    return _by_ocio(rgb, colorspace, path, os.fspath(ocio_config))
+
+
+def _by_ocio(rgb: np.ndarray, colorspace: str, path: str | os.PathLike[str], config: str) -> np.ndarray:
+    from .library import openimageio
+
+    oiio = openimageio(path)
+    buffer = oiio.ImageBuf(np.ascontiguousarray(rgb, np.float32))
+    result = oiio.ImageBufAlgo.colorconvert(buffer, colorspace, LINEAR, False, "", "", config)
+    if result.has_error:
+        raise MediaError(
+            path,
+            f"its colour space {colorspace!r} could not be converted with {config} ({result.geterror().strip()})",
+            "Choose a colour space that this configuration has.",
+        )
+    return np.asarray(result.get_pixels(oiio.FLOAT), np.float32)
