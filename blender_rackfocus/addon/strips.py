@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which strips show at a timeline frame, and which media frame each of them shows.
+
+Two questions, two functions:
+
+- `walk(scene, frame)`: every strip that Blender's sequencer evaluates to draw a frame, also inside meta strips, in
+  scenes shown by scene strips, as input of an effect, and as mask, with the frame it is evaluated at. `conflicts`
+  finds strips that one picture needs at two frames: one live image cannot serve both.
+- `media_frame(strip, frame, scene)`: the file and the frame in it.
+
+Both follow Blender's renderer (`source/blender/sequencer/intern/render.cc`, `iterator.cc`, `effects/`), function by
+function; the arithmetic of time is in `retiming`.
+
+Proxies: a final render never uses them. The preview does when a strip has them and its preview size asks for one; the
+strip's own picture then arrives smaller, and movie frames are counted in the proxy, which has the same number of
+frames. What is told here is always the original file and frame.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import bpy
+import numpy as np
+
+from . import retiming
+
+
+class StripError(Exception):
+    """A strip's frame cannot be told. `strip` is its name, `cause` a sentence for the user."""
+
+    def __init__(self, strip: str, cause: str) -> None:
+        super().__init__(f"{strip}: {cause}")
+        self.strip, self.cause = strip, cause
+
+
+@dataclass(frozen=True)
+class MediaFrame:
+    """A frame of a file, as a strip shows it.
+
+    path: absolute file name. index: MOVIE: number of the frame in the file, 0 = first; IMAGE: place in the strip's
+    list of files. kind: 'MOVIE' or 'IMAGE'. colorspace: name of the strip's colour space for this file (as in its
+    Color Space setting). alpha_mode: 'STRAIGHT' or 'PREMUL'. stream: which video stream of a movie. multiview: '' or
+    the layout of a stereo strip ('INDIVIDUAL', 'STEREO_3D') that this render shows as several views. held: the
+    timeline frame lies before or after the content: Blender holds its first or last frame there. deinterlace: the
+    strip asks for it.
+    """
+
+    path: str
+    index: int
+    kind: str
+    colorspace: str
+    alpha_mode: str
+    stream: int = 0
+    multiview: str = ""
+    held: bool = False
+    deinterlace: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A strip that takes part in drawing a frame.
+
+    strip: the strip. frame: where it is evaluated, in the timeline of the list it lies in; may lie between frames
+    (retimed metas and scene strips, speed effects) and, under an effect, outside the strip's handles. scene: the
+    scene that owns it. animation_frame: the frame of that scene that Blender evaluates keyframes at while it draws
+    the strip: settings are read there. route: names of what leads to it, outermost first: scenes, meta strips, scene
+    strips, effects. levels: the frame of every list of strips around it in its scene, outermost first: (as_pointer()
+    of the meta strip, or 0 for the scene's own list, frame).
+    """
+
+    strip: Any
+    frame: float
+    scene: Any
+    animation_frame: float
+    route: tuple[str, ...] = ()
+    levels: tuple[tuple[int, float], ...] = ()
+
+
+def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
+    """The file, and the frame in it, that a movie or image strip shows.
+
+    strip: also muted, hidden, or a depth strip. frame: in the timeline of the list the strip lies in (`Shown.frame`;
+    for a strip elsewhere `frame_beside`). scene: the scene that owns the strip. Raises StripError for any other kind
+    of strip, an empty one, and one whose file list is shorter than its content; dna.LayoutError when this Blender's
+    strip data is not understood. Files are not looked at.
+    """
+    if strip.type == "MOVIE":
+        return _movie_frame(strip, frame, scene)
+    if strip.type == "IMAGE":
+        return _image_frame(strip, frame, scene)
+    raise StripError(
+        strip.name, f"a {strip.type.lower()} strip has no file of its own: Rack Focus works on movie and image strips"
+    )
+
+
+def _content_frame(strip: Any, frame: float, scene: Any) -> int:
+    index = retiming.content_index(strip, frame, scene)
+    if index is None:
+        raise StripError(strip.name, "the strip has no content (its length is zero)")
+    return retiming.round_half_up(index) + strip.content_trim_start
+
+
+def _movie_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
+    """`seq_render_movie_strip_view`: the timeline frame is used as it is, also between frames."""
+    return MediaFrame(
+        path=absolute_path(strip.filepath, scene),
+        index=_content_frame(strip, frame, scene),
+        kind="MOVIE",
+        stream=strip.stream_index,
+        **_reading(strip, frame, scene),
+    )
+
+
+def _image_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
+    """`seq_render_image_strip`: takes whole timeline frames only, so what lies between is cut off."""
+    index = _content_frame(strip, int(frame), scene)
+    if not 0 <= index < len(strip.elements):
+        raise StripError(strip.name, f"its list of {len(strip.elements)} files has no number {index}")
+    return MediaFrame(
+        path=absolute_path(os.path.join(strip.directory, strip.elements[index].filename), scene),
+        index=index,
+        kind="IMAGE",
+        **_reading(strip, int(frame), scene),
+    )
+
+
+def _reading(strip: Any, frame: float, scene: Any) -> dict[str, Any]:
+    """How the file is to be read, and whether the frame is held."""
+    several_views = strip.use_multiview and scene.render.use_multiview
+    return {
+        "colorspace": strip.colorspace_settings.name,
+        "alpha_mode": strip.alpha_mode,
+        "multiview": strip.views_format if several_views else "",
+        "held": not strip.content_start <= frame < strip.content_end,
+        "deinterlace": strip.use_deinterlace,
+    }
+
+
+def absolute_path(path: str, scene: Any) -> str:
+    """A path of Blender's made absolute: `//` means beside the .blend the scene lives in (a linked scene: its
+    library's)."""
+    return os.path.normpath(bpy.path.abspath(path, library=scene.library))
+
+
+# --- What is drawn ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Drawing:
+    """State of one walk: what was met, and what is being drawn (Blender refuses to go round in circles, so must
+    we)."""
+
+    parents: list[Any] = field(default_factory=list)
+    stacks_entered: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the file a list of strips lies. outer: `Shown.levels` of the lists around it; meta: the meta strip, or
+    None."""
+
+    scene: Any
+    strips: Any
+    channels: Any
+    meta: Any
+    animation_frame: float
+    route: tuple[str, ...]
+    outer: tuple[tuple[int, float], ...] = ()
+
+
+def walk(scene: Any, frame: float) -> list[Shown]:
+    """Every strip that takes part in drawing a scene's sequencer at a frame, in the order of drawing, each (strip,
+    frame) once.
+
+    Muted strips, strips in muted channels, strips under one with blend mode Replace and inputs hidden behind their
+    effect are left out, as Blender does. Strips that are merely covered by an opaque picture are in the list. A scene
+    strip that shows its camera is in the list; what happens inside that render is not the sequencer's.
+    """
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    # While a meta strip is open for editing, Blender draws (and renders) its inside only.
+    open_meta = editor.meta_stack[-1] if editor.meta_stack else None
+    source = open_meta or editor
+    outer = ((0, float(frame)),) if open_meta else ()
+    place = _Place(scene, source.strips, source.channels, open_meta, frame, (scene.name,), outer)
+    seen: set[tuple[int, float]] = set()
+    found = []
+    for shown in _stack(place, frame, 0, _Drawing()):
+        key = (shown.strip.as_pointer(), shown.frame)
+        if key not in seen:
+            seen.add(key)
+            found.append(shown)
+    return found
+
+
+def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
+    """Strips that one picture needs at different frames: {strip.as_pointer(): its appearances}.
+
+    Such a strip (in a scene shown twice at different times, or drawn plain and through a speed effect) has one live
+    image, which cannot be right twice: its modifier must be reported and left out. Appearances at different timeline
+    frames that show the same media frame are no conflict unless keyframes differ, which is the caller's to tell: they
+    are listed too when the frames differ.
+    """
+    by_strip: dict[int, list[Shown]] = {}
+    for one in shown:
+        by_strip.setdefault(one.strip.as_pointer(), []).append(one)
+    return {
+        pointer: them
+        for pointer, them in by_strip.items()
+        if len({(one.frame, one.animation_frame) for one in them}) > 1
+    }
+
+
+def _stack(place: _Place, frame: float, up_to_channel: int, drawing: _Drawing) -> Iterator[Shown]:
+    """`seq_render_strip_stack`: the strips of one list at a frame. up_to_channel: 0 = all."""
+    for strip in _rendered(place, int(frame), up_to_channel):
+        yield from _strip(strip, frame, place, drawing)
+
+
+def _rendered(place: _Place, frame: int, up_to_channel: int) -> list[Any]:
+    """`query_rendered_strips`, sorted by channel."""
+    here = [
+        strip
+        for strip in place.strips
+        if strip.left_handle <= frame < strip.right_handle
+        and (up_to_channel == 0 or strip.channel <= up_to_channel)
+        and strip.type != "SOUND"
+        and not strip.mute
+        and not place.channels[strip.channel].mute
+    ]
+    return sorted((strip for strip in here if _must_render(strip, here)), key=lambda strip: strip.channel)
+
+
+def _must_render(strip: Any, here: list[Any]) -> bool:
+    """`must_render_strip`: not below a Replace strip, and not merely the input of an effect above it."""
+    under_effect = False
+    for other in here:
+        if other.blend_type == "REPLACE" and strip.channel < other.channel:
+            return False
+        if strip in inputs(other):
+            if strip.channel >= other.channel:
+                return True
+            under_effect = True
+    return not under_effect or getattr(strip, "input_count", 0) > 0
+
+
+def inputs(strip: Any) -> list[Any]:
+    """The strips an effect takes its pictures from; empty for everything else."""
+    return [one for one in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if one is not None]
+
+
+def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """`seq_render_strip`: a strip, and before it everything it is made of."""
+    inside = (*place.route, strip.name)
+    if strip.type == "META":
+        yield from _meta(strip, frame, place, drawing)
+    elif strip.type == "SCENE":
+        yield from _scene(strip, frame, place, drawing)
+    elif strip.type == "MULTICAM":
+        yield from _multicam(strip, frame, place, drawing)
+    elif strip.type == "ADJUSTMENT":
+        yield from _adjustment(strip, frame, place, drawing)
+    elif inputs(strip):
+        for one, at in _input_frames(strip, frame, place.scene):
+            yield from _strip(one, at, _within(place, inside), drawing)
+    for modifier in strip.modifiers:
+        # `modifier_render_mask_input`: a mask strip is drawn at the frame of the strip it masks, muted or not.
+        mask = modifier.input_mask_strip if modifier.input_mask_type == "STRIP" else None
+        if mask is not None and not modifier.mute:
+            yield from _strip(mask, frame, _within(place, inside), drawing)
+    yield Shown(strip, float(frame), place.scene, place.animation_frame, place.route, _levels(place, frame))
+
+
+def _within(place: _Place, route: tuple[str, ...]) -> _Place:
+    return replace(place, route=route)
+
+
+def _levels(place: _Place, frame: float) -> tuple[tuple[int, float], ...]:
+    return (*place.outer, (_list_id(place.meta), float(frame)))
+
+
+def _list_id(meta: Any) -> int:
+    return 0 if meta is None else meta.as_pointer()
+
+
+def _meta(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """`do_render_strip_seqbase`: a meta's content lies in the same timeline; only trims, retiming, ... of the meta
+    shift it."""
+    index = retiming.content_index(strip, frame, place.scene)
+    if index is None:
+        return
+    inside = replace(
+        place,
+        strips=strip.strips,
+        channels=strip.channels,
+        meta=strip,
+        route=(*place.route, strip.name),
+        outer=_levels(place, frame),
+    )
+    yield from _stack(inside, index + int(strip.content_start), 0, drawing)
+
+
+def _scene(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """`do_render_strip_uncached`: the sequencer of another scene; counted from that scene's start frame."""
+    other = strip.scene
+    if strip.scene_input != "SEQUENCER" or other is None or other.sequence_editor is None:
+        return
+    if other == place.scene or other in drawing.parents:
+        return
+    index = retiming.content_index(strip, frame, place.scene)
+    if index is None:
+        return
+    at = index + other.frame_start
+    editor = other.sequence_editor
+    inside = _Place(other, editor.strips, editor.channels, None, at, (*place.route, strip.name, other.name))
+    drawing.parents.append(place.scene)
+    yield from _stack(inside, at, 0, drawing)
+    drawing.parents.pop()
+
+
+def _multicam(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """`do_multicam`: the channels up to the source."""
+    source = strip.multicam_source
+    if source == 0 or source >= strip.channel or strip.as_pointer() in drawing.stacks_entered:
+        return
+    drawing.stacks_entered.add(strip.as_pointer())
+    yield from _stack(_within(place, (*place.route, strip.name)), frame, source, drawing)
+
+
+def _adjustment(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """`do_adjustment_impl`: the channels below; when they are empty, those below the meta strip it lies in, and so
+    on."""
+    if strip.as_pointer() in drawing.stacks_entered:
+        return
+    drawing.stacks_entered.add(strip.as_pointer())
+    layer, at = strip, int(frame)
+    while layer is not None:
+        at = min(max(at, layer.left_handle), layer.right_handle - 1)
+        meta = layer.parent_meta()
+        source = meta or place.scene.sequence_editor
+        below = replace(
+            place, strips=source.strips, channels=source.channels, meta=meta, route=(*place.route, strip.name)
+        )
+        if layer.channel > 1 and _rendered(below, at, layer.channel - 1):
+            yield from _stack(below, at, layer.channel - 1, drawing)
+            return
+        layer = meta
+
+
+def _input_frames(effect: Any, frame: float, scene: Any) -> list[tuple[Any, float]]:
+    """`seq_render_effect_strip_impl`: the strips an effect draws, and the frame it draws each at."""
+    if effect.type != "SPEED":
+        return [(one, frame) for one in inputs(effect)]
+    source = effect.input_1
+    target = _speed_target(effect, frame, scene)
+    if not effect.use_frame_interpolate:
+        return [(source, target)]
+    # Interpolated: a cross-fade of the frame before and the frame after.
+    return [(source, float(math.floor(target))), (source, float(math.ceil(target)))]
+
+
+def _speed_target(effect: Any, frame: float, scene: Any) -> float:
+    """`strip_speed_effect_target_frame_get`: the timeline frame of its input that a speed effect shows."""
+    source = effect.input_1
+    length = retiming.content_length(source)
+    index = retiming.round_half_up(retiming.content_index(effect, frame, scene) or 0.0)
+    target = np.float32(0)
+    if effect.speed_control == "STRETCH":
+        content = np.float32(length) - np.float32(source.left_handle_offset)
+        target = content * (np.float32(index) / np.float32(effect.right_handle - effect.left_handle))
+    elif effect.speed_control == "MULTIPLY":
+        target = _speed_multiplied(effect, index, length, scene)
+    elif effect.speed_control == "LENGTH":
+        target = np.float32(length) * (np.float32(effect.speed_length) / np.float32(100))
+    elif effect.speed_control == "FRAME_NUMBER":
+        target = np.float32(effect.speed_frame_number)
+    return float(min(max(target, np.float32(0)), np.float32(length)) + np.float32(effect.content_start))
+
+
+def _speed_multiplied(effect: Any, index: int, length: int, scene: Any) -> np.float32:
+    """A speed factor: constant, or summed up frame by frame along its curve (`strip_effect_speed_rebuild_map`)."""
+    curve = _curve(scene, effect.path_from_id("speed_factor"))
+    if curve is None:
+        factor = np.float32(effect.speed_factor)
+        return np.float32(index) * factor + (np.float32(length) if factor < 0 else np.float32(0))
+    total = np.float32(0)
+    for step in range(1, index + 1):
+        total += np.float32(curve.evaluate(effect.left_handle + step))
+        total = min(max(total, np.float32(0)), np.float32(length))
+    return total
+
+
+def _curve(owner: Any, path: str) -> Any:
+    """The F-curve of a property in the action its owner uses, or None."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None:
+        return None
+    slot = animation.action_slot
+    for layer in animation.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot) if slot is not None else None
+            curve = bag.fcurves.find(path) if bag is not None else None
+            if curve is not None:
+                return curve
+    return None
+
+
+# --- Depth beside a picture ------------------------------------------------------------------------------------------
+
+
+def frame_beside(shown: Shown, strip: Any) -> float:
+    """The frame at which another strip of the same scene stands when `shown` is drawn, in the timeline of that
+    strip's list.
+
+    For the depth strip of a picture strip: in the same list (the usual case) it is the picture's own frame, also when
+    a speed effect moved that; in another meta strip, or outside the picture's, it is followed from the innermost list
+    around both. Raises StripError when the strip lies in another scene, or in an empty meta strip.
+    """
+    frames = dict(shown.levels)
+    metas = []
+    meta = strip.parent_meta()
+    while _list_id(meta) not in frames:
+        metas.append(meta)
+        meta = meta.parent_meta()
+    if strip.id_data != shown.scene:
+        raise StripError(strip.name, f"it lies in another scene than {shown.strip.name}")
+    frame = frames[_list_id(meta)]
+    for meta in reversed(metas):
+        index = retiming.content_index(meta, frame, shown.scene)
+        if index is None:
+            raise StripError(strip.name, f"the meta strip {meta.name} around it has no content")
+        frame = index + int(meta.content_start)
+    return frame
+
+
+def depth_media_frame(shown: Shown, depth_strip: Any) -> MediaFrame:
+    """The depth strip's media frame for a picture strip as it is shown; trims and retiming of either are its own.
+
+    depth_strip: also muted; a muted strip is the usual way to pair depth with a picture.
+    Raises StripError when the depth strip does not reach to that frame: its handles end before, so there is no depth.
+    Frames between its handles and its content are Blender's held ones (`MediaFrame.held`).
+    """
+    frame = frame_beside(shown, depth_strip)
+    if not depth_strip.left_handle <= int(frame) < depth_strip.right_handle:
+        raise StripError(
+            depth_strip.name,
+            f"no depth for {shown.strip.name} at frame {frame:g}: the depth strip covers frames "
+            f"{depth_strip.left_handle} to {depth_strip.right_handle - 1}",
+        )
+    return media_frame(depth_strip, frame, shown.scene)
