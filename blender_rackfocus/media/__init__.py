@@ -36,14 +36,13 @@ def read_frame(
     """The picture that file `path` shows at frame `index` (0 is its first). A still shows the same at every index.
 
     colorspace: its name in Blender (`strip.colorspace_settings.name`); None takes what Blender would assume.
-    alpha_mode: 'STRAIGHT' or 'PREMUL' as in Blender's strips; None takes what the file's kind says.
+    alpha_mode: 'STRAIGHT' or 'PREMUL' as in Blender's strips; None takes what the file's kind says. Movies do
+    without, as in Blender: 8-bit ones are straight, those of more bits are taken as premultiplied.
     ocio_config: OpenColorIO configuration for spaces beyond sRGB, Linear Rec.709 and Non-Color.
     Returns (H, W, 4) float32, scene-linear Rec.709, premultiplied. Raises MediaError.
     """
     if is_movie(path):
-        return movies.open_movie(path).read(
-            index, colorspace=colorspace, alpha_mode=alpha_mode, ocio_config=ocio_config
-        )
+        return movies.open_movie(path).read(index, colorspace=colorspace, ocio_config=ocio_config)
     return stills.read_picture(path, colorspace, alpha_mode=alpha_mode, ocio_config=ocio_config)
 
 
@@ -54,7 +53,7 @@ def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | No
     movies give 0..1. Raises MediaError.
     """
     if is_movie(path):
-        return RawDepth(movies.open_movie(path).read_raw_depth(index), True, "brightness")
+        return movies.open_movie(path).read_depth(index)
     return stills.read_depth(path, layer)
 
 

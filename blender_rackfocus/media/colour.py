@@ -17,6 +17,7 @@ from .errors import MediaError
 SRGB = "sRGB"
 LINEAR = "Linear Rec.709"
 NON_COLOR = "Non-Color"
+HALF_MAX = 65504.0
 
 # Names Blender's configurations have used for the same thing; older .blend files still carry them.
 _LINEAR_NAMES = {"Linear Rec.709", "Linear Rec.709 (sRGB)", "Linear", "Linear BT.709", "scene_linear"}
@@ -63,6 +64,64 @@ def to_linear(
             "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
         )
     return _by_ocio(rgb, colorspace, path, os.fspath(ocio_config))
+
+
+def to_picture(
+    rgba: np.ndarray,
+    colorspace: str,
+    *,
+    straight: bool,
+    opaque: bool,
+    byte: bool = False,
+    path: str | os.PathLike[str],
+    ocio_config: str | os.PathLike[str] | None = None,
+) -> np.ndarray:
+    """Stored pixels to a Picture, as Blender does it: colours are made linear unmultiplied, alpha multiplies light.
+
+    rgba: (H, W, 4) float32 as stored, may be overwritten. straight: colours are not multiplied by alpha; else
+    they are, and are divided by it before a curve is applied (where alpha is 0 they are light without cover,
+    and stay). opaque: alpha is 1 everywhere, skip it. byte: stored in 8 bits, where Blender divides with
+    rounding and clipping. A pixel that is not a number becomes 0, an infinite one 65504 (the largest
+    half). Returns (H, W, 4) float32, scene-linear Rec.709, premultiplied. Raises MediaError.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        picture = _to_picture(rgba, colorspace, straight, opaque, byte, path, ocio_config)
+        whole = np.isfinite(picture.sum())
+    if not whole:
+        np.nan_to_num(picture, copy=False, nan=0.0, posinf=HALF_MAX, neginf=-HALF_MAX)
+    return picture
+
+
+def _to_picture(
+    rgba: np.ndarray,
+    colorspace: str,
+    straight: bool,
+    opaque: bool,
+    byte: bool,
+    path: str | os.PathLike[str],
+    ocio_config: str | os.PathLike[str] | None,
+) -> np.ndarray:
+    linear = is_linear(colorspace)
+    colours, alpha = rgba[..., :3], rgba[..., 3:]
+    premultiplied = not straight and not opaque
+    if premultiplied and byte:
+        np.divide(colours, alpha, out=colours, where=alpha > 0)
+        colours[...] = np.rint(np.clip(colours, 0.0, 1.0) * 255.0) / np.float32(255.0)
+        premultiplied, straight = False, True
+    if premultiplied and not linear:
+        np.divide(colours, alpha, out=colours, where=alpha > 0)
+    if not linear:
+        rgba[..., :3] = to_linear(colours, colorspace, path=path, ocio_config=ocio_config)
+    if premultiplied and not linear:
+        np.multiply(colours, alpha, out=colours, where=alpha > 0)
+    elif straight and not opaque:
+        colours *= alpha
+    return rgba
+
+
+def is_linear(colorspace: str) -> bool:
+    """Whether stored numbers are taken as scene-linear Rec.709 light as they are."""
+    return colorspace in _LINEAR_NAMES | _RAW_NAMES
 
 
 def _by_ocio(rgb: np.ndarray, colorspace: str, path: str | os.PathLike[str], config: str) -> np.ndarray:

@@ -22,3 +22,29 @@ class MediaError(Exception):
     def __str__(self) -> str:
         text = f"{self.path}: {self.cause}."
         return f"{text} {self.advice}" if self.advice else text
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raises MediaError where `path` is no file, is empty, or may not be read."""
+    name = os.fspath(path)
+    if not name:
+        raise MediaError(name, "no file is named", "Choose a file.")
+    try:
+        with open(name, "rb") as file:
+            first = file.read(1)
+    except FileNotFoundError as error:
+        raise MediaError(name, "there is no such file", "Check the path, or render the missing frame.") from error
+    except IsADirectoryError as error:
+        raise MediaError(name, "it is a folder, not a file", "Choose a file in it.") from error
+    except PermissionError as error:
+        if os.path.isdir(name):  # Windows says so of folders
+            raise MediaError(name, "it is a folder, not a file", "Choose a file in it.") from error
+        raise MediaError(
+            name, "it may not be read (permission denied)", "Give yourself the right to read it."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise MediaError(name, f"it cannot be opened ({error})") from error
+    if not first:
+        raise MediaError(
+            name, "the file is empty (0 bytes)", "It may still be being written; render or export it again."
+        )

@@ -1,33 +1,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exact frames of a movie, by PyAV (FFmpeg)."""
+"""Exact frames of a movie, decoded by PyAV (FFmpeg), in any order.
+
+Frame n is the one Blender shows for n: the last whose time stamp is not after round(n / fps / time base) counted
+from the stream's start, with the frame rate and the number of frames worked out as Blender's movie reader does.
+Colour goes through swscale with the flags, matrix and range Blender uses: 8 bits to RGBA, more to float.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from . import colour
-from .errors import MediaError
+from .errors import MediaError, check_file
 from .library import pyav
+from .stills import RawDepth
+
+# swscale's flags as Blender sets them: SWS_POINT | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
+_SWSCALE_FLAGS = 0x10 | 0x2000 | 0x40000
+_FORWARD_FRAMES = 40
+"""So far ahead decoding on is taken to be quicker than seeking."""
+_PREROLL_FRAMES = 3
+_FULL_RANGE = 2
+_UNSPECIFIED_COLORSPACE = 2
+_GREY_TOLERANCE = 0.03
 
 
 class Movie:
-    """One open movie: .path, .frame_count, .fps (float), .size (W, H); `read(index)`, `read_raw_depth(index)`."""
+    """One open movie. Safe to use from several threads; one decodes at a time.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        av = pyav(path)
+    .path; .frame_count; .fps (float); .size (width, height) as shown, rotation applied; .bits per component;
+    .has_alpha; .colorspace, the name Blender gives its colours by the file's tags.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], stream_index: int = 0) -> None:
         self.path = os.fspath(path)
-        try:
-            self._container = av.open(self.path)
-            self._stream = self._container.streams.video[0]
-        except (OSError, av.error.FFmpegError, IndexError) as error:
-            raise MediaError(path, f"it cannot be opened as a movie ({error})") from error
-        self._stream.thread_type = "AUTO"
-        self.fps = float(self._stream.guessed_rate or self._stream.average_rate)
-        self.frame_count = int(self._stream.frames)
-        self.size = (self._stream.width, self._stream.height)
+        self._stream_index = stream_index
+        self._lock = threading.RLock()
+        self._container: Any = None
+        with self._lock:
+            self._open()
+            self._describe()
 
     def __enter__(self) -> Movie:
         return self
@@ -38,40 +59,391 @@ class Movie:
         self.close()
 
     def close(self) -> None:
-        """Let the file go."""
-        self._container.close()
-
-    def _frame(self, index: int):
-        if not 0 <= index < self.frame_count:
-            raise MediaError(self.path, f"frame {index} is outside its {self.frame_count} frames")
-        self._container.seek(0)
-        for position, frame in enumerate(self._container.decode(self._stream)):
-            if position == index:
-                return frame
-        raise MediaError(self.path, f"frame {index} cannot be decoded")
+        """Let the file go. A later read opens it again."""
+        with self._lock:
+            if self._container is not None:
+                self._forget_position()
+                self._container.close()
+                self._container = None
 
     def read(
         self,
         index: int,
         *,
         colorspace: str | None = None,
-        alpha_mode: str | None = None,
         ocio_config: str | os.PathLike[str] | None = None,
     ) -> np.ndarray:
-        """The picture at frame `index`; see `media.read_frame`."""
-        rgba = self._frame(index).to_ndarray(format="rgba").astype(np.float32) / 255.0
-        rgb = colour.to_linear(
-            rgba[..., :3], colorspace or colour.SRGB, path=self.path, ocio_config=ocio_config
+        """The picture at frame `index`; see `media.read_frame`. Raises MediaError."""
+        with self._lock:
+            frame = self._find(index)
+            rgba = self._rgba(frame)
+            rotation = _rotation(frame)
+        return colour.to_picture(
+            np.ascontiguousarray(_rotated(rgba, rotation)),
+            colorspace or self.colorspace,
+            # Blender pays no heed to a movie strip's alpha mode: bytes are straight, floats premultiplied.
+            straight=self.bits <= 8,
+            opaque=not self.has_alpha,
+            byte=self.bits <= 8,
+            path=self.path,
+            ocio_config=ocio_config,
         )
-        if alpha_mode != "PREMUL":
-            rgb = rgb * rgba[..., 3:]
-        return np.ascontiguousarray(np.dstack([rgb, rgba[..., 3]]), np.float32)
+
+    def read_depth(self, index: int) -> RawDepth:
+        """The brightness at frame `index` as raw depth, 0..1. Raises MediaError, also for a movie with colours."""
+        with self._lock:
+            frame = self._find(index)
+            values = self._luma(frame)
+            rotation = _rotation(frame)
+        return RawDepth(np.ascontiguousarray(_rotated(values, rotation)), True, "grey", self.bits)
 
     def read_raw_depth(self, index: int) -> np.ndarray:
-        """The brightness at frame `index`, (H, W) float32 in 0..1."""
-        return self._frame(index).to_ndarray(format="gray").astype(np.float32) / 255.0
+        """`read_depth(index).values`: (H, W) float32 in 0..1."""
+        return self.read_depth(index).values
+
+    # Opening
+
+    def _open(self) -> None:
+        av = pyav(self.path)
+        check_file(self.path)
+        self._av = av
+        self._errors = (av.error.FFmpegError, OSError, ValueError, EOFError)
+        try:
+            self._container = av.open("file:" + self.path)
+        except self._errors as error:
+            raise MediaError(
+                self.path,
+                f"it is not a movie that can be read ({_reason(error)})",
+                "It may be cut short or still being written; export it again.",
+            ) from error
+        try:
+            self._stream = self._video_stream()
+            self._decoder = self._make_decoder()
+        except BaseException:
+            self._container.close()
+            self._container = None
+            raise
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        self._forget_position()
+
+    def _video_stream(self) -> Any:
+        streams = list(self._container.streams.video)
+        pictures = [s for s in streams if not s.disposition & self._av.stream.Disposition.attached_pic]
+        streams = pictures or streams
+        if self._stream_index >= len(streams):
+            what = "it has no video" if not streams else f"it has only {len(streams)} video streams"
+            raise MediaError(self.path, what, "Choose a file with a video stream.")
+        return streams[self._stream_index]
+
+    def _make_decoder(self) -> Any:
+        stream = self._stream
+        decoder = stream.codec_context
+        if decoder is None:
+            raise MediaError(
+                self.path, "its codec is unknown to this build of FFmpeg", "Convert it to another codec."
+            )
+        if decoder.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1":
+            # FFmpeg's own VP8/VP9 decoders drop alpha, libvpx keeps it.
+            decoder = self._av.CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
+        decoder.thread_type = "AUTO"
+        # A damaged packet is an error, not a guess made from its neighbours.
+        decoder.options = {"err_detect": "explode"}
+        return decoder
+
+    def _describe(self) -> None:
+        stream = self._stream
+        self._rate = stream.guessed_rate or stream.average_rate or stream.base_rate
+        if not self._rate or not stream.time_base:
+            raise MediaError(self.path, "it has no frame rate", "Convert it to a movie with a constant frame rate.")
+        self.fps = float(self._rate)
+        self._time_base = stream.time_base
+        self._step = float(1 / (self._rate * self._time_base))
+        self._start = stream.start_time
+        self.frame_count = self._count_frames()
+        # The first frame tells more than the header: pixel format with alpha, rotation.
+        frame = self._find(0)
+        self._coded_size = (frame.width, frame.height)
+        turned = _rotation(frame) in (90, 270)
+        self.size = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        components = frame.format.components
+        self.bits = max(c.bits for c in components)
+        self.has_alpha = any(c.is_alpha for c in components) or frame.format.name == "pal8"
+        self.colorspace = _tagged_colorspace(stream.codec_context)
+
+    def _count_frames(self) -> int:
+        """As Blender: the stream's duration, else the container's less the video's later start, else the count."""
+        stream, container = self._stream, self._container
+        if stream.duration is not None:
+            return _round(stream.duration * float(stream.time_base) * self.fps)
+        if container.duration is not None:
+            seconds = container.duration / self._av.time_base
+            audio = container.streams.audio
+            late = _start_s(stream) - (_start_s(audio[0]) if audio else 0.0)
+            return _round((seconds - max(late, 0.0)) * self.fps)
+        if stream.frames:
+            return int(stream.frames)
+        count = sum(1 for packet in container.demux(stream) if packet.size)
+        self._reopen()
+        return count
+
+    def _reopen(self) -> None:
+        self.close()
+        self._open()
+
+    # Finding a frame
+
+    def _forget_position(self) -> None:
+        self._current: Any = None
+        self._next: Any = None
+        self._ended = False
+        self._frames: Iterator[Any] | None = None
+
+    def _find(self, index: int) -> Any:
+        """The decoded frame that is shown at `index`."""
+        index = int(index)
+        if not 0 <= index < self.frame_count:
+            raise MediaError(
+                self.path,
+                f"frame {index} is outside the movie, which has frames 0 to {self.frame_count - 1}",
+                "Trim the strip to the movie's length.",
+            )
+        if self._container is None:
+            self._open()
+        target = _round(index * self._step) + (self._start or 0)
+        try:
+            return self._seek_and_scan(index, target)
+        except MediaError:
+            self._forget_position()
+            raise
+        except self._errors as error:
+            self._forget_position()
+            raise MediaError(
+                self.path,
+                f"frame {index} cannot be decoded: the movie is damaged there ({_reason(error)})",
+                "Export the movie again.",
+            ) from error
+
+    def _seek_and_scan(self, index: int, target: int) -> Any:
+        current = self._current
+        if current is not None and _pts(current) <= target <= _pts(current) + _FORWARD_FRAMES * self._step:
+            return self._scan(index, target)
+        # Not every container seeks to a frame from which the wanted one can be decoded: step back until it does,
+        # in the end to the very start. Without the first pre-roll again at last: the damage may lie in it.
+        trouble: BaseException | None = None
+        for frames_back in (_PREROLL_FRAMES, 0, 16, 120, None):
+            try:
+                if self._land(target, frames_back):
+                    return self._scan(index, target)
+            except self._errors as error:
+                trouble = trouble or error
+        raise trouble or MediaError(self.path, f"frame {index} cannot be found", "Export the movie again.")
+
+    def _land(self, target: int, frames_back: int | None) -> bool:
+        """Go to a place at or before `target`; False where the first frame there comes after it."""
+        first = self._start or 0
+        wanted = None if frames_back is None else int(target - frames_back * self._step)
+        if wanted is None or wanted <= first:
+            self._reopen()
+            self._frames = self._decode()
+            self._current = next(self._frames, None)
+            return self._current is not None
+        self._forget_position()
+        self._container.seek(wanted, stream=self._stream, backward=True)
+        self._decoder.flush_buffers()
+        self._frames = self._decode()
+        self._current = next(self._frames, None)
+        return self._current is not None and _pts(self._current) <= target
+
+    def _decode(self) -> Iterator[Any]:
+        for packet in self._container.demux(self._stream):
+            if packet.is_corrupt:
+                raise MediaError(self.path, "it holds a damaged packet", "Export the movie again.")
+            for frame in self._decoder.decode(packet if packet.size else None):
+                if frame.is_corrupt:
+                    raise MediaError(self.path, "it holds a damaged frame", "Export the movie again.")
+                if frame.pts is not None or frame.dts is not None:
+                    yield frame
+
+    def _scan(self, index: int, target: int) -> Any:
+        """Decode on until the frame after the wanted one is known."""
+        while _pts(self._current) < target:
+            if self._next is None and not self._ended:
+                self._next = next(self._frames or iter(()), None)
+                self._ended = self._next is None
+            if self._next is None:
+                self._check_end(index, target)
+                break
+            if _pts(self._next) > target:
+                break
+            self._current, self._next = self._next, None
+        return self._current
+
+    def _check_end(self, index: int, target: int) -> None:
+        """Past the last frame: that one stays on screen if the file says so, but not if the file is cut short."""
+        shown_until = _pts(self._current) + max(self._current.duration or 0, self._step)
+        if target < shown_until + self._step / 2 or self._other_streams_go_on():
+            return
+        last = _round((_pts(self._current) - (self._start or 0)) / self._step)
+        raise MediaError(
+            self.path,
+            f"frame {index} is missing: the movie says it has {self.frame_count} frames, but its pictures end at"
+            f" frame {last}",
+            "It is cut short; export it again, or trim the strip.",
+        )
+
+    def _other_streams_go_on(self) -> bool:
+        """Whether sound or the like fills the container's duration, so that the picture may end before it."""
+        others = [s for s in self._container.streams if s.type == "audio"]
+        if not others or self._container.duration is None:
+            return False
+        end_s = 0.0
+        with contextlib.suppress(*self._errors), self._av.open("file:" + self.path) as probe:
+            probe.seek(max(int(probe.duration or 0) - self._av.time_base, 0))
+            for packet in probe.demux():
+                if packet.pts is not None and packet.time_base:
+                    end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        first_s = (self._container.start_time or 0) / self._av.time_base
+        return end_s - first_s >= self._container.duration / self._av.time_base - 2.0 / self.fps
+
+    # Pixels
+
+    def _reformatted(self, frame: Any, name: str) -> Any:
+        if (frame.width, frame.height) != self._coded_size:
+            raise MediaError(
+                self.path,
+                f"its frame size changes from {self._coded_size[0]}x{self._coded_size[1]} to"
+                f" {frame.width}x{frame.height}",
+                "Convert it to a movie of one size.",
+            )
+        ranges = self._av.video.reformatter.ColorRange
+        # Blender's swscale is not told where chroma samples sit; PyAV's would be by the frame.
+        frame.chroma_location = 0
+        full = self._stream.codec_context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+        return self._reformatter.reformat(
+            frame,
+            format=name,
+            src_colorspace=_matrix(self._stream.codec_context.colorspace),
+            src_color_range=ranges.JPEG if full else ranges.MPEG,
+            interpolation=_SWSCALE_FLAGS,
+        )
+
+    def _rgba(self, frame: Any) -> np.ndarray:
+        """(H, W, 4) float32 0..1, as coded (not rotated), not yet linear."""
+        if self.bits <= 8:
+            stored = _plane(self._reformatted(frame, "rgba").planes[0], np.uint8, 4)
+            return stored.astype(np.float32) * np.float32(1.0 / 255.0)
+        planes = self._reformatted(frame, "gbrapf32le").planes
+        green, blue, red, alpha = (_plane(plane, np.float32, 1)[..., 0] for plane in planes)
+        return np.stack((red, green, blue, alpha), axis=-1)
+
+    def _luma(self, frame: Any) -> np.ndarray:
+        """(H, W) float32: brightness 0..1, at the depth it is stored in."""
+        rgba = self._rgba(frame)
+        values = rgba[..., 1]
+        spread = float(np.mean(np.ptp(rgba[..., :3], axis=2)))
+        if spread > _GREY_TOLERANCE:
+            raise MediaError(
+                self.path,
+                "it is a movie in colour, which is not depth",
+                "Choose a grey depth movie (false-colour depth cannot be read).",
+            )
+        return values
 
 
-def open_movie(path: str | os.PathLike[str]) -> Movie:
-    """An open movie. Raises MediaError."""
-    return Movie(path)
+class MoviePool:
+    """Open movies by file, the least recently used closed first. Safe to use from several threads."""
+
+    def __init__(self, limit: int = 6) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._movies: OrderedDict[tuple[str, int], tuple[tuple[int, int], Movie]] = OrderedDict()
+
+    def get(self, path: str | os.PathLike[str], stream_index: int = 0) -> Movie:
+        """The movie, opened now or before. A file that changed since is opened anew. Raises MediaError."""
+        check_file(path)
+        status = os.stat(path)
+        identity = (status.st_mtime_ns, status.st_size)
+        key = (os.path.abspath(path), stream_index)
+        with self._lock:
+            held = self._movies.get(key)
+            if held is not None and held[0] == identity:
+                self._movies.move_to_end(key)
+                return held[1]
+        movie = Movie(path, stream_index)
+        with self._lock:
+            closing = [self._movies.pop(key)[1]] if key in self._movies else []
+            self._movies[key] = (identity, movie)
+            while len(self._movies) > self._limit:
+                closing.append(self._movies.popitem(last=False)[1][1])
+        for old in closing:
+            old.close()
+        return movie
+
+    def clear(self) -> None:
+        """Close all."""
+        with self._lock:
+            movies = [movie for _, movie in self._movies.values()]
+            self._movies.clear()
+        for movie in movies:
+            movie.close()
+
+
+_pool = MoviePool()
+
+
+def open_movie(path: str | os.PathLike[str], stream_index: int = 0) -> Movie:
+    """A movie, kept open among the few used last. `with` closes the file again. Raises MediaError."""
+    return _pool.get(path, stream_index)
+
+
+def close_movies() -> None:
+    """Close all movies that `open_movie` keeps open: before files are replaced, and when the extension goes."""
+    _pool.clear()
+
+
+def _pts(frame: Any) -> int:
+    """A frame's time stamp in the stream's time base."""
+    return frame.pts if frame.pts is not None else frame.dts
+
+
+def _round(value: float) -> int:
+    """Half away from zero, as C's round()."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def _start_s(stream: Any) -> float:
+    return 0.0 if stream.start_time is None else stream.start_time * float(stream.time_base)
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split()).rstrip(".")
+
+
+def _plane(plane: Any, dtype: type[np.generic], components: int) -> np.ndarray:
+    """A plane's pixels without the padding at the end of its lines: (H, W, components)."""
+    row = plane.line_size // np.dtype(dtype).itemsize
+    data = np.frombuffer(plane, dtype)[: row * plane.height].reshape(plane.height, row)
+    return data[:, : plane.width * components].reshape(plane.height, plane.width, components)
+
+
+def _rotation(frame: Any) -> int:
+    """The turn the file asks for, clockwise degrees: 0, 90, 180 or 270 (Blender ignores others)."""
+    degrees = int(-frame.rotation) % 360
+    return degrees if degrees in (90, 180, 270) else 0
+
+
+def _rotated(pixels: np.ndarray, clockwise: int) -> np.ndarray:
+    return np.rot90(pixels, -clockwise // 90) if clockwise else pixels
+
+
+def _matrix(colorspace: int) -> int:
+    """swscale's name of the YUV matrix; what is not tagged is BT.601, as in Blender, whatever the size."""
+    return 5 if colorspace in (_UNSPECIFIED_COLORSPACE, 0) else int(colorspace)
+
+
+def _tagged_colorspace(context: Any) -> str:
+    """The colour space Blender assigns by the stream's tags (primaries and transfer, ITU-T H.273 numbers)."""
+    primaries, transfer = int(context.color_primaries), int(context.color_trc)
+    table = {(9, 16): "Rec.2100-PQ", (9, 18): "Rec.2100-HLG", (12, 13): "Display P3", (12, 1): "Display P3"}
+    return table.get((primaries, transfer), colour.SRGB)

@@ -1,31 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures and raw depth from image files: PNG, JPEG, TIFF, EXR and what else OpenImageIO reads."""
+"""Pictures and raw depth from image files, read by OpenImageIO: PNG, JPEG, TIFF, EXR and the like."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from . import colour
-from .errors import MediaError
+from . import channels as naming
+from . import colour, jpeg
+from .errors import MediaError, check_file
 from .library import openimageio
 
 STILL_EXTENSIONS = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".j2c", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga")
-    + (".dpx", ".cin", ".hdr", ".psd", ".pnm", ".ppm", ".pgm", ".pbm", ".pfm", ".sgi", ".rgb", ".rgba")
-    + (".bw", ".iff")
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".j2c", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".tga"),
+        *(".dpx", ".cin", ".hdr", ".psd", ".pnm", ".ppm", ".pgm", ".pbm", ".pfm", ".sgi", ".rgb", ".rgba"),
+        *(".bw", ".iff", ".avif", ".heic", ".jxl"),
+    }
 )
+_LINEAR_FORMATS = frozenset({"openexr", "hdr", "dpx", "cineon"})
+_GREY_TOLERANCE = 3.0 / 255.0
 
 
 @dataclass(frozen=True)
 class RawDepth:
-    """Depth as stored. values: (H, W) float32. integer: stored as whole numbers (then 0..1). layer: its name."""
+    """Depth as stored.
+
+    values: (H, W) float32, the file's own numbers (whole-number pictures: 0..1). integer: stored as whole
+    numbers. layer: the channel's name, 'grey' for a picture's brightness. bits: per value, as stored.
+    """
 
     values: np.ndarray
     integer: bool
     layer: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One subimage: size, storage, alpha's kind."""
+
+    width: int
+    height: int
+    x: int
+    y: int
+    integer: bool
+    bits: int
+    straight_alpha: bool
 
 
 def is_still(path: str | os.PathLike[str]) -> bool:
@@ -40,58 +65,166 @@ def read_picture(
     alpha_mode: str | None = None,
     ocio_config: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
-    """See `media.read_frame`."""
-    values, names, integer = _read_all(path)
-    index = {name.rsplit(".", 1)[-1].upper(): i for i, name in reversed(list(enumerate(names)))}
-    if {"R", "G", "B"} <= set(index):
-        rgb = values[..., [index["R"], index["G"], index["B"]]]
-    else:
-        rgb = np.repeat(values[..., :1], 3, axis=2)
-    alpha = values[..., index["A"]] if "A" in index else np.ones(values.shape[:2], np.float32)
-    straight = alpha_mode == "STRAIGHT" or (alpha_mode is None and integer)
-    rgb = colour.to_linear(
-        rgb, colorspace or (colour.SRGB if integer else colour.LINEAR), path=path, ocio_config=ocio_config
+    """The picture in a file, as an image strip of Blender shows it; see `media.read_frame`.
+
+    colorspace None: linear for EXR and the other linear formats, sRGB for the rest. alpha_mode None: as the
+    file says. The size is the file's data window, as in Blender. Returns (H, W, 4) float32; raises MediaError.
+    """
+    with _File(path) as file:
+        chosen = naming.picture_channels(file.channels)
+        if not chosen:
+            raise MediaError(path, "it holds no picture")
+        part = file.parts[chosen[0].part]
+        stored = file.read(chosen)
+        linear_format = file.format_name in _LINEAR_FORMATS
+    rgba = np.empty((part.height, part.width, 4), np.float32)
+    has_alpha = len(chosen) in (2, 4)
+    rgba[..., :3] = stored[..., : len(chosen) - has_alpha]
+    rgba[..., 3] = stored[..., -1] if has_alpha else 1.0
+    space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
+    straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
+    byte = part.integer and part.bits <= 8
+    return colour.to_picture(
+        rgba, space, straight=straight, opaque=not has_alpha, byte=byte, path=path, ocio_config=ocio_config
     )
-    if straight:
-        rgb = rgb * alpha[..., None]
-    return np.ascontiguousarray(np.dstack([rgb, alpha]), np.float32)
 
 
 def layers(path: str | os.PathLike[str]) -> list[str]:
-    """Names of all channels in the file, parts included, in the file's order."""
-    return _read_all(path)[1]
+    """Full names of all channels in the file (`ViewLayer.Depth.Z`), in the file's order. Raises MediaError."""
+    with _File(path) as file:
+        return [entry.name for entry in file.channels]
+
+
+def depth_layers(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the channels that say depth, the one that `read_depth` would take first; empty for a plain picture."""
+    with _File(path) as file:
+        return [entry.name for entry in naming.depth_channels(file.channels)]
 
 
 def read_depth(path: str | os.PathLike[str], layer: str | None = None) -> RawDepth:
-    """The depth channel of a file, as stored."""
-    values, names, integer = _read_all(path)
-    wanted = [i for i, n in enumerate(names) if n == layer or n.startswith(f"{layer}.")]
-    if layer is None:
-        wanted = [i for i, n in enumerate(names) if n.upper() == "Z" or n.upper().endswith((".Z", "DEPTH.V"))]
-        wanted = wanted or ([0] if len(names) <= 4 else [])
-    if not wanted:
-        raise MediaError(path, f"it has no depth channel; it holds {', '.join(names)}")
-    return RawDepth(np.ascontiguousarray(values[..., wanted[0]]), integer, names[wanted[0]])
+    """The depth in a file, as stored.
+
+    layer: the name of a channel, pass or layer, in any case; None takes a channel whose name says depth, else
+    the only channel, else the brightness of a grey picture. A picture with colours is refused: it is no depth.
+    Raises MediaError, naming what the file does hold.
+    """
+    with _File(path) as file:
+        entry = _depth_channel(file, layer)
+        if entry is not None:
+            part = file.parts[entry.part]
+            return RawDepth(np.ascontiguousarray(file.read([entry])[..., 0]), part.integer, entry.name, part.bits)
+        grey = naming.picture_channels(file.channels)
+        part = file.parts[grey[0].part]
+        values = file.read(grey[:3])
+    spread = np.ptp(values, axis=2)
+    if not np.nanmax(spread, initial=0.0) <= _GREY_TOLERANCE * max(1.0, float(np.nanmax(np.abs(values)))):
+        raise MediaError(
+            path,
+            f"it is a colour picture and holds no depth channel; it holds {naming.summary(file.channels)}",
+            "Choose a file with a depth (Z) pass, or a grey depth picture.",
+        )
+    return RawDepth(np.ascontiguousarray(values[..., 0]), part.integer, "grey", part.bits)
 
 
-def _read_all(path: str | os.PathLike[str]) -> tuple[np.ndarray, list[str], bool]:
-    oiio = openimageio(path)
-    if not os.path.exists(path):
-        raise MediaError(path, "there is no such file")
-    source = oiio.ImageInput.open(os.fspath(path))
-    if source is None:
-        raise MediaError(path, f"it cannot be read as a picture ({oiio.geterror().strip()})")
-    values, names, integer, subimage = [], [], True, 0
-    while source.seek_subimage(subimage, 0):
-        spec = source.spec()
-        pixels = source.read_image(subimage, 0, 0, spec.nchannels, oiio.FLOAT)
-        if pixels is None:
-            raise MediaError(path, f"its pixels cannot be read ({source.geterror().strip()})")
-        integer = integer and spec.format.basetype not in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
-        part = spec.get_string_attribute("name", "")
-        values.append(pixels.reshape(spec.height, spec.width, spec.nchannels))
-        names += [n if not part or n.startswith(part) else f"{part}.{n}" for n in spec.channelnames]
-        subimage += 1
-    source.geterror()
-    source.close()
-    return np.concatenate(values, axis=2), names, integer
+def _depth_channel(file: _File, layer: str | None) -> naming.Channel | None:
+    """The channel to read, None for a plain RGB picture to be checked for greyness. Raises MediaError."""
+    held = naming.summary(file.channels)
+    if layer:
+        entry = naming.named(file.channels, layer)
+        if entry is None:
+            raise MediaError(
+                file.path, f"it has no layer named {layer!r}; it holds {held}", "Choose one of these layers."
+            )
+        return entry
+    by_name = naming.depth_channels(file.channels)
+    if by_name:
+        return by_name[0]
+    colours = [c for c in file.channels if c.component != "A"] or file.channels
+    if len(colours) == 1:
+        return colours[0]
+    if {c.name.upper() for c in colours} != {"R", "G", "B"}:
+        raise MediaError(
+            file.path,
+            f"it has no depth channel; it holds {held}",
+            "Render with the Z pass on, name the layer that is the depth, or choose another depth source.",
+        )
+    return None
+
+
+class _File:
+    """An image file open for reading, all its parts' headers read. Every failure is a MediaError."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        check_file(self.path)
+        self._oiio = openimageio(self.path)
+        # Alpha comes as stored: multiplying happens here, in linear light, as Blender does it.
+        hints = self._oiio.ImageSpec()
+        hints.attribute("oiio:UnassociatedAlpha", 1)
+        self._input = self._oiio.ImageInput.open(self.path, hints)
+        if self._input is None:
+            raise MediaError(
+                self.path,
+                f"it is not a picture that can be read ({_words(self._oiio.geterror())})",
+                "The file may be broken or still being written; render or export it again.",
+            )
+        self.format_name = self._input.format_name()
+        self.parts: list[_Part] = []
+        self.channels: list[naming.Channel] = []
+        self._headers()
+        if self.format_name == "jpeg":
+            jpeg.check_whole(self.path)
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._input.close()
+
+    def _headers(self) -> None:
+        number = 0
+        while self._input.seek_subimage(number, 0):
+            spec = self._input.spec()
+            if spec.deep:
+                raise MediaError(self.path, "it is a deep EXR, which is not supported", "Flatten it first.")
+            self.parts.append(_part(self._oiio, spec))
+            title = spec.get_string_attribute("name", "") if self.format_name == "openexr" else ""
+            for index, name in enumerate(spec.channelnames):
+                full = name if not title or name.startswith(title + ".") else f"{title}.{name}"
+                self.channels.append(naming.channel(full, number, index))
+            number += 1
+            if self.format_name != "openexr":
+                break  # pages of a TIFF, thumbnails, animation frames: Blender shows the first
+        problem = self._input.geterror()
+        if not self.parts:
+            raise MediaError(self.path, f"its header cannot be read ({_words(problem)})", "Export it again.")
+
+    def read(self, wanted: list[naming.Channel]) -> np.ndarray:
+        """The channels, all from one part: (H, W, len(wanted)) float32."""
+        part = self.parts[wanted[0].part]
+        first = min(c.index for c in wanted)
+        last = max(c.index for c in wanted) + 1
+        pixels = self._input.read_image(wanted[0].part, 0, first, last, self._oiio.FLOAT)
+        problem = self._input.geterror()
+        if pixels is None or problem:
+            raise MediaError(
+                self.path,
+                f"its pixels cannot be read: the file is broken or cut short ({_words(problem)})",
+                "Render or export this file again.",
+            )
+        pixels = np.asarray(pixels).reshape(part.height, part.width, last - first)
+        order = [c.index - first for c in wanted]
+        return pixels if order == list(range(last - first)) else pixels[..., order]
+
+
+def _part(oiio: ModuleType, spec: Any) -> _Part:
+    integer = spec.format.basetype not in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+    straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha", 0))
+    bits = spec.get_int_attribute("oiio:BitsPerSample", 0) or 8 * spec.format.basesize()
+    return _Part(spec.width, spec.height, spec.x, spec.y, integer, bits, straight)
+
+
+def _words(problem: str) -> str:
+    """A library's message in one short line."""
+    text = " ".join(problem.split()).rstrip(".") or "no reason given"
+    return text if len(text) <= 160 else text[:160] + " ..."
