@@ -3,5 +3,6 @@
 
 from .network import Network, NetworkSettings, load_network, suggest_kind
 from .provenance import Cancelled, EstimateError, Provenance
+from .stereo import StereoSettings, find_stereo
 
 __all__ = ["Cancelled", "EstimateError", "Network", "NetworkSettings", "Provenance", "load_network", "suggest_kind"]
