@@ -1,2 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that knows Blender."""
+
+from __future__ import annotations
+
+
+def _modules() -> tuple:
+    """What registers, in order. Imported late: the rest of the package works without Blender."""
+    from . import errors, handlers, operators, panels, settings
+
+    return settings, operators, panels, errors, handlers
+
+
+def register() -> None:
+    for module in _modules():
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_modules()):
+        module.unregister()

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens when a frame cannot be made: it is said once, kept for the panel, and no render writes that frame.
+
+Blender prints a handler's exception and renders on, so a failing handler must stop the render itself:
+
+- In a background Blender, an interrupt signal is its own way to say stop: the frame is not drawn, not written, a
+movie is
+  closed after the last good frame, and Blender's exit status is 1.
+- Where that signal would end the process (a window) or mean something else (the bpy module), a second render of one
+tiny
+  frame to a path that cannot exist fails inside this one, and a failed write is what makes Blender stop rendering.
+
+The exit status is made sure of once more when Python ends, because a script may go on after a failed render.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import sys
+
+import bpy
+
+_BREAKER_NAME = "Rack Focus stops this render"
+
+
+class FrameError(Exception):
+    """A frame that cannot be made. strip, frame, path (may be empty), cause: what the message names."""
+
+    def __init__(self, strip: str, frame: float, path: str, cause: str) -> None:
+        where = f", {path}" if path else ""
+        super().__init__(f'strip "{strip}", frame {frame:g}{where}: {cause}')
+        self.strip, self.frame, self.path, self.cause = strip, frame, path, cause
+
+
+_shown: dict[tuple[str, str], str] = {}
+_failed: dict[tuple[str, str, float], str] = {}
+_stopping = False
+
+
+def note(scene: str, strip: str, message: str) -> None:
+    """Keep what is wrong with a strip for the panel, until `clear`."""
+    _shown[scene, strip] = message
+
+
+def clear(scene: str, strip: str) -> None:
+    """The strip is well again."""
+    _shown.pop((scene, strip), None)
+
+
+def of(scene: str, strip: str) -> str:
+    """What is wrong with a strip at the moment; empty when all is well."""
+    return _shown.get((scene, strip), "")
+
+
+def all_shown() -> dict[tuple[str, str], str]:
+    """Everything that is wrong at the moment: (scene, strip) -> message."""
+    return dict(_shown)
+
+
+def failures() -> list[str]:
+    """Frames that a render could not make and that no later render made after all."""
+    return list(_failed.values())
+
+
+def forget() -> None:
+    """Drop everything: another file was opened, or a test has seen what it wanted."""
+    _shown.clear()
+    _failed.clear()
+
+
+def made(scene: str, strip: str, frame: float) -> None:
+    """A render made this frame: an earlier failure of it is repaired."""
+    _failed.pop((scene, strip, frame), None)
+
+
+def stop_render(scene: bpy.types.Scene, problems: list[FrameError]) -> None:
+    """Say what is wrong, and make the render that is under way end before it draws or writes this frame."""
+    for problem in problems:
+        _failed[scene.name, problem.strip, problem.frame] = str(problem)
+        print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
+    if bpy.app.background and not bpy.app.module:
+        signal.raise_signal(signal.SIGINT)
+    else:
+        _fail_inside()
+
+
+def is_stopping() -> bool:
+    """Whether the render that calls now is our own failing one."""
+    return _stopping
+
+
+def _fail_inside() -> None:
+    global _stopping
+    _stopping = True
+    scene = bpy.data.scenes.new(_BREAKER_NAME)
+    try:
+        editor = scene.sequence_editor_create()
+        editor.strips.new_effect(name=_BREAKER_NAME, type="COLOR", channel=1, frame_start=1, length=1)
+        scene.frame_start = scene.frame_end = 1
+        render = scene.render
+        render.resolution_x = render.resolution_y = 4
+        render.image_settings.file_format = "BMP"
+        render.filepath = os.path.join(os.path.abspath(__file__), _BREAKER_NAME)
+        bpy.ops.render.render(animation=True, scene=scene.name)
+    except RuntimeError:
+        pass  # the failed write we are after
+    finally:
+        bpy.data.scenes.remove(scene)
+        _stopping = False
+
+
+def _exit_status() -> None:
+    """Python ends. Frames that could not be made and were not repaired make the process fail."""
+    if not _failed:
+        return
+    print(f"Rack Focus: {len(_failed)} frame(s) could not be rendered", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if bpy.app.tempdir:
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    os._exit(1)
+
+
+def register() -> None:
+    if bpy.app.background or bpy.app.module:
+        atexit.register(_exit_status)
+
+
+def unregister() -> None:
+    atexit.unregister(_exit_status)
+    _shown.clear()

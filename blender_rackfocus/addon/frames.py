@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One frame's job: what a strip shows at a frame, its depth and its settings, through the core, to pixels.
+
+`job_of` asks Blender and needs the main thread; a Job is plain data and `make` needs no Blender. A Job names its
+files with their size and time, so equal jobs make equal pixels, and what was made once is kept for a while.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .. import media
+from ..core import defocus_frame
+from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
+from ..media import MediaError
+from . import depthfiles, inputs, modifier, pixels, settings, strips
+from .errors import FrameError
+
+DRAFT_WIDTH = 960
+"""Pixels across up to which drafts are computed."""
+
+
+@dataclass(frozen=True)
+class FileFrame:
+    """A frame of a file as it is now: path, frame in it, and the file's time and size (None: no such file)."""
+
+    path: str
+    index: int
+    stamp: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides a frame's pixels. Plain data: hashable, comparable, free of Blender.
+
+    reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
+    convention is set. values: the inputs in the order of inputs.NAMES. width: 0 for full size, else the draft's
+    width.
+    """
+
+    picture: FileFrame
+    colorspace: str
+    alpha_mode: str
+    depth: FileFrame
+    layer: str
+    convention: DepthConvention | None
+    reference: FileFrame | None
+    near_m: float
+    far_m: float
+    values: tuple[float, ...]
+    draft: bool
+
+    def value(self, name: str) -> float:
+        """One input by name."""
+        return self.values[inputs.NAMES.index(name)]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A frame ready for its image: flat as `pixels.encode` gives it, None when the strip's own picture is the
+    result."""
+
+    width: int
+    height: int
+    flat: np.ndarray | None
+
+
+def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
+    """The job of a strip with a Rack Focus modifier, as it is shown. None when there is nothing to do.
+
+    at_current_frame: the strip's scene is evaluated at `shown.animation_frame`, so inputs hold their values.
+    Raises FrameError.
+    """
+    strip = shown.strip
+    values = modifier.values(strip, found, shown.scene, None if at_current_frame else shown.animation_frame)
+    if not modifier.is_on(found) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
+        return None
+    path = ""
+    try:
+        if strip.type not in modifier.KINDS:
+            raise strips.StripError(strip.name, "only image and movie strips can be refocused")
+        ahead = modifier.above(strip)
+        if ahead:
+            raise strips.StripError(
+                strip.name, f"move Rack Focus above {', '.join(ahead)}: it replaces the picture that they change"
+            )
+        picture = strips.media_frame(strip, shown.frame, shown.scene)
+        path = picture.path
+        if picture.multiview:
+            raise strips.StripError(
+                strip.name, "stereo strips cannot be refocused while the scene renders several views"
+            )
+        depth, reference, layer = _depth_of(shown, picture)
+        path = depth.path
+        convention = settings.convention_of(strip)
+    except (strips.StripError, MediaError, ValueError) as error:
+        raise _frame_error(shown, error, path) from error
+    return Job(
+        picture=_stamped(picture.path, picture.index),
+        colorspace=picture.colorspace,
+        alpha_mode=picture.alpha_mode,
+        depth=depth,
+        layer=layer,
+        convention=convention,
+        reference=None if convention else reference,
+        near_m=strip.rackfocus_near_m,
+        far_m=strip.rackfocus_far_m,
+        values=tuple(values[name] for name in inputs.NAMES),
+        draft=draft,
+    )
+
+
+def make(job: Job) -> Made:
+    """The job's pixels, from memory when they were made before. Raises MediaError, or ValueError naming a bad
+    input."""
+    return _results.get(job, lambda: _make(job))
+
+
+def frame_error(shown: strips.Shown, error: Exception, path: str = "") -> FrameError:
+    """Any error of `make`, with strip, frame and file named."""
+    return _frame_error(shown, error, path)
+
+
+def forget() -> None:
+    """Empty the memory of made and read frames."""
+    _results.clear()
+    _sources.clear()
+
+
+def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError:
+    if isinstance(error, MediaError):
+        return FrameError(shown.strip.name, shown.frame, error.path, f"{error.cause}. {error.advice}".strip())
+    cause = error.cause if isinstance(error, strips.StripError) else str(error)
+    return FrameError(shown.strip.name, shown.frame, path, cause)
+
+
+def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFrame, FileFrame, str]:
+    """The depth frame, the frame its meaning is guessed from, and the layer to read."""
+    strip, scene = shown.strip, shown.scene
+    source = strip.rackfocus_depth_source
+    paired = modifier.depth_strip(strip)
+    if source == "AUTO":
+        source = "STRIP" if paired is not None else "FILE" if strip.rackfocus_depth_path else "LAYER"
+    layer = strip.rackfocus_depth_layer
+    if source == "STRIP":
+        if paired is None:
+            raise strips.StripError(strip.name, "no depth strip is paired with it")
+        if paired.type not in modifier.KINDS:
+            raise strips.StripError(
+                strip.name, f'its depth strip "{paired.name}" is neither an image nor a movie strip'
+            )
+        frame = strips.depth_media_frame(shown, paired)
+        return _stamped(frame.path, frame.index), _first_of(paired, scene), layer
+    if source == "FILE":
+        if not strip.rackfocus_depth_path:
+            raise strips.StripError(strip.name, "no depth file is chosen")
+        path = strips.absolute_path(strip.rackfocus_depth_path, scene)
+        numbers = [depthfiles.number_of(e.filename) for e in strip.elements] if strip.type == "IMAGE" else []
+        here = depthfiles.resolve(path, picture.path, picture.index, numbers)
+        files = depthfiles.sequence(path) if not media.is_movie(here[0]) else None
+        first = (files[min(files)], 0) if files else (here[0], 0)
+        return _stamped(*here), _stamped(*first), layer
+    if picture.kind == "MOVIE" or not picture.path.lower().endswith(".exr"):
+        raise strips.StripError(
+            strip.name, "it has no depth: pair a depth strip, choose a depth file, or use EXR files with a depth pass"
+        )
+    return _stamped(picture.path, picture.index), _first_of(strip, scene), layer
+
+
+def _first_of(strip: Any, scene: Any) -> FileFrame:
+    still = strip.type == "IMAGE"
+    path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
+    return _stamped(strips.absolute_path(path, scene), 0)
+
+
+def _stamped(path: str, index: int) -> FileFrame:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return FileFrame(path, index, None)
+    return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
+
+
+def _make(job: Job) -> Made:
+    picture, depth_m = _sources.get(
+        (
+            job.picture,
+            job.colorspace,
+            job.alpha_mode,
+            job.depth,
+            job.layer,
+            job.convention,
+            job.reference,
+            job.near_m,
+            job.far_m,
+        ),
+        lambda: _read(job),
+    )
+    height, width = picture.shape[:2]
+    if job.draft and width > DRAFT_WIDTH:
+        flat = _draft(job, picture, depth_m)
+    else:
+        flat = pixels.encode(_refocus(job, picture, depth_m, "draft" if job.draft else "final"), picture)
+    return Made(width, height, flat)
+
+
+def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    picture = media.read_frame(job.picture.path, job.picture.index, job.colorspace, job.alpha_mode)
+    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
+    convention = job.convention
+    if convention is None:
+        reference = raw
+        if job.reference is not None and job.reference != job.depth:
+            reference = media.read_raw_depth(job.reference.path, job.reference.index, job.layer or None)
+        convention, _reason = guess_convention(
+            reference.values, integer=reference.integer, near_m=job.near_m, far_m=job.far_m
+        )
+    depth_m = to_metres(raw.values, convention)
+    height, width = picture.shape[:2]
+    try:
+        depth_m = fit_to_picture(depth_m, height, width)
+    except ValueError as error:
+        raise MediaError(job.depth.path, str(error)) from error
+    return picture, depth_m
+
+
+def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -> np.ndarray:
+    values = dict(zip(inputs.NAMES, job.values, strict=True))
+    made = defocus_frame(
+        picture,
+        depth_m,
+        inputs.lens_of(values),
+        aperture=inputs.aperture_of(values),
+        highlights=inputs.highlights_of(values),
+        quality=quality,
+    )
+    mix = np.float32(min(values["Mix"], 1.0))
+    return made if mix == 1 else picture + mix * (made - picture)
+
+
+def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray | None:
+    """Computed small, shown large. What is in focus keeps its full size, as the strip's own picture shows there."""
+    height, width = picture.shape[:2]
+    size = (DRAFT_WIDTH, max(1, round(height * DRAFT_WIDTH / width)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small_depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+    made = _refocus(job, small, small_depth_m, "draft")
+    changed = cv2.resize(
+        np.any(made != small, axis=2).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+    )
+    large = cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.copyto(large, picture, where=changed[..., None] == 0)
+    return pixels.encode(large, picture)
+
+
+def _bytes_of(item: Any) -> int:
+    if isinstance(item, Made):
+        return item.flat.nbytes if item.flat is not None else 0
+    return sum(array.nbytes for array in item)
+
+
+class _Memory:
+    """The most recently used results, up to a number of bytes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._items: OrderedDict[Any, Any] = OrderedDict()
+
+    def get(self, key: Any, make_it: Callable[[], Any]) -> Any:
+        if key in self._items:
+            self._items.move_to_end(key)
+            return self._items[key]
+        item = self._items[key] = make_it()
+        while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
+            self._items.popitem(last=False)
+        return item
+
+    def clear(self) -> None:
+        self._items.clear()
+
+
+_results = _Memory(400 * 2**20)
+_sources = _Memory(400 * 2**20)

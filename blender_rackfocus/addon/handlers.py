@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a frame is due: Blender's handlers, and what each of them asks for.
+
+render_init, render_pre    final quality, full size; an error stops the render
+frame_change_post          another frame in the window: a draft
+depsgraph_update_post      an edit: strips get apart what they share, and a draft of what changed
+undo, redo, load, save     pixels are no part of the file: they are dropped before it is written and made again after
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..media import MediaError
+from . import dna, errors, frames, group, modifier, ownership, pixels, strips
+from .errors import FrameError
+
+SETTLE_AFTER_S = 0.3
+"""Rest after the last change of pixels before they are made to look saved."""
+
+_rendering = False
+
+
+def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
+    """Fill the image of every Rack Focus modifier that the scene's sequencer draws at its current frame.
+
+    final: full size and quality, else a draft. What cannot be made shows its own picture; returned, and noted for
+    the panel.
+    """
+    frame = scene.frame_current_final
+    shown = [one for one in strips.walk(scene, frame) if modifier.find(one.strip) is not None]
+    clashing = strips.conflicts(shown)
+    problems: list[FrameError] = []
+    done: set[int] = set()
+    for one in shown:
+        pointer = one.strip.as_pointer()
+        if pointer in done:
+            continue
+        done.add(pointer)
+        try:
+            if pointer in clashing:
+                raise FrameError(
+                    one.strip.name,
+                    one.frame,
+                    "",
+                    "it is shown at two different frames at once; duplicate the strip or scene",
+                )
+            _show_one(one, scene, final)
+        except FrameError as problem:
+            _blank(modifier.find(one.strip))
+            one.strip.invalidate_cache("COMPOSITE")
+            errors.note(one.scene.name, one.strip.name, str(problem))
+            problems.append(problem)
+        else:
+            errors.clear(one.scene.name, one.strip.name)
+            if final:
+                errors.made(scene.name, one.strip.name, one.frame)
+    return problems
+
+
+def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> None:
+    found = modifier.find(one.strip)
+    current = one.scene == scene and one.animation_frame == scene.frame_current_final
+    job = frames.job_of(one, found, draft=not final, at_current_frame=current)
+    image = group.image_of(found.node_group)
+    if image is None or pixels.holds(image, job):
+        return
+    if job is None:
+        pixels.empty(image, job)
+    else:
+        try:
+            made = frames.make(job)
+        except (MediaError, ValueError) as error:
+            raise frames.frame_error(one, error, job.depth.path) from error
+        if made.flat is None:
+            pixels.empty(image, job)
+        else:
+            pixels.fill(image, made.width, made.height, made.flat, job)
+    one.strip.invalidate_cache("COMPOSITE")
+
+
+def _blank(found: bpy.types.StripModifier) -> None:
+    image = group.image_of(found.node_group)
+    if image is not None and image.library is None:
+        pixels.empty(image)
+
+
+def refresh(context: bpy.types.Context | None = None) -> None:
+    """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
+    if bpy.app.background or _is_rendering():
+        return
+    for scene in _scenes_on_screen():
+        _keep_prefetch_off(scene)
+        show(scene, final=False)
+    _settle_later()
+
+
+def _scenes_on_screen() -> list[bpy.types.Scene]:
+    scenes: list[bpy.types.Scene] = []
+    for window in bpy.context.window_manager.windows:
+        scene = window.workspace.sequencer_scene or window.scene
+        if scene not in scenes and scene.sequence_editor is not None:
+            scenes.append(scene)
+    return scenes
+
+
+def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
+    """Prefetch draws other frames than the current one, for which our pixels are not meant."""
+    editor = scene.sequence_editor
+    if editor.use_prefetch and any(True for _ in modifier.in_scene(scene)):
+        editor.use_prefetch = False
+
+
+def _is_rendering() -> bool:
+    """Between render_init and its end; forgotten when Blender gave up in between without a word."""
+    global _rendering
+    if _rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
+        _rendering = False
+    return _rendering
+
+
+def _settle_later() -> None:
+    if not pixels.is_any_unsaved():
+        return
+    if bpy.app.timers.is_registered(_settle):
+        bpy.app.timers.unregister(_settle)
+    bpy.app.timers.register(_settle, first_interval=SETTLE_AFTER_S)
+
+
+def _settle() -> None:
+    if not _is_rendering():
+        pixels.settle()
+
+
+@persistent
+def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
+    global _rendering
+    if errors.is_stopping():
+        return
+    _rendering = True
+    dna.prepare()
+    ownership.separate()
+
+
+@persistent
+def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
+    if errors.is_stopping():
+        return
+    problems = show(scene, final=True)
+    if problems:
+        errors.stop_render(scene, problems)
+
+
+@persistent
+def _on_render_end(_scene: bpy.types.Scene, *_rest: object) -> None:
+    global _rendering
+    if errors.is_stopping():
+        return
+    _rendering = False
+    if not bpy.app.background:
+        bpy.app.timers.register(refresh, first_interval=0.0)
+
+
+@persistent
+def _on_frame_change(_scene: bpy.types.Scene, *_rest: object) -> None:
+    refresh()
+
+
+@persistent
+def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
+    if _rendering:
+        return
+    ownership.separate()
+    refresh()
+
+
+@persistent
+def _on_load(*_rest: object) -> None:
+    pixels.forget()
+    frames.forget()
+    errors.forget()
+    dna.prepare()
+    ownership.separate()
+    refresh()
+
+
+@persistent
+def _on_undo(*_rest: object) -> None:
+    pixels.forget()
+    ownership.separate()
+    refresh()
+
+
+@persistent
+def _on_save(*_rest: object) -> None:
+    ownership.separate()
+    pixels.drop_all()
+
+
+@persistent
+def _on_saved(*_rest: object) -> None:
+    refresh()
+
+
+_HANDLERS = (
+    ("render_init", _on_render_init),
+    ("render_pre", _on_render_pre),
+    ("render_complete", _on_render_end),
+    ("render_cancel", _on_render_end),
+    ("frame_change_post", _on_frame_change),
+    ("depsgraph_update_post", _on_edit),
+    ("load_post", _on_load),
+    ("undo_post", _on_undo),
+    ("redo_post", _on_undo),
+    ("save_pre", _on_save),
+    ("save_post", _on_saved),
+    ("save_post_fail", _on_saved),
+)
+
+
+def register() -> None:
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
+
+
+def unregister() -> None:
+    for event, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
+    for timer in (_settle, refresh):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    pixels.drop_all()
+    pixels.forget()
+    frames.forget()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Rack Focus modifier can be told: one table, from which the node group's interface, the keyframable inputs,
+the panel and the core's Lens, Aperture and Highlights are all made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..core import Aperture, Highlights, Lens
+
+
+@dataclass(frozen=True)
+class Input:
+    """One keyframable input. `advanced` ones sit in a closed sub-panel of the node group's interface."""
+
+    name: str
+    default: float
+    minimum: float
+    maximum: float
+    description: str
+    subtype: str = "NONE"
+    integer: bool = False
+    advanced: bool = False
+
+
+INPUTS: tuple[Input, ...] = (
+    Input("Focus Distance", 3.0, 0.01, 1e6, "Distance from the camera to what is sharp, in metres", "DISTANCE"),
+    Input("F-Stop", 2.8, 0.05, 1e6, "Aperture number: a small number is a wide opening and a shallow depth of field"),
+    Input("Focal Length", 50.0, 1.0, 5000.0, "Focal length of the lens that took the picture, in millimetres"),
+    Input("Sensor Width", 36.0, 0.1, 1000.0, "Width of the sensor that the picture's width shows, in millimetres"),
+    Input(
+        "Blades", 0, 0, 16, "Aperture blades: 3 to 16 make a polygon; 0 is a circle, and so are 1 and 2", integer=True
+    ),
+    Input("Blade Rotation", 0.0, -math.tau, math.tau, "Turns the aperture's blades counter-clockwise", "ANGLE"),
+    Input(
+        "Max Blur",
+        0.0,
+        0.0,
+        100.0,
+        "Largest diameter of a blur circle, in percent of the picture's width; 0 is no limit",
+        "PERCENTAGE",
+    ),
+    Input(
+        "Near Strength", 1.0, 0.0, 10.0, "Factor on the blur in front of the focus distance; 1 is what the lens does"
+    ),
+    Input("Far Strength", 1.0, 0.0, 10.0, "Factor on the blur behind the focus distance; 1 is what the lens does"),
+    Input("Mix", 1.0, 0.0, 1.0, "How much of the result replaces the strip's own picture", "FACTOR"),
+    Input(
+        "In-Focus Range",
+        0.0,
+        0.0,
+        1e6,
+        "Depth around the focus distance that stays sharp, in metres",
+        "DISTANCE",
+        advanced=True,
+    ),
+    Input(
+        "Roundness", 0.0, 0.0, 1.0, "Curvature of the blades: 0 is straight, 1 makes a circle", "FACTOR", advanced=True
+    ),
+    Input(
+        "Squeeze",
+        1.0,
+        0.25,
+        4.0,
+        "Anamorphic squeeze: height of the bokeh over its width; 2 is a 2x anamorphic",
+        advanced=True,
+    ),
+    Input(
+        "Obstruction",
+        0.0,
+        0.0,
+        0.95,
+        "Share of the aperture's area that a mirror lens's central mirror hides: ring bokeh",
+        "FACTOR",
+        advanced=True,
+    ),
+    Input(
+        "Spherical Aberration",
+        0.0,
+        -1.0,
+        1.0,
+        "Above 0 discs behind the focus have a bright rim, below 0 a bright core; in front of it the reverse",
+        advanced=True,
+    ),
+    Input(
+        "Cat's Eye",
+        0.0,
+        0.0,
+        1.0,
+        "How far the lens barrel cuts into discs towards the picture's corners",
+        "FACTOR",
+        advanced=True,
+    ),
+    Input(
+        "Vignetting",
+        0.0,
+        0.0,
+        1.0,
+        "Light that the lens barrel takes towards the picture's corners",
+        "FACTOR",
+        advanced=True,
+    ),
+    Input(
+        "Axial Chromatic",
+        0.0,
+        -5.0,
+        5.0,
+        "Spread of the focal length between red and blue, in percent: coloured fringes out of focus",
+        advanced=True,
+    ),
+    Input(
+        "Highlight Gain",
+        0.0,
+        0.0,
+        100.0,
+        "Light given back to clipped highlights: white becomes 1 + gain times as bright",
+        advanced=True,
+    ),
+    Input(
+        "Highlight Threshold",
+        0.9,
+        0.0,
+        0.999,
+        "Brightness from which highlights gain, in linear light; 1 is white",
+        "FACTOR",
+        advanced=True,
+    ),
+    Input(
+        "Breathing",
+        0.0,
+        -10.0,
+        10.0,
+        "Change of the field of view with focus: 1 is what a thin lens does",
+        advanced=True,
+    ),
+)
+
+NAMES = tuple(entry.name for entry in INPUTS)
+
+
+def lens_of(values: Mapping[str, float]) -> Lens:
+    """The core's Lens for input values by name. Raises ValueError naming what the core refuses."""
+    return Lens(
+        focal_mm=values["Focal Length"],
+        f_number=values["F-Stop"],
+        sensor_mm=values["Sensor Width"],
+        focus_m=values["Focus Distance"],
+        near_strength=values["Near Strength"],
+        far_strength=values["Far Strength"],
+        max_blur_pct=values["Max Blur"],
+        in_focus_range_m=values["In-Focus Range"],
+        axial_chromatic=values["Axial Chromatic"],
+        breathing=values["Breathing"],
+    )
+
+
+def aperture_of(values: Mapping[str, float]) -> Aperture:
+    """The core's Aperture for input values by name (blade rotation there is in degrees, here in radians)."""
+    blades = int(values["Blades"])
+    return Aperture(
+        blades=blades if blades >= 3 else 0,
+        rotation_deg=math.degrees(values["Blade Rotation"]),
+        roundness=values["Roundness"],
+        squeeze=values["Squeeze"],
+        obstruction=values["Obstruction"],
+        spherical=values["Spherical Aberration"],
+        cats_eye=values["Cat's Eye"],
+        vignetting=values["Vignetting"],
+    )
+
+
+def highlights_of(values: Mapping[str, float]) -> Highlights:
+    """The core's Highlights for input values by name."""
+    return Highlights(gain=values["Highlight Gain"], threshold=values["Highlight Threshold"])

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Rack Focus" tab in the sequencer's sidebar. Draws, and only draws."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar
+
+import bpy
+
+from . import errors, modifier
+from .inputs import INPUTS
+from .operators.strip_modifier import active_strip, sequencer_scene
+
+_TEXT_WIDTH = 42
+"""Characters of an error's line; the sidebar does not wrap text by itself."""
+
+
+class _Tab:
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+
+
+class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
+    bl_label = "Rack Focus"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        if strip is None:
+            layout.label(text="Select a strip", icon="INFO")
+            return
+        found = modifier.find(strip)
+        if found is None:
+            layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
+            if strip.type not in modifier.KINDS:
+                layout.label(text="Works on image and movie strips", icon="INFO")
+            return
+        _draw_problem(layout, sequencer_scene(context), strip)
+        row = layout.row(align=True)
+        row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
+        row.label(text=strip.name)
+        row.operator("rackfocus.refresh", text="", icon="FILE_REFRESH")
+        row.operator("rackfocus.modifier_remove", text="", icon="X")
+        _draw_inputs(layout, found, advanced=False)
+        layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
+
+
+class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
+    bl_label = "Depth"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_modifier(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        strip = active_strip(context)
+        found = modifier.find(strip)
+        source = strip.rackfocus_depth_source
+        layout.prop(strip, "rackfocus_depth_source")
+        if source in {"AUTO", "STRIP"}:
+            layout.prop(found, "input_mask_strip", text="Depth Strip")
+        if source in {"AUTO", "FILE"}:
+            layout.prop(strip, "rackfocus_depth_path")
+        layout.prop(strip, "rackfocus_depth_layer")
+        layout.prop(strip, "rackfocus_depth_kind")
+        kind = strip.rackfocus_depth_kind
+        if kind in {"AUTO", "NORMALISED"}:
+            layout.prop(strip, "rackfocus_near_m")
+            layout.prop(strip, "rackfocus_far_m")
+        if kind == "NORMALISED":
+            layout.prop(strip, "rackfocus_white_near")
+            layout.prop(strip, "rackfocus_depth_ramp")
+        if kind in {"METRES", "INVERSE"}:
+            layout.prop(strip, "rackfocus_depth_scale")
+
+
+class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
+    bl_label = "Lens Character"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_modifier(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+
+
+def _has_modifier(context: bpy.types.Context) -> bool:
+    strip = active_strip(context)
+    return strip is not None and modifier.find(strip) is not None
+
+
+def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, advanced: bool) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    for entry in INPUTS:
+        if entry.advanced == advanced:
+            column.prop(modifier.socket(found, entry.name), "value", text=entry.name)
+
+
+def _draw_problem(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
+    problem = errors.of(scene.name, strip.name)
+    if not problem:
+        return
+    box = layout.box()
+    box.alert = True
+    for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
+        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+
+
+CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_depth, RACKFOCUS_PT_lens)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
