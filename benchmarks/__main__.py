@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the benchmark and write its tables: `python -m benchmarks [--out DIR] [--quick]`."""
+
+import argparse
+import json
+import os
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from blender_rackfocus.core import Aperture, Lens, defocus_frame
+from blender_rackfocus.core.lens import coc_px
+
+from . import bruteforce, node, truth
+from .measure import Figures, compare, near_steps, srgb
+
+SIZES = {"960x540": (960, 540), "1920x1080": (1920, 1080), "3840x2160": (3840, 2160)}
+RADII_PX = (10, 20, 40, 80)
+NODE_SIZE = (480, 270)  # the node is too slow to time at full size; its cost grows with the pixels
+
+
+def accuracy(folder: str, width_px: int, samples: int) -> tuple[list[dict], list[np.ndarray]]:
+    """Figures of each method on each ray-traced scene, and a row of pictures for each scene."""
+    rows, pictures = [], []
+    for name in truth.scenes.SCENES:
+        data = np.load(truth.make(name, folder, width_px, samples))
+        rgb, depth = data["rgb"].astype(np.float32), data["depth_m"]
+        edges = near_steps(depth)
+        for i, focus_m in enumerate(data["focus_m"]):
+            lens = Lens(*(float(data[k]) for k in ("focal_mm", "f_number", "sensor_mm")), focus_m=float(focus_m))
+            aperture = Aperture(blades=int(data["blades"]), rotation_deg=float(data["rotation_deg"]))
+            wanted = data[f"truth_{i}"].astype(np.float32)
+            got = _methods(rgb, depth, lens, aperture)
+            for method, picture in got.items():
+                figures = compare(picture, wanted, float(data["noise_mse"][i]), edges)
+                rows.append({"scene": name, "focus_m": float(focus_m), "method": method, **vars(figures)})
+            if i == 2:
+                pictures.append(np.hstack([srgb(p) for p in (rgb, got["Rack Focus final"], wanted)]))
+    return rows, pictures
+
+
+def _methods(rgb, depth_m, lens: Lens, aperture: Aperture) -> dict[str, np.ndarray]:
+    radius = float(np.abs(coc_px(depth_m, lens, depth_m.shape[1])).max())
+    rgba = np.dstack([rgb, np.ones_like(depth_m)])
+    return {
+        "Rack Focus final": defocus_frame(rgba, depth_m, lens, aperture=aperture)[..., :3],
+        "Rack Focus draft": defocus_frame(rgba, depth_m, lens, aperture=aperture, quality="draft")[..., :3],
+        "plain layers": bruteforce.defocus(rgb, depth_m, lens, aperture),
+        "Blender's Defocus node": node.defocus(rgb, depth_m, lens, radius)[0],
+        "untouched": rgb,
+    }
+
+
+def still_life(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """A made-up shot for timing: a sloping ground, a wall and 200 discs at every distance, with lamps in it."""
+    rng = np.random.default_rng(7)
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    depth = np.broadcast_to(np.where(y < 0.4, 9.0, 1.0 / (0.11 + 0.9 * np.maximum(y - 0.4, 0))), (height, width))
+    depth = np.ascontiguousarray(depth, np.float32)
+    grain = cv2.GaussianBlur(rng.random((height, width, 3), np.float32), (0, 0), 1.2)
+    rgba = np.dstack([grain, np.ones((height, width), np.float32)])
+    for z in np.sort(rng.uniform(0.8, 8.0, 200))[::-1]:
+        where = (int(rng.uniform(0, width)), int(rng.uniform(0, height)))
+        size = int(0.06 * width / z)
+        cv2.circle(depth, where, size, float(z), -1)
+        cv2.circle(rgba, where, size, (*rng.random(3), 1.0), -1)
+        if z > 4:
+            cv2.circle(rgba, where, max(size // 8, 1), (20.0, 16.0, 9.0, 1.0), -1)
+    return rgba, depth
+
+
+def lens_for(depth_m: np.ndarray, radius_px: float) -> Lens:
+    """A lens focused in the middle of the shot (in dioptres) whose largest circle has the radius asked for."""
+    width = depth_m.shape[1]
+    focus_m = 2.0 / (1 / float(depth_m.min()) + 1 / float(depth_m.max()))
+    open_lens = Lens(focal_mm=50.0, f_number=1.0, sensor_mm=36.0, focus_m=focus_m)
+    widest = float(np.abs(coc_px(depth_m, open_lens, width)).max())
+    return Lens(focal_mm=50.0, f_number=widest / radius_px, sensor_mm=36.0, focus_m=focus_m)
+
+
+def median_seconds(job: Callable[[], object], repeat: int) -> float:
+    """The median time of `repeat` runs after one that does not count."""
+    times = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def speed(repeat: int) -> list[dict]:
+    """Seconds by size and radius, each beside a copy of the same picture in memory."""
+    rows = []
+    for label, (width, height) in SIZES.items():
+        rgba, depth = still_life(width, height)
+        copy = median_seconds(rgba.copy, repeat)
+        for radius in RADII_PX:
+            lens = lens_for(depth, radius)
+            for quality in ("final", "draft"):
+                seconds = median_seconds(lambda: defocus_frame(rgba, depth, lens, quality=quality), repeat)  # noqa: B023
+                rows.append({"size": label, "radius_px": radius, "quality": quality, "seconds": seconds,
+                             "copies": seconds / copy})
+    return rows
+
+
+def memory() -> float:
+    """Peak memory above the inputs of one 1080p final frame at 80 px, in pictures' worth."""
+    rgba, depth = still_life(1920, 1080)
+    lens = lens_for(depth, 80)
+    defocus_frame(rgba, depth, lens)
+    tracemalloc.start()
+    defocus_frame(rgba, depth, lens)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / rgba.nbytes
+
+
+def beside_node(repeat: int) -> list[dict]:
+    """The Defocus node and the core on the same small picture with the same largest radius, in one run."""
+    rows = []
+    width, height = NODE_SIZE
+    rgba, depth = still_life(width, height)
+    for radius in (10, 20, 40, 80):
+        lens = lens_for(depth, radius)
+        ours = median_seconds(lambda: defocus_frame(rgba, depth, lens), repeat)  # noqa: B023
+        theirs = node.defocus(rgba[..., :3], depth, lens, radius)[1]
+        rows.append({"radius_px": radius, "node_seconds": theirs, "core_seconds": ours, "times": theirs / ours})
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """Rows of the same keys as a Markdown table."""
+    heads = list(rows[0])
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for row in rows:
+        cells = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def summary(rows: list[dict]) -> list[dict]:
+    """Mean figures of each method on each scene, and over all scenes."""
+    out = []
+    for method in dict.fromkeys(r["method"] for r in rows):
+        mine = [r for r in rows if r["method"] == method]
+        line: dict = {"method": method}
+        for scene in dict.fromkeys(r["scene"] for r in mine):
+            line[f"{scene} psnr_db"] = float(np.mean([r["psnr_db"] for r in mine if r["scene"] == scene]))
+        for key in vars(Figures(0, 0, 0)):
+            line[f"mean {key}"] = float(np.nanmean([r[key] for r in mine]))
+        out.append(line)
+    return out
+
+
+def main() -> None:
+    """Ray-trace what is missing, measure, write bench.md, bench.json and bench.png."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--out", default="out/bench", help="folder for the tables and the picture")
+    parser.add_argument("--cache", default=".cache/bench/truth", help="folder for the ray-traced scenes")
+    parser.add_argument("--quick", action="store_true", help="small, noisy scenes and few repeats: only to see it run")
+    args = parser.parse_args()
+    width, samples, repeat = (320, 16, 1) if args.quick else (640, 192, 7)
+    os.makedirs(args.out, exist_ok=True)
+    rows, pictures = accuracy(args.cache, width, samples)
+    parts = {"Accuracy": summary(rows), "Speed": speed(repeat), "Beside Blender's Defocus node": beside_node(repeat)}
+    parts["Memory"] = [{"peak above the inputs, 1080p final at 80 px, in pictures": memory()}]
+    with open(os.path.join(args.out, "bench.json"), "w", encoding="utf-8") as file:
+        json.dump({"each": rows, **parts}, file, indent=1)
+    text = "\n\n".join(f"## {title}\n\n{table(part)}" for title, part in parts.items())
+    with open(os.path.join(args.out, "bench.md"), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    cv2.imwrite(os.path.join(args.out, "bench.png"), np.uint8(np.vstack(pictures)[..., ::-1] * 255 + 0.5))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
