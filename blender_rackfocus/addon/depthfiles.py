@@ -51,8 +51,9 @@ def _wanted(numbered: dict[int, str], picture: str, index: int, picture_numbers:
 def sequence(path: str) -> dict[int, str] | None:
     """The files of the sequence a path belongs to, by number; None for a single still."""
     if os.path.isdir(path):
-        names = [name for name in sorted(os.listdir(path)) if number_of(name) is not None and not
-        name.startswith(".")] if not names:
+        visible = (name for name in sorted(os.listdir(path)) if not name.startswith("."))
+        names = [name for name in visible if number_of(name) is not None]
+        if not names:
             raise MediaError(path, "the folder holds no numbered files", "Choose a folder with an image sequence.")
         return {number_of(name): os.path.join(path, name) for name in names}
     folder, name = os.path.split(path)
