@@ -129,8 +129,8 @@ _FAR = r"background|behind|farthest|furthest|far(?! from\b)|distance|distant|bac
 _SOMEBODY = (r"figure|piece|person|people|man|woman|girl|boy|child|subject|object|face|eyes?|character|actor|actress|"
              r"one|thing|someone|somebody|something|element|plane|side|end|area|part|"
              r"(?:two|three|four|both|several) (?:figures|pieces|people|men|women|persons|objects|faces|characters)")
-_FILLER = (r"the|a|an|of|and|with|while|as|is|are|it|its|it's|his|her|their|this|that|we|let|lets|let's|me|give|make|do|"
-           r"have|please|some|just|now|so|but|which|who|very|really|quite|close-?up|close up|focus distance|"
+_FILLER = (r"the|a|an|of|and|with|while|as|is|are|it|its|it's|his|her|their|this|that|we|let|lets|let's|me|give|make|"
+           r"do|have|please|some|just|now|so|but|which|who|very|really|quite|close-?up|close up|focus distance|"
            r"rack(?:s|ed|ing)?|pull(?:s|ed|ing)?|focus(?:es|ed|ing|sing)?|focal point|shift(?:s|ed|ing)?|"
            r"change(?:s|d)?|mov(?:es|ing|e)|go(?:es)?|switch(?:es)?|start(?:s|ing)?|begin(?:s|ning)?|uses?|using|shot|shoot|lens|prime|"
            r"camera|stop|cinematic|film|movie|scene|picture|image|frame|video|in|on|at|by|over|for|within|takes?|"
@@ -236,8 +236,8 @@ def depth_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
     """Distances of the foreground and of the background: nearest and farthest mode of the depth histogram, metres.
 
     depth_m: (H, W) metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall that runs
-    away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A hill
-    counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the histogram
+    away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A
+    hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the histogram
     (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the background (inf).
     Raises ValueError if nothing is at a finite distance.
     """
@@ -373,8 +373,7 @@ def _somebody(state: _State, found: re.Match, span: Span) -> str:
     if state.role:
         state.somebody.append(span)
         return ""
-    state.said.unknown.append(span)
-    return ""
+    return "somebody or something"  # no place is asked for here
 
 
 def _described(state: _State, found: re.Match, span: Span) -> str | None:
