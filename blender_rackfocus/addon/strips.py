@@ -28,6 +28,7 @@ import bpy
 import numpy as np
 
 from . import retiming
+from .source_cache import SourceCache
 
 
 class StripError(Exception):
@@ -155,6 +156,7 @@ class _Drawing:
     """State of one walk: what was met, and what is being drawn (Blender refuses to go round in circles, so must
     we)."""
 
+    cache: SourceCache | None = None
     parents: list[Any] = field(default_factory=list)
     stacks_entered: set[int] = field(default_factory=set)
 
@@ -173,7 +175,7 @@ class _Place:
     outer: tuple[tuple[int, float], ...] = ()
 
 
-def walk(scene: Any, frame: float) -> list[Shown]:
+def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Shown]:
     """Every strip that takes part in drawing a scene's sequencer at a frame, in the order of drawing, each (strip,
     frame) once.
 
@@ -191,7 +193,7 @@ def walk(scene: Any, frame: float) -> list[Shown]:
     place = _Place(scene, source.strips, source.channels, open_meta, frame, (scene.name,), outer)
     seen: set[tuple[int, float]] = set()
     found = []
-    for shown in _stack(place, frame, 0, _Drawing()):
+    for shown in _stack(place, frame, 0, _Drawing(cache)):
         key = (shown.strip.as_pointer(), shown.frame)
         if key not in seen:
             seen.add(key)
@@ -258,6 +260,9 @@ def inputs(strip: Any) -> list[Any]:
 def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
     """`seq_render_strip`: a strip, and before it everything it is made of."""
     inside = (*place.route, strip.name)
+    # Blender draws what a scene strip shows without its cache (`skip_cache`); effects of others are never in it.
+    if drawing.cache is not None and not drawing.parents and not inputs(strip) and strip.type != "ADJUSTMENT":
+        frame = drawing.cache.drawn_frame(strip, frame, place.scene)
     if strip.type == "META":
         yield from _meta(strip, frame, place, drawing)
     elif strip.type == "SCENE":
@@ -422,14 +427,14 @@ def frame_beside(shown: Shown, strip: Any) -> float:
     a speed effect moved that; in another meta strip, or outside the picture's, it is followed from the innermost list
     around both. Raises StripError when the strip lies in another scene, or in an empty meta strip.
     """
+    if strip.id_data != shown.scene:
+        raise StripError(strip.name, f"it lies in another scene than {shown.strip.name}")
     frames = dict(shown.levels)
     metas = []
     meta = strip.parent_meta()
     while _list_id(meta) not in frames:
         metas.append(meta)
         meta = meta.parent_meta()
-    if strip.id_data != shown.scene:
-        raise StripError(strip.name, f"it lies in another scene than {shown.strip.name}")
     frame = frames[_list_id(meta)]
     for meta in reversed(metas):
         index = retiming.content_index(meta, frame, shown.scene)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender's cache of source pictures makes it show instead of the frame that is due.
+
+Blender 5.2 keeps a strip's pictures under the whole part of their frame index, but decodes the nearest frame
+(`source_image_cache.cc` against `render.cc`). Where a strip runs slower than the timeline, or at another rate,
+several timeline frames share one entry, and all of them show whatever the first one drawn put there: a strip at half
+speed shows 0 0 1 1 2 2 when it is rendered from its start, and 0 1 1 2 2 3 when its cache is off, or each frame is
+rendered alone. Whoever adds pixels to such a strip must know which of the two Blender hands on, or it mixes two
+frames.
+
+A `SourceCache` knows, by keeping the same book: start it when Blender's cache of the strips is known to be empty
+(call `strip.invalidate_cache('RAW')` for them and the meta and scene strips around them), and show it every frame
+that is drawn, in the order of drawing, by passing it to `strips.walk`. Not followed: entries that Blender throws away
+when its cache is full (far from the frame being drawn first), and strips that are on a list to be drawn but hidden
+behind an opaque picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import retiming
+
+
+class SourceCache:
+    """The book of one render: for each strip, the frame whose picture each cache entry holds."""
+
+    def __init__(self) -> None:
+        self._frames: dict[tuple[int, int], float] = {}
+
+    def drawn_frame(self, strip: Any, frame: float, scene: Any) -> float:
+        """The frame whose picture Blender shows for `strip` at `frame`; enters it when it is the first with its key.
+
+        `frame` itself when both show the same, and when the scene keeps no such cache.
+        """
+        if not scene.sequence_editor.use_cache_raw:
+            return frame
+        key = _key(strip, frame, scene)
+        if key is None:
+            return frame
+        first = self._frames.setdefault((strip.as_pointer(), key), frame)
+        return frame if _same_picture(strip, first, frame, scene) else first
+
+
+def _key(strip: Any, frame: float, scene: Any) -> int | None:
+    """The key of `source_image_cache_put`: the frame index of the nearest timeline frame, cut to a whole number."""
+    index = retiming.content_index(strip, float(np.floor(frame + 0.5)), scene)
+    return None if index is None else int(index)
+
+
+def _same_picture(strip: Any, one: float, other: float, scene: Any) -> bool:
+    """True when a strip shows the same at two frames that share a key."""
+    first, second = (retiming.content_index(strip, frame, scene) for frame in (one, other))
+    if first is None or second is None or first == second:
+        return True
+    if strip.type in {"META", "SCENE"}:
+        return False
+    return retiming.round_half_up(first) == retiming.round_half_up(second)
