@@ -103,6 +103,8 @@ def _to_picture(
 ) -> np.ndarray:
     linear = is_linear(colorspace)
     colours, alpha = rgba[..., :3], rgba[..., 3:]
+    if not byte and colorspace in _RAW_NAMES:
+        return rgba  # data is no light: Blender leaves it alone, but for 8-bit files
     premultiplied = not straight and not opaque
     if premultiplied and byte:
         np.divide(colours, alpha, out=colours, where=alpha > 0)

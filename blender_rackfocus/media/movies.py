@@ -23,15 +23,24 @@ from . import colour
 from .errors import MediaError, check_file
 from .library import pyav
 from .stills import RawDepth
+from .wholeness import movie_is_cut
 
 # swscale's flags as Blender sets them: SWS_POINT | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
 _SWSCALE_FLAGS = 0x10 | 0x2000 | 0x40000
 _FORWARD_FRAMES = 40
 """So far ahead decoding on is taken to be quicker than seeking."""
 _PREROLL_FRAMES = 3
+_UNTIMED_FORMATS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "obu", "mjpeg", "av1"})
+"""Bare streams without time stamps: frames are counted from the start, there is no seeking."""
+_SPARSELY_TIMED_FORMATS = frozenset({"mpeg", "vob"})
+"""Few frames carry a time stamp, those between are guessed until the next: seek well ahead."""
 _FULL_RANGE = 2
 _UNSPECIFIED_COLORSPACE = 2
 _GREY_TOLERANCE = 0.03
+
+
+class _Damage(ValueError):
+    """Damage that the demuxer or decoder reports by a flag, not by an error."""
 
 
 class Movie:
@@ -123,6 +132,7 @@ class Movie:
             self._container.close()
             self._container = None
             raise
+        self._cut = movie_is_cut(self.path)
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._forget_position()
 
@@ -158,7 +168,7 @@ class Movie:
         self.fps = float(self._rate)
         self._time_base = stream.time_base
         self._step = float(1 / (self._rate * self._time_base))
-        self._start = stream.start_time
+        self._start = 0 if self._container.format.name in _UNTIMED_FORMATS else stream.start_time
         self.frame_count = self._count_frames()
         # The first frame tells more than the header: pixel format with alpha, rotation.
         frame = self._find(0)
@@ -173,6 +183,8 @@ class Movie:
     def _count_frames(self) -> int:
         """As Blender: the stream's duration, else the container's less the video's later start, else the count."""
         stream, container = self._stream, self._container
+        if container.format.name in _UNTIMED_FORMATS:
+            return self._count_packets()
         if stream.duration is not None:
             return _round(stream.duration * float(stream.time_base) * self.fps)
         if container.duration is not None:
@@ -182,7 +194,10 @@ class Movie:
             return _round((seconds - max(late, 0.0)) * self.fps)
         if stream.frames:
             return int(stream.frames)
-        count = sum(1 for packet in container.demux(stream) if packet.size)
+        return self._count_packets()
+
+    def _count_packets(self) -> int:
+        count = sum(1 for packet in self._container.demux(self._stream) if packet.size)
         self._reopen()
         return count
 
@@ -230,13 +245,19 @@ class Movie:
         # Not every container seeks to a frame from which the wanted one can be decoded: step back until it does,
         # in the end to the very start. Without the first pre-roll again at last: the damage may lie in it.
         trouble: BaseException | None = None
-        for frames_back in (_PREROLL_FRAMES, 0, 16, 120, None):
+        for frames_back in self._prerolls():
             try:
                 if self._land(target, frames_back):
                     return self._scan(index, target)
             except self._errors as error:
                 trouble = trouble or error
         raise trouble or MediaError(self.path, f"frame {index} cannot be found", "Export the movie again.")
+
+    def _prerolls(self) -> tuple[int | None, ...]:
+        format_name = self._container.format.name
+        if format_name in _UNTIMED_FORMATS:
+            return (None,)
+        return (60, 240, None) if format_name in _SPARSELY_TIMED_FORMATS else (_PREROLL_FRAMES, 0, 16, 120, None)
 
     def _land(self, target: int, frames_back: int | None) -> bool:
         """Go to a place at or before `target`; False where the first frame there comes after it."""
@@ -255,12 +276,15 @@ class Movie:
         return self._current is not None and _pts(self._current) <= target
 
     def _decode(self) -> Iterator[Any]:
+        untimed, count = self._container.format.name in _UNTIMED_FORMATS, 0
         for packet in self._container.demux(self._stream):
             if packet.is_corrupt:
-                raise MediaError(self.path, "it holds a damaged packet", "Export the movie again.")
+                raise _Damage("a packet of it is marked as damaged")
             for frame in self._decoder.decode(packet if packet.size else None):
                 if frame.is_corrupt:
-                    raise MediaError(self.path, "it holds a damaged frame", "Export the movie again.")
+                    raise _Damage("a frame of it is marked as damaged")
+                if untimed:
+                    frame.pts, count = _round(count * self._step), count + 1
                 if frame.pts is not None or frame.dts is not None:
                     yield frame
 
@@ -274,14 +298,25 @@ class Movie:
                 self._check_end(index, target)
                 break
             if _pts(self._next) > target:
+                self._check_gap(index, target)
                 break
             self._current, self._next = self._next, None
         return self._current
 
+    def _check_gap(self, index: int, target: int) -> None:
+        """A hole in time is a lost frame where the file is cut short, or broadcast; elsewhere it is a long frame."""
+        strict = self._cut or self._container.format.name == "mpegts"
+        if strict and target >= _pts(self._current) + 0.9 * self._step:
+            raise MediaError(
+                self.path, f"frame {index} is lost: the movie is damaged", "Export it again, or trim the strip."
+            )
+
     def _check_end(self, index: int, target: int) -> None:
         """Past the last frame: that one stays on screen if the file says so, but not if the file is cut short."""
         shown_until = _pts(self._current) + max(self._current.duration or 0, self._step)
-        if target < shown_until + self._step / 2 or self._other_streams_go_on():
+        if target < shown_until + (-0.1 if self._cut else 0.5) * self._step:
+            return
+        if not self._cut and self._other_streams_go_on():
             return
         last = _round((_pts(self._current) - (self._start or 0)) / self._step)
         raise MediaError(

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from . import channels as naming
-from . import colour, jpeg
+from . import colour
 from .errors import MediaError, check_file
 from .library import openimageio
+from .wholeness import check_jpeg
 
 STILL_EXTENSIONS = frozenset(
     {
@@ -173,7 +174,7 @@ class _File:
         self.channels: list[naming.Channel] = []
         self._headers()
         if self.format_name == "jpeg":
-            jpeg.check_whole(self.path)
+            check_jpeg(self.path)
 
     def __enter__(self) -> _File:
         return self
