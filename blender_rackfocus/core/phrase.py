@@ -237,8 +237,8 @@ def depth_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
 
     depth_m: (H, W) metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall that runs
     away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A
-    hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the histogram
-    (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the background (inf).
+    hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the
+    histogram (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the background (inf).
     Raises ValueError if nothing is at a finite distance.
     """
     depth = np.asarray(depth_m)
