@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: one module per verb, each with SUMMARY, EXAMPLES, add_arguments(parser) and run(args).
+
+The same verbs answer to `python -m blender_rackfocus VERB` and, in an installed Blender, to
+`blender --command rackfocus VERB`. Exit status: 0 done, 1 it could not be done, 2 it was asked wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from .common import CommandError, UsageError, version
+
+VERBS = ("rack", "demo", "build")
+
+_command: Any = None  # Blender's handle of the registered command
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser(prog: str = "python -m blender_rackfocus") -> argparse.ArgumentParser:
+    """The parser of all verbs. `prog` is how the user called it, for the help texts."""
+    top = _Parser(
+        prog=prog,
+        description="Rack Focus: depth-based focus pulls, on any clip, with real lens blur.",
+        epilog=f"'{prog} VERB --help' explains each verb and shows examples.",
+    )
+    top.add_argument("--version", action="version", version=f"Rack Focus {version()}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    for name in VERBS:
+        module = importlib.import_module(f".{name}", __package__)
+        verb = verbs.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
+            epilog="examples:\n" + "".join(f"  {prog} {line}\n" for line in module.EXAMPLES),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str], prog: str = "python -m blender_rackfocus") -> int:
+    """Run one verb; return the exit status. What goes wrong is one line on standard error."""
+    try:
+        args = parser(prog).parse_args(argv)
+        return args.run(args)
+    except SystemExit as leaving:  # argparse: --help, --version, bad arguments
+        return leaving.code if isinstance(leaving.code, int) else 1
+    except UsageError as error:
+        print(f"{prog} {argv[0]}: {error}", file=sys.stderr)
+        return 2
+    except CommandError as error:
+        print(f"{prog} {argv[0]}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{prog}: stopped", file=sys.stderr)
+        return 130
+
+
+def register() -> None:
+    """Make the verbs answer to `blender --command rackfocus`."""
+    global _command
+    import bpy
+
+    _command = bpy.utils.register_cli_command("rackfocus", _run_in_blender)
+
+
+def unregister() -> None:
+    """Take the command out of Blender again."""
+    global _command
+    import bpy
+
+    bpy.utils.unregister_cli_command(_command)
+    _command = None
+
+
+def _run_in_blender(argv: list[str]) -> int:
+    return main(argv, prog="blender --command rackfocus")

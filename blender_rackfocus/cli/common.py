@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the verbs share: their errors, where the manifest is, words on standard error."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+
+class UsageError(Exception):
+    """Asked for something that makes no sense: exit status 2. The text is one line for the user."""
+
+
+class CommandError(Exception):
+    """The job could not be done: exit status 1. The text says what, why, and what to do."""
+
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def manifest_path() -> Path:
+    """blender_manifest.toml: inside the package where it is installed, beside it in a checkout."""
+    for folder in (PACKAGE, PACKAGE.parent):
+        if (folder / "blender_manifest.toml").is_file():
+            return folder / "blender_manifest.toml"
+    raise CommandError("blender_manifest.toml is missing beside the package: the installation is not whole")
+
+
+def version() -> str:
+    """The version in the manifest, the only place that has one."""
+    return tomllib.loads(manifest_path().read_text(encoding="utf-8"))["version"]
+
+
+def say(text: str) -> None:
+    """One line to the person watching; standard output stays free for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """A line that counts: redrawn in a terminal, every tenth part elsewhere."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, max(total, 1), 0
+        self._live = sys.stderr.isatty()
+
+    def step(self) -> None:
+        """One more is done."""
+        self.done += 1
+        tenth = self.done * 10 // self.total != (self.done - 1) * 10 // self.total
+        if self._live:
+            end = "\n" if self.done == self.total else ""
+            print(f"\r{self.what}: {self.done}/{self.total}", end=end, file=sys.stderr, flush=True)
+        elif tenth or self.done == self.total:
+            say(f"{self.what}: {self.done}/{self.total}")
