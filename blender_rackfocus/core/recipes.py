@@ -75,7 +75,8 @@ def plan(recipe: str, first: float, last: float, marks: Sequence[Mark], directio
 
 
 def plan_transition(first: tuple[float, float], second: tuple[float, float], marks: Sequence[Mark],
-                    direction: str = "FAR", fps: float = 24.0, out_dioptres: float = OUT_DIOPTRES, feel: str = "SMOOTH") -> list[Rack]:
+                    direction: str = "FAR", fps: float = 24.0, out_dioptres: float = OUT_DIOPTRES,
+                    feel: str = "SMOOTH") -> list[Rack]:
     """Out of focus at the end of one strip, into focus at the start of the next.
 
     first, second: (first frame, last frame) of both strips. marks: the subject of each. direction: FAR turns the ring
