@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+import cv2
 import numpy as np
 
 from . import colour
@@ -93,7 +94,6 @@ class Movie:
             # Blender pays no heed to a movie strip's alpha mode: bytes are straight, floats premultiplied.
             straight=self.bits <= 8,
             opaque=not self.has_alpha,
-            byte=self.bits <= 8,
             path=self.path,
             ocio_config=ocio_config,
         )
@@ -363,20 +363,19 @@ class Movie:
         )
 
     def _rgba(self, frame: Any) -> np.ndarray:
-        """(H, W, 4) float32 0..1, as coded (not rotated), not yet linear."""
+        """(H, W, 4) as coded (not rotated, not linear): uint8, or float32 0..1 where there are more bits."""
         if self.bits <= 8:
-            stored = _plane(self._reformatted(frame, "rgba").planes[0], np.uint8, 4)
-            return stored.astype(np.float32) * np.float32(1.0 / 255.0)
+            return _plane(self._reformatted(frame, "rgba").planes[0], np.uint8, 4)
         planes = self._reformatted(frame, "gbrapf32le").planes
         green, blue, red, alpha = (_plane(plane, np.float32, 1)[..., 0] for plane in planes)
-        return np.stack((red, green, blue, alpha), axis=-1)
+        return cv2.merge((red, green, blue, alpha))
 
     def _luma(self, frame: Any) -> np.ndarray:
         """(H, W) float32: brightness 0..1, at the depth it is stored in."""
         rgba = self._rgba(frame)
-        values = rgba[..., 1]
-        spread = float(np.mean(np.ptp(rgba[..., :3], axis=2)))
-        if spread > _GREY_TOLERANCE:
+        values = rgba[..., 1].astype(np.float32) * np.float32(1 / 255 if rgba.dtype == np.uint8 else 1)
+        sparse = rgba[::7, ::5, :3].astype(np.float32) / np.float32(255 if rgba.dtype == np.uint8 else 1)
+        if float(np.mean(np.ptp(sparse, axis=2))) > _GREY_TOLERANCE:
             raise MediaError(
                 self.path,
                 "it is a movie in colour, which is not depth",

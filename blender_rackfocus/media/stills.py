@@ -76,17 +76,17 @@ def read_picture(
         if not chosen:
             raise MediaError(path, "it holds no picture")
         part = file.parts[chosen[0].part]
-        stored = file.read(chosen)
+        byte = part.integer and part.bits <= 8
+        stored = file.read(chosen, whole_bytes=byte)
         linear_format = file.format_name in _LINEAR_FORMATS
-    rgba = np.empty((part.height, part.width, 4), np.float32)
+    rgba = np.empty((part.height, part.width, 4), stored.dtype)
     has_alpha = len(chosen) in (2, 4)
     rgba[..., :3] = stored[..., : len(chosen) - has_alpha]
-    rgba[..., 3] = stored[..., -1] if has_alpha else 1.0
+    rgba[..., 3] = stored[..., -1] if has_alpha else 255 if byte else 1.0
     space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
     straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
-    byte = part.integer and part.bits <= 8
     return colour.to_picture(
-        rgba, space, straight=straight, opaque=not has_alpha, byte=byte, path=path, ocio_config=ocio_config
+        rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config
     )
 
 
@@ -200,12 +200,13 @@ class _File:
         if not self.parts:
             raise MediaError(self.path, f"its header cannot be read ({_words(problem)})", "Export it again.")
 
-    def read(self, wanted: list[naming.Channel]) -> np.ndarray:
-        """The channels, all from one part: (H, W, len(wanted)) float32."""
+    def read(self, wanted: list[naming.Channel], *, whole_bytes: bool = False) -> np.ndarray:
+        """The channels, all from one part: (H, W, len(wanted)) float32, or uint8 as stored with whole_bytes."""
         part = self.parts[wanted[0].part]
         first = min(c.index for c in wanted)
         last = max(c.index for c in wanted) + 1
-        pixels = self._input.read_image(wanted[0].part, 0, first, last, self._oiio.FLOAT)
+        kind = self._oiio.UINT8 if whole_bytes else self._oiio.FLOAT
+        pixels = self._input.read_image(wanted[0].part, 0, first, last, kind)
         problem = self._input.geterror()
         if pixels is None or problem:
             raise MediaError(
