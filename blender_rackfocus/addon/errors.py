@@ -3,12 +3,10 @@
 
 Blender prints a handler's exception and renders on, so a failing handler must stop the render itself:
 
-- In a background Blender, an interrupt signal is its own way to say stop: the frame is not drawn, not written, a
-movie is
-  closed after the last good frame, and Blender's exit status is 1.
+- In a background Blender, an interrupt signal is its own way to say stop: the frame is not drawn, not written, a movie
+  is closed after the last good frame, and Blender's exit status is 1.
 - Where that signal would end the process (a window) or mean something else (the bpy module), a second render of one
-tiny
-  frame to a path that cannot exist fails inside this one, and a failed write is what makes Blender stop rendering.
+  tiny frame to a path that cannot exist fails inside this one, and a failed write is what makes Blender stop rendering.
 
 The exit status is made sure of once more when Python ends, because a script may go on after a failed render.
 """

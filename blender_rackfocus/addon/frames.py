@@ -20,8 +20,10 @@ from .. import media
 from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
 from ..media import MediaError
-from . import depthfiles, inputs, modifier, pixels, settings, strips
+from . import adjust, depthfiles, inputs, modifier, pixels, settings, strips
 from .errors import FrameError
+
+_FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
 
 DRAFT_WIDTH = 960
 """Pixels across up to which drafts are computed."""
@@ -41,8 +43,8 @@ class Job:
     """Everything that decides a frame's pixels. Plain data: hashable, comparable, free of Blender.
 
     reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
-    convention is set. values: the inputs in the order of inputs.NAMES. width: 0 for full size, else the draft's
-    width.
+    convention is set. values: the inputs in the order of inputs.NAMES. grade: what `adjust` does before any modifier.
+    draft: made for speed, up to DRAFT_WIDTH across.
     """
 
     picture: FileFrame
@@ -55,6 +57,7 @@ class Job:
     near_m: float
     far_m: float
     values: tuple[float, ...]
+    grade: tuple[float, float, bool, bool]
     draft: bool
 
     def value(self, name: str) -> float:
@@ -93,6 +96,8 @@ def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool)
             )
         picture = strips.media_frame(strip, shown.frame, shown.scene)
         path = picture.path
+        if picture.deinterlace:
+            raise strips.StripError(strip.name, "deinterlaced strips cannot be refocused; deinterlace the file first")
         if picture.multiview:
             raise strips.StripError(
                 strip.name, "stereo strips cannot be refocused while the scene renders several views"
@@ -113,6 +118,7 @@ def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool)
         near_m=strip.rackfocus_near_m,
         far_m=strip.rackfocus_far_m,
         values=tuple(values[name] for name in inputs.NAMES),
+        grade=_grade_of(strip, picture.path),
         draft=draft,
     )
 
@@ -174,6 +180,11 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFram
     return _stamped(picture.path, picture.index), _first_of(strip, scene), layer
 
 
+def _grade_of(strip: Any, path: str) -> tuple[float, float, bool, bool]:
+    is_float = os.path.splitext(path)[1].lower() in _FLOAT_FILES
+    return strip.color_saturation, strip.color_multiply, strip.multiply_alpha, is_float
+
+
 def _first_of(strip: Any, scene: Any) -> FileFrame:
     still = strip.type == "IMAGE"
     path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
@@ -203,6 +214,7 @@ def _make(job: Job) -> Made:
         ),
         lambda: _read(job),
     )
+    picture = adjust.adjust(picture, *job.grade)
     height, width = picture.shape[:2]
     if job.draft and width > DRAFT_WIDTH:
         flat = _draft(job, picture, depth_m)
