@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Estimate the depth of a clip: the room's one way in.
+
+Two passes. The first reads each frame once and keeps, in a scratch folder, the source's small answer and the motion
+from the frame before. Between them lie the cuts and one scale per shot. The second goes backward over the small
+answers, then forward over the frames: smooth, bring to the picture's size and edges, hand to the caller. Memory holds a
+few frames, whatever the length. Stopped at any moment, a second run with the same scratch folder does only the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .edges import upsample
+from .provenance import Cancelled, EstimateError, Provenance
+from .scratch import Scratch
+from .sources import EstimateSettings, Frames, Source, open_source
+from .steady import Average, Link, breathing, fill_unknown, flicker, link, merge, small_grey, without_breathing
+
+Sink = Callable[[int, np.ndarray, Provenance], None]
+_WORK_WIDTH_PX = 960  # small answers wider than this are stored smaller
+
+
+@dataclass(frozen=True)
+class Progress:
+    """phase: 'LOOK' (choosing), 'ESTIMATE' (the source at work), 'STEADY' (smoothing and writing). done of total steps
+    over all phases; seconds_left is None until it can be told."""
+
+    phase: str
+    index: int
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class EstimateReport:
+    """provenance of what was written; shots as (first, last) frame index; written: frames handed to the sink;
+    flicker_before, flicker_after: mean change of depth where the picture does not change, in % of its range;
+    source_seconds: time inside the source (the network) alone, total_seconds: everything."""
+
+    provenance: Provenance
+    shots: tuple[tuple[int, int], ...]
+    written: int
+    flicker_before: float
+    flicker_after: float
+    source_seconds: float
+    total_seconds: float
+
+
+def estimate_clip(frames: Frames, sink: Sink, settings: EstimateSettings | None = None, *, source: str = "AUTO",
+                  indices: Sequence[int] | None = None, done: Collection[int] = (),
+                  scratch: str | Path | None = None, clip_key: str = "",
+                  progress: Callable[[Progress], None] | None = None,
+                  cancelled: Callable[[], bool] | None = None) -> EstimateReport:
+    """Estimate depth for the frames of a clip.
+
+    frames : len() and [i] -> (H, W, 4) float32 scene-linear; read in order, from one thread at a time.
+    sink : called as sink(index, depth, provenance) for every finished frame, in order. depth is (H, W) float32 of the
+        picture's size: metres (planar, +inf = nothing) where provenance.metric, else nearness, 0 at the shot's 98th
+        percentile of distance and 1 at its 2nd (it may exceed 1), with 1/z linear between: what core.depth calls
+        NORMALISED with ramp INVERSE_Z and white near.
+    source : AUTO, STEREO, NETWORK or PARALLAX. indices : frames wanted, rising (default all); a gap parts shots.
+    done : frames the caller already has: they are not handed over again.
+    scratch : folder for small intermediate arrays; keep it to resume. None: a temporary one. clip_key : what identifies
+        the clip (path, size, time), so that another clip's scratch is not taken for this one's.
+    progress, cancelled : called after each frame's step; cancelled() true raises Cancelled and keeps what was done.
+
+    Raises EstimateError with a text for the user; Cancelled; ValueError for bad arguments.
+    """
+    settings = settings or EstimateSettings()
+    started = time.perf_counter()
+    wanted = list(range(len(frames))) if indices is None else [int(i) for i in indices]
+    if not wanted:
+        raise ValueError("indices must name at least one frame")
+    if any(b <= a for a, b in zip(wanted, wanted[1:], strict=False)) or wanted[0] < 0 or wanted[-1] >= len(frames):
+        raise ValueError("indices must rise and lie within the clip")
+    done = set(done)
+    ticker = _Ticker(progress, cancelled, 2 * len(wanted), started)
+    ticker.look()
+    ready = open_source(frames, settings, wanted, source)
+    key = {"version": 1, "clip": clip_key, "indices": [wanted[0], wanted[-1], len(wanted)], "size": len(frames),
+           "settings": asdict(settings), "provenance": replace(ready.provenance, why="").metadata()}
+    store = Scratch(scratch, key)
+    try:
+        seconds = _ask_source(frames, ready, wanted, store, ticker)
+        shots = _shots(wanted, store)
+        known = [any(_known(store.get("near", i)) for i in shot) for shot in shots]
+        if not any(known):
+            raise EstimateError("The source gave no depth for any frame of this clip.")
+        before, after, written = [], [], 0
+        for shot, has_depth in zip(shots, known, strict=True):
+            if not has_depth:
+                raise EstimateError(
+                    f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; choose another "
+                    "source for it, or set cards.")
+            figures = _finish_shot(frames, ready, settings, shot, store, done, sink, ticker)
+            before += figures[0]
+            after += figures[1]
+            written += figures[2]
+    finally:
+        store.close()
+    return EstimateReport(ready.provenance, tuple((s[0], s[-1]) for s in shots), written, _mean(before), _mean(after),
+                          seconds, time.perf_counter() - started)
+
+
+class EstimateJob:
+    """`estimate_clip` on a thread of its own, for a window that must stay alive.
+
+    Poll `progress`, `finished`; then `result()` gives the report or raises what went wrong. `cancel()` returns at once;
+    the job ends after the source's current frame and hands nothing over any more. The sink is called on the job's
+    thread: it may write files, it must not touch bpy.
+    """
+
+    def __init__(self, frames: Frames, sink: Sink, settings: EstimateSettings | None = None, **options):
+        self._stop = threading.Event()
+        self.progress: Progress | None = None
+        self._report: EstimateReport | None = None
+        self._error: BaseException | None = None
+
+        def note(progress: Progress) -> None:
+            self.progress = progress
+
+        def work() -> None:
+            try:
+                self._report = estimate_clip(frames, sink, settings, progress=note, cancelled=self._stop.is_set,
+                                             **options)
+            except BaseException as error:  # handed to whoever asks for the result
+                self._error = error
+
+        self._thread = threading.Thread(target=work, name="rackfocus-estimate", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def result(self, timeout: float | None = None) -> EstimateReport:
+        """Wait for the end; raises Cancelled, EstimateError or whatever the sink raised; TimeoutError if still busy."""
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimeoutError("the estimate is still running")
+        if self._error is not None:
+            raise self._error
+        return self._report
+
+
+class _Ticker:
+    def __init__(self, progress, cancelled, total: int, started: float):
+        self._progress, self._cancelled = progress, cancelled
+        self.total, self.done = total, 0
+        self._spent: dict[str, list[float]] = {"ESTIMATE": [], "STEADY": []}
+        self._mark = started
+
+    def look(self) -> None:
+        self.stop_if_asked()
+        if self._progress:
+            self._progress(Progress("LOOK", 0, 0, self.total, None))
+
+    def stop_if_asked(self) -> None:
+        if self._cancelled and self._cancelled():
+            raise Cancelled("stopped by the user; a second run does only the rest")
+
+    def step(self, phase: str, index: int, worked: bool) -> None:
+        """One frame's step is over; steps that had nothing to do do not count for the time left."""
+        now = time.perf_counter()
+        if worked:
+            self._spent[phase].append(now - self._mark)
+        self._mark = now
+        self.done += 1
+        if self._progress:
+            self._progress(Progress(phase, index, self.done, self.total, self._left()))
+        self.stop_if_asked()
+
+    def _left(self) -> float | None:
+        half = self.total // 2
+        first, second = self._spent["ESTIMATE"][-20:], self._spent["STEADY"][-20:]
+        one = float(np.median(first)) if first else 0.0
+        two = float(np.median(second)) if second else 0.3 * one
+        if not first and not second:
+            return None
+        return max(half - self.done, 0) * one + min(self.total - self.done, half) * two
+
+
+def _ahead(frames: Frames, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """(index, picture) in order, the next one being read while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="rackfocus-read") as reader:
+        upcoming = None
+        try:
+            for n, index in enumerate(indices):
+                now = upcoming or reader.submit(frames.__getitem__, index)
+                upcoming = None
+                picture = now.result()
+                if n + 1 < len(indices):
+                    upcoming = reader.submit(frames.__getitem__, indices[n + 1])
+                yield index, picture
+        finally:
+            if upcoming is not None:
+                upcoming.cancel()
+
+
+def _ask_source(frames: Frames, source: Source, wanted: list[int], store: Scratch, ticker: _Ticker) -> float:
+    """First pass: the source's answer, a small grey picture and the link to the frame before, each kept on disk."""
+    seconds = 0.0
+    neighbours = {b: a for a, b in zip(wanted, wanted[1:], strict=False) if b == a + 1}
+
+    def complete(i: int) -> bool:
+        return store.has("near", i) and store.has("grey", i) and (i not in neighbours or store.has("link", i))
+
+    missing = [i for i in wanted if not complete(i)]
+    for i in wanted:
+        if i not in missing and (not missing or i < missing[0]):
+            ticker.step("ESTIMATE", i, worked=False)
+    # Parallax reads neighbours itself: reading ahead on a second thread would then read one file from two threads.
+    pictures = ((i, frames[i]) for i in missing) if source.name == "PARALLAX" else _ahead(frames, missing)
+    for i, picture in pictures:
+        ticker.stop_if_asked()
+        grey = small_grey(picture)
+        store.put("grey", i, grey)
+        if i in neighbours:
+            before = store.get("grey", neighbours[i])
+            store.put("link", i, link(before, grey).pack())
+        begun = time.perf_counter()
+        near = source.nearness(i, picture)
+        seconds += time.perf_counter() - begun
+        near = np.full(grey.shape, np.nan, np.float32) if near is None else near
+        store.put("near", i, _small(near))
+        ticker.step("ESTIMATE", i, worked=True)
+    ticker.done = len(wanted)
+    return seconds
+
+
+def _small(near: np.ndarray) -> np.ndarray:
+    near = near.astype(np.float32)
+    if near.shape[1] <= _WORK_WIDTH_PX:
+        return near
+    factor = int(np.ceil(near.shape[1] / _WORK_WIDTH_PX))
+    return near[factor // 2 :: factor, factor // 2 :: factor].copy()  # picked, not averaged: no mixtures at edges
+
+
+def _known(near: np.ndarray | None) -> bool:
+    return near is not None and bool(np.isfinite(near).any())
+
+
+def _shots(wanted: list[int], store: Scratch) -> list[list[int]]:
+    """Frames between cuts. A flash (one odd frame whose neighbours match) is no cut."""
+    cut_before = {}
+    for a, b in zip(wanted, wanted[1:], strict=False):
+        cut_before[b] = b != a + 1 or Link.unpack(store.get("link", b)).cut
+    for n in range(1, len(wanted) - 1):
+        i, after = wanted[n], wanted[n + 1]
+        if cut_before[i] and cut_before[after] and after == wanted[n - 1] + 2:
+            joined = link(store.get("grey", wanted[n - 1]), store.get("grey", after))
+            if not joined.cut:
+                cut_before[i] = cut_before[after] = False
+    shots: list[list[int]] = [[wanted[0]]]
+    for i in wanted[1:]:
+        if cut_before[i]:
+            shots.append([])
+        shots[-1].append(i)
+    return shots
+
+
+def _finish_shot(frames: Frames, source: Source, settings: EstimateSettings, shot: list[int], store: Scratch,
+                 done: set[int], sink: Sink, ticker: _Ticker) -> tuple[list[float], list[float], int]:
+    correct, low, high = _one_scale(source, settings, shot, store)
+    spread = max(high - low, 1e-12)
+
+    def value(i: int) -> np.ndarray:
+        gain, offset = correct[i]
+        return store.get("near", i) * np.float32(gain) + np.float32(offset)
+
+    rest = [i for i in shot if i not in done]
+    if not rest:
+        for i in shot:
+            ticker.step("STEADY", i, worked=False)
+        return [], [], 0
+    if settings.steady:
+        _backward(shot, value, store, spread, ticker)
+    forward, last, before, after, written = Average(), None, [], [], 0
+    pictures = _ahead(frames, rest)
+    for n, i in enumerate(shot):
+        now, joint = value(i), None
+        if n:
+            joint = Link.unpack(store.get("link", i))
+        if settings.steady:
+            if joint is not None:
+                forward.carry(joint.back, joint.same_here, now, spread)
+            forward.add(now)
+            later = store.get("later", i)
+            near = merge(forward, later[0], later[1], now)
+        else:
+            near = now
+        near = fill_unknown(near)
+        if joint is not None:
+            raw = [store.get("near", k) for k in (shot[n - 1], i)]
+            before.append(flicker(*raw, joint, spread))
+            after.append(flicker(last, near, joint, spread))
+        last = near
+        if i not in done:
+            index, picture = next(pictures)
+            _hand_over(index, near, picture, source, settings, (low, high), sink)
+            written += 1
+        ticker.step("STEADY", i, worked=i not in done)
+    pictures.close()
+    store.drop("later")
+    return before, after, written
+
+
+def _one_scale(source: Source, settings: EstimateSettings, shot: list[int],
+               store: Scratch) -> tuple[dict[int, tuple[float, float]], float, float]:
+    """Per frame (gain, offset), and the shot's 2nd and 98th percentile: one normalisation per shot."""
+    steps, previous = [], None
+    for i in shot:
+        near = store.get("near", i)
+        if previous is None or not (source.breathes and settings.steady):
+            steps.append((1.0, 0.0))
+        else:
+            steps.append(breathing(previous, near, Link.unpack(store.get("link", i))))
+        if _known(near):
+            previous = near
+    correct = dict(zip(shot, without_breathing(steps), strict=True))
+    pool = []
+    each = max(200, 400_000 // len(shot))
+    for i in shot:
+        near = store.get("near", i) * correct[i][0] + correct[i][1]
+        near = near[np.isfinite(near)]
+        pool.append(near[:: max(1, near.size // each)])
+    low, high = np.percentile(np.concatenate(pool), (2, 98))
+    return correct, float(low), float(high)
+
+
+def _backward(shot: list[int], value: Callable[[int], np.ndarray], store: Scratch, spread: float,
+              ticker: _Ticker) -> None:
+    running = Average()
+    for n in range(len(shot) - 1, -1, -1):
+        ticker.stop_if_asked()
+        i, now = shot[n], value(shot[n])
+        if n + 1 < len(shot):
+            joint = Link.unpack(store.get("link", shot[n + 1]))
+            running.carry(joint.forth, joint.same_there, now, spread)
+        running.add(now)
+        store.put("later", i, np.stack([running.total, running.weight]))
+
+
+def _hand_over(index: int, near: np.ndarray, picture: np.ndarray, source: Source, settings: EstimateSettings,
+               bounds: tuple[float, float], sink: Sink) -> None:
+    low, high = bounds
+    height, width = picture.shape[:2]
+    if settings.follow_edges:
+        full = upsample(near, picture, high - low)
+    else:
+        full = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
+    if source.provenance.metric:
+        with np.errstate(divide="ignore"):
+            depth = np.where(full > 1e-9, np.float32(1) / full, np.float32(np.inf))
+    else:
+        depth = np.maximum((full - np.float32(low)) / np.float32(max(high - low, 1e-12)), 0)
+    sink(index, depth.astype(np.float32), source.provenance)
+
+
+def _mean(figures: list[float]) -> float:
+    return float(np.mean(figures)) if figures else 0.0

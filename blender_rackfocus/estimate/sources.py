@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The three ways to estimate depth from pictures behind one face, and AUTO, which chooses and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .network import Network, NetworkSettings, load_network
+from .parallax import LEAST_PARALLAX_PX, Motion, ParallaxSettings, grey_for_flow, pair_nearness
+from .provenance import EstimateError, Provenance, SourceName
+from .stereo import StereoSettings, find_stereo, resolve, search_range, stereo_nearness
+
+
+class Frames(Protocol):
+    """What an estimate reads: len(frames), and frames[i] -> (H, W, 4) float32 scene-linear, premultiplied."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class EstimateSettings:
+    """All that decides an estimate. network: the user's model file, None where none is chosen. steady: smooth in time.
+    follow_edges: bring the depth's edges to the picture's.
+    """
+
+    network: NetworkSettings | None = None
+    stereo: StereoSettings = field(default_factory=StereoSettings)
+    parallax: ParallaxSettings = field(default_factory=ParallaxSettings)
+    steady: bool = True
+    follow_edges: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source ready to run.
+
+    nearness(index, picture) -> (h, w) float32, larger = nearer, NaN = unknown here; None where this frame gives none.
+    breathes: its scale changes from frame to frame, so frames are related to each other. doubled: the frame holds two
+    pictures, whose edges are not to be mixed up.
+    """
+
+    name: SourceName
+    nearness: Callable[[int, np.ndarray], np.ndarray | None]
+    provenance: Provenance
+    breathes: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What AUTO found: the source it took and why, and for every other source why not."""
+
+    source: SourceName | None
+    why: str
+    refused: dict[str, str]
+
+
+def _samples(indices: Sequence[int], count: int) -> list[int]:
+    if len(indices) <= count:
+        return list(indices)
+    return [indices[round(k * (len(indices) - 1) / (count - 1))] for k in range(count)]
+
+
+def choose_source(frames: Frames, settings: EstimateSettings, indices: Sequence[int]) -> Choice:
+    """AUTO: a stereo pair where the frame holds one, else the user's network, else the camera's own motion.
+
+    source is None where nothing works; `refused` then tells why for each, ready for the user.
+    """
+    refused: dict[str, str] = {}
+    looked = _samples(indices, 3)
+    found = [e for e in (find_stereo(frames[i], settings.stereo.layout) for i in looked) if e is not None]
+    if len(found) * 2 > len(looked):
+        return Choice("STEREO", found[0].words, refused)
+    refused["STEREO"] = "the halves of the frame are not two views of one scene"
+    if settings.network is not None and settings.network.path:
+        try:
+            network = load_network(settings.network)
+            return Choice("NETWORK", f"no stereo pair, and {Path(settings.network.path).name} is chosen and runs on "
+                                     f"{network.runtime}", refused)
+        except EstimateError as error:
+            refused["NETWORK"] = str(error)
+    else:
+        refused["NETWORK"] = "no model file is chosen"
+    try:
+        survey = survey_motion(frames, settings.parallax, indices)
+        return Choice("PARALLAX", f"no stereo pair, no usable network, and the camera moves: {survey.parallax_px:.1f} px "
+                                  f"of parallax over {survey.step} frame(s)", refused)
+    except EstimateError as error:
+        refused["PARALLAX"] = str(error)
+    return Choice(None, "", refused)
+
+
+def open_source(frames: Frames, settings: EstimateSettings, indices: Sequence[int], source: str = "AUTO") -> Source:
+    """Make a source ready, or raise EstimateError with the reason and what can be done instead."""
+    why = "chosen by hand"
+    if source == "AUTO":
+        choice = choose_source(frames, settings, indices)
+        if choice.source is None:
+            reasons = "; ".join(f"{name.lower()}: {text}" for name, text in choice.refused.items())
+            raise EstimateError(f"No depth can be estimated for this clip ({reasons}). Set the distances by hand with "
+                                "cards: a mask for each subject and a background.")
+        source, why = choice.source, choice.why
+    opener = {"STEREO": _open_stereo, "NETWORK": _open_network, "PARALLAX": _open_parallax}.get(source)
+    if opener is None:
+        raise ValueError(f"source must be AUTO, STEREO, NETWORK or PARALLAX, not {source!r}")
+    return opener(frames, settings, indices, why)
+
+
+def _open_stereo(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
+    found = [e for e in (find_stereo(frames[i], settings.stereo.layout) for i in _samples(indices, 5)) if e is not None]
+    wanted = settings.stereo
+    if found and wanted.layout == "AUTO":
+        names = [e.layout for e in found]
+        wanted = replace(wanted, layout=max(set(names), key=names.count))
+        found = [e for e in found if e.layout == wanted.layout]
+    votes = sum(1 if e.swapped else -1 for e in found)
+    evidence = replace(found[0], swapped=votes > 0) if found else None
+    chosen = resolve(wanted, evidence)
+    width = frames[indices[0]].shape[1] // (2 if chosen.layout == "SIDE_BY_SIDE" else 1)
+    low, high = search_range(found, chosen, width)
+    notes = () if found else ("no clear stereo pair was found in this clip; it was taken as one because you said so",)
+    told = {**asdict(chosen), "disparity_px": [round(low, 1), round(high, 1)]}
+    provenance = Provenance("STEREO", "semi-global matching", chosen.metric, told, why, notes)
+    return Source("STEREO", lambda _i, picture: stereo_nearness(picture, chosen, low, high), provenance, False)
+
+
+def _open_network(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
+    network: Network = load_network(settings.network or NetworkSettings(""))
+    told = {**asdict(network.settings), "path": Path(network.settings.path).name, "sha256": network.fingerprint,
+            "runtime": network.runtime, "layout": network.layout}
+    provenance = Provenance("NETWORK", Path(network.settings.path).name, network.metric, told, why)
+    return Source("NETWORK", lambda _i, picture: network.nearness(picture), provenance, True)
+
+
+@dataclass(frozen=True)
+class MotionSurvey:
+    """How far apart frames must be to see parallax (step), and how much there is then."""
+
+    step: int
+    parallax_px: float
+
+
+def survey_motion(frames: Frames, settings: ParallaxSettings, indices: Sequence[int]) -> MotionSurvey:
+    """Look at a few places of the clip with growing steps; raise EstimateError with the reason where parallax fails."""
+    if len(indices) < 2:
+        raise EstimateError("one picture alone has no motion: parallax needs a moving camera")
+    last_reason, best = "", None
+    for step in (1, 2, 4, 8):
+        if step >= len(indices):
+            break
+        starts = _samples(range(len(indices) - step), 4)
+        motions = []
+        for k in starts:
+            a, b = (grey_for_flow(frames[indices[n]]) for n in (k, k + step))
+            motions.append(pair_nearness(a, b, settings))
+        usable = [m for near, m in motions if near is not None]
+        if len(usable) * 2 < len(starts):
+            last_reason = _commonest([m for near, m in motions if near is None])
+            # Wider steps turn more, and a walking subject goes farther: only the size of the parallax may be missing.
+            continue
+        middle = float(np.median([m.parallax_px for m in usable]))
+        best = MotionSurvey(step, middle)
+        if middle >= 6 * LEAST_PARALLAX_PX:
+            break
+    if best is None:
+        raise EstimateError(f"parallax cannot work on this clip: {last_reason}")
+    return best
+
+
+def _commonest(motions: list[Motion]) -> str:
+    reasons = [m.refusal or "depth came out on both sides of the camera" for m in motions]
+    kinds = [r.split(":")[0] for r in reasons]
+    return reasons[kinds.index(max(set(kinds), key=kinds.count))]
+
+
+def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
+    chosen = settings.parallax
+    survey = survey_motion(frames, chosen, indices)
+    places = {index: n for n, index in enumerate(indices)}
+    greys: dict[int, np.ndarray] = {}
+
+    def grey(n: int, picture: np.ndarray | None = None) -> np.ndarray:
+        if n not in greys:
+            greys[n] = grey_for_flow(frames[indices[n]] if picture is None else picture)
+        return greys[n]
+
+    def nearness(index: int, picture: np.ndarray) -> np.ndarray | None:
+        n = places[index]
+        for old in [k for k in greys if abs(k - n) > survey.step]:
+            del greys[old]
+        here = grey(n, picture)
+        views = [pair_nearness(here, grey(m), chosen)[0] for m in (n - survey.step, n + survey.step)
+                 if 0 <= m < len(indices)]
+        views = [v for v in views if v is not None]
+        if not views:
+            return None
+        stack = np.stack(views)
+        known = np.isfinite(stack)
+        count = known.sum(0)
+        total = np.where(known, stack, 0).sum(0)
+        near = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
+        return near.astype(np.float32)
+
+    notes = ["assumes that only the camera moves"]
+    if not chosen.focal_known:
+        notes.append(f"the focal length of {chosen.focal_mm:g} mm is an assumption; set the lens's own, and invert if near "
+                     "and far are exchanged")
+    told = {**asdict(chosen), "step_frames": survey.step, "parallax_px": round(survey.parallax_px, 2)}
+    provenance = Provenance("PARALLAX", "optical flow minus camera rotation", False, told, why, tuple(notes))
+    return Source("PARALLAX", nearness, provenance, True)
