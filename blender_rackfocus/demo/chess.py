@@ -23,6 +23,7 @@ SHOT = stage.Shot(
     rack_at=20,
     rack_over=7,
     blades=9,
+    feel="SNAP",
 )
 
 SQUARE = 0.055

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`rack`: a clip and its depth in, a focus pull out, through Blender's sequencer without its window."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import media
+from ..addon import depthfiles
+from ..core import depth as core_depth
+from ..core import phrase, pull
+from . import output
+from .clip import Clip, open_clip
+from .common import CommandError, UsageError, say
+
+SUMMARY = "pull focus on a clip: from near to far, or between any two distances"
+EXAMPLES = (
+    "rack shot.exr -o racked.mp4",
+    "rack clip.mp4 --depth depth.mp4 --depth-kind normalised --near 0.8 --far 20 -o racked.mp4",
+    "rack renders/ --from 0.7 --to 1.9 --at 20 --feel snap --lens 85 --f-stop 1.4 -o frames/racked_####.exr",
+)
+STILL_FRAMES = 48
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    parser.add_argument("clip", metavar="CLIP", help="movie, folder of pictures, name with ####, or first picture")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="movie (.mp4 .mov .mkv .webm), pictures (name_####.png, .exr, .tif, .jpg) or a folder (PNG)",
+    )
+    pulling = parser.add_argument_group("the pull")
+    pulling.add_argument(
+        "--from", dest="from_m", type=_distance, metavar="M", help="focus before, metres (default: foreground)"
+    )
+    pulling.add_argument(
+        "--to", dest="to_m", type=_distance, metavar="M", help="focus after, metres or inf (default: background)"
+    )
+    pulling.add_argument("--at", type=int, metavar="FRAME", help="clip frame, from 1, where it starts (default: mid)")
+    pulling.add_argument("--over", type=_positive, metavar="FRAMES", help="its length (default: the feel's own)")
+    feels = ", ".join(name.lower() for name in pull.FEELS)
+    pulling.add_argument(
+        "--feel",
+        type=str.upper,
+        choices=tuple(pull.FEELS),
+        default="SMOOTH",
+        metavar="NAME",
+        help=f"how it moves: {feels} (default: smooth)",
+    )
+    lens = parser.add_argument_group("the lens")
+    lens.add_argument("--lens", type=_positive, metavar="MM", help="focal length (default: 50)")
+    lens.add_argument("--f-stop", type=_positive, metavar="N", help="aperture (default: 2.8)")
+    lens.add_argument("--sensor", type=_positive, metavar="MM", help="sensor width (default: 36)")
+    lens.add_argument("--blades", type=int, metavar="N", help="aperture blades, 3 to 16; 0 is a circle")
+    lens.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="any other input of the modifier by its name, repeatable: --set 'Max Blur=3'",
+    )
+    depth = parser.add_argument_group("the depth")
+    depth.add_argument(
+        "--depth", metavar="PATH", help="still, sequence or movie (default: the clip's own depth pass, in EXR)"
+    )
+    depth.add_argument(
+        "--depth-kind",
+        type=str.upper,
+        choices=("AUTO", *core_depth.KINDS),
+        default="AUTO",
+        metavar="KIND",
+        help="what its numbers are: auto, metres, inverse, normalised (default: auto)",
+    )
+    depth.add_argument("--near", type=_positive, metavar="M", help="distance of the nearest normalised value (1)")
+    depth.add_argument("--far", type=_positive, metavar="M", help="distance of the farthest normalised value (100)")
+    depth.add_argument("--black-near", action="store_true", help="0 is near (default: 1 is)")
+    depth.add_argument("--linear-z", action="store_true", help="normalised values run evenly in z, not in 1/z")
+    depth.add_argument("--depth-scale", type=_positive, metavar="N", help="metres per unit: 0.01 for centimetres")
+    depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer or channel to take")
+    clip = parser.add_argument_group("the clip")
+    clip.add_argument("--start", type=int, metavar="FRAME", help="first clip frame to render, from 1")
+    clip.add_argument("--end", type=int, metavar="FRAME", help="last clip frame to render")
+    clip.add_argument("--fps", type=_positive, metavar="N", help="rate of a picture sequence (default: 24)")
+    clip.add_argument("--frames", type=int, default=STILL_FRAMES, metavar="N", help="length of a still (default: 48)")
+    clip.add_argument("--view", default="Standard", metavar="NAME", help="view transform (default: Standard)")
+    clip.add_argument("--blend", type=Path, metavar="FILE", help="also save the edit as a .blend")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the edit, key the pull, render it; print the output's path."""
+    clip = open_clip(args.clip, args.fps, args.frames)
+    target = output.plan(args.output, Path(args.clip).stem.strip("#_-.") or "racked")
+    start, end = _range(args, clip)
+    over = args.over or pull.default_duration(args.feel, clip.fps)
+    at = args.at if args.at is not None else start + max(0, round((end - start + 1 - over) / 2))
+    if not start <= at <= end:
+        raise UsageError(f"--at {at} is outside the frames rendered ({start} to {end})")
+    from_m, to_m = _focus(args, clip, at, min(round(at + over), end))
+    try:
+        keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    edit = build_edit(clip, args)
+    with edit as scene:
+        scene.frame_start, scene.frame_end = start, end
+        key_focus(scene, keys)
+        say(f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
+            f" {args.feel.lower()}, from frame {at} over {over:g}")
+        made = output.render(scene, target, has_sound=clip.has_sound)
+        if args.blend:
+            save_blend(scene, args.blend)
+    print(made)
+    return 0
+
+
+class build_edit:  # noqa: N801 - used as a function in a with statement
+    """A scene whose sequencer holds the clip with a Rack Focus modifier, set as the arguments say.
+
+    Leaves Blender as it was on the way out: the window's scene, and no scene of ours.
+    """
+
+    def __init__(self, clip: Clip, args: argparse.Namespace) -> None:
+        self.clip, self.args = clip, args
+
+    def __enter__(self) -> Any:
+        import bpy
+
+        ensure_registered()
+        self.before = bpy.context.window.scene if bpy.context.window else None
+        self.scene = _new_scene(self.clip, self.args.view)
+        bpy.context.window.scene = self.scene
+        try:
+            strip = _add_strip(self.scene, self.clip)
+            _add_modifier(strip, self.args)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self.scene
+
+    def __exit__(self, *_problem: object) -> None:
+        import bpy
+
+        if self.before is not None:
+            bpy.context.window.scene = self.before
+        bpy.data.scenes.remove(self.scene)
+
+
+def ensure_registered() -> None:
+    """The add-on is at work: Blender enabled it, or this process (the bpy module) registers it now."""
+    import bpy
+
+    if not hasattr(bpy.types, "RACKFOCUS_OT_modifier_add"):
+        from .. import addon
+
+        addon.register()
+
+
+def key_focus(scene: Any, keys: list) -> None:
+    """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
+    from ..addon import modifier
+
+    strip, found = next(iter(modifier.in_scene(scene)))
+    socket = modifier.socket(found, "Focus Distance")
+    for key in keys:
+        socket.value = key.focus_m
+        socket.keyframe_insert("value", frame=key.frame)
+    path = f"{found.path_from_id()}.properties.inputs.{_identifier(found)}.value"
+    curve = next(one for one in modifier._curves(scene) if one.data_path == path)
+    for key, point in zip(keys, curve.keyframe_points, strict=True):
+        point.interpolation = key.interpolation
+        point.handle_left_type = point.handle_right_type = key.handle_type
+        point.handle_left, point.handle_right = key.handle_left, key.handle_right
+
+
+def save_blend(scene: Any, path: Path) -> None:
+    """Save the edit alone as a .blend with relative paths."""
+    import bpy
+
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scene.render.filepath = "//render/"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=True)
+
+
+def _identifier(found: Any) -> str:
+    from ..addon import group
+
+    return group.socket_ids(found.node_group)["Focus Distance"]
+
+
+def _new_scene(clip: Clip, view: str) -> Any:
+    import bpy
+
+    scene = bpy.data.scenes.new("Rack Focus")
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = clip.width, clip.height, 100
+    render.fps = max(1, math.ceil(clip.fps - 1e-6))
+    render.fps_base = render.fps / clip.fps
+    try:
+        scene.view_settings.view_transform = view
+    except TypeError as error:
+        bpy.data.scenes.remove(scene)
+        raise UsageError(f"--view: Blender has no view transform {view!r}") from error
+    return scene
+
+
+def _add_strip(scene: Any, clip: Clip) -> Any:
+    strips = scene.sequence_editor_create().strips
+    first = clip.files[0]
+    if clip.is_movie:
+        strip = strips.new_movie(
+            name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL"
+        )
+        if clip.has_sound:
+            strips.new_sound(name=f"{first.stem} sound", filepath=str(first), channel=2, frame_start=1)
+    else:
+        strip = strips.new_image(
+            name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL"
+        )
+        for following in clip.files[1:]:
+            strip.elements.append(following.name)
+        if len(clip.files) == 1:
+            strip.right_handle = 1 + clip.frames
+    return strip
+
+
+def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
+    import bpy
+
+    from ..addon import modifier
+
+    depth = {"depth_source": "FILE", "depth_path": str(Path(args.depth).absolute())} if args.depth else {}
+    bpy.ops.rackfocus.modifier_add(strip_name=strip.name, **depth)
+    strip.rackfocus_depth_kind = args.depth_kind
+    strip.rackfocus_depth_layer = args.depth_layer
+    strip.rackfocus_white_near = not args.black_near
+    strip.rackfocus_depth_ramp = "LINEAR_Z" if args.linear_z else "INVERSE_Z"
+    for name, value in (("near_m", args.near), ("far_m", args.far), ("depth_scale", args.depth_scale)):
+        if value is not None:
+            setattr(strip, f"rackfocus_{name}", value)
+    found = modifier.find(strip)
+    chosen = {
+        "Focal Length": args.lens,
+        "F-Stop": args.f_stop,
+        "Sensor Width": args.sensor,
+        "Blades": args.blades,
+        **dict(args.set),
+    }
+    for name, value in chosen.items():
+        if value is None:
+            continue
+        try:
+            socket = modifier.socket(found, name)
+        except KeyError as error:
+            from ..addon.inputs import NAMES
+
+            raise UsageError(f"--set: there is no input {name!r}; there are {', '.join(NAMES)}") from error
+        socket.value = type(socket.value)(value)
+
+
+def _range(args: argparse.Namespace, clip: Clip) -> tuple[int, int]:
+    start = 1 if args.start is None else args.start
+    end = clip.frames if args.end is None else args.end
+    if not 1 <= start <= end <= clip.frames:
+        raise UsageError(f"--start {start} --end {end}: the clip has frames 1 to {clip.frames}")
+    return start, end
+
+
+def _focus(args: argparse.Namespace, clip: Clip, before: int, after: int) -> tuple[float, float]:
+    """The two distances: as asked, else foreground before the pull and background after it. Says what it took."""
+    from_m, to_m = args.from_m, args.to_m
+    depth_before = _depth_m(args, clip, before)  # read in any case: a clip without depth is found before rendering
+    try:
+        if from_m is None:
+            from_m = phrase.depth_modes(depth_before)[0]
+            say(f"focus before: the foreground, {from_m:.3g} m (set it with --from)")
+        if to_m is None:
+            to_m = phrase.depth_modes(_depth_m(args, clip, after))[1]
+            say(f"focus after: the background, {to_m:.3g} m (set it with --to)")
+    except ValueError as error:
+        raise CommandError(f"the depth has no foreground to start from: {error}") from error
+    return from_m, to_m
+
+
+def _depth_m(args: argparse.Namespace, clip: Clip, frame: int) -> np.ndarray:
+    """Depth of a clip frame in metres, read as the strip will read it."""
+    picture, index = clip.frame_file(frame)
+    path, at = str(picture), index
+    try:
+        if args.depth:
+            numbers = [] if clip.is_movie else [depthfiles.number_of(str(one)) for one in clip.files]
+            place = index if clip.is_movie else clip.files.index(picture)
+            path, at = depthfiles.resolve(str(Path(args.depth).absolute()), str(picture), place, numbers)
+        elif clip.is_movie:
+            raise UsageError(f"{picture.name} carries no depth: name it with --depth")
+        raw = media.read_raw_depth(path, at, args.depth_layer or None)
+        return core_depth.to_metres(raw.values, _convention(args, raw))
+    except media.MediaError as error:
+        raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _convention(args: argparse.Namespace, raw: Any) -> core_depth.DepthConvention:
+    near, far = args.near or 1.0, args.far or 100.0
+    if args.depth_kind == "AUTO":
+        return core_depth.guess_convention(raw.values, integer=raw.integer, near_m=near, far_m=far)[0]
+    return core_depth.DepthConvention(
+        kind=args.depth_kind,
+        near_m=near,
+        far_m=far,
+        white_near=not args.black_near,
+        ramp="LINEAR_Z" if args.linear_z else "INVERSE_Z",
+        scale=args.depth_scale or 1.0,
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _distance(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a distance above 0 m")
+    return value
+
+
+def _setting(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name.strip(), float(value)
