@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 FAR_LIMIT_M = 1e9
@@ -21,9 +22,9 @@ class DepthConvention:
     kind: 'METRES' (raw * scale = metres); 'INVERSE' (1 / (raw * scale) = metres, raw 0 is infinitely far);
     'NORMALISED' (0..1 between near_m and far_m). near_m, far_m: metres; far_m may be inf with ramp
     'INVERSE_Z'. white_near: NORMALISED only, 1 is near_m (else 1 is far_m). ramp: NORMALISED only, what
-    runs evenly between the two: 'INVERSE_Z' (1/z; the default, what depth networks and disparity give) or 'LINEAR_Z' (z
-    itself: Blender's Normalize/Map Range, a mist pass). scale: metres per raw unit (METRES) or per metre
-    (INVERSE), 1.0 as a rule, 0.01 for centimetres.
+    runs evenly between the two: 'INVERSE_Z' (1/z; the default: what depth networks, disparity and most depth movies
+    give) or 'LINEAR_Z' (z itself: Blender's Normalize or Map Range, a mist pass). scale: METRES: metres per raw unit,
+    0.01 for centimetres; INVERSE: raw * scale is 1/metres; 1.0 as a rule. Raises ValueError naming the argument.
     """
 
     kind: str = "METRES"
@@ -47,41 +48,155 @@ class DepthConvention:
 
 
 def to_metres(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
-    """Raw depth to metres. raw: (H, W) float. Returns a new (H, W) float32; >= 1e9 m is +inf; holes are filled."""
+    """Raw depth to metres along the camera's axis.
+
+    raw: (H, W) numbers as a file stores them. Returns a new (H, W) float32 array, everywhere > 0; +inf where nothing
+    is there (>= 1e9 m; raw 0 of INVERSE). Pixels that say nothing (see `holes`) take the farther of their
+    neighbours' depths. Raises ValueError for another shape, and where no pixel says anything.
+    """
+    values = _plane(raw)
+    metres = _metres(values, convention)
+    missing = _missing(values, metres)
+    metres = np.where(metres >= FAR_LIMIT_M, np.float32(np.inf), metres)
+    return _fill(metres, missing) if missing.any() else metres
+
+
+def holes(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
+    """Where raw depth says nothing: (H, W) bool. Not a number; negative; zero metres or less; an infinite 1/z.
+
+    raw: (H, W). Raises ValueError for another shape.
+    """
+    values = _plane(raw)
+    return _missing(values, _metres(values, convention))
+
+
+def _plane(raw: np.ndarray) -> np.ndarray:
     values = np.asarray(raw, np.float32)
-    if values.ndim != 2:
-        raise ValueError(f"raw must be (H, W), not {values.shape}")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"raw must be (H, W) and not empty, not {values.shape}")
+    return values
+
+
+def _metres(values: np.ndarray, convention: DepthConvention) -> np.ndarray:
+    """The formula alone; holes come out as NaN, zero or negative numbers."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if convention.kind == "METRES":
-            metres = values * np.float32(convention.scale)
-        elif convention.kind == "INVERSE":
+            return values * np.float32(convention.scale)
+        if convention.kind == "INVERSE":
             metres = 1.0 / (values * np.float32(convention.scale))
+            return np.where(values == 0, np.float32(np.inf), metres)  # also for a zero with a minus sign
+        nearness = values if convention.white_near else np.float32(1.0) - values
+        if convention.ramp == "LINEAR_Z":
+            span = np.float32(convention.far_m - convention.near_m)
+            metres = np.float32(convention.far_m) - span * np.minimum(nearness, np.float32(1.0))
         else:
-            nearness = values if convention.white_near else 1.0 - values
-            if convention.ramp == "LINEAR_Z":
-                metres = convention.far_m + (convention.near_m - convention.far_m) * nearness
-            else:
-                metres = 1.0 / (1 / convention.far_m + (1 / convention.near_m - 1 / convention.far_m) * nearness)
-    metres = np.where(np.isnan(metres) | (metres <= 0) | (metres >= FAR_LIMIT_M), np.inf, metres)
-    return metres.astype(np.float32)
+            far, near = np.float32(1.0 / convention.far_m), np.float32(1.0 / convention.near_m)
+            inverse = far + (near - far) * nearness
+            # Darker than the far end (noise, a network's overshoot) cannot be farther than infinity.
+            metres = np.where(inverse > 0, 1.0 / inverse, np.float32(np.inf))
+        return np.where(np.isfinite(values), metres, np.float32(np.nan)).astype(np.float32)
+
+
+def _missing(values: np.ndarray, metres: np.ndarray) -> np.ndarray:
+    return ~(metres > 0) | np.isnan(values)
+
+
+def _fill(metres: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Holes take the farther of the nearest depths left and right; rows without any, those above and below.
+
+    What an edge hides or a matcher cannot see mostly belongs to the background, hence the farther one.
+    """
+    if missing.all():
+        raise ValueError("raw holds no depth: every pixel is empty, negative or not a number")
+    filled = metres.copy()
+    rows = missing.any(axis=1) & ~missing.all(axis=1)
+    filled[rows] = _fill_rows(filled[rows], missing[rows])
+    empty = np.repeat(missing.all(axis=1)[:, None], metres.shape[1], axis=1)
+    if empty.any():
+        filled = _fill_rows(filled.T, empty.T).T
+    return np.ascontiguousarray(filled)
+
+
+def _fill_rows(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Every row must have something."""
+    width = values.shape[1]
+    columns = np.broadcast_to(np.arange(width), values.shape)
+    left = np.maximum.accumulate(np.where(missing, -1, columns), axis=1)
+    right = np.minimum.accumulate(np.where(missing, width, columns)[:, ::-1], axis=1)[:, ::-1]
+    from_left = np.take_along_axis(values, np.maximum(left, 0), axis=1)
+    from_right = np.take_along_axis(values, np.minimum(right, width - 1), axis=1)
+    farther = np.where(left < 0, from_right, np.where(right == width, from_left, np.maximum(from_left, from_right)))
+    return np.where(missing, farther, values)
 
 
 def guess_convention(
-    raw: np.ndarray, *, integer: bool, near_m: float = 1.0, far_m: float = 100.0
+    raw: np.ndarray, *, integer: bool, near_m: float = 1.0, far_m: float = 100.0, layer: str = ""
 ) -> tuple[DepthConvention, str]:
-    """A sensible reading of raw depth, and the reason in words."""
+    """How raw depth is most likely meant, and why, in words for the user. A guess: the user can set it.
+
+    raw: (H, W). integer: stored as whole numbers (then 0..1 here). near_m, far_m: metres, used where the numbers are
+    normalised. layer: the channel's name, if it has one. Guess from one frame of a shot and keep it for all of
+    them. Raises ValueError for another shape or impossible near and far.
+    """
+    values = _plane(raw)
     if integer:
-        return (
-            DepthConvention("NORMALISED", near_m, far_m),
-            "whole-number picture: 0 to 1 between near and far, white near",
-        )
-    return DepthConvention("METRES"), "floating-point values: metres"
+        return _normalised(values, near_m, far_m, "whole numbers: 0 to 1 between near and far")
+    name = layer.lower()
+    if "mist" in name:
+        reason = f"the layer is called {layer}: 0 to 1 from near to far, evenly in metres"
+        return DepthConvention("NORMALISED", near_m, far_m, white_near=False, ramp="LINEAR_Z"), reason
+    if "disp" in name or "inverse" in name:
+        return DepthConvention("INVERSE"), f"the layer is called {layer}: 1/z"
+    finite = values[np.isfinite(values)]
+    if np.isposinf(values).any() or (finite >= FAR_LIMIT_M).any():
+        return DepthConvention("METRES"), "empty pixels are infinitely far: metres"
+    top = float(finite.max(initial=0.0))
+    if top > 1.001:
+        return DepthConvention("METRES"), f"values reach {top:.4g}: metres"
+    if top >= 0.95:
+        return _normalised(values, near_m, far_m, "values fill 0 to 1: normalised between near and far")
+    if top <= 0:
+        return DepthConvention("METRES"), "no value says anything: taken as metres"
+    return DepthConvention("INVERSE"), f"values stay below 1 (at most {top:.3g}): 1/z, the nearest at {1 / top:.3g} m"
+
+
+def _normalised(values: np.ndarray, near_m: float, far_m: float, reason: str) -> tuple[DepthConvention, str]:
+    """White near, unless the picture's foot, which is near in most shots, is clearly darker than its head."""
+    third = max(1, values.shape[0] // 3)
+    known = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    head, foot = float(known[:third].mean()), float(known[-third:].mean())
+    white_near = head - foot < 0.15
+    tone = "white is near" if white_near else "black is near, for the foot of the picture is darker than its head"
+    return DepthConvention("NORMALISED", near_m, far_m, white_near=white_near), f"{reason}; {tone}"
 
 
 def fit_to_picture(depth: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Depth of another size but the same shape, without averaging across edges."""
-    if depth.shape == (height, width):
+    """Depth at the picture's size. Never averages across an edge: a depth between two objects belongs to neither.
+
+    depth: (H, W) metres, +inf allowed. Of the same shape: itself. Smaller or larger with the same proportions
+    (within 2 %, networks round their sizes): nearest neighbour, and between neighbours that lie on one surface a
+    straight line in 1/z, which is what a flat surface is. Returns float32.
+    Raises ValueError naming both sizes where the proportions differ.
+    """
+    rows, columns = depth.shape
+    if (rows, columns) == (height, width):
         return depth
-    rows = ((np.arange(height) + 0.5) * depth.shape[0] / height).astype(int)
-    columns = ((np.arange(width) + 0.5) * depth.shape[1] / width).astype(int)
-    return depth[rows[:, None], columns]
+    if abs(columns * height / (rows * width) - 1.0) > 0.02:
+        raise ValueError(
+            f"the depth is {columns}x{rows} pixels and the picture {width}x{height}: their proportions differ,"
+            " so the depth cannot be fitted"
+        )
+    y = np.minimum(((np.arange(height) + 0.5) * rows / height).astype(int), rows - 1)
+    x = np.minimum(((np.arange(width) + 0.5) * columns / width).astype(int), columns - 1)
+    nearest = np.asarray(depth, np.float32)[y[:, None], x]
+    if height <= rows:
+        return nearest
+    inverse = (1.0 / np.maximum(depth, np.float32(1e-6))).astype(np.float32)
+    around = np.ones((3, 3), np.uint8)
+    most, least = cv2.dilate(inverse, around), cv2.erode(inverse, around)
+    # On a plane 1/z is linear, so the middle is half way between the extremes; at an edge it is one of them.
+    flat = (np.abs(most + least - 2 * inverse) <= 0.05 * inverse) & (most - least <= 0.5 * inverse)
+    one_surface = flat[y[:, None], x]
+    smooth = cv2.resize(inverse, (width, height), interpolation=cv2.INTER_LINEAR)
+    with np.errstate(divide="ignore"):
+        return np.where(one_surface & (smooth > 0), 1.0 / smooth, nearest).astype(np.float32)
