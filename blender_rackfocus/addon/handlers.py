@@ -72,7 +72,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> None:
         try:
             made = frames.make(job)
         except (MediaError, ValueError) as error:
-            raise frames.frame_error(one, error, job.depth.path) from error
+            raise frames.frame_error(one, error, job.picture.path) from error
         if made.flat is None:
             pixels.empty(image, job)
         else:

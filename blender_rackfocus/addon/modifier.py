@@ -66,12 +66,19 @@ def remove(strip: bpy.types.Strip) -> bool:
 
 def discard(tree: bpy.types.NodeTree) -> None:
     """Delete a node group of ours and its image, unless something still uses them."""
-    if tree.users > 0 or tree.library is not None:
+    if tree.library is not None or is_used(tree):
         return
     image = group.image_of(tree)
     bpy.data.node_groups.remove(tree)
-    if image is not None and image.users == 0 and image.library is None:
+    if image is not None and image.library is None and not is_used(image):
         bpy.data.images.remove(image)
+
+
+def is_used(block: bpy.types.ID) -> bool:
+    """Whether anything in the file refers to a datablock. Its user count does not tell: Blender does not lower it when a
+    strip or a modifier goes.
+    """
+    return block.use_fake_user or bool(bpy.data.user_map(subset=[block])[block])
 
 
 def above(strip: bpy.types.Strip) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import group, modifier
+from . import group, modifier, pixels
 
 
 def separate() -> bool:
@@ -55,13 +55,13 @@ def _give_image(tree: bpy.types.NodeTree) -> bpy.types.Image:
 def _sweep(groups_taken: set[bpy.types.NodeTree], images_taken: set[bpy.types.Image]) -> bool:
     """Delete our groups without a user (their modifier was removed) and our images without a group."""
     idle = [
-        t for t in bpy.data.node_groups if group.is_ours(t) and t not in groups_taken and not t.users and not t.library
+        tree
+        for tree in bpy.data.node_groups
+        if group.is_ours(tree) and tree not in groups_taken and tree.library is None and not modifier.is_used(tree)
     ]
     for tree in idle:
         bpy.data.node_groups.remove(tree)
-    lonely = [
-        i for i in bpy.data.images if group.IMAGE_MARK in i and i not in images_taken and not i.users and not i.library
-    ]
+    lonely = [image for image in pixels.ours() if image not in images_taken and not modifier.is_used(image)]
     for image in lonely:
         bpy.data.images.remove(image)
     return bool(idle or lonely)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small shot for tests of the live modifier: noise on the left at 2 m, on the right at 10 m, another noise every frame."""
+"""A small shot for tests of the live modifier: noise on the left at 2 m, on the right at 10 m, another noise every
+frame."""
 
 from __future__ import annotations
 
@@ -111,11 +112,13 @@ class Shot:
     def still(self, frame: int, scene=None) -> np.ndarray:
         """Render one frame to a file and read it: (H, W, 4) int, 0..255."""
         scene = scene or self.scene
+        before, bpy.context.window.scene = bpy.context.window.scene, scene
         scene.frame_set(frame)
         path = self.folder / "still.png"
         path.unlink(missing_ok=True)
         scene.render.filepath = str(path)
-        bpy.ops.render.render(write_still=True, scene=scene.name)
+        bpy.ops.render.render(write_still=True)
+        bpy.context.window.scene = before
         return read(path)
 
     def animation(self, name: str, first: int, last: int) -> tuple[set[str], dict[int, np.ndarray]]:
@@ -144,7 +147,8 @@ def far(picture: np.ndarray) -> np.ndarray:
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference of two pictures, in 1/255. Colours count by their alpha: what nobody sees is no difference."""
+    """The largest difference of two pictures, in 1/255. Colours count by their alpha: what nobody sees is no
+    difference."""
     return float(np.abs(_premultiplied(one) - _premultiplied(other)).max())
 
 

@@ -118,7 +118,13 @@ def test_depth_from_a_muted_strip_that_was_renamed(shot):
 
 @pytest.mark.parametrize(
     "adjustment",
-    [{"use_flip_x": True}, {"use_flip_y": True}, {"color_saturation": 0.3}, {"color_multiply": 0.5}, {"use_float": True}],
+    [
+        {"use_flip_x": True},
+        {"use_flip_y": True},
+        {"color_saturation": 0.3},
+        {"color_multiply": 0.5},
+        {"use_float": True},
+    ],
 )
 def test_the_strips_own_adjustments_are_kept(shot, adjustment):
     """A blur of a fraction of a pixel everywhere: every pixel is ours, and looks as the adjusted strip does."""
