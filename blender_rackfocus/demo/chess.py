@@ -103,7 +103,6 @@ def _pieces() -> tuple[Any, Any]:
         ("Pawn", boxwood, 4, 1),
         ("Bishop", boxwood, 3, 4),
         ("Pawn", boxwood, 1, 3),
-        ("Pawn", ebony, 5, 4),
         ("Rook", ebony, 4, 7),
         ("Pawn", ebony, 2, 6),
         ("Pawn", ebony, 5, 6),
