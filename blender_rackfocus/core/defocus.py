@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layered renderer: one sharp picture and its depth in, the picture through a lens out."""
+"""The layered renderer: one sharp picture and its depth in, the picture through a lens out.
+
+The way of a frame: depth becomes signed circles of confusion (lens); what near edges hide is added as a second sample per
+pixel (hidden); tile by tile, samples are sorted into layers, blurred and composited (layers).
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 
-from .aperture import Aperture, kernel
+from .aperture import Aperture
+from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
+from .layers import STEP_PX, levels, render_tile
 from .lens import Lens, coc_px
 
 UNTOUCHED_PX = 0.25
+"""Below this radius a pixel is in focus: it comes back bit for bit."""
+
+BLURRED_PX = 0.75
+"""From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
+
 QUALITIES = ("draft", "final")
+TILE_PX = 224
+NOTHING_SPREADS = 1e-4
 
 
 def defocus_frame(
@@ -31,29 +48,95 @@ def defocus_frame(
     """
     _check(rgba, depth_m, quality)
     aperture = aperture or Aperture()
-    highlights = highlights or Highlights()
     coc = coc_px(depth_m, lens, rgba.shape[1])
-    step = 1.0 if quality == "final" else 2.0
-    far, near = max(float(coc.max()), 0.0), min(float(coc.min()), 0.0)
-    if max(far, -near) < UNTOUCHED_PX:
+    if max(float(coc.max()), -float(coc.min())) < UNTOUCHED_PX:
         return rgba.copy()
-    light = rgba
-    if highlights.gain > 0:
-        ramp = np.clip(np.abs(coc) - UNTOUCHED_PX, 0, 1)
-        light = rgba * (1 + (highlight_factor(rgba, highlights) - 1) * ramp)[..., None]
-    levels = np.arange(np.floor(near / step), np.ceil(far / step) + 1)[::-1] * step
-    total = np.zeros((*coc.shape, rgba.shape[2] + 1), np.float32)
-    source = np.dstack([light, np.ones_like(coc)])
-    for level in levels:
-        weight = np.maximum(1 - np.abs(coc - np.float32(level)) / np.float32(step), 0)
-        if not weight.any():
-            continue
-        layer = cv2.filter2D(source * weight[..., None], -1, kernel(float(level), aperture), borderType=cv2.BORDER_REFLECT)
-        total = total * (1 - np.clip(layer[..., -1:], 0, 1)) + layer
-    out = total[..., :-1] / np.maximum(total[..., -1:], 1e-6)
-    untouched = cv2.dilate(np.abs(coc), np.ones((3, 3), np.uint8)) < UNTOUCHED_PX
-    out[untouched] = rgba[untouched]
+    return _render(rgba, coc, aperture, highlights or Highlights(), quality)
+
+
+def _render(
+    rgba: np.ndarray, coc: np.ndarray, aperture: Aperture, highlights: Highlights, quality: str
+) -> np.ndarray:
+    coc = _with_dead_zone(coc)
+    light = _lit(rgba, coc, highlights)
+    height, width = coc.shape
+    cell = 2 if width < 1400 else 4
+    hidden = hidden_samples(light, coc, cell)
+    stand = levels(float(coc.min()), float(coc.max()), *STEP_PX[quality])
+    reach = max(-stand[0], stand[-1])
+    margin = (int(np.ceil(reach)) + 11) // 4 * 4
+    tile = max(TILE_PX, int(reach * 2.5) // 4 * 4)
+    out = np.empty_like(rgba)
+
+    def fill(top: int, left: int) -> None:
+        bottom, right = min(top + tile, height), min(left + tile, width)
+        bottom_4, right_4 = bottom + (-(bottom - top) % 4), right + (-(right - left) % 4)
+        cut = _cutter(height, width, top - margin, bottom_4 + margin, left - margin, right_4 + margin)
+        samples = [_sample(cut(light), cut(coc), None)]
+        if hidden is not None:
+            coverage = cut(hidden[2])
+            if coverage.any():
+                samples.append(_sample(cut(hidden[0]), cut(hidden[1]), coverage))
+        total, before, focused = render_tile(samples, margin, stand, aperture, quality)
+        rows, columns = bottom - top, right - left
+        total = total[:rows, :columns]
+        result = total[..., : rgba.shape[2]] / np.maximum(total[..., -1:], np.float32(1e-6))
+        kept = (before[:rows, :columns] < NOTHING_SPREADS) & (coc[top:bottom, left:right] == 0)
+        result[kept] = rgba[top:bottom, left:right][kept]
+        out[top:bottom, left:right] = result
+
+    _each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
     return out
+
+
+def _each(job: Callable[[int, int], None], places: list[tuple[int, int]]) -> None:
+    """Run the job for all places on all cores; OpenCV's own threads rest meanwhile."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for done in [pool.submit(job, *place) for place in places]:
+                done.result()
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _sample(colour: np.ndarray, coc: np.ndarray, coverage: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Planes of colour with coverage as last, an even number of them."""
+    channels = colour.shape[2]
+    planes = np.zeros((*coc.shape, channels + 2 - channels % 2), np.float32)
+    planes[..., :channels] = colour
+    planes[..., -1] = 1
+    if coverage is not None:
+        planes *= coverage[..., None]
+    return planes, coc
+
+
+def _cutter(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Cuts a window out of pictures; what lies over their border is mirrored."""
+    inside = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    over = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if not any(over):
+        return lambda picture: picture[inside]
+    return lambda picture: cv2.copyMakeBorder(picture[inside], *over, cv2.BORDER_REFLECT)
+
+
+def _with_dead_zone(coc: np.ndarray) -> np.ndarray:
+    """Circles below UNTOUCHED_PX become 0, and grow from there to their true size at BLURRED_PX."""
+    size = np.abs(coc)
+    grown = np.maximum(size - np.float32(UNTOUCHED_PX), 0) * np.float32(BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX))
+    return np.copysign(np.minimum(size, grown), coc)
+
+
+def _lit(rgba: np.ndarray, coc: np.ndarray, highlights: Highlights) -> np.ndarray:
+    """The picture with its clipped light given back where it is out of focus."""
+    if highlights.gain == 0:
+        return rgba
+    ramp = np.clip(np.abs(coc), 0, 1)
+    factor = 1 + (highlight_factor(rgba, highlights) - 1) * ramp
+    lit = rgba.copy()
+    lit[..., :3] *= factor[..., None]
+    return lit
 
 
 def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:
@@ -63,7 +146,7 @@ def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:
         raise ValueError("depth_m: must be a float32 array of the picture's height and width")
     if rgba.size == 0:
         raise ValueError("rgba: must not be empty")
-    if not np.isfinite(rgba).all():
+    if not cv2.checkRange(rgba):
         raise ValueError("rgba: must be finite everywhere")
     if quality not in QUALITIES:
         raise ValueError(f"quality: must be one of {', '.join(QUALITIES)}")

@@ -50,7 +50,7 @@ class Lens:
 
     def __post_init__(self) -> None:
         for name in ("focal_mm", "f_number", "sensor_mm"):
-            _require(np.isfinite(getattr(self, name)) and getattr(self, name) > 0, name, "must be a finite number above 0")
+            _require(np.isfinite(getattr(self, name)) and getattr(self, name) > 0, name, "must be finite and above 0")
         _require(self.focus_m > self.focal_mm / MM_PER_M, "focus_m", "must be farther than the focal length")
         for name in ("near_strength", "far_strength", "max_blur_pct", "in_focus_range_m"):
             _require(np.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "must be 0 or above")
@@ -141,8 +141,8 @@ def depth_of_field_m(lens: Lens, width_px: int, coc_limit_px: float = 0.5) -> tu
 def breathing_scale(lens: Lens, reference_m: float = np.inf) -> float:
     """Magnification of the picture against the same lens focused at reference_m; above 1 the view is narrower.
 
-    A thin lens focused at s has its image at v = f s / (s - f), and a subject's size on the sensor goes with v: the scale
-    is v(focus) / v(reference). `lens.breathing` sets the share of it: scale = 1 + breathing * (ratio - 1). With breathing
+    A thin lens focused at s has its image at v = f s / (s - f), and a subject's size on the sensor goes with v: the
+    scale is v(focus) / v(reference). `lens.breathing` sets the share of it: 1 + breathing * (ratio - 1). With breathing
     0 it is exactly 1. Ray (2002), section 22.3 (image magnification and bellows extension).
     """
     focal_m = lens.focal_mm / MM_PER_M
