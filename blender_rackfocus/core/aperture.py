@@ -40,9 +40,8 @@ CENTRE = (0.0, 0.0)
 """Field position of the picture's centre; a corner lies at distance 1."""
 
 _LINES_PER_PIXEL = 12
-_LINES_PER_PIXEL_VARYING = 4
 _LINES_PER_RADIUS = 192
-"""Least number of scan lines drawn across a pixel (fewer where a blur needs hundreds of kernels) and across a radius."""
+"""Least number of scan lines drawn across a pixel and across a radius."""
 
 _SMALL_RADIUS_PX = 0.8
 """Below this radius the light on unit squares says too little: at 0.5 px it would be no blur at all. There the
@@ -135,7 +134,7 @@ def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CE
 
     Returns a read-only float32 array (odd height, odd width), centred, >= 0, sum 1. Each element is the
     light that falls on that pixel's unit square: horizontally integrated exactly, vertically by the midpoint
-    rule on at least 12 scan lines a pixel (4 with a cat's eye) and 192 a radius. Below 0.8 px the kernel is a share (radius / 0.8)^2
+    rule on at least 12 scan lines a pixel and 192 a radius. Below 0.8 px the kernel is a share (radius / 0.8)^2
     of the kernel at 0.8 px, the rest staying on the centre pixel (see `_SMALL_RADIUS_PX`).
 
     Raises ValueError if a number is not finite.
@@ -146,6 +145,33 @@ def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CE
         raise ValueError(f"field must be two finite numbers, not {field!r}")
     where = (float(field[0]), float(field[1])) if aperture.varies_over_field else CENTRE
     return _kernel(float(radius_px), aperture, where)
+
+
+def kernels_over_field(
+    radius_px: float, aperture: Aperture
+) -> Callable[[tuple[float, float]], np.ndarray]:
+    """A function that gives `kernel(radius_px, aperture, field)` for many field positions quickly, all of one shape.
+
+    From a radius of 8 px on the kernel without the cat's eye is drawn once and cut by the barrel's rim, its edge
+    softened over one pixel; by the sum of absolute differences that is within 2 % of the exact kernel.
+    """
+    uncut = replace(aperture, cats_eye=0.0)
+    plain = kernel(radius_px, uncut)
+    radius = abs(radius_px)
+    if radius < 8.0:
+        return lambda field: kernel(radius_px, aperture, field)
+    turn = math.copysign(1.0, radius_px)
+    x = (np.arange(plain.shape[1], dtype=np.float32) - plain.shape[1] // 2) * aperture.squeeze
+    y = plain.shape[0] // 2 - np.arange(plain.shape[0], dtype=np.float32)
+
+    def cut(field: tuple[float, float]) -> np.ndarray:
+        rim_x, rim_y = (turn * radius * v for v in _rim_centre(aperture, field))
+        distance = np.sqrt(((x - rim_x) ** 2)[None, :] + ((y - rim_y) ** 2)[:, None])
+        weights = plain * np.clip(radius + 0.5 - distance, 0.0, 1.0)
+        total = weights.sum()
+        return weights / total if total > 0 else plain
+
+    return cut
 
 
 def vignetting_gain(height: int, width: int, aperture: Aperture) -> np.ndarray:
@@ -262,8 +288,7 @@ def _shape_weights(
     lowest, highest = _vertical_extent(aperture, scale, field)
     edges = (np.arange(2 * rows + 2) - rows - 0.5) / -radius  # downwards; iris plane, up
     edges = np.clip(edges, lowest, highest)
-    fewest = _LINES_PER_PIXEL_VARYING if aperture.varies_over_field else _LINES_PER_PIXEL
-    lines = max(fewest, math.ceil(_LINES_PER_RADIUS / radius))
+    lines = max(_LINES_PER_PIXEL, math.ceil(_LINES_PER_RADIUS / radius))
     thickness = (edges[:-1] - edges[1:])[:, None] / lines
     y = (edges[1:, None] + thickness * (np.arange(lines) + 0.5)).ravel()
     borders = (np.arange(2 * columns + 2) - columns - 0.5) * aperture.squeeze / radius

@@ -22,13 +22,13 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from .aperture import Aperture, kernel
+from .aperture import Aperture, kernel, kernels_over_field
 
 _DIRECT_UP_TO_PX = 9
 """Kernels up to this width and height are summed directly; above it the Fourier transform is quicker
@@ -301,11 +301,15 @@ def _spectrum(weights: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
     """Transform of the kernel centred on the tile's first pixel, with the inverse transform's scale in it:
     complex64.
     """
-    padded = np.zeros(tile, np.float32)
-    padded[: weights.shape[0], : weights.shape[1]] = weights
-    padded = np.roll(padded, (-(weights.shape[0] // 2), -(weights.shape[1] // 2)), (0, 1))
-    padded *= 1.0 / (tile[0] * tile[1])
-    return cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT).view(np.complex64)[..., 0]
+    height, width = weights.shape
+    up, left = height // 2, width // 2
+    wave = np.zeros(tile, np.complex64)
+    for into_y, from_y in ((slice(height - up), slice(up, None)), (slice(tile[0] - up, None), slice(up))):
+        for into_x, from_x in ((slice(width - left), slice(left, None)), (slice(tile[1] - left, None), slice(left))):
+            wave[into_y, into_x] = weights[from_y, from_x]
+    wave *= np.float32(1.0 / (tile[0] * tile[1]))
+    _transform(wave)
+    return wave
 
 
 def _fill_tile(planes: np.ndarray, spectrum: np.ndarray, out: np.ndarray, span_y: Span, span_x: Span) -> None:
@@ -355,15 +359,15 @@ def _fill_varying(
     """Convolve one pair of channels cell by cell, in one order, so that rounding does not depend on the threads."""
     source, target = planes.view(np.complex64)[..., pair], out.view(np.complex64)[..., pair]
     target[:] = 0.0
-    reach_y, reach_x = (n // 2 for n in kernel(radius_px, replace(aperture, cats_eye=0.0)).shape)
+    kernel_at = kernels_over_field(radius_px, aperture)
+    reach_y, reach_x = (n // 2 for n in kernel_at((0.0, 0.0)).shape)
     per_px = math.dist(field(0, 0), field(0, 1)) * aperture.cats_eye * abs(radius_px)
     tile = _varying_tile(reach_y, per_px), _varying_tile(reach_x, per_px)
     cell_y, cell_x = tile[0] - 2 * reach_y, tile[1] - 2 * reach_x
 
     @lru_cache(maxsize=4 * (source.shape[1] // cell_x + 2))
     def spectrum(row: int, column: int) -> np.ndarray:
-        weights = kernel(radius_px, aperture, field(row * cell_y - 0.5, column * cell_x - 0.5))
-        return _spectrum(weights, tile)
+        return _spectrum(kernel_at(field(row * cell_y - 0.5, column * cell_x - 0.5)), tile)
 
     ramp_y, ramp_x = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in (cell_y, cell_x))
     both_y, both_x = (1.0 - ramp_y, ramp_y), (1.0 - ramp_x, ramp_x)
