@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender's cache of source pictures makes it show instead of the frame that is due.
+"""What Blender's caches make it show instead of the frame that is due.
 
-Blender 5.2 keeps a strip's pictures under the whole part of their frame index, but decodes the nearest frame
-(`source_image_cache.cc` against `render.cc`). Where a strip runs slower than the timeline, or at another rate,
-several timeline frames share one entry, and all of them show whatever the first one drawn put there: a strip at half
-speed shows 0 0 1 1 2 2 when it is rendered from its start, and 0 1 1 2 2 3 when its cache is off, or each frame is
-rendered alone. Whoever adds pixels to such a strip must know which of the two Blender hands on, or it mixes two
-frames.
+**Source pictures.** Blender 5.2 keeps a strip's pictures under the whole part of their frame index, but decodes the
+nearest frame (`source_image_cache.cc` against `render.cc`). Where a strip runs slower than the timeline, or at
+another rate, several timeline frames share one entry, and all of them show whatever the first one drawn put there: a
+strip at half speed shows 0 0 1 1 2 2 when it is rendered from its start, and 0 1 1 2 2 3 when its cache is off, or
+each frame is rendered alone.
 
-A `SourceCache` knows, by keeping the same book: start it when Blender's cache of the strips is known to be empty
-(call `strip.invalidate_cache('RAW')` for them and the meta and scene strips around them), and show it every frame
-that is drawn, in the order of drawing, by passing it to `strips.walk`. Not followed: entries that Blender throws away
-when its cache is full (far from the frame being drawn first), and strips that are on a list to be drawn but hidden
-behind an opaque picture.
+**The picture just drawn.** Strips drawn at the frame Blender stood at last are not drawn again
+(`intra_frame_cache.cc`). A meta strip or a speed effect leaves the frame of its inside there: when the timeline comes
+to that very frame next, as once in a reversed meta strip, Blender shows the previous picture again.
+
+Whoever adds pixels to a strip must know which frame Blender hands on, or two frames mix. A `SourceCache` knows, by
+keeping the same books: start it when Blender's cache of the strips is known to be empty (call
+`strip.invalidate_cache('RAW')` for them and the meta and scene strips around them), and show it every frame that is
+drawn, in the order of drawing, by passing it to `strips.walk`. Not followed: entries that Blender throws away when
+its cache is full (far from the frame being drawn first), and strips that are on a list to be drawn but hidden behind
+an opaque picture.
 """
 
 from __future__ import annotations
@@ -25,17 +29,31 @@ from . import retiming
 
 
 class SourceCache:
-    """The book of one render: for each strip, the frame whose picture each cache entry holds."""
+    """The books of one render. keeps_sources=False: as if the scene's cache setting "Raw" were off."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_sources: bool = True) -> None:
+        self._keeps_sources = keeps_sources
         self._frames: dict[tuple[int, int], float] = {}
+        self._current: dict[int, float] = {}
+        self._just_drawn: dict[int, dict[int, tuple[Any, ...]]] = {}
+
+    def enter(self, scene: Any, frame: float) -> None:
+        """Blender turns to a frame of a scene (`intra_frame_cache_set_cur_frame`): what was drawn at another is
+        forgotten."""
+        if self._current.get(scene.as_pointer()) != frame:
+            self._current[scene.as_pointer()] = frame
+            self._just_drawn[scene.as_pointer()] = {}
+
+    def just_drawn(self, scene: Any) -> dict[int, tuple[Any, ...]]:
+        """What was drawn of a scene at the frame it stands at: {strip.as_pointer(): whatever the caller noted}."""
+        return self._just_drawn[scene.as_pointer()]
 
     def drawn_frame(self, strip: Any, frame: float, scene: Any) -> float:
         """The frame whose picture Blender shows for `strip` at `frame`; enters it when it is the first with its key.
 
         `frame` itself when both show the same, and when the scene keeps no such cache.
         """
-        if not scene.sequence_editor.use_cache_raw:
+        if not self._keeps_sources or not scene.sequence_editor.use_cache_raw:
             return frame
         key = _key(strip, frame, scene)
         if key is None:

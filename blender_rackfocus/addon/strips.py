@@ -156,7 +156,7 @@ class _Drawing:
     """State of one walk: what was met, and what is being drawn (Blender refuses to go round in circles, so must
     we)."""
 
-    cache: SourceCache | None = None
+    cache: SourceCache
     parents: list[Any] = field(default_factory=list)
     stacks_entered: set[int] = field(default_factory=set)
 
@@ -191,9 +191,11 @@ def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Sho
     source = open_meta or editor
     outer = ((0, float(frame)),) if open_meta else ()
     place = _Place(scene, source.strips, source.channels, open_meta, frame, (scene.name,), outer)
+    drawing = _Drawing(SourceCache(keeps_sources=False) if cache is None else cache)
+    drawing.cache.enter(scene, float(frame))
     seen: set[tuple[int, float]] = set()
     found = []
-    for shown in _stack(place, frame, 0, _Drawing(cache)):
+    for shown in _stack(place, frame, 0, drawing):
         key = (shown.strip.as_pointer(), shown.frame)
         if key not in seen:
             seen.add(key)
@@ -258,11 +260,24 @@ def inputs(strip: Any) -> list[Any]:
 
 
 def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
-    """`seq_render_strip`: a strip, and before it everything it is made of."""
-    inside = (*place.route, strip.name)
-    # Blender draws what a scene strip shows without its cache (`skip_cache`); effects of others are never in it.
-    if drawing.cache is not None and not drawing.parents and not inputs(strip) and strip.type != "ADJUSTMENT":
-        frame = drawing.cache.drawn_frame(strip, frame, place.scene)
+    """`seq_render_strip`: a strip, and before it everything it is made of, unless Blender still has it from just
+    before."""
+    pointer = strip.as_pointer()
+    known = drawing.cache.just_drawn(place.scene).get(pointer)
+    if known is None:
+        # Blender keeps no pictures of what a scene strip shows (`skip_cache`), of scene strips, and of effects.
+        uncached = drawing.parents or inputs(strip) or strip.type in {"ADJUSTMENT", "SCENE"}
+        at = frame if uncached else drawing.cache.drawn_frame(strip, frame, place.scene)
+        own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at))
+        known = (*_parts(strip, at, place, drawing), own)
+        # Kept under the frame Blender stands at now, which what was drawn inside may have changed.
+        drawing.cache.just_drawn(place.scene)[pointer] = known
+    yield from known
+
+
+def _parts(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """What a strip is made of."""
+    inside = _within(place, (*place.route, strip.name))
     if strip.type == "META":
         yield from _meta(strip, frame, place, drawing)
     elif strip.type == "SCENE":
@@ -271,15 +286,18 @@ def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
         yield from _multicam(strip, frame, place, drawing)
     elif strip.type == "ADJUSTMENT":
         yield from _adjustment(strip, frame, place, drawing)
-    elif inputs(strip):
-        for one, at in _input_frames(strip, frame, place.scene):
-            yield from _strip(one, at, _within(place, inside), drawing)
+    elif strip.type == "SPEED":
+        for one, at in _speed_inputs(strip, frame, place.scene):
+            drawing.cache.enter(place.scene, at)
+            yield from _strip(one, at, inside, drawing)
+    else:
+        for one in inputs(strip):
+            yield from _strip(one, frame, inside, drawing)
     for modifier in strip.modifiers:
         # `modifier_render_mask_input`: a mask strip is drawn at the frame of the strip it masks, muted or not.
         mask = modifier.input_mask_strip if modifier.input_mask_type == "STRIP" else None
         if mask is not None and not modifier.mute:
-            yield from _strip(mask, frame, _within(place, inside), drawing)
-    yield Shown(strip, float(frame), place.scene, place.animation_frame, place.route, _levels(place, frame))
+            yield from _strip(mask, int(frame), inside, drawing)
 
 
 def _within(place: _Place, route: tuple[str, ...]) -> _Place:
@@ -308,7 +326,9 @@ def _meta(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterato
         route=(*place.route, strip.name),
         outer=_levels(place, frame),
     )
-    yield from _stack(inside, index + int(strip.content_start), 0, drawing)
+    at = index + int(strip.content_start)
+    drawing.cache.enter(place.scene, at)
+    yield from _stack(inside, at, 0, drawing)
 
 
 def _scene(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
@@ -324,6 +344,7 @@ def _scene(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
     at = index + other.frame_start
     editor = other.sequence_editor
     inside = _Place(other, editor.strips, editor.channels, None, at, (*place.route, strip.name, other.name))
+    drawing.cache.enter(other, at)
     drawing.parents.append(place.scene)
     yield from _stack(inside, at, 0, drawing)
     drawing.parents.pop()
@@ -358,11 +379,11 @@ def _adjustment(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> I
         layer = meta
 
 
-def _input_frames(effect: Any, frame: float, scene: Any) -> list[tuple[Any, float]]:
-    """`seq_render_effect_strip_impl`: the strips an effect draws, and the frame it draws each at."""
-    if effect.type != "SPEED":
-        return [(one, frame) for one in inputs(effect)]
+def _speed_inputs(effect: Any, frame: float, scene: Any) -> list[tuple[Any, float]]:
+    """`seq_render_effect_strip_impl`: the frames of its input that a speed effect draws."""
     source = effect.input_1
+    if source is None:
+        return []
     target = _speed_target(effect, frame, scene)
     if not effect.use_frame_interpolate:
         return [(source, target)]

@@ -7,6 +7,7 @@ so a blend of two frames or a missing picture cannot pass for a number.
 
 from __future__ import annotations
 
+import ctypes
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import av
 import bpy
 import cv2
 import numpy as np
+
+from blender_rackfocus.addon import dna
 
 WIDTH, HEIGHT, BLOCK = 64, 16, 8
 NOTHING = -1
@@ -87,3 +90,42 @@ def rendered(scene: bpy.types.Scene, first: int, last: int, folder: Path) -> lis
     scene.render.filepath = str(folder / "out_")
     bpy.ops.render.render(animation=True, scene=scene.name)
     return [number(cv2.imread(str(folder / f"out_{frame:04d}.png"))) for frame in range(first, last + 1)]
+
+
+def set_keys(strip: bpy.types.Strip, keys: list[tuple[float, float, int]]) -> None:
+    """Give a strip retiming keys (index, factor, flag) as a .blend file would; Python can add keys, but not say what
+    they mean.
+
+    Flags: 1, 2 = start, end of a transition; 4, 8 = start, end of a freeze.
+    """
+    strip.retiming_keys.reset()
+    for i in range(1, len(keys) - 1):
+        strip.retiming_keys.add(timeline_frame=int(strip.content_start) + i)
+    _write(strip.as_pointer(), "Sequence", "retiming_handle_num", ctypes.c_int, len(keys))
+    first = dna.read(strip.as_pointer(), "Sequence", "*retiming_handles")
+    for i, (index, factor, flag) in enumerate(keys):
+        address = first + i * dna.size_of("SeqRetimingHandle")
+        _write(address, "SeqRetimingHandle", "strip_frame_index", ctypes.c_double, index)
+        _write(address, "SeqRetimingHandle", "retiming_factor", ctypes.c_float, factor)
+        _write(address, "SeqRetimingHandle", "flag", ctypes.c_int, flag)
+
+
+def select_key(strip: bpy.types.Strip, chosen: int) -> None:
+    """Select one retiming key, as a click does: the retiming operators work on the selected ones."""
+    first = dna.read(strip.as_pointer(), "Sequence", "*retiming_handles")
+    for i in range(len(strip.retiming_keys)):
+        address = first + i * dna.size_of("SeqRetimingHandle")
+        flag = dna.read(address, "SeqRetimingHandle", "flag") & ~16
+        _write(address, "SeqRetimingHandle", "flag", ctypes.c_int, flag | (16 if i == chosen else 0))
+
+
+def match_rate(strip: bpy.types.Strip, fps: float) -> None:
+    """What "Match Playback Rate" sets when a movie is added in the window; `strips.new_movie` has no such
+    argument."""
+    flag = dna.read(strip.as_pointer(), "Sequence", "flag")
+    _write(strip.as_pointer(), "Sequence", "flag", ctypes.c_int, flag | 1 << 17)
+    _write(strip.as_pointer(), "Sequence", "media_playback_rate", ctypes.c_float, fps)
+
+
+def _write(address: int, struct: str, field: str, kind: type, value: float) -> None:
+    kind.from_address(address + dna.offset_of(struct, field)[0]).value = value
