@@ -6,9 +6,10 @@ from __future__ import annotations
 
 def _modules() -> tuple:
     """What registers, in order. Imported late: the rest of the package works without Blender."""
+    from .. import cli
     from . import errors, handlers, operators, panels, settings
 
-    return settings, operators, panels, errors, handlers
+    return settings, operators, panels, errors, handlers, cli
 
 
 def register() -> None:

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house itself: rooms do not reach up, files say what they are, one version number, no registry named."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+PACKAGE = TOP / "blender_rackfocus"
+SOURCES = sorted(path for folder in ("blender_rackfocus", "tests", "tools", "benchmarks") for path in (TOP / folder).rglob("*.py"))
+MAY_IMPORT = {
+    "core": {"core"},
+    "media": {"media", "core"},
+    "estimate": {"estimate", "media", "core"},
+    "addon": {"addon", "estimate", "media", "core", "cli", "demo"},
+}
+FREE_ROOMS = ("core", "media", "estimate")
+
+
+def _imports(path: Path) -> set[str]:
+    """Rooms of ours and foreign top modules that a file imports, resolved from relative imports."""
+    inside = path.relative_to(PACKAGE).parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            base = inside[: len(inside) - node.level]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found |= {(*base, *name.split("."))[0] for name in names}
+    return found
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_never_reaches_up(room):
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    for path in (PACKAGE / room).rglob("*.py"):
+        wrong = (_imports(path) & rooms) - MAY_IMPORT[room]
+        assert not wrong, f"{path.relative_to(TOP)} imports {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("room", FREE_ROOMS)
+def test_a_room_without_blender_names_no_bpy(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        assert not _imports(path) & {"bpy", "mathutils", "gpu"}, path.relative_to(TOP)
+
+
+def test_the_rooms_import_where_there_is_no_bpy():
+    code = (
+        "import sys; sys.modules['bpy'] = None\n"  # makes `import bpy` raise ImportError
+        "import importlib, pkgutil, blender_rackfocus\n"
+        "for room in ('core', 'media', 'estimate'):\n"
+        "    package = importlib.import_module('blender_rackfocus.' + room)\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+        "print('done')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, timeout=120)
+    assert ran.stdout.strip() == "done", ran.stderr
+
+
+def test_inside_the_package_imports_are_relative():
+    """Installed, the package is bl_ext.<repository>.blender_rackfocus: its plain name does not exist there."""
+    for path in PACKAGE.rglob("*.py"):
+        assert "blender_rackfocus" not in _imports(path), path.relative_to(TOP)
+
+
+def test_every_source_says_its_licence_and_purpose():
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n"), path.relative_to(TOP)
+        if path.is_relative_to(PACKAGE) and path.stat().st_size > 80:
+            assert ast.get_docstring(ast.parse(text)), f"{path.relative_to(TOP)} has no docstring"
+
+
+def test_the_manifest_alone_has_a_version():
+    manifest = tomllib.loads((TOP / "blender_manifest.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
+    assert "version" not in project
+    assert project["dynamic"] == ["version"]
+
+
+def test_no_registry_and_no_machine_is_named():
+    """Committed files name no package registry's host and no private path."""
+    listed = subprocess.run(["git", "ls-files"], cwd=TOP, capture_output=True, text=True, check=True).stdout.split("\n")
+    hosts = re.compile(r"(pypi\.org|pythonhosted\.org|deb\.debian\.org|registry\.npmjs)")
+    for name in listed:
+        path = TOP / name
+        if not path.is_file() or path == Path(__file__).resolve():
+            continue
+        assert path.stat().st_size < 1_500_000, f"{name} is too big to commit"
+        if path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ""}:
+            assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), name
