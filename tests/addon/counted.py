@@ -99,8 +99,11 @@ def set_keys(strip: bpy.types.Strip, keys: list[tuple[float, float, int]]) -> No
     Flags: 1, 2 = start, end of a transition; 4, 8 = start, end of a freeze.
     """
     strip.retiming_keys.reset()
-    for i in range(1, len(keys) - 1):
-        strip.retiming_keys.add(timeline_frame=int(strip.content_start) + i)
+    apart = int(strip.content_end - strip.content_start) // len(keys)
+    for i in range(1, max(2, len(keys) - 1)):
+        strip.retiming_keys.add(timeline_frame=int(strip.content_start) + i * apart)
+    # Fewer would mean writing past the end of Blender's array.
+    assert len(strip.retiming_keys) >= len(keys)
     _write(strip.as_pointer(), "Sequence", "retiming_handle_num", ctypes.c_int, len(keys))
     first = dna.read(strip.as_pointer(), "Sequence", "*retiming_handles")
     for i, (index, factor, flag) in enumerate(keys):

@@ -179,13 +179,13 @@ def test_retiming_made_with_blenders_own_operators(media):
         assert sequencer.retiming_segment_speed_set(speed=60.0) == {"FINISHED"}
         check(scene, strip, 1, 80, media.folder)
         counted.select_key(strip, 1)
-        assert sequencer.retiming_transition_add(duration=8) == {"FINISHED"}
-        assert len(strip.retiming_keys) == 5
-        check(scene, strip, 1, 80, media.folder)
-        counted.select_key(strip, 3)
         assert sequencer.retiming_freeze_frame_add(duration=7) == {"FINISHED"}
-    assert len(strip.retiming_keys) == 6
-    check(scene, strip, 1, 90, media.folder)
+        assert len(strip.retiming_keys) == 5
+        check(scene, strip, 1, 90, media.folder)
+        counted.select_key(strip, 3)
+        assert sequencer.retiming_transition_add(duration=8) == {"FINISHED"}
+        assert len(strip.retiming_keys) == 6
+        check(scene, strip, 1, 90, media.folder)
 
 
 @pytest.mark.parametrize("movie_fps", [23.976, 25, 29.97, 50, 60])
