@@ -164,10 +164,15 @@ def kernels_over_field(
     x = (np.arange(plain.shape[1], dtype=np.float32) - plain.shape[1] // 2) * aperture.squeeze
     y = plain.shape[0] // 2 - np.arange(plain.shape[0], dtype=np.float32)
 
+    def inside(x_centre: float, y_centre: float) -> np.ndarray:
+        distance = np.sqrt(((x - x_centre) ** 2)[None, :] + ((y - y_centre) ** 2)[:, None])
+        return np.clip(radius + 0.5 - distance, 0.0, 1.0)
+
+    circle = np.maximum(inside(0.0, 0.0), 1e-6)  # where iris and rim share an edge it is softened once, not twice
+
     def cut(field: tuple[float, float]) -> np.ndarray:
         rim_x, rim_y = (turn * radius * v for v in _rim_centre(aperture, field))
-        distance = np.sqrt(((x - rim_x) ** 2)[None, :] + ((y - rim_y) ** 2)[:, None])
-        weights = plain * np.clip(radius + 0.5 - distance, 0.0, 1.0)
+        weights = plain * np.minimum(inside(rim_x, rim_y) / circle, 1.0)
         total = weights.sum()
         return weights / total if total > 0 else plain
 
