@@ -38,6 +38,7 @@ _SPARSELY_TIMED_FORMATS = frozenset({"mpeg", "vob"})
 _FULL_RANGE = 2
 _UNSPECIFIED_COLORSPACE = 2
 _GREY_TOLERANCE = 0.03
+"""Mean distance from grey, of 1, that compression of a grey movie may leave."""
 
 
 class _Damage(ValueError):
@@ -241,7 +242,8 @@ class Movie:
     def _seek_and_scan(self, index: int, target: int) -> Any:
         current = self._current
         if current is not None and _pts(current) <= target <= _pts(current) + _FORWARD_FRAMES * self._step:
-            return self._scan(index, target)
+            with contextlib.suppress(*self._errors):  # damage on the way there need not matter: seek past it
+                return self._scan(index, target)
         # Not every container seeks to a frame from which the wanted one can be decoded: step back until it does,
         # in the end to the very start. Without the first pre-roll again at last: the damage may lie in it.
         trouble: BaseException | None = None
@@ -353,7 +355,7 @@ class Movie:
         ranges = self._av.video.reformatter.ColorRange
         # Blender's swscale is not told where chroma samples sit; PyAV's would be by the frame.
         frame.chroma_location = 0
-        full = self._stream.codec_context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+        full = self._full_range(frame)
         return self._reformatter.reformat(
             frame,
             format=name,
@@ -361,6 +363,9 @@ class Movie:
             src_color_range=ranges.JPEG if full else ranges.MPEG,
             interpolation=_SWSCALE_FLAGS,
         )
+
+    def _full_range(self, frame: Any) -> bool:
+        return self._stream.codec_context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
 
     def _rgba(self, frame: Any) -> np.ndarray:
         """(H, W, 4) as coded (not rotated, not linear): uint8, or float32 0..1 where there are more bits."""
@@ -372,10 +377,24 @@ class Movie:
 
     def _luma(self, frame: Any) -> np.ndarray:
         """(H, W) float32: brightness 0..1, at the depth it is stored in."""
-        rgba = self._rgba(frame)
-        values = rgba[..., 1].astype(np.float32) * np.float32(1 / 255 if rgba.dtype == np.uint8 else 1)
-        sparse = rgba[::7, ::5, :3].astype(np.float32) / np.float32(255 if rgba.dtype == np.uint8 else 1)
-        if float(np.mean(np.ptp(sparse, axis=2))) > _GREY_TOLERANCE:
+        form = frame.format
+        planar = form.name.startswith(("yuv4", "yuvj4", "yuva4", "gray")) and len(frame.planes) != 2
+        if planar and not form.is_big_endian:
+            bits = form.components[0].bits
+            kind = np.uint8 if bits <= 8 else np.uint16
+            # Straight from the plane: swscale is exact to 4 steps of a 10-bit ramp only.
+            luma, *chroma = (_plane(plane, kind, 1)[..., 0] for plane in frame.planes[:3])
+            colour_spread = max((_neutral_distance(plane, bits) for plane in chroma), default=0.0)
+            full = form.name.startswith("gray") or self._full_range(frame)
+            black, span = (0, 2**bits - 1) if full else (16 << (bits - 8), 219 << (bits - 8))
+            values = (luma.astype(np.float32) - np.float32(black)) / np.float32(span)
+            values = np.clip(values, 0.0, 1.0, out=values)
+        else:
+            rgba = self._rgba(frame)
+            top = np.float32(255 if rgba.dtype == np.uint8 else 1)
+            colour_spread = float(np.mean(np.ptp(rgba[::7, ::5, :3].astype(np.float32) / top, axis=2)))
+            values = rgba[..., 1].astype(np.float32) / top
+        if colour_spread > _GREY_TOLERANCE:
             raise MediaError(
                 self.path,
                 "it is a movie in colour, which is not depth",
@@ -459,6 +478,11 @@ def _plane(plane: Any, dtype: type[np.generic], components: int) -> np.ndarray:
     row = plane.line_size // np.dtype(dtype).itemsize
     data = np.frombuffer(plane, dtype)[: row * plane.height].reshape(plane.height, row)
     return data[:, : plane.width * components].reshape(plane.height, plane.width, components)
+
+
+def _neutral_distance(plane: np.ndarray, bits: int) -> float:
+    """How far a chroma plane is from grey on average, 0..0.5."""
+    return float(np.mean(np.abs(plane[::3, ::3].astype(np.float32) / np.float32(2**bits) - np.float32(0.5))))
 
 
 def _rotation(frame: Any) -> int:

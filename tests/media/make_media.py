@@ -80,7 +80,7 @@ def number_shown(picture: np.ndarray) -> int:
 
 def write_movie(
     path: Path,
-    frames: list[np.ndarray],
+    frames: list[np.ndarray] | list[av.VideoFrame],
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     *,
@@ -102,7 +102,9 @@ def write_movie(
     silent = {"x265-params": "log-level=none"} if codec == "libx265" else {}
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options={**silent, **(options or {})})
-        stream.height, stream.width = frames[0].shape[:2]
+        first = frames[0]
+        ready = isinstance(first, av.VideoFrame)
+        stream.height, stream.width = (first.height, first.width) if ready else first.shape[:2]
         stream.pix_fmt = pixel_format
         stream.codec_context.time_base = base
         if rotation:
@@ -116,19 +118,44 @@ def write_movie(
         if sound_s:
             _silence(container, sound_s)
         for number, pixels in enumerate(frames):
-            stored = np.ascontiguousarray((np.clip(pixels, 0, 1) * 65535 + 0.5).astype(np.uint16)[..., : 3 + alpha])
-            frame = av.VideoFrame.from_ndarray(stored, format="rgba64le" if alpha else "rgb48le")
-            frame = convert.reformat(
-                frame,
-                format=pixel_format,
-                dst_colorspace=matrix or None,
-                dst_color_range=None if full_range is None else 2 if full_range else 1,
-            )
+            if isinstance(pixels, av.VideoFrame):
+                frame = pixels
+            else:
+                frame = convert.reformat(
+                    _rgb_frame(pixels[..., : 3 + alpha], max(c.bits for c in av.VideoFormat(pixel_format).components)),
+                    format=pixel_format,
+                    dst_colorspace=matrix or None,
+                    dst_color_range=None if full_range is None else 2 if full_range else 1,
+                )
             frame.pts = number if time_stamps is None else time_stamps[number]
             frame.time_base = base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def _rgb_frame(pixels: np.ndarray, bits: int) -> av.VideoFrame:
+    """Bytes where bytes are wanted: swscale rounds them unevenly on the way down from 16 bits."""
+    kind, top, name = (np.uint8, 255, "rgb24") if bits <= 8 else (np.uint16, 65535, "rgb48le")
+    stored = np.ascontiguousarray((np.clip(pixels, 0, 1) * top + 0.5).astype(kind))
+    if pixels.shape[-1] == 4:
+        name = "rgba" if bits <= 8 else "rgba64le"
+    return av.VideoFrame.from_ndarray(stored, format=name)
+
+
+def grey_frame(values: np.ndarray, pixel_format: str, *, full_range: bool) -> av.VideoFrame:
+    """(H, W) 0..1 as the first plane of a planar frame, exact to half a step; chroma is neutral."""
+    height, width = values.shape
+    frame = av.VideoFrame(width, height, pixel_format)
+    bits = frame.format.components[0].bits
+    kind = np.uint8 if bits <= 8 else np.dtype("<u2")
+    black, span = (0, 2**bits - 1) if full_range else (16 << (bits - 8), 219 << (bits - 8))
+    for number, plane in enumerate(frame.planes):
+        rows = np.full((plane.height, plane.line_size // np.dtype(kind).itemsize), 1 << (bits - 1), kind)
+        if number == 0 or pixel_format.startswith("gbr"):
+            rows[:, :width] = np.rint(values * span + black)
+        plane.update(rows.tobytes())
+    return frame
 
 
 def _silence(container, seconds: float) -> None:
