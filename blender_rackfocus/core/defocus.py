@@ -15,7 +15,7 @@ import numpy as np
 from .aperture import Aperture
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
-from .layers import STEP_PX, levels, render_tile
+from .layers import layer_at, render_tile
 from .lens import Lens, coc_px
 
 UNTOUCHED_PX = 0.25
@@ -62,8 +62,7 @@ def _render(
     height, width = coc.shape
     cell = 2 if width < 1400 else 4
     hidden = hidden_samples(light, coc, cell)
-    stand = levels(float(coc.min()), float(coc.max()), *STEP_PX[quality])
-    reach = max(-stand[0], stand[-1])
+    reach = max(float(coc.max()), -float(coc.min())) * 1.25 + 1  # the layers around the largest circle
     margin = (int(np.ceil(reach)) + 11) // 4 * 4
     tile = max(TILE_PX, int(reach * 2.5) // 4 * 4)
     out = np.empty_like(rgba)
@@ -72,17 +71,20 @@ def _render(
         bottom, right = min(top + tile, height), min(left + tile, width)
         bottom_4, right_4 = bottom + (-(bottom - top) % 4), right + (-(right - left) % 4)
         cut = _cutter(height, width, top - margin, bottom_4 + margin, left - margin, right_4 + margin)
-        samples = [_sample(cut(light), cut(coc), None)]
+        window = cut(coc)
+        if not window.any():
+            out[top:bottom, left:right] = rgba[top:bottom, left:right]
+            return
+        samples = [(_pairs(cut(light), None), layer_at(window, quality))]
         if hidden is not None:
             coverage = cut(hidden[2])
             if coverage.any():
-                samples.append(_sample(cut(hidden[0]), cut(hidden[1]), coverage))
-        total, before, focused = render_tile(samples, margin, stand, aperture, quality)
+                samples.append((_pairs(cut(hidden[0]), coverage), layer_at(cut(hidden[1]), quality)))
+        total, before = render_tile(samples, margin, aperture, quality)
         rows, columns = bottom - top, right - left
-        total = total[:rows, :columns]
-        result = total[..., : rgba.shape[2]] / np.maximum(total[..., -1:], np.float32(1e-6))
+        result = _picture(total, rgba.shape[2])[:rows, :columns]
         kept = (before[:rows, :columns] < NOTHING_SPREADS) & (coc[top:bottom, left:right] == 0)
-        result[kept] = rgba[top:bottom, left:right][kept]
+        np.copyto(result, rgba[top:bottom, left:right], where=kept[..., None])
         out[top:bottom, left:right] = result
 
     _each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
@@ -101,15 +103,24 @@ def _each(job: Callable[[int, int], None], places: list[tuple[int, int]]) -> Non
         cv2.setNumThreads(threads)
 
 
-def _sample(colour: np.ndarray, coc: np.ndarray, coverage: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Planes of colour with coverage as last, an even number of them."""
-    channels = colour.shape[2]
-    planes = np.zeros((*coc.shape, channels + 2 - channels % 2), np.float32)
-    planes[..., :channels] = colour
-    planes[..., -1] = 1
+def _pairs(colour: np.ndarray, coverage: np.ndarray | None) -> np.ndarray:
+    """Channels and coverage as interleaved pairs of planes (P, h, 2 w), premultiplied; coverage is the very last."""
+    height, width, channels = colour.shape
+    pairs = np.zeros((channels // 2 + 1, height, width, 2), np.float32)
+    planes = [(pair, place) for pair in range(len(pairs)) for place in (0, 1)]
+    for channel, (pair, place) in zip(range(channels), planes, strict=False):
+        pairs[pair, ..., place] = colour[..., channel]
+    pairs[-1, ..., 1] = 1
     if coverage is not None:
-        planes *= coverage[..., None]
-    return planes, coc
+        pairs *= coverage[..., None]
+    return pairs.reshape(len(pairs), height, 2 * width)
+
+
+def _picture(total: np.ndarray, channels: int) -> np.ndarray:
+    """Interleaved pairs of sums as a picture (h, w, channels), divided by their coverage."""
+    scale = 1 / np.maximum(total[-1][:, 1::2], np.float32(1e-6))
+    planes = [total[channel // 2][:, channel % 2 :: 2] * scale for channel in range(channels)]
+    return cv2.merge(planes)
 
 
 def _cutter(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -13,6 +13,7 @@ A stretch of empty layers turns one into the other: after a gap in depth of `SEP
 as a surface of its own.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -36,146 +37,172 @@ DIRECT_PX = 4.0
 SCALE_FROM_PX = {"final": ((24.0, 2), (64.0, 4)), "draft": ((5.0, 2), (12.0, 4))}
 """Radii from which a layer is blurred at 1 / 2 and 1 / 4 of its size."""
 
-STEP_PX = {"final": (1.0, 12.0), "draft": (1.5, 5.0)}
-"""Distance of layers: at least so many pixels, at least the radius over so much."""
+STEP_PX = {"final": (1.0, 10.0), "draft": (1.5, 5.0)}
+"""Distance of layers (step, fineness): a step of so many pixels, and from there on, where it is more, the radius over so
+much."""
 
 
-@lru_cache(maxsize=64)
-def levels(nearest_px: float, farthest_px: float, step_px: float, fineness: float) -> tuple[float, ...]:
-    """Circles of confusion at which layers stand, near to far, enough to hold everything from nearest to farthest."""
-    up = [0.0]
-    while up[-1] < max(farthest_px, -nearest_px):
-        up.append(up[-1] + max(step_px, up[-1] / fineness))
-    both = [-r for r in up[:0:-1]] + up
-    first = max(i for i, r in enumerate(both) if r <= min(nearest_px, 0.0))
-    last = min(i for i, r in enumerate(both) if r >= max(farthest_px, 0.0))
-    return tuple(both[first : last + 1])
+def layer_at(coc: np.ndarray, quality: str) -> np.ndarray:
+    """Where circles stand among the layers: layer n at n, in focus at 0, near negative; linear, then logarithmic."""
+    step, fineness = STEP_PX[quality]
+    size = np.abs(coc) * np.float32(1 / step)
+    log = cv2.log(np.maximum(size, np.float32(fineness)) * np.float32(1 / fineness))
+    log *= np.float32(1 / math.log1p(1 / fineness))
+    return np.copysign(np.minimum(size, np.float32(fineness)) + log, coc)
+
+
+def layer_radius(layer: int, quality: str) -> float:
+    """The signed circle of a layer, in pixels: the inverse of `layer_at`."""
+    step, fineness = STEP_PX[quality]
+    size = abs(layer)
+    radius = size if size <= fineness else fineness * (1 + 1 / fineness) ** (size - fineness)
+    return math.copysign(step * radius, layer) if layer else 0.0
 
 
 def render_tile(
-    samples: Sequence[tuple[np.ndarray, np.ndarray]],
-    margin: int,
-    stand: tuple[float, ...],
-    aperture: Aperture,
-    quality: str,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    samples: Sequence[tuple[np.ndarray, np.ndarray]], margin: int, aperture: Aperture, quality: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Blur and composite one tile.
 
-    samples  (planes (h, w, C), coc (h, w)) each: planes premultiplied by their coverage, which is the last plane; C even
+    samples  (pairs (P, h, 2 w), place (h, w)) each: pairs of planes, interleaved along x as the real and imaginary part
+             that the Fourier transform takes; premultiplied by coverage, which is the second plane of the last pair;
+             place is what `layer_at` gives
     margin   width of the rim around the tile that only serves as source, a multiple of 4
-    stand    circles of confusion of the layers, near to far, holding all of coc
-    returns  (sum of colours (h', w', C) with the coverage reached as last plane, coverage (h', w') reached by layers
-             nearer than 0, coverage of the layer at 0), h' = h - 2 margin; the sum is yet to be divided by coverage
+    returns  (sum of pairs (P, h', 2 w'), coverage (h', w') reached by layers nearer than focus), h' = h - 2 margin;
+             the sum is yet to be divided by its coverage
     """
-    height, width, channels = samples[0][0].shape
-    inner = height - 2 * margin, width - 2 * margin
-    total = np.zeros((*inner, channels), np.float32)
+    pairs, height, width = samples[0][0].shape
+    inner = height - 2 * margin, width // 2 - 2 * margin
+    total = np.zeros((pairs, inner[0], 2 * inner[1]), np.float32)
     left = np.ones(inner, np.float32)  # what the present surface leaves, 1 - its coverage
     through = np.ones(inner, np.float32)  # what surfaces before it let through
-    before, focused = np.zeros(inner, np.float32), np.zeros(inner, np.float32)
-    gap, started = 0.0, False
-    low = min(float(coc.min()) for _, coc in samples)
-    high = max(float(coc.max()) for _, coc in samples)
-    for i, radius in enumerate(stand):
-        below = stand[i - 1] if i else radius - 1.0
-        above = stand[i + 1] if i + 1 < len(stand) else radius + 1.0
-        if above <= low:
+    latest = np.zeros(inner, np.float32)  # circle of the last layer that came
+    before = np.zeros(inner, np.float32)
+    for number in _layers_in(samples):
+        radius = layer_radius(number, quality)
+        if number == 0:
+            before = 1 - through * left
+        came = _blurred_layer(samples, number, margin, aperture, quality)
+        if came is None:
             continue
-        if below >= high:
-            break
-        if radius == 0.0:
-            before = 1.0 - through * left
-        gap += radius - below
-        layer = _layer(samples, below, radius, above, margin)
-        if layer is None:
-            continue
-        layer, rim = layer
-        blurred = _blurred(layer, rim, radius, aperture, quality)
-        cover = np.maximum(blurred[..., -1], 0)
-        if radius == 0.0:
-            focused = cover
-        if started:
-            _separate(left, through, cover, gap, radius - below)
-        gap, started = 0.0, True
-        share = np.minimum(left / np.maximum(cover, np.float32(1e-6)), 1)
-        np.maximum(left - cover, 0, out=left)
-        blurred *= (share * through)[..., None]
-        total += blurred
+        rows, columns, blurred = came
+        here = rows, columns
+        cover = np.maximum(blurred[-1][:, 1::2], 0)
+        _separate(left[here], through[here], cover, latest[here], radius, layer_radius(number - 1, quality))
+        latest[here] = radius
+        share = np.maximum(cover, np.float32(1e-6))
+        np.divide(left[here], share, out=share)
+        np.minimum(share, 1, out=share)
+        share *= through[here]
+        left[here] = np.maximum(left[here] - cover, 0)
+        blurred *= cv2.merge((share, share)).reshape(share.shape[0], -1)
+        total[:, rows, 2 * columns.start : 2 * columns.stop] += blurred
         if float((left * through).max()) < FULL:
             break
-    return total, before, focused
+    return total, before
 
 
-def _separate(left: np.ndarray, through: np.ndarray, cover: np.ndarray, gap: float, last: float) -> None:
+def _layers_in(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
+    """Numbers of the layers that samples belong to, near to far; 0 is always among them."""
+    numbers = {0}
+    for _, place in samples:
+        lower = np.floor(place).astype(np.int32)
+        first = int(lower.min())
+        present = np.flatnonzero(np.bincount((lower - first).ravel())) + first
+        numbers.update(present.tolist(), (present + 1).tolist())
+    return sorted(numbers)
+
+
+def _separate(
+    left: np.ndarray, through: np.ndarray, cover: np.ndarray, latest: np.ndarray, radius: float, below: float
+) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
     empty = np.clip(1 - cover * np.float32(1 / EMPTY), 0, 1)
-    apart = 1 - np.exp((empty * np.float32(last) + np.float32(gap - last)) * np.float32(-1 / SEPARATE_PX))
-    moved = 1 - (1 - left) * (1 - apart)
+    empty *= np.float32(radius - below)
+    empty += np.maximum(np.float32(below) - latest, 0)
+    kept = (1 - left) * np.exp(empty * np.float32(-1 / SEPARATE_PX))
+    moved = 1 - kept
     through *= left / np.maximum(moved, np.float32(1e-6))
     left[...] = moved
 
 
-def _layer(samples, below: float, radius: float, above: float, margin: int) -> tuple[np.ndarray, int] | None:
-    """The samples that belong to the layer, with as much rim as its kernel reaches; None if there are none."""
-    rim = min(margin, (int(np.ceil(abs(radius))) + 11) // 4 * 4) if radius else 0
+def _blurred_layer(
+    samples: Sequence[tuple[np.ndarray, np.ndarray]], number: int, margin: int, aperture: Aperture, quality: str
+) -> tuple[slice, slice, np.ndarray] | None:
+    """The samples that belong to a layer, blurred: (rows, columns, pairs) of the tile within its margin, or None."""
+    height, width = samples[0][1].shape
+    radius = layer_radius(number, quality)
+    rim = min(margin, (math.ceil(abs(radius)) + 11) // 4 * 4) if radius else 0
     cut = margin - rim
-    out = None
-    for planes, coc in samples:
-        coc = coc[cut : coc.shape[0] - cut, cut : coc.shape[1] - cut]
-        weight = np.minimum(
-            (coc - np.float32(below)) * np.float32(1 / (radius - below)),
-            (np.float32(above) - coc) * np.float32(1 / (above - radius)),
-        )
-        np.clip(weight, 0, 1, out=weight)
-        if not weight.any():
-            continue
-        part = planes[cut : planes.shape[0] - cut, cut : planes.shape[1] - cut] * weight[..., None]
-        if out is None:
-            out = part
-        else:
-            out += part
-    if out is None or not out[..., -1].any():
+    weights = [_weight(place[cut : height - cut, cut : width - cut], number) for _, place in samples]
+    lit = weights[0] if len(weights) == 1 else weights[0] + weights[1]
+    x, y, columns, rows = cv2.boundingRect(cv2.compare(lit, 0, cv2.CMP_GT))
+    if rows == 0:
         return None
-    return out, rim
+    # the part of the tile that the light reaches, and around it the rim that it comes from, both on the grid of 4
+    top, bottom = max(y - rim, 0) // 4 * 4, min(-(-(y + rows + rim) // 4) * 4, height - 2 * cut)
+    first, last = max(x - rim, 0) // 4 * 4, min(-(-(x + columns + rim) // 4) * 4, width - 2 * cut)
+    out_y = slice(max(top, rim), min(bottom, height - 2 * cut - rim))
+    out_x = slice(max(first, rim), min(last, width - 2 * cut - rim))
+    if out_y.start >= out_y.stop or out_x.start >= out_x.stop:
+        return None
+    in_y, in_x = slice(out_y.start - rim, out_y.stop + rim), slice(out_x.start - rim, out_x.stop + rim)
+    layer = None
+    for (pairs, _), weight in zip(samples, weights, strict=True):
+        part = weight[in_y, in_x]
+        part = cv2.merge((part, part)).reshape(part.shape[0], -1)
+        part = pairs[:, in_y.start + cut : in_y.stop + cut, 2 * (in_x.start + cut) : 2 * (in_x.stop + cut)] * part
+        layer = part if layer is None else np.add(layer, part, out=layer)
+    blurred = _blurred(layer, rim, radius, aperture, quality)
+    return slice(out_y.start - rim, out_y.stop - rim), slice(out_x.start - rim, out_x.stop - rim), blurred
+
+
+def _weight(place: np.ndarray, number: int) -> np.ndarray:
+    """How far samples belong to a layer: 1 on it, falling to 0 at the next on either side."""
+    weight = cv2.absdiff(place, float(number)) if number else np.abs(place)
+    np.subtract(1, weight, out=weight)
+    return np.maximum(weight, 0, out=weight)
 
 
 def _blurred(layer: np.ndarray, rim: int, radius: float, aperture: Aperture, quality: str) -> np.ndarray:
-    """The layer convolved with its kernel, without the rim."""
+    """The layer's pairs convolved with the kernel, without the rim."""
     if rim == 0:
         return layer
-    height, width = layer.shape[:2]
+    height, width = layer.shape[1], layer.shape[2] // 2
     scale = max([s for start, s in SCALE_FROM_PX[quality] if abs(radius) >= start], default=1)
-    if scale == 1:
-        if abs(radius) <= DIRECT_PX:
-            turned = kernel(radius, aperture)[::-1, ::-1]
-            out = cv2.filter2D(layer, -1, turned, borderType=cv2.BORDER_CONSTANT)
-        else:
-            out = _convolved(layer, radius, aperture)
-        return out[rim : height - rim, rim : width - rim]
-    small = cv2.resize(layer, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
-    reduced = np.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # the ways down and up blur, too
-    small = _convolved(small, float(np.copysign(reduced, radius)), aperture)
-    out = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    return out[rim : height - rim, rim : width - rim]
-
-
-def _convolved(layer: np.ndarray, radius: float, aperture: Aperture) -> np.ndarray:
-    """Circular convolution by Fourier transform, two channels as one complex picture; what wraps ends in the rim."""
-    height, width, channels = layer.shape
-    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
-    spectrum = _spectrum(radius, aperture, size)
     out = np.empty_like(layer)
-    pair = np.empty((*size, 2), np.float32)
+    if scale > 1:
+        reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
+        for pair, target in zip(layer, out, strict=True):
+            small = cv2.resize(_two(pair), (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+            small = _convolved(small, math.copysign(reduced, radius), aperture)
+            cv2.resize(small, (width, height), dst=_two(target), interpolation=cv2.INTER_LINEAR)
+    elif abs(radius) <= DIRECT_PX:
+        turned = kernel(radius, aperture)[::-1, ::-1].copy()
+        for pair, target in zip(layer, out, strict=True):
+            cv2.filter2D(_two(pair), -1, turned, dst=_two(target), borderType=cv2.BORDER_CONSTANT)
+    else:
+        for pair, target in zip(layer, out, strict=True):
+            _two(target)[...] = _convolved(_two(pair), radius, aperture)
+    return out[:, rim : height - rim, 2 * rim : 2 * (width - rim)]
+
+
+def _two(pair: np.ndarray) -> np.ndarray:
+    """A pair of interleaved planes (h, 2 w) as a picture of two channels."""
+    return pair.reshape(pair.shape[0], -1, 2)
+
+
+def _convolved(pair: np.ndarray, radius: float, aperture: Aperture) -> np.ndarray:
+    """Circular convolution (h, w, 2), both channels as one complex picture; what wraps around ends in the rim."""
+    height, width = pair.shape[:2]
+    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
+    if size != (height, width):
+        pair = cv2.copyMakeBorder(pair, 0, size[0] - height, 0, size[1] - width, cv2.BORDER_CONSTANT, value=0)
+    cv2.dft(pair, dst=pair)
     wave = pair.view(np.complex64)[..., 0]
-    for channel in range(0, channels, 2):
-        if size != (height, width):
-            pair.fill(0)
-        pair[:height, :width] = layer[..., channel : channel + 2]
-        cv2.dft(pair, dst=pair)
-        np.multiply(wave, spectrum, out=wave)
-        cv2.dft(pair, dst=pair, flags=cv2.DFT_INVERSE)
-        out[..., channel : channel + 2] = pair[:height, :width]
-    return out
+    np.multiply(wave, _spectrum(radius, aperture, size), out=wave)
+    cv2.dft(pair, dst=pair, flags=cv2.DFT_INVERSE)
+    return pair[:height, :width]
 
 
 @lru_cache(maxsize=160)
