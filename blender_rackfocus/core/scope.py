@@ -23,7 +23,6 @@ NEAR_SRGB, FOCUS_SRGB, FAR_SRGB = (230, 130, 0), (235, 235, 235), (20, 110, 215)
 PEAK_SRGB = (255, 190, 0)
 SKY_SRGB = (16, 18, 22)
 PANEL_SRGB = (17, 19, 24)
-LUMINANCE = (0.2126, 0.7152, 0.0722)
 NICE_STEPS = (1, 1.5, 2, 3, 5, 7)
 
 
@@ -62,7 +61,9 @@ def coc_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, max_px: float | 
         max_px = nice_above(float(np.percentile(np.abs(radius[::8, ::8]), 99)))
     _require(max_px > 0, "max_px", f"must be above 0, got {max_px}")
     index = cv2.convertScaleAbs(cv2.max(radius, -max_px), alpha=127 / max_px, beta=127)
-    light = _light(picture) * np.float32(0.85) + np.float32(0.15)
+    light = _light(picture)
+    light *= np.float32(0.85)
+    light += np.float32(0.15)
     planes = [cv2.multiply(cv2.LUT(index, np.ascontiguousarray(_signed_table()[..., c])), light) for c in range(3)]
     view = cv2.merge([*planes, np.ones_like(light)])
     if legend:
@@ -81,14 +82,17 @@ def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: 
     _require(coc_limit_px > 0, "coc_limit_px", f"must be above 0, got {coc_limit_px}")
     radius = _radius(depth, lens)
     # 1 inside the limit, falling to 0 at twice the limit: a hard border would crawl
-    inside = cv2.min(cv2.max(2 - cv2.absdiff(radius, 0.0) * np.float32(1 / coc_limit_px), 0.0), 1.0)
+    inside = np.abs(radius, out=radius)
+    np.multiply(inside, np.float32(-1 / coc_limit_px), out=inside)
+    inside += np.float32(2)
+    np.clip(inside, 0, 1, out=inside)
     light = _light(picture)
     edges = cv2.multiply(_edges(light), inside)
-    shade = cv2.multiply(inside * np.float32(0.86) + np.float32(0.14), 1 - edges)
-    light = cv2.multiply(cv2.multiply(light, light), shade)
+    light *= light
+    light *= inside * np.float32(0.86) + np.float32(0.14)
+    light *= 1 - edges
     red, green, blue = _linear(np.array(PEAK_SRGB, np.uint8))
-    lift = inside * np.float32(0.012)  # so that a dark subject in focus still stands out
-    light = cv2.add(light, lift)
+    light += inside * np.float32(0.012)  # so that a dark subject in focus still stands out
     planes = [cv2.scaleAdd(edges, float(colour), light) for colour in (red, green, blue)]
     return cv2.merge([*planes, np.ones_like(light)])
 
@@ -250,13 +254,13 @@ def _contours(view: np.ndarray, index: np.ndarray, places: Sequence[float]) -> N
 
 
 def _edges(light: np.ndarray) -> np.ndarray:
-    """Strength of detail, 0..1, against the picture's own: peaking as a camera's viewfinder draws it."""
-    across = cv2.Sobel(light, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(light, cv2.CV_32F, 0, 1, ksize=3)
-    strength = cv2.magnitude(across, down)
-    strong = max(float(np.percentile(strength[::6, ::6], 93)), 0.04)
-    edges = cv2.min(cv2.max(strength * np.float32(1.5 / strong) - np.float32(0.5), 0.0), 1.0)
-    return cv2.dilate(edges, np.ones((2, 2), np.uint8)) if light.shape[0] >= 540 else edges
+    """Strength of detail, 0..1, against the picture's own: peaking as a camera's viewfinder draws it.
+
+    light: (H, W) 0..1. The largest difference within 3 x 3 pixels, so that lines are wide enough to be seen.
+    """
+    steps = cv2.morphologyEx(cv2.convertScaleAbs(light, alpha=255), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    strong = max(float(np.percentile(steps[::6, ::6], 93)), 6.0)
+    return cv2.LUT(steps, np.clip(1.5 / strong * np.arange(256, dtype=np.float32) - 0.5, 0, 1))
 
 
 # Colours
@@ -327,9 +331,11 @@ def _look_up(index: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def _light(picture: np.ndarray) -> np.ndarray:
-    """(H, W) root of the luminance, 0..1: about as light as it looks."""
-    weights = np.array([[*LUMINANCE, 0.0][: picture.shape[2]]], np.float32)
-    return cv2.sqrt(cv2.min(cv2.max(cv2.transform(picture, weights), 0.0), 1.0))
+    """(H, W) root of the light, 0..1: about as light as it looks (Rec.601 weights, OpenCV's own: grey is enough)."""
+    code = cv2.COLOR_RGBA2GRAY if picture.shape[2] == 4 else cv2.COLOR_RGB2GRAY
+    light = cv2.cvtColor(picture, code)
+    np.clip(light, 0, 1, out=light)
+    return np.sqrt(light, out=light)
 
 
 def _radius(depth: np.ndarray, lens: Lens) -> np.ndarray:
