@@ -42,8 +42,7 @@ step() {
 inside "blender --version" | head -1
 step "install the zip" "blender --command extension install-file --repo user_default --enable extension.zip"
 step "verbs answer" "blender -b --command rackfocus --help && blender -b --command rackfocus --version"
-# pytest-blender is named because Debian's pytest does not look for entry points in PYTHONPATH's folder by itself.
-step "tests/blender" "python3 -m pytest -o addopts= -p pytest_blender.plugin --blender-executable /usr/bin/blender -q tests/blender"
+step "tests/blender" "python3 -m pytest -o addopts= --blender-executable /usr/bin/blender -q tests/blender"
 step "tests/window" "python3 -m pytest -o addopts= -p no:pytest-blender -q tests/window"
 step "remove" "blender --command extension remove blender_rackfocus"
 step "nothing left" "! find home -path '*rackfocus*' | grep . && ! find home -path '*extensions/.local*' -name '*cv2*' | grep ."

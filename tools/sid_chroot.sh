@@ -3,7 +3,7 @@
 # Prints its path. Exit 3 and one line on standard error where it cannot be had.
 set -euo pipefail
 
-PACKAGES="blender python3-numpy python3-openimageio python3-pytest python3-pip xvfb xauth libgl1-mesa-dri libegl1
+PACKAGES="blender python3-numpy python3-cattr python3-requests python3-openimageio python3-pytest python3-pip xvfb xauth libgl1-mesa-dri libegl1
   libegl-mesa0 imagemagick ca-certificates"
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/blender-rackfocus"
 STAMP="$(printf '%s' "$PACKAGES" | sha256sum | cut -c1-12)"

@@ -31,6 +31,8 @@ def window(tmp_path):
     def open_window(script, *arguments, timeout=180):
         result = tmp_path / f"{Path(script).stem}.json"
         command = ["xvfb-run", "-a", "-s", "-screen 0 1600x900x24", "blender", "--app-template", "Video_Editing"]
+        # The template has preferences of its own, in which the extension is not enabled yet.
+        command += ["--addons", "bl_ext.user_default.blender_rackfocus"]
         command += ["--window-geometry", "0", "0", "1600", "900", "--enable-event-simulate"]
         command += ["--python-exit-code", "9", "-P", str(HERE / script), "--", str(result), str(pictures)]
         ran = subprocess.run(
