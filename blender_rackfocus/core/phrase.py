@@ -398,6 +398,11 @@ def _wide_open(state: _State, found: re.Match, span: Span) -> str:
     return ""
 
 
+def _unknown(state: _State, found: re.Match, span: Span) -> str:
+    state.said.unknown.append(span)
+    return ""
+
+
 def _filler(state: _State, found: re.Match, span: Span) -> str:
     return ""
 
@@ -457,7 +462,7 @@ _RULES: list[tuple[re.Pattern, _Act]] = [
     (re.compile(rf"{_NUM} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
      _feet_inches),
     _rule(rf"{_NUM} ?(?:in|inch(?:es)?)", _distance(INCH_M)),
-    _rule(r"back and forth", lambda state, found, span: state.said.unknown.append(span) or ""),
+    _rule(r"back and forth", _unknown),
     _rule(r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
           r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?", _direction("FAR")),
     _rule(r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)",
@@ -528,12 +533,10 @@ def _route(state: _State) -> None:
         said.notes.append(f"No marks were named: from the {_name(said.stops[0])} to the {_name(said.stops[1])}")
         return
     if state.goals and state.origin is None:
-        state.origin = Place("HERE")
         said.notes.append("No start was named: from where the focus is now")
     if state.goals:
-        said.stops = [state.origin, *state.goals]
-        if state.and_back:
-            said.stops.append(state.origin)
+        origin = state.origin or Place("HERE")
+        said.stops = [origin, *state.goals, *([origin] if state.and_back else [])]
     elif state.origin is not None:
         said.stops = [state.origin]
         said.notes.append("No end was named")

@@ -121,9 +121,9 @@ def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: floa
     """
     length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
     if not existing:
-        if from_m is None and current_m is None:
-            raise ValueError("from_m or current_m must be given for a curve without keys")
         first = from_m if from_m is not None else current_m
+        if first is None:
+            raise ValueError("from_m or current_m must be given for a curve without keys")
         return Joined(rack_keys(frame, first, to_m, feel, length, fps, nearest_m), [], [])
 
     existing = list(existing)

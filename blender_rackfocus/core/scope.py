@@ -130,7 +130,8 @@ def nice_distances(near_m: float, far_m: float, count: int) -> list[float]:
     first, last = math.floor(math.log10(near_m)), math.ceil(math.log10(far_m))
     every = [step * 10.0**power for power in range(first, last + 1) for step in NICE_STEPS]
     inside = [value for value in every if near_m * 1.001 <= value <= far_m * 0.999]
-    gap, chosen, last_place = 0.9 / count, [], -1.0
+    chosen: list[float] = []
+    gap, last_place = 0.9 / count, -1.0
     for value in reversed(sorted(inside)):
         place = _depth_place(value, near_m, far_m)
         if place - last_place >= gap or not chosen:

@@ -28,6 +28,8 @@ FOUND_AGAIN = 0.75
 """The same for a point that was lost: a search sees many patches, so it has to be surer."""
 RETRY_SCALES, RETRY_DEGREES = (1.0, 0.9, 1.11, 0.8, 1.25), (0, -8, 8)
 """How a lost patch may have grown and turned (degrees) before it is seen again."""
+SPIKE, SPIKE_FRAMES = 0.14, 3
+"""A depth apart by more than this share, for no more than this many frames, is no movement of the subject."""
 NEW_CORNERS_BELOW = 12
 """With fewer corners than this, new ones are looked for around the point."""
 
@@ -111,13 +113,34 @@ def depth_at_point(depth_m: np.ndarray, x: float, y: float, radius_px: int = 3, 
 
 def track_depths(points: Iterable[TrackPoint], depth_at: Callable[[float], np.ndarray], radius_px: int = 3,
                  nearest: bool = False) -> tuple[list[float], list[float]]:
-    """Frames and metres of a track, ready for `pull.Mark`: NaN where the point is lost or nothing lies under it."""
+    """Frames and metres of a track, ready for `pull.Mark`: NaN where the point is lost or nothing lies under it.
+
+    A subject does not jump to and fro: a depth that leaves its surroundings in time for up to `SPIKE_FRAMES` frames and
+    comes back (somebody's hand passes, a hole in the depth) is taken out as well.
+    """
     frames, metres = [], []
     for point in points:
         frames.append(point.frame)
         depth = math.nan if point.lost else depth_at_point(depth_at(point.frame), point.x, point.y, radius_px, nearest)
         metres.append(depth if math.isfinite(depth) else math.nan)
-    return frames, metres
+    return frames, _without_spikes(metres)
+
+
+def _without_spikes(metres: list[float]) -> list[float]:
+    """The row with short runs set to NaN that lie outside what is between both neighbours."""
+    known = [i for i, value in enumerate(metres) if math.isfinite(value)]
+    row = [metres[i] for i in known]
+    clean = list(metres)
+    for length in range(1, SPIKE_FRAMES + 1):
+        for start in range(1, len(row) - length):
+            before, after = row[start - 1], row[start + length]
+            run = row[start : start + length]
+            low, high = min(before, after) / (1 + SPIKE), max(before, after) * (1 + SPIKE)
+            one_way = high / low < (1 + SPIKE) ** (length + 3)  # a subject may walk on while it is hidden
+            if one_way and all(not low <= value <= high for value in run):
+                for i in known[start : start + length]:
+                    clean[i] = math.nan
+    return clean
 
 
 class _Track:

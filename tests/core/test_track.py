@@ -9,7 +9,7 @@ import pytest
 
 from blender_rackfocus.core.focus_curve import focus_at
 from blender_rackfocus.core.pull import Mark, hold_keys
-from blender_rackfocus.core.track import depth_at_point, track_depths, track_point
+from blender_rackfocus.core.track import TrackPoint, depth_at_point, track_depths, track_point
 
 WIDTH, HEIGHT, FRAMES = 480, 270, 48
 FOCAL_PX = 600.0
@@ -163,3 +163,16 @@ def test_depth_under_a_point_ignores_specks_and_knows_sky_and_nothing():
     assert math.isnan(depth_at_point(depth, -1, 5))
     slope = np.linspace(4, 5, 60, dtype=np.float32)[None].repeat(40, 0)
     assert depth_at_point(slope, 30.5, 20.5) == pytest.approx(slope[20, 30], rel=0.005)
+
+
+def test_a_passing_hand_is_taken_out_of_the_depths_but_no_walk_is():
+    walk = [5.0 * 0.93**i for i in range(30)]
+    seen = list(walk)
+    seen[4], seen[12:14], seen[29] = 0.6, [0.5, 0.52], seen[29]
+    points = [TrackPoint(i, 20.0, 20.0, 1.0, lost=i == 20, why="" if i != 20 else "hidden") for i in range(30)]
+    frames, metres = track_depths(points, lambda f: np.full((40, 40), seen[int(f)], np.float32))
+    assert frames == list(range(30))
+    gone = [i for i, m in enumerate(metres) if math.isnan(m)]
+    assert gone == [4, 12, 13, 20]
+    kept = [i for i in range(30) if i not in gone]
+    assert [metres[i] for i in kept] == pytest.approx([walk[i] for i in kept])
