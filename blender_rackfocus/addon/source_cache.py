@@ -33,7 +33,7 @@ class SourceCache:
 
     def __init__(self, keeps_sources: bool = True) -> None:
         self._keeps_sources = keeps_sources
-        self._frames: dict[tuple[int, int], float] = {}
+        self._frames: dict[tuple[int, float], float] = {}
         self._current: dict[int, float] = {}
         self._just_drawn: dict[int, dict[int, tuple[Any, ...]]] = {}
 
@@ -62,10 +62,12 @@ class SourceCache:
         return frame if _same_picture(strip, first, frame, scene) else first
 
 
-def _key(strip: Any, frame: float, scene: Any) -> int | None:
-    """The key of `source_image_cache_put`: the frame index of the nearest timeline frame, cut to a whole number."""
+def _key(strip: Any, frame: float, scene: Any) -> float | None:
+    """`give_cache_frame_index`: the frame index at the nearest timeline frame, cut to a whole number but for scene strips."""
     index = retiming.content_index(strip, float(np.floor(frame + 0.5)), scene)
-    return None if index is None else int(index)
+    if index is None or strip.type == "SCENE":
+        return index
+    return float(int(index))
 
 
 def _same_picture(strip: Any, one: float, other: float, scene: Any) -> bool:

@@ -265,8 +265,8 @@ def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
     pointer = strip.as_pointer()
     known = drawing.cache.just_drawn(place.scene).get(pointer)
     if known is None:
-        # Blender keeps no pictures of what a scene strip shows (`skip_cache`), of scene strips, and of effects.
-        uncached = drawing.parents or inputs(strip) or strip.type in {"ADJUSTMENT", "SCENE"}
+        # Blender keeps no pictures of what a scene strip shows (`skip_cache`), nor of effects.
+        uncached = drawing.parents or inputs(strip) or strip.type == "ADJUSTMENT"
         at = frame if uncached else drawing.cache.drawn_frame(strip, frame, place.scene)
         own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at))
         known = (*_parts(strip, at, place, drawing), own)
