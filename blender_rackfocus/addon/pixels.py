@@ -7,6 +7,7 @@ import os
 import tempfile
 
 import bpy
+import cv2
 import numpy as np
 
 from . import group
@@ -19,16 +20,21 @@ def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
     """What the node group wants of a refocused picture.
 
     result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by group.TOUCHED; the
-    others are transparent black. Returns a flat float32 array, bottom row first, or None when nothing differs.
+    others keep an alpha of at most 1, by which the group knows them. Returns a flat float32 array, bottom row first, or
+    None when nothing differs.
     """
-    changed = np.any(result != source, axis=2)
+    height, width = result.shape[:2]
+    rows = (height, width * 4)
+    differ = cv2.compare(
+        np.ascontiguousarray(result).reshape(rows), np.ascontiguousarray(source).reshape(rows), cv2.CMP_NE
+    )
+    changed = differ.view(np.uint32) != 0  # the four bytes of a pixel at once
     if not changed.any():
         return None
-    flat = np.zeros_like(result)
-    np.copyto(flat, result[::-1], where=changed[::-1, :, None])
-    alpha = flat[..., 3]
-    np.clip(alpha, 0.0, 1.0, out=alpha)
-    alpha += np.float32(group.TOUCHED) * changed[::-1]
+    flat = cv2.flip(result, 0)
+    alpha = cv2.min(cv2.max(cv2.extractChannel(flat, 3), 0.0), 1.0)
+    cv2.add(alpha, group.TOUCHED, dst=alpha, mask=changed[::-1].astype(np.uint8))
+    cv2.insertChannel(alpha, flat, 3)
     return flat.reshape(-1)
 
 
