@@ -13,21 +13,18 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
 
-from . import colour
+from . import colour, decoded
 from .errors import MediaError, check_file
 from .library import pyav
 from .stills import RawDepth
 from .wholeness import movie_is_cut
 
-# swscale's flags as Blender sets them: SWS_POINT | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
-_SWSCALE_FLAGS = 0x10 | 0x2000 | 0x40000
 _FORWARD_FRAMES = 40
 """So far ahead decoding on is taken to be quicker than seeking."""
 _PREROLL_FRAMES = 3
@@ -36,9 +33,6 @@ _UNTIMED_FORMATS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "obu", "mjpeg"
 _SPARSELY_TIMED_FORMATS = frozenset({"mpeg", "vob"})
 """Few frames carry a time stamp, those between are guessed until the next: seek well ahead."""
 _FULL_RANGE = 2
-_UNSPECIFIED_COLORSPACE = 2
-_GREY_TOLERANCE = 0.03
-"""Mean distance from grey, of 1, that compression of a grey movie may leave."""
 
 
 class _Damage(ValueError):
@@ -85,12 +79,8 @@ class Movie:
         ocio_config: str | os.PathLike[str] | None = None,
     ) -> np.ndarray:
         """The picture at frame `index`; see `media.read_frame`. Raises MediaError."""
-        with self._lock:
-            frame = self._find(index)
-            rgba = self._rgba(frame)
-            rotation = _rotation(frame)
         return colour.to_picture(
-            np.ascontiguousarray(_rotated(rgba, rotation)),
+            self._pixels(index, decoded.rgba),
             colorspace or self.colorspace,
             # Blender pays no heed to a movie strip's alpha mode: bytes are straight, floats premultiplied.
             straight=self.bits <= 8,
@@ -101,11 +91,14 @@ class Movie:
 
     def read_depth(self, index: int) -> RawDepth:
         """The brightness at frame `index` as raw depth, 0..1. Raises MediaError, also for a movie with colours."""
-        with self._lock:
-            frame = self._find(index)
-            values = self._luma(frame)
-            rotation = _rotation(frame)
-        return RawDepth(np.ascontiguousarray(_rotated(values, rotation)), True, "grey", self.bits)
+        values = self._pixels(index, decoded.brightness)
+        if np.isnan(values[0, 0]):
+            raise MediaError(
+                self.path,
+                "it is a movie in colour, which is not depth",
+                "Choose a grey depth movie (false-colour depth cannot be read).",
+            )
+        return RawDepth(values, True, "grey", self.bits)
 
     def read_raw_depth(self, index: int) -> np.ndarray:
         """`read_depth(index).values`: (H, W) float32 in 0..1."""
@@ -134,6 +127,7 @@ class Movie:
             self._container = None
             raise
         self._cut = movie_is_cut(self.path)
+        self._fresh = True
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._forget_position()
 
@@ -174,7 +168,7 @@ class Movie:
         # The first frame tells more than the header: pixel format with alpha, rotation.
         frame = self._find(0)
         self._coded_size = (frame.width, frame.height)
-        turned = _rotation(frame) in (90, 270)
+        turned = decoded.rotation(frame) in (90, 270)
         self.size = (frame.height, frame.width) if turned else (frame.width, frame.height)
         components = frame.format.components
         self.bits = max(c.bits for c in components)
@@ -198,6 +192,7 @@ class Movie:
         return self._count_packets()
 
     def _count_packets(self) -> int:
+        self._fresh = False
         count = sum(1 for packet in self._container.demux(self._stream) if packet.size)
         self._reopen()
         return count
@@ -266,7 +261,8 @@ class Movie:
         first = self._start or 0
         wanted = None if frames_back is None else int(target - frames_back * self._step)
         if wanted is None or wanted <= first:
-            self._reopen()
+            if not self._fresh:
+                self._reopen()
             self._frames = self._decode()
             self._current = next(self._frames, None)
             return self._current is not None
@@ -278,6 +274,7 @@ class Movie:
         return self._current is not None and _pts(self._current) <= target
 
     def _decode(self) -> Iterator[Any]:
+        self._fresh = False
         untimed, count = self._container.format.name in _UNTIMED_FORMATS, 0
         for packet in self._container.demux(self._stream):
             if packet.is_corrupt:
@@ -342,71 +339,26 @@ class Movie:
         first_s = (self._container.start_time or 0) / self._av.time_base
         return end_s - first_s >= self._container.duration / self._av.time_base - 2.0 / self.fps
 
-    # Pixels
-
-    def _reformatted(self, frame: Any, name: str) -> Any:
-        if (frame.width, frame.height) != self._coded_size:
-            raise MediaError(
-                self.path,
-                f"its frame size changes from {self._coded_size[0]}x{self._coded_size[1]} to"
-                f" {frame.width}x{frame.height}",
-                "Convert it to a movie of one size.",
-            )
-        ranges = self._av.video.reformatter.ColorRange
-        # Blender's swscale is not told where chroma samples sit; PyAV's would be by the frame.
-        frame.chroma_location = 0
-        full = self._full_range(frame)
-        return self._reformatter.reformat(
-            frame,
-            format=name,
-            src_colorspace=_matrix(self._stream.codec_context.colorspace),
-            src_color_range=ranges.JPEG if full else ranges.MPEG,
-            interpolation=_SWSCALE_FLAGS,
-        )
-
-    def _full_range(self, frame: Any) -> bool:
-        return self._stream.codec_context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
-
-    def _rgba(self, frame: Any) -> np.ndarray:
-        """(H, W, 4) as coded (not rotated, not linear): uint8, or float32 0..1 where there are more bits."""
-        if self.bits <= 8:
-            return _plane(self._reformatted(frame, "rgba").planes[0], np.uint8, 4)
-        planes = self._reformatted(frame, "gbrapf32le").planes
-        green, blue, red, alpha = (_plane(plane, np.float32, 1)[..., 0] for plane in planes)
-        return cv2.merge((red, green, blue, alpha))
-
-    def _luma(self, frame: Any) -> np.ndarray:
-        """(H, W) float32: brightness 0..1, at the depth it is stored in."""
-        form = frame.format
-        planar = form.name.startswith(("yuv4", "yuvj4", "yuva4", "gray")) and len(frame.planes) != 2
-        if planar and not form.is_big_endian:
-            bits = form.components[0].bits
-            kind = np.uint8 if bits <= 8 else np.uint16
-            # Straight from the plane: swscale is exact to 4 steps of a 10-bit ramp only.
-            luma, *chroma = (_plane(plane, kind, 1)[..., 0] for plane in frame.planes[:3])
-            colour_spread = max((_neutral_distance(plane, bits) for plane in chroma), default=0.0)
-            full = form.name.startswith("gray") or self._full_range(frame)
-            black, span = (0, 2**bits - 1) if full else (16 << (bits - 8), 219 << (bits - 8))
-            values = (luma.astype(np.float32) - np.float32(black)) / np.float32(span)
-            values = np.clip(values, 0.0, 1.0, out=values)
-        else:
-            rgba = self._rgba(frame)
-            top = np.float32(255 if rgba.dtype == np.uint8 else 1)
-            colour_spread = float(np.mean(np.ptp(rgba[::7, ::5, :3].astype(np.float32) / top, axis=2)))
-            values = rgba[..., 1].astype(np.float32) / top
-        if colour_spread > _GREY_TOLERANCE:
-            raise MediaError(
-                self.path,
-                "it is a movie in colour, which is not depth",
-                "Choose a grey depth movie (false-colour depth cannot be read).",
-            )
-        return values
+    def _pixels(self, index: int, convert: Callable[..., np.ndarray]) -> np.ndarray:
+        with self._lock:
+            frame = self._find(index)
+            if (frame.width, frame.height) != self._coded_size:
+                raise MediaError(
+                    self.path,
+                    f"its frame size changes from {self._coded_size[0]}x{self._coded_size[1]} to"
+                    f" {frame.width}x{frame.height} at frame {index}",
+                    "Convert it to a movie of one size.",
+                )
+            context = self._stream.codec_context
+            full_range = context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+            pixels = convert(frame, self._reformatter, matrix=int(context.colorspace), full_range=full_range)
+            return np.ascontiguousarray(decoded.turned(pixels, decoded.rotation(frame)))
 
 
 class MoviePool:
     """Open movies by file, the least recently used closed first. Safe to use from several threads."""
 
-    def __init__(self, limit: int = 6) -> None:
+    def __init__(self, limit: int = 4) -> None:
         self._limit = limit
         self._lock = threading.Lock()
         self._movies: OrderedDict[tuple[str, int], tuple[tuple[int, int], Movie]] = OrderedDict()
@@ -471,33 +423,6 @@ def _start_s(stream: Any) -> float:
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split()).rstrip(".")
-
-
-def _plane(plane: Any, dtype: type[np.generic], components: int) -> np.ndarray:
-    """A plane's pixels without the padding at the end of its lines: (H, W, components)."""
-    row = plane.line_size // np.dtype(dtype).itemsize
-    data = np.frombuffer(plane, dtype)[: row * plane.height].reshape(plane.height, row)
-    return data[:, : plane.width * components].reshape(plane.height, plane.width, components)
-
-
-def _neutral_distance(plane: np.ndarray, bits: int) -> float:
-    """How far a chroma plane is from grey on average, 0..0.5."""
-    return float(np.mean(np.abs(plane[::3, ::3].astype(np.float32) / np.float32(2**bits) - np.float32(0.5))))
-
-
-def _rotation(frame: Any) -> int:
-    """The turn the file asks for, clockwise degrees: 0, 90, 180 or 270 (Blender ignores others)."""
-    degrees = int(-frame.rotation) % 360
-    return degrees if degrees in (90, 180, 270) else 0
-
-
-def _rotated(pixels: np.ndarray, clockwise: int) -> np.ndarray:
-    return np.rot90(pixels, -clockwise // 90) if clockwise else pixels
-
-
-def _matrix(colorspace: int) -> int:
-    """swscale's name of the YUV matrix; what is not tagged is BT.601, as in Blender, whatever the size."""
-    return 5 if colorspace in (_UNSPECIFIED_COLORSPACE, 0) else int(colorspace)
 
 
 def _tagged_colorspace(context: Any) -> str:
