@@ -26,6 +26,8 @@ Sources
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -92,6 +94,7 @@ class Aperture:
     cats_eye: float = 0.0
     vignetting: float = 0.0
     picture: np.ndarray | None = None
+    _picture_digest: bytes = dataclasses.field(init=False, repr=False, default=b"")
 
     def __post_init__(self) -> None:
         if self.blades != int(self.blades) or not (self.blades == 0 or 3 <= self.blades <= 16):
@@ -106,11 +109,10 @@ class Aperture:
         _require(self, "vignetting", lambda v: 0 <= v <= 1, "from 0 to 1")
         if self.picture is not None:
             object.__setattr__(self, "picture", _frozen_picture(self.picture))
+        object.__setattr__(self, "_picture_digest", _digest(self.picture))  # kernels are looked up by it very often
 
     def _key(self) -> tuple:
-        picture = None if self.picture is None else (self.picture.shape, self.picture.tobytes())
-        return (self.blades, self.rotation_deg, self.roundness, self.squeeze, self.obstruction,
-                self.spherical, self.cats_eye, self.vignetting, picture)
+        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "picture")
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, Aperture) else NotImplemented
@@ -147,9 +149,7 @@ def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CE
     return _kernel(float(radius_px), aperture, where)
 
 
-def kernels_over_field(
-    radius_px: float, aperture: Aperture
-) -> Callable[[tuple[float, float]], np.ndarray]:
+def kernels_over_field(radius_px: float, aperture: Aperture) -> Callable[[tuple[float, float]], np.ndarray]:
     """A function that gives `kernel(radius_px, aperture, field)` for many field positions quickly, all of one shape.
 
     From a radius of 12 px on the kernel without the cat's eye is drawn once and cut by the barrel's rim, its edge
@@ -221,6 +221,10 @@ def _frozen_picture(picture: np.ndarray) -> np.ndarray:
         raise ValueError("picture must be finite, nowhere negative, and not black all over")
     grey.flags.writeable = False
     return grey
+
+
+def _digest(picture: np.ndarray | None) -> bytes:
+    return b"" if picture is None else hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).digest()
 
 
 @lru_cache(maxsize=_CACHED_KERNELS)
@@ -394,6 +398,7 @@ def _picture_weights(radius: float, near: bool, aperture: Aperture, field: tuple
     pixel.
     """
     picture = aperture.picture
+    assert picture is not None  # for the type checker: only called for one
     rows, columns = _reach(radius, aperture)
     longer = max(picture.shape)
     wanted = max(4.0, longer / (2.0 * radius), 16.0 / radius)

@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -113,9 +113,9 @@ def blur_layers(
     ]
     each = [(source, part) for source, own in zip(planes, parts, strict=True) for part in own]
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        _run(pool, [lambda source=source, part=part: part.reduce(source) for source, part in each])
+        _run(pool, [partial(part.reduce, source) for source, part in each])
         _run(pool, [job for _, part in each for job in part.jobs(aperture)])
-        _run(pool, [lambda part=part, shape=source.shape: part.enlarge(shape) for source, part in each])
+        _run(pool, [partial(part.enlarge, source.shape) for source, part in each])
     return [_like(picture, _mixed(own)) for (picture, _), own in zip(layers, parts, strict=True)]
 
 
@@ -180,7 +180,7 @@ class _Part:
             return _jobs(self.planes, kernel(radius_px, aperture), self.out)
         field = self.place.at_scale(self.scale)
         pairs = range(self.planes.shape[2] // 2)
-        return [lambda c=c: _fill_varying(self.planes, self.out, c, radius_px, aperture, field) for c in pairs]
+        return [partial(_fill_varying, self.planes, self.out, c, radius_px, aperture, field) for c in pairs]
 
     def enlarge(self, shape: tuple[int, ...]) -> None:
         if self.scale > 1:
@@ -232,7 +232,7 @@ def _run(pool: ThreadPoolExecutor, jobs: list[Job]) -> None:
 def _jobs(planes: np.ndarray, weights: np.ndarray, out: np.ndarray) -> list[Job]:
     """Independent pieces of work that together fill `out` with `planes` convolved with `weights`."""
     if weights.size == 1:
-        return [lambda: np.copyto(out, planes)]
+        return [partial(np.copyto, out, planes)]
     if max(weights.shape) <= _DIRECT_UP_TO_PX:
         return _direct_jobs(planes, weights, out)
     return _fourier_jobs(planes, weights, out)
@@ -250,7 +250,7 @@ def _direct_jobs(planes: np.ndarray, weights: np.ndarray, out: np.ndarray) -> li
         blurred = cv2.filter2D(planes[first:last], -1, turned, borderType=cv2.BORDER_CONSTANT)
         out[top:bottom] = blurred.reshape(last - first, width, -1)[top - first : bottom - first]
 
-    return [lambda top=top: fill(top) for top in range(0, height, strip)]
+    return [partial(fill, top) for top in range(0, height, strip)]
 
 
 def _fourier_jobs(planes: np.ndarray, weights: np.ndarray, out: np.ndarray) -> list[Job]:
@@ -258,7 +258,7 @@ def _fourier_jobs(planes: np.ndarray, weights: np.ndarray, out: np.ndarray) -> l
     tile = _tile_size(*planes.shape[:2], *reach)
     spectrum = _spectrum(weights, tile)
     spans = [_spans(length, n, r) for length, n, r in zip(planes.shape, tile, reach, strict=False)]
-    return [lambda y=y, x=x: _fill_tile(planes, spectrum, out, y, x) for y in spans[0] for x in spans[1]]
+    return [partial(_fill_tile, planes, spectrum, out, y, x) for y in spans[0] for x in spans[1]]
 
 
 @lru_cache(maxsize=256)
