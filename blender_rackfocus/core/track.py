@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -176,7 +177,7 @@ class _Track:
             self.corners = self.point[None].astype(np.float32)
         start = self.corners[:, None]
         side = 2 * max(self.radius // 3, 5) + 1
-        options = {"winSize": (side, side), "maxLevel": 4}
+        options: dict[str, Any] = {"winSize": (side, side), "maxLevel": 4}
         there, ok, _ = cv2.calcOpticalFlowPyrLK(self.grey, grey, start, None, **options)
         back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey, self.grey, there, None, **options)
         good = (ok.ravel() == 1) & (ok_back.ravel() == 1)
