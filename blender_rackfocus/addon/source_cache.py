@@ -33,7 +33,7 @@ class SourceCache:
 
     def __init__(self, keeps_sources: bool = True) -> None:
         self._keeps_sources = keeps_sources
-        self._frames: dict[tuple[int, float], float] = {}
+        self._sources: dict[tuple[int, float | None], tuple[float, tuple[Any, ...]]] = {}
         self._current: dict[int, float] = {}
         self._just_drawn: dict[int, dict[int, tuple[Any, ...]]] = {}
 
@@ -48,22 +48,25 @@ class SourceCache:
         """What was drawn of a scene at the frame it stands at: {strip.as_pointer(): whatever the caller noted}."""
         return self._just_drawn[scene.as_pointer()]
 
-    def drawn_frame(self, strip: Any, frame: float, scene: Any) -> float:
-        """The frame whose picture Blender shows for `strip` at `frame`; enters it when it is the first with its key.
+    def source(self, strip: Any, frame: float, scene: Any) -> tuple[float, tuple[Any, ...]] | None:
+        """What Blender shows for a strip without drawing it: (frame it was drawn at, what it was made of), or None.
 
-        `frame` itself when both show the same, and when the scene keeps no such cache.
+        The frame is the one asked for when both show the same picture.
         """
-        if not self._keeps_sources or not scene.sequence_editor.use_cache_raw:
-            return frame
-        key = _key(strip, frame, scene)
-        if key is None:
-            return frame
-        first = self._frames.setdefault((strip.as_pointer(), key), frame)
-        return frame if _same_picture(strip, first, frame, scene) else first
+        found = self._sources.get((strip.as_pointer(), _key(strip, frame, scene)))
+        if found is None or _same_picture(strip, found[0], frame, scene):
+            return None if found is None else (frame, found[1])
+        return found
+
+    def keep_source(self, strip: Any, frame: float, scene: Any, made_of: tuple[Any, ...]) -> None:
+        """Blender has drawn a strip at a frame (`source_image_cache_put`)."""
+        if self._keeps_sources and scene.sequence_editor.use_cache_raw:
+            self._sources[(strip.as_pointer(), _key(strip, frame, scene))] = (frame, made_of)
 
 
 def _key(strip: Any, frame: float, scene: Any) -> float | None:
-    """`give_cache_frame_index`: the frame index at the nearest timeline frame, cut to a whole number but for scene strips."""
+    """`give_cache_frame_index`: the frame index at the nearest timeline frame, cut to a whole number but for scene
+    strips."""
     index = retiming.content_index(strip, float(np.floor(frame + 0.5)), scene)
     if index is None or strip.type == "SCENE":
         return index
@@ -72,6 +75,8 @@ def _key(strip: Any, frame: float, scene: Any) -> float | None:
 
 def _same_picture(strip: Any, one: float, other: float, scene: Any) -> bool:
     """True when a strip shows the same at two frames that share a key."""
+    if strip.type == "IMAGE":
+        one, other = int(one), int(other)
     first, second = (retiming.content_index(strip, frame, scene) for frame in (one, other))
     if first is None or second is None or first == second:
         return True

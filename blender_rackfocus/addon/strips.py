@@ -265,14 +265,28 @@ def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
     pointer = strip.as_pointer()
     known = drawing.cache.just_drawn(place.scene).get(pointer)
     if known is None:
-        # Blender keeps no pictures of what a scene strip shows (`skip_cache`), nor of effects.
-        uncached = drawing.parents or inputs(strip) or strip.type == "ADJUSTMENT"
-        at = frame if uncached else drawing.cache.drawn_frame(strip, frame, place.scene)
+        at, made_of = _content(strip, frame, place, drawing)
         own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at))
-        known = (*_parts(strip, at, place, drawing), own)
+        known = (*made_of, *_masks(strip, frame, place, drawing), own)
         # Kept under the frame Blender stands at now, which what was drawn inside may have changed.
         drawing.cache.just_drawn(place.scene)[pointer] = known
     yield from known
+
+
+def _content(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> tuple[float, tuple[Shown, ...]]:
+    """The frame a strip's picture is of, and what it is made of; both are an earlier frame's when Blender kept that
+    picture."""
+    # Blender keeps no pictures of what a scene strip shows (`skip_cache`), nor of effects.
+    if drawing.parents or inputs(strip) or strip.type == "ADJUSTMENT":
+        return frame, tuple(_parts(strip, frame, place, drawing))
+    kept = drawing.cache.source(strip, frame, place.scene)
+    if kept is not None:
+        return kept
+    made_of = tuple(_parts(strip, frame, place, drawing))
+    # Where nothing shows inside a meta or scene strip there is no picture to keep.
+    if made_of or strip.type not in {"META", "SCENE"}:
+        drawing.cache.keep_source(strip, frame, place.scene, made_of)
+    return frame, made_of
 
 
 def _parts(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
@@ -293,6 +307,11 @@ def _parts(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
     else:
         for one in inputs(strip):
             yield from _strip(one, frame, inside, drawing)
+
+
+def _masks(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+    """The strips that mask a strip's modifiers."""
+    inside = _within(place, (*place.route, strip.name))
     for modifier in strip.modifiers:
         # `modifier_render_mask_input`: a mask strip is drawn at the frame of the strip it masks, muted or not.
         mask = modifier.input_mask_strip if modifier.input_mask_type == "STRIP" else None

@@ -162,7 +162,8 @@ def test_retiming(media, keys, backwards):
     check(scene, strip, 1, 68, media.folder)
 
 
-def test_retiming_made_with_blenders_own_operators(media):
+@pytest.mark.parametrize(("operator", "duration"), [("retiming_transition_add", 8), ("retiming_freeze_frame_add", 7)])
+def test_retiming_made_with_blenders_own_operators(media, operator, duration):
     bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="Video_Editing")
     scene = counted.set_up(bpy.context.scene)
     strip = new_movie(scene, media.movie)
@@ -179,13 +180,9 @@ def test_retiming_made_with_blenders_own_operators(media):
         assert sequencer.retiming_segment_speed_set(speed=60.0) == {"FINISHED"}
         check(scene, strip, 1, 80, media.folder)
         counted.select_key(strip, 1)
-        assert sequencer.retiming_freeze_frame_add(duration=7) == {"FINISHED"}
-        assert len(strip.retiming_keys) == 5
-        check(scene, strip, 1, 90, media.folder)
-        counted.select_key(strip, 3)
-        assert sequencer.retiming_transition_add(duration=8) == {"FINISHED"}
-        assert len(strip.retiming_keys) == 6
-        check(scene, strip, 1, 90, media.folder)
+        assert getattr(sequencer, operator)(duration=duration) == {"FINISHED"}
+    assert len(strip.retiming_keys) == 5
+    check(scene, strip, 1, 90, media.folder)
 
 
 @pytest.mark.parametrize("movie_fps", [23.976, 25, 29.97, 50, 60])
