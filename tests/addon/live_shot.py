@@ -15,6 +15,8 @@ from blender_rackfocus.addon import group, modifier
 
 WIDTH, HEIGHT = 64, 48
 NEAR_M, FAR_M = 2.0, 10.0
+MARGIN = 14
+"""Pixels beside the edge between the depths that blur may reach."""
 
 
 def write_exr(path: Path, channels: dict[str, np.ndarray]) -> str:
@@ -138,12 +140,12 @@ def read(path: Path) -> np.ndarray:
 
 def near(picture: np.ndarray) -> np.ndarray:
     """The left half, away from the edge between the depths."""
-    return picture[:, : WIDTH // 2 - 10]
+    return picture[:, : WIDTH // 2 - MARGIN]
 
 
 def far(picture: np.ndarray) -> np.ndarray:
     """The right half, away from the edge."""
-    return picture[:, WIDTH // 2 + 10 :]
+    return picture[:, WIDTH // 2 + MARGIN :]
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:

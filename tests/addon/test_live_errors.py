@@ -230,4 +230,4 @@ def test_draft_and_final_agree_where_nothing_changes(shot):
         touched.append(np.asarray(image.pixels).reshape(48, 64, 4)[..., 3] > group.TOUCHED_ABOVE)
     for mask in touched:
         assert not near(mask).any()
-        assert mask[:, 42:].all()
+        assert mask[:, 46:].all()
