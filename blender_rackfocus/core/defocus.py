@@ -5,18 +5,20 @@ The way of a frame: depth becomes signed circles of confusion (lens); what near 
 pixel (hidden); tile by tile, samples are sorted into layers, blurred and composited (layers).
 """
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from .aperture import Aperture
+from .aperture import Aperture, field_axes, vignetting_gain
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
-from .layers import layer_at, render_tile
-from .lens import Lens, coc_px
+from .layers import FINENESS, SCALE_FROM_PX, Blur, layer_at, layer_step, render_tile
+from .lens import Lens, chromatic_offset_px, coc_px
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -48,47 +50,108 @@ def defocus_frame(
     """
     _check(rgba, depth_m, quality)
     aperture = aperture or Aperture()
-    coc = coc_px(depth_m, lens, rgba.shape[1])
-    if max(float(coc.max()), -float(coc.min())) < UNTOUCHED_PX:
-        return rgba.copy()
-    return _render(rgba, coc, aperture, highlights or Highlights(), quality)
+    highlights = highlights or Highlights()
+    width = rgba.shape[1]
+    coc = coc_px(depth_m, lens, width)
+    if lens.axial_chromatic:
+        out = np.empty_like(rgba)
+        for channels, offset in zip(([0], [1, 3][: rgba.shape[2] - 2], [2]), chromatic_offset_px(lens, width), strict=True):
+            part = np.ascontiguousarray(_lit(rgba, coc, highlights)[..., channels])
+            out[..., channels] = _render(part, coc + np.float32(offset), aperture, quality)
+    else:
+        out = _render(rgba, coc, aperture, quality, light=_lit(rgba, coc, highlights))
+    if aperture.vignetting > 0:
+        out *= vignetting_gain(*coc.shape, aperture)[..., None]
+    return out
 
 
 def _render(
-    rgba: np.ndarray, coc: np.ndarray, aperture: Aperture, highlights: Highlights, quality: str
+    picture: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, *, light: np.ndarray | None = None
 ) -> np.ndarray:
+    """Any number of channels through the lens; `light`, if given, is what out-of-focus pixels spread."""
     coc = _with_dead_zone(coc)
-    light = _lit(rgba, coc, highlights)
+    if not coc.any():
+        return picture.copy()
+    light = picture if light is None else light
+    if quality == "draft":
+        return _render_draft(picture, light, coc, aperture)
+    out = np.empty_like(picture)
+
+    def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
+        kept = (before < NOTHING_SPREADS) & (coc[rows, columns] == 0)
+        np.copyto(result, picture[rows, columns], where=kept[..., None])
+        out[rows, columns] = result
+
+    _composite(light, coc, aperture, quality, put)
+    return out
+
+
+def _render_draft(picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture) -> np.ndarray:
+    """The lens at half the size; what is in focus gets its detail back, as far as nothing nearer spreads over it."""
     height, width = coc.shape
-    cell = 2 if width < 1400 else 4
-    hidden = hidden_samples(light, coc, cell)
+    half = max(1, -(-width // 2)), max(1, -(-height // 2))
+    small = cv2.resize(light, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
+    small_coc = cv2.resize(coc, half, interpolation=cv2.INTER_NEAREST) * np.float32(half[0] / width)
+    planes = np.empty((half[1], half[0], small.shape[2] + 1), np.float32)
+
+    def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
+        planes[rows, columns, :-1] = result - small[rows, columns] * (1 - before[..., None])
+        planes[rows, columns, -1] = 1 - before
+
+    # what the lens adds to the small picture, enlarged, and the share of the sharp picture that is seen
+    _composite(small, small_coc, aperture, "draft", put, step=0.75)
+    blurred = np.empty_like(planes)
+    blurred[..., :-1] = planes[..., :-1] + small * planes[..., -1:]
+    blurred[..., -1] = planes[..., -1]
+    large = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
+    seen = large[..., -1] * np.clip(1.5 - np.abs(coc), 0, 1)
+    coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).reshape(picture.shape)
+    out = large[..., :-1] + seen[..., None] * (picture - coarse)
+    kept = (large[..., -1] > 1 - NOTHING_SPREADS) & (coc == 0)
+    np.copyto(out, picture, where=kept[..., None])
+    return out
+
+
+def _composite(
+    light: np.ndarray,
+    coc: np.ndarray,
+    aperture: Aperture,
+    quality: str,
+    put: Callable[[slice, slice, np.ndarray, np.ndarray], None],
+    *,
+    step: float | None = None,
+) -> None:
+    """Render all tiles; `put` gets each one's place, picture and the coverage of what is nearer than focus."""
+    height, width = coc.shape
+    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
     reach = max(float(coc.max()), -float(coc.min())) * 1.25 + 1  # the layers around the largest circle
-    margin = (int(np.ceil(reach)) + 11) // 4 * 4
-    tile = max(TILE_PX, int(reach * 2.5) // 4 * 4)
-    out = np.empty_like(rgba)
+    margin = (math.ceil(reach) + 11) // 4 * 4
+    tile = max(TILE_PX, int(reach * 3) // 4 * 4)
+    blur = Blur(step or layer_step(width, quality), FINENESS[quality], SCALE_FROM_PX[quality], aperture)
 
     def fill(top: int, left: int) -> None:
         bottom, right = min(top + tile, height), min(left + tile, width)
+        rows, columns = slice(top, bottom), slice(left, right)
         bottom_4, right_4 = bottom + (-(bottom - top) % 4), right + (-(right - left) % 4)
         cut = _cutter(height, width, top - margin, bottom_4 + margin, left - margin, right_4 + margin)
         window = cut(coc)
         if not window.any():
-            out[top:bottom, left:right] = rgba[top:bottom, left:right]
+            put(rows, columns, light[rows, columns].copy(), np.zeros(window.shape, np.float32)[: bottom - top, : right - left])
             return
-        samples = [(_pairs(cut(light), None), layer_at(window, quality))]
+        samples = [(_pairs(cut(light), None), layer_at(window, blur.step, blur.fineness))]
         if hidden is not None:
             coverage = cut(hidden[2])
             if coverage.any():
-                samples.append((_pairs(cut(hidden[0]), coverage), layer_at(cut(hidden[1]), quality)))
-        total, before = render_tile(samples, margin, aperture, quality)
-        rows, columns = bottom - top, right - left
-        result = _picture(total, rgba.shape[2])[:rows, :columns]
-        kept = (before[:rows, :columns] < NOTHING_SPREADS) & (coc[top:bottom, left:right] == 0)
-        np.copyto(result, rgba[top:bottom, left:right], where=kept[..., None])
-        out[top:bottom, left:right] = result
+                samples.append((_pairs(cut(hidden[0]), coverage), layer_at(cut(hidden[1]), blur.step, blur.fineness)))
+        here = blur
+        if aperture.varies_over_field:
+            x, y = field_axes(height, width)
+            here = replace(blur, field=(float(x[(left + right) // 2 - 1]), float(y[(top + bottom) // 2 - 1])))
+        total, before = render_tile(samples, margin, here)
+        result = _picture(total, light.shape[2])[: bottom - top, : right - left]
+        put(rows, columns, result, before[: bottom - top, : right - left])
 
     _each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
-    return out
 
 
 def _each(job: Callable[[int, int], None], places: list[tuple[int, int]]) -> None:
@@ -120,7 +183,7 @@ def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     """Interleaved pairs of sums as a picture (h, w, channels), divided by their coverage."""
     scale = 1 / np.maximum(total[-1][:, 1::2], np.float32(1e-6))
     planes = [total[channel // 2][:, channel % 2 :: 2] * scale for channel in range(channels)]
-    return cv2.merge(planes)
+    return cv2.merge(planes).reshape(*scale.shape, channels)
 
 
 def _cutter(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -15,12 +15,13 @@ as a surface of its own.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from .aperture import Aperture, kernel
+from .aperture import CENTRE, Aperture, kernel
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -34,33 +35,49 @@ FULL = 1e-3
 DIRECT_PX = 4.0
 """Kernels up to this radius are summed directly; larger ones through the Fourier transform."""
 
-SCALE_FROM_PX = {"final": ((24.0, 2), (64.0, 4)), "draft": ((5.0, 2), (12.0, 4))}
+SCALE_FROM_PX = {"final": ((16.0, 2), (48.0, 4)), "draft": ((4.0, 2), (10.0, 4))}
 """Radii from which a layer is blurred at 1 / 2 and 1 / 4 of its size."""
 
-STEP_PX = {"final": (1.0, 10.0), "draft": (1.5, 5.0)}
-"""Distance of layers (step, fineness): a step of so many pixels, and from there on, where it is more, the radius over so
-much."""
+FINENESS = {"final": 8.0, "draft": 4.0}
+"""Layers stand one step apart up to so many steps; from there on, the radius over so much."""
 
 
-def layer_at(coc: np.ndarray, quality: str) -> np.ndarray:
+def layer_step(width_px: int, quality: str) -> float:
+    """Distance of layers around the focus plane, in pixels, in a picture so wide."""
+    return max(1.0, math.sqrt(width_px / 960.0)) * (1.0 if quality == "final" else 1.5)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """How layers stand and blur: distance and fineness of the layers, scale steps, opening, place in the field."""
+
+    step: float
+    fineness: float
+    scales: tuple[tuple[float, int], ...]
+    aperture: Aperture
+    field: tuple[float, float] = CENTRE
+
+    def radius(self, layer: int) -> float:
+        return layer_radius(layer, self.step, self.fineness)
+
+
+def layer_at(coc: np.ndarray, step: float, fineness: float) -> np.ndarray:
     """Where circles stand among the layers: layer n at n, in focus at 0, near negative; linear, then logarithmic."""
-    step, fineness = STEP_PX[quality]
     size = np.abs(coc) * np.float32(1 / step)
     log = cv2.log(np.maximum(size, np.float32(fineness)) * np.float32(1 / fineness))
     log *= np.float32(1 / math.log1p(1 / fineness))
     return np.copysign(np.minimum(size, np.float32(fineness)) + log, coc)
 
 
-def layer_radius(layer: int, quality: str) -> float:
+def layer_radius(layer: int, step: float, fineness: float) -> float:
     """The signed circle of a layer, in pixels: the inverse of `layer_at`."""
-    step, fineness = STEP_PX[quality]
     size = abs(layer)
     radius = size if size <= fineness else fineness * (1 + 1 / fineness) ** (size - fineness)
     return math.copysign(step * radius, layer) if layer else 0.0
 
 
 def render_tile(
-    samples: Sequence[tuple[np.ndarray, np.ndarray]], margin: int, aperture: Aperture, quality: str
+    samples: Sequence[tuple[np.ndarray, np.ndarray]], margin: int, blur: Blur
 ) -> tuple[np.ndarray, np.ndarray]:
     """Blur and composite one tile.
 
@@ -79,16 +96,16 @@ def render_tile(
     latest = np.zeros(inner, np.float32)  # circle of the last layer that came
     before = np.zeros(inner, np.float32)
     for number in _layers_in(samples):
-        radius = layer_radius(number, quality)
+        radius = blur.radius(number)
         if number == 0:
             before = 1 - through * left
-        came = _blurred_layer(samples, number, margin, aperture, quality)
+        came = _blurred_layer(samples, number, margin, blur)
         if came is None:
             continue
         rows, columns, blurred = came
         here = rows, columns
         cover = np.maximum(blurred[-1][:, 1::2], 0)
-        _separate(left[here], through[here], cover, latest[here], radius, layer_radius(number - 1, quality))
+        _separate(left[here], through[here], cover, latest[here], radius, blur.radius(number - 1))
         latest[here] = radius
         share = np.maximum(cover, np.float32(1e-6))
         np.divide(left[here], share, out=share)
@@ -127,11 +144,11 @@ def _separate(
 
 
 def _blurred_layer(
-    samples: Sequence[tuple[np.ndarray, np.ndarray]], number: int, margin: int, aperture: Aperture, quality: str
+    samples: Sequence[tuple[np.ndarray, np.ndarray]], number: int, margin: int, blur: Blur
 ) -> tuple[slice, slice, np.ndarray] | None:
     """The samples that belong to a layer, blurred: (rows, columns, pairs) of the tile within its margin, or None."""
     height, width = samples[0][1].shape
-    radius = layer_radius(number, quality)
+    radius = blur.radius(number)
     rim = min(margin, (math.ceil(abs(radius)) + 11) // 4 * 4) if radius else 0
     cut = margin - rim
     weights = [_weight(place[cut : height - cut, cut : width - cut], number) for _, place in samples]
@@ -153,7 +170,7 @@ def _blurred_layer(
         part = cv2.merge((part, part)).reshape(part.shape[0], -1)
         part = pairs[:, in_y.start + cut : in_y.stop + cut, 2 * (in_x.start + cut) : 2 * (in_x.stop + cut)] * part
         layer = part if layer is None else np.add(layer, part, out=layer)
-    blurred = _blurred(layer, rim, radius, aperture, quality)
+    blurred = _blurred(layer, rim, radius, blur)
     return slice(out_y.start - rim, out_y.stop - rim), slice(out_x.start - rim, out_x.stop - rim), blurred
 
 
@@ -164,26 +181,26 @@ def _weight(place: np.ndarray, number: int) -> np.ndarray:
     return np.maximum(weight, 0, out=weight)
 
 
-def _blurred(layer: np.ndarray, rim: int, radius: float, aperture: Aperture, quality: str) -> np.ndarray:
+def _blurred(layer: np.ndarray, rim: int, radius: float, blur: Blur) -> np.ndarray:
     """The layer's pairs convolved with the kernel, without the rim."""
     if rim == 0:
         return layer
     height, width = layer.shape[1], layer.shape[2] // 2
-    scale = max([s for start, s in SCALE_FROM_PX[quality] if abs(radius) >= start], default=1)
+    scale = max([s for start, s in blur.scales if abs(radius) >= start], default=1)
     out = np.empty_like(layer)
     if scale > 1:
         reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
         for pair, target in zip(layer, out, strict=True):
             small = cv2.resize(_two(pair), (width // scale, height // scale), interpolation=cv2.INTER_AREA)
-            small = _convolved(small, math.copysign(reduced, radius), aperture)
+            small = _convolved(small, math.copysign(reduced, radius), blur)
             cv2.resize(small, (width, height), dst=_two(target), interpolation=cv2.INTER_LINEAR)
     elif abs(radius) <= DIRECT_PX:
-        turned = kernel(radius, aperture)[::-1, ::-1].copy()
+        turned = kernel(radius, blur.aperture, blur.field)[::-1, ::-1].copy()
         for pair, target in zip(layer, out, strict=True):
             cv2.filter2D(_two(pair), -1, turned, dst=_two(target), borderType=cv2.BORDER_CONSTANT)
     else:
         for pair, target in zip(layer, out, strict=True):
-            _two(target)[...] = _convolved(_two(pair), radius, aperture)
+            _two(target)[...] = _convolved(_two(pair), radius, blur)
     return out[:, rim : height - rim, 2 * rim : 2 * (width - rim)]
 
 
@@ -192,7 +209,7 @@ def _two(pair: np.ndarray) -> np.ndarray:
     return pair.reshape(pair.shape[0], -1, 2)
 
 
-def _convolved(pair: np.ndarray, radius: float, aperture: Aperture) -> np.ndarray:
+def _convolved(pair: np.ndarray, radius: float, blur: Blur) -> np.ndarray:
     """Circular convolution (h, w, 2), both channels as one complex picture; what wraps around ends in the rim."""
     height, width = pair.shape[:2]
     size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
@@ -200,15 +217,17 @@ def _convolved(pair: np.ndarray, radius: float, aperture: Aperture) -> np.ndarra
         pair = cv2.copyMakeBorder(pair, 0, size[0] - height, 0, size[1] - width, cv2.BORDER_CONSTANT, value=0)
     cv2.dft(pair, dst=pair)
     wave = pair.view(np.complex64)[..., 0]
-    np.multiply(wave, _spectrum(radius, aperture, size), out=wave)
+    np.multiply(wave, _spectrum(radius, blur.aperture, blur.field, size), out=wave)
     cv2.dft(pair, dst=pair, flags=cv2.DFT_INVERSE)
     return pair[:height, :width]
 
 
 @lru_cache(maxsize=160)
-def _spectrum(radius: float, aperture: Aperture, size: tuple[int, int]) -> np.ndarray:
+def _spectrum(
+    radius: float, aperture: Aperture, field: tuple[float, float], size: tuple[int, int]
+) -> np.ndarray:
     """Transform of the kernel centred on the first pixel, with the inverse's scale in it: complex64."""
-    weights = kernel(radius, aperture)
+    weights = kernel(radius, aperture, field)
     padded = np.zeros(size, np.float32)
     padded[: weights.shape[0], : weights.shape[1]] = weights
     padded = np.roll(padded, (-(weights.shape[0] // 2), -(weights.shape[1] // 2)), (0, 1))
