@@ -41,10 +41,18 @@ def sloping_lines(raw: np.ndarray, stepped: bool = False) -> Lines:
     if known.size < 100:
         return Lines(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((0, 5)), np.zeros(0))
     spread = float(np.subtract(*np.percentile(known, (98, 2)))) or 1.0
-    out = []
+    out = _runs(values, spread, (12, 24) if stepped else (24, 48), stepped)
+    if sum(len(part[0]) for part in out) < _LEAST_SAMPLES and not stepped:
+        out += _runs(values, spread, (120,), stepped)  # no floor or wall: leaves and faces are flat in the small
+    return Lines(*(np.concatenate([part[k] for part in out]) for k in range(4)))
+
+
+def _runs(values: np.ndarray, spread: float, shares: tuple[int, ...], stepped: bool) -> list[tuple]:
+    """Runs of two half-lengths, given as shares of the width."""
+    out = [(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((0, 5)), np.zeros(0))]
     for down in (0, 1):
         v = values.T if down else values
-        for share in (24, 48) if not stepped else (12, 24):
+        for share in shares:
             half = max(4, 4 * round(values.shape[1] / share / 4))
             rows = np.arange(0, v.shape[0], max(1, v.shape[0] // 90))
             centres = np.arange(half, v.shape[1] - half, max(2, half // 3))
@@ -64,7 +72,7 @@ def sloping_lines(raw: np.ndarray, stepped: bool = False) -> Lines:
             r, c = np.nonzero(good)
             a, b = np.broadcast_to(rows[r][:, None], (r.size, 5)), at[c]
             out.append((runs[r, c], a if down else b, b if down else a, np.full(r.size, down)))
-    return Lines(*(np.concatenate([part[k] for part in out]) for k in range(4)))
+    return out
 
 
 def _window_max(steps: np.ndarray, half: int) -> np.ndarray:
@@ -72,21 +80,29 @@ def _window_max(steps: np.ndarray, half: int) -> np.ndarray:
     return cv2.dilate(np.minimum(steps, 1e30).astype(np.float32), kernel, anchor=(half, 0), borderValue=0)
 
 
-def bend(lines: np.ndarray) -> float:
+def bend(lines: np.ndarray, rough: bool = False) -> float:
     """How far runs (N, 5) are from straight: |middle - mean of ends| over half the rise; the third that is straightest
-    counts (planes among curved things). 0 = straight, 0.1 = plainly bent; inf for too few."""
-    if len(lines) < _LEAST_SAMPLES:
+    counts (planes among curved things). 0 = straight, 0.1 = plainly bent; inf for too few.
+
+    rough: values carry coarse rounding. Rounding bends either way, a wrong reading always one way: then the median of
+    the signed bend counts, in each third of the values, since a wrong curve cannot be right in all three.
+    """
+    if len(lines) < _LEAST_SAMPLES or not np.isfinite(lines).all():
         return np.inf
     middle = lines[:, 2]
     # A run that the transform makes level is straight too: its rise must not divide the rounding errors.
     level = 0.004 * float(np.subtract(*np.percentile(middle, (95, 5))))
     rise = np.abs(lines[:, 4] - lines[:, 0]) / 2 + level + 1e-300
-    off = np.maximum(np.abs(lines[:, 2] - (lines[:, 0] + lines[:, 4]) / 2),
-                     2 * np.abs(lines[:, 1] - lines[:, 2] - (lines[:, 2] - lines[:, 3])))
-    return float(np.percentile(off / rise, 35))
+    signed = (middle - (lines[:, 0] + lines[:, 4]) / 2) / rise
+    if rough:
+        third = np.digitize(middle, np.percentile(middle, (33, 67)))
+        parts = [signed[third == k] for k in range(3)]
+        return float(np.mean([abs(np.median(part)) for part in parts if part.size > 20] or [np.inf]))
+    inner = 2 * np.abs(lines[:, 1] - 2 * lines[:, 2] + lines[:, 3]) / rise
+    return float(np.percentile(np.maximum(np.abs(signed), inner), 35))
 
 
-def best_offset(values: np.ndarray) -> tuple[float, float]:
+def best_offset(values: np.ndarray, rough: bool = False) -> tuple[float, float]:
     """(b, bend of 1/(v - b)): the offset that makes most runs straight. v - b keeps one sign."""
     first = (values[:, 4] - values[:, 0]) / 4
     second = (values[:, 4] - 2 * values[:, 2] + values[:, 0]) / 4
@@ -96,10 +112,12 @@ def best_offset(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     spread = high - low
     guess = np.concatenate([[0.0], np.percentile(guess, np.arange(5, 96, 5))]) if guess.size else np.array([0.0])
+    far = spread * 10 ** np.arange(-2.5, 1.6, 0.25)
+    guess = np.concatenate([guess, low - far, high + far])
     best = (0.0, np.inf)
     for b in guess:
         if low - 50 * spread < b < low or high < b < high + 50 * spread:
-            score = bend(1 / (values - b))
+            score = bend(1 / (values - b), rough)
             if score < best[1]:
                 best = (float(b), score)
     if not np.isfinite(best[1]):
@@ -108,7 +126,7 @@ def best_offset(values: np.ndarray) -> tuple[float, float]:
     for _ in range(14):
         for b in (best[0] - reach, best[0] + reach):
             if b < low or b > high:
-                score = bend(1 / (values - b))
+                score = bend(1 / (values - b), rough)
                 if score < best[1]:
                     best = (b, score)
         reach *= 0.6

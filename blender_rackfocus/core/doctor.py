@@ -134,10 +134,10 @@ def _read(depth: np.ndarray, names: dict[str, Finding], convention: DepthConvent
     if said is None:
         with np.errstate(divide="ignore", invalid="ignore"):
             return to_metres(depth, convention)
+    if "offset" in said.numbers and "NORMALISED" not in names:
+        # z = offset - v: turned around, but its scale is still metres
+        return to_metres(np.float32(said.numbers["offset"]) - depth, DepthConvention())
     if near_m is None or far_m is None:
-        if "offset" in said.numbers and "NORMALISED" not in names:
-            # z = offset - v: turned around, but its scale is still metres
-            return to_metres(np.float32(said.numbers["offset"]) - depth, DepthConvention())
         if said.needs:
             raise ValueError(f"near_m and far_m must be given for {said.name}")
         return to_metres(depth, reading(findings=list(names.values()), convention=convention))
@@ -238,37 +238,40 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     low, high = float(known.min()), float(known.max())
     unit = low >= -1e-3 and high <= 1 + 1e-3
     fills = unit and low < 0.02 and high > 0.98
+    half = known[:: max(1, known.size // 5000)]
+    rough = stepped or bool((half.astype(np.float16) == half).mean() > 0.98)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        fits = _fits(lines, raw.shape, lens, unit)
+        fits = _fits(lines, raw.shape, lens, unit, rough)
         claimed = _claimed_bend(lines, convention, fits)
-    name, offset, straight = _best(fits, claimed, stepped)
-    sure = float(np.clip(1 - straight / max(claimed, 1e-9), 0.5, 0.99)) if np.isfinite(claimed) else 0.6
+    name, offset, straight = _best(fits, claimed, rough)
+    sure = float(np.clip(1 - straight / max(claimed, 1e-9), 0.5, 0.99)) if np.isfinite(claimed) else 0.9
     if convention.kind == "METRES":
         return _against_metres(name, offset, sure, fills, (low, high), lines, fits)
     return _against_relative(name, offset, sure, convention, lines)
 
 
-def _fits(lines: Lines, shape: tuple[int, int], lens: Lens | None, unit: bool) -> dict[str, tuple[float, float]]:
+def _fits(lines: Lines, shape: tuple[int, int], lens: Lens | None, unit: bool,
+          rough: bool) -> dict[str, tuple[float, float]]:
     """Bend of each reading, with its offset."""
     v = lines.values
     if len(v) == 0:
         return {}
-    fits = {"Z": (0.0, _bend_of_inverse(v)), "INVERSE": (0.0, bend(v)), "OFFSET": best_offset(v)}
+    fits = {"Z": (0.0, _bend_of_inverse(v, rough)), "INVERSE": (0.0, bend(v, rough)), "OFFSET": best_offset(v, rough)}
     if lens is not None:
         length = ray_length(lines.x, lines.y, shape[1], shape[0], lens.focal_mm, lens.sensor_mm)
-        fits["RAY"] = (0.0, _bend_of_inverse(v / length))
+        fits["RAY"] = (0.0, _bend_of_inverse(v / length, rough))
     if unit or v.min() >= 0:
         decoded = srgb_decode(v)
-        fits["SRGB_Z"] = (0.0, _bend_of_inverse(decoded))
-        fits["SRGB_INVERSE"] = (0.0, bend(decoded))
-        fits["SRGB_OFFSET"] = best_offset(decoded)
+        fits["SRGB_Z"] = (0.0, _bend_of_inverse(decoded, rough))
+        fits["SRGB_INVERSE"] = (0.0, bend(decoded, rough))
+        fits["SRGB_OFFSET"] = best_offset(decoded, rough)
     return fits
 
 
-def _bend_of_inverse(v: np.ndarray) -> float:
+def _bend_of_inverse(v: np.ndarray, rough: bool) -> float:
     if v.size == 0 or v.min() <= 1e-9:
         return np.inf
-    return bend(1 / v)
+    return bend(1 / v, rough)
 
 
 def _claimed_bend(lines: Lines, convention: DepthConvention, fits: dict[str, tuple[float, float]]) -> float:
@@ -281,17 +284,20 @@ def _claimed_bend(lines: Lines, convention: DepthConvention, fits: dict[str, tup
     return fits["INVERSE"][1]
 
 
-def _best(fits: dict[str, tuple[float, float]], claimed: float, stepped: bool) -> tuple[str, float, float]:
+def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool) -> tuple[str, float, float]:
     """The reading that the planes speak for, or 'CLAIMED' where they do not speak clearly against the claim."""
-    # Readings with more freedom must be that much straighter.
-    price = {"Z": 1.0, "INVERSE": 1.0, "RAY": 1.5, "OFFSET": 2.0, "SRGB_Z": 2.5, "SRGB_INVERSE": 2.5,
-             "SRGB_OFFSET": 4.0}
-    limit = 4 * _STRAIGHT if stepped else _STRAIGHT
+    # Readings with more freedom must be that much straighter; below the floor lies rounding.
+    price = {"Z": 1.0, "INVERSE": 1.0, "RAY": 1.5, "OFFSET": 2.0, "SRGB_Z": 2.5, "SRGB_INVERSE": 2.5, "SRGB_OFFSET": 2.5}
+    floor = 1.5e-3 if rough else 5e-6
+    if rough:  # rounding hides small bends: only a plainly bent reading is doubted, and sRGB needs the most proof
+        price.update(SRGB_Z=5.0, SRGB_INVERSE=5.0, SRGB_OFFSET=6.0)
+        if claimed < 0.02:
+            return "CLAIMED", 0.0, claimed
     best, score = "CLAIMED", np.inf
     for name, (_, straight) in fits.items():
-        if straight < limit and (straight + 2e-5) * price[name] < score:
-            best, score = name, (straight + 2e-5) * price[name]
-    if best == "CLAIMED" or score > (0.6 if stepped else _CLEARLY) * claimed:
+        if straight < _STRAIGHT and (straight + floor) * price[name] < score:
+            best, score = name, (straight + floor) * price[name]
+    if best == "CLAIMED" or score > (0.5 if rough else _CLEARLY) * claimed:
         return "CLAIMED", 0.0, claimed
     return best, fits[best][0], fits[best][1]
 
@@ -381,6 +387,8 @@ def _steps(raw: np.ndarray) -> list[Finding]:
     levels, rank = np.unique(np.where(known, raw, -1), return_inverse=True)
     if not 16 <= levels.size <= 257 or raw.size < 40 * levels.size:
         return []
+    if not (_even(levels[levels >= 0]) or _even(np.sqrt(np.maximum(levels, 0))) or _even(_srgb_like(levels))):
+        return []
     rank = rank.reshape(raw.shape)
     changes = np.concatenate([np.abs(np.diff(rank, axis=a))[_pairs(known, a)] for a in (0, 1)])
     changes = changes[changes > 0]
@@ -388,6 +396,18 @@ def _steps(raw: np.ndarray) -> list[Finding]:
         return []
     return [Finding("STEPS_8BIT", f"Only {levels.size} different values: an 8-bit file, so slopes come in steps.",
                     float((changes == 1).mean()), "Smooth the slopes between the steps, edges kept")]
+
+
+def _even(levels: np.ndarray) -> bool:
+    """Whether levels sit on a grid of at most 300 steps (half floats do not: their steps double with each octave)."""
+    gaps = np.diff(levels)
+    return gaps.size > 0 and float((levels[-1] - levels[0]) / max(float(np.percentile(gaps, 2)), 1e-12)) < 300
+
+
+def _srgb_like(levels: np.ndarray) -> np.ndarray:
+    """Undo a reader's decoding: the grid may lie in the encoded values."""
+    v = np.maximum(levels, 0)
+    return np.where(v <= 0.0031308, 12.92 * v, 1.055 * np.maximum(v, 1e-9) ** (1 / 2.4) - 0.055)
 
 
 def _pairs(known: np.ndarray, axis: int) -> np.ndarray:
@@ -398,7 +418,7 @@ def _mixed(raw: np.ndarray) -> list[Finding]:
     values = np.where(raw < FAR_LIMIT_M, raw, np.nan)
     _, mixed, clean = mixed_edges(values, _spread(raw))
     share = mixed / max(mixed + clean, 1)
-    if mixed < 60 or share < 0.45:
+    if mixed < 60 or share < 0.3:
         return []
     return [Finding("ANTIALIASED", f"Edges are smoothed: {100 * share:.0f} % of the steps pass through a depth where "
                                    "nothing is.", min(0.99, share + 0.2), "Give each edge pixel to one side",
