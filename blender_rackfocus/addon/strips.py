@@ -405,7 +405,8 @@ def _speed_inputs(effect: Any, frame: float, scene: Any) -> list[tuple[Any, floa
         return []
     target = _speed_target(effect, frame, scene)
     if not effect.use_frame_interpolate:
-        return [(source, target)]
+        # Blender asks twice here too; the second time finds the first one's picture, or draws it again.
+        return [(source, target), (source, target)]
     # Interpolated: a cross-fade of the frame before and the frame after.
     return [(source, float(math.floor(target))), (source, float(math.ceil(target)))]
 
