@@ -18,7 +18,7 @@ class _NoBlender:
     def find_spec(self, name, path=None, target=None):
         """Refuse Blender's modules, leave all others to the next finder."""
         if name.partition(".")[0] in self.NAMES:
-            raise ModuleNotFoundError(f"{name} is not for this room: core, media and estimate know no Blender", name=name)
+            raise ModuleNotFoundError(f"{name} is not for core, media and estimate", name=name)
 
 
 def _is_free(argument: str) -> bool:

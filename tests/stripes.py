@@ -41,7 +41,7 @@ def write(folder: Path, frames: int) -> list[Path]:
         rgba = picture()
         rgba[-8:, : 8 * frame, :3] = 1.0
         spec = oiio.ImageSpec(WIDTH, HEIGHT, 5, oiio.FLOAT)
-        spec.channelnames = tuple(f"ViewLayer.Combined.{c}" for c in "RGBA") + ("ViewLayer.Depth.Z",)
+        spec.channelnames = (*(f"ViewLayer.Combined.{c}" for c in "RGBA"), "ViewLayer.Depth.Z")
         spec.attribute("openexr:compression", "zip")
         path = folder / f"stripes_{frame:04d}.exr"
         out = oiio.ImageOutput.create(str(path))

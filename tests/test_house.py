@@ -12,7 +12,8 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 PACKAGE = TOP / "blender_rackfocus"
-SOURCES = sorted(path for folder in ("blender_rackfocus", "tests", "tools", "benchmarks") for path in (TOP / folder).rglob("*.py"))
+FOLDERS = ("blender_rackfocus", "tests", "tools", "benchmarks")
+SOURCES = sorted(path for folder in FOLDERS for path in (TOP / folder).rglob("*.py"))
 MAY_IMPORT = {
     "core": {"core"},
     "media": {"media", "core"},

@@ -110,8 +110,7 @@ def run(args: argparse.Namespace) -> int:
         keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    edit = build_edit(clip, args)
-    with edit as scene:
+    with Edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = start, end
         key_focus(scene, keys)
         say(f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
@@ -123,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class build_edit:  # noqa: N801 - used as a function in a with statement
+class Edit:
     """A scene whose sequencer holds the clip with a Rack Focus modifier, set as the arguments say.
 
     Leaves Blender as it was on the way out: the window's scene, and no scene of ours.
@@ -169,7 +168,7 @@ def key_focus(scene: Any, keys: list) -> None:
     """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
     from ..addon import modifier
 
-    strip, found = next(iter(modifier.in_scene(scene)))
+    _strip, found = next(iter(modifier.in_scene(scene)))
     socket = modifier.socket(found, "Focus Distance")
     for key in keys:
         socket.value = key.focus_m

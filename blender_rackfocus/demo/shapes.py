@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import bpy
@@ -48,7 +49,7 @@ def lathe(
 def _cut_corners(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Chaikin's corner cutting; the ends stay."""
     out = [line[0]]
-    for (r0, z0), (r1, z1) in zip(line, line[1:], strict=False):
+    for (r0, z0), (r1, z1) in pairwise(line):
         out += [(0.75 * r0 + 0.25 * r1, 0.75 * z0 + 0.25 * z1), (0.25 * r0 + 0.75 * r1, 0.25 * z0 + 0.75 * z1)]
     out.append(line[-1])
     return out
@@ -108,7 +109,7 @@ def grown(name: str, limbs: Iterable[Sequence[tuple[Point, float]]], material: A
 
 def _beads(limb: Sequence[tuple[Point, float]]) -> Iterable[tuple[Point, float]]:
     """Balls along a polyline, close enough to look like a tapered tube."""
-    for (a, ra), (b, rb) in zip(limb, limb[1:], strict=False):
+    for (a, ra), (b, rb) in pairwise(limb):
         steps = max(2, math.ceil(math.dist(a, b) / (0.3 * min(ra, rb))))
         for step in range(steps + 1):
             t = step / steps

@@ -44,7 +44,8 @@ def shot(clip, tmp_path):
         strip.elements.append(one.name)
     assert bpy.ops.rackfocus.modifier_add(strip_name="Stripes") == {"FINISHED"}
     modifier = strip.modifiers["Rack Focus"]
-    sockets = {item.name: item.identifier for item in modifier.node_group.interface.items_tree if item.item_type == "SOCKET"}
+    entries = modifier.node_group.interface.items_tree
+    sockets = {item.name: item.identifier for item in entries if item.item_type == "SOCKET"}
 
     def entry(name):
         return getattr(modifier.properties.inputs, sockets[name])

@@ -11,6 +11,7 @@ import bpy
 RESULT, PICTURES, FIRST = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
 WAIT_S = 1.5  # a redraw of software GL
 told = {}
+bpy.context.preferences.view.show_splash = False
 
 
 def _scene():
