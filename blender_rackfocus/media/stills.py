@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 
 from . import channels as naming
@@ -79,15 +80,25 @@ def read_picture(
         byte = part.integer and part.bits <= 8
         stored = file.read(chosen, whole_bytes=byte)
         linear_format = file.format_name in _LINEAR_FORMATS
-    rgba = np.empty((part.height, part.width, 4), stored.dtype)
     has_alpha = len(chosen) in (2, 4)
-    rgba[..., :3] = stored[..., : len(chosen) - has_alpha]
-    rgba[..., 3] = stored[..., -1] if has_alpha else 255 if byte else 1.0
+    rgba = _four_channels(np.ascontiguousarray(stored), has_alpha)
     space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
     straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
     return colour.to_picture(
         rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config
     )
+
+
+def _four_channels(stored: np.ndarray, has_alpha: bool) -> np.ndarray:
+    """Grey, grey and alpha, RGB or RGBA to RGBA; no alpha is full alpha."""
+    if stored.shape[2] == 4:
+        return stored if stored.flags.writeable else stored.copy()
+    if stored.shape[2] == 3:
+        return cv2.cvtColor(stored, cv2.COLOR_RGB2RGBA)
+    rgba = cv2.cvtColor(np.ascontiguousarray(stored[..., 0]), cv2.COLOR_GRAY2RGBA)
+    if has_alpha:
+        rgba[..., 3] = stored[..., 1]
+    return rgba
 
 
 def layers(path: str | os.PathLike[str]) -> list[str]:
