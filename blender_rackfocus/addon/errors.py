@@ -33,29 +33,30 @@ class FrameError(Exception):
         self.strip, self.frame, self.path, self.cause = strip, frame, path, cause
 
 
-_shown: dict[tuple[str, str], str] = {}
+_shown: dict[tuple[str, str, str], str] = {}
 _failed: dict[tuple[str, str, float], str] = {}
 _stopping = False
 
 
-def note(scene: str, strip: str, message: str) -> None:
-    """Keep what is wrong with a strip for the panel, until `clear`."""
-    _shown[scene, strip] = message
+def note(drawn: str, scene: str, strip: str, message: str) -> None:
+    """Keep what is wrong with a strip for the panel. drawn: the scene whose frame was drawn; scene: the strip's own."""
+    _shown[drawn, scene, strip] = message
 
 
-def clear(scene: str, strip: str) -> None:
-    """The strip is well again."""
-    _shown.pop((scene, strip), None)
+def clear(drawn: str) -> None:
+    """A scene's frame is drawn anew: what is still wrong will be noted again."""
+    for key in [key for key in _shown if key[0] == drawn]:
+        del _shown[key]
 
 
 def of(scene: str, strip: str) -> str:
     """What is wrong with a strip at the moment; empty when all is well."""
-    return _shown.get((scene, strip), "")
+    return next((text for (_, where, name), text in _shown.items() if (where, name) == (scene, strip)), "")
 
 
-def all_shown() -> dict[tuple[str, str], str]:
-    """Everything that is wrong at the moment: (scene, strip) -> message."""
-    return dict(_shown)
+def all_shown() -> list[str]:
+    """Everything that is wrong at the moment."""
+    return list(dict.fromkeys(_shown.values()))
 
 
 def failures() -> list[str]:

@@ -33,6 +33,7 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     clashing = strips.conflicts(shown)
     problems: list[FrameError] = []
     done: set[int] = set()
+    errors.clear(scene.name)
     for one in shown:
         pointer = one.strip.as_pointer()
         if pointer in done:
@@ -50,10 +51,9 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
         except FrameError as problem:
             _blank(modifier.find(one.strip))
             one.strip.invalidate_cache("COMPOSITE")
-            errors.note(one.scene.name, one.strip.name, str(problem))
+            errors.note(scene.name, one.scene.name, one.strip.name, str(problem))
             problems.append(problem)
         else:
-            errors.clear(one.scene.name, one.strip.name)
             if final:
                 errors.made(scene.name, one.strip.name, one.frame)
     return problems

@@ -75,8 +75,8 @@ def discard(tree: bpy.types.NodeTree) -> None:
 
 
 def is_used(block: bpy.types.ID) -> bool:
-    """Whether anything in the file refers to a datablock. Its user count does not tell: Blender does not lower it when a
-    strip or a modifier goes.
+    """Whether anything in the file refers to a datablock. Its user count does not tell: Blender does not lower it when
+    a strip or a modifier goes.
     """
     return block.use_fake_user or bool(bpy.data.user_map(subset=[block])[block])
 

@@ -12,6 +12,7 @@ from . import errors, modifier
 from .inputs import INPUTS
 from .operators.strip_modifier import active_strip, sequencer_scene
 
+_PROBLEMS_SHOWN = 3
 _TEXT_WIDTH = 42
 """Characters of an error's line; the sidebar does not wrap text by itself."""
 
@@ -28,6 +29,7 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
+        _draw_problems(layout, sequencer_scene(context), strip)
         if strip is None:
             layout.label(text="Select a strip", icon="INFO")
             return
@@ -37,7 +39,6 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
             if strip.type not in modifier.KINDS:
                 layout.label(text="Works on image and movie strips", icon="INFO")
             return
-        _draw_problem(layout, sequencer_scene(context), strip)
         row = layout.row(align=True)
         row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
         row.label(text=strip.name)
@@ -106,14 +107,14 @@ def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, 
             column.prop(modifier.socket(found, entry.name), "value", text=entry.name)
 
 
-def _draw_problem(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
-    problem = errors.of(scene.name, strip.name)
-    if not problem:
-        return
-    box = layout.box()
-    box.alert = True
-    for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
-        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
+    """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
+    own = errors.of(scene.name, strip.name) if scene is not None and strip is not None else ""
+    for problem in [own] if own else errors.all_shown()[:_PROBLEMS_SHOWN]:
+        box = layout.box()
+        box.alert = True
+        for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
+            box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
 
 
 CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_depth, RACKFOCUS_PT_lens)
