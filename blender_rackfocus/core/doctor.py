@@ -20,6 +20,7 @@ from .depth_shape import Lines, bend, best_offset, nearer_below, ray_length, slo
 
 FINDINGS = ("SIZE", "FRAMES_MISSING", "OUT_OF_STEP", "PREMULTIPLIED", "SRGB", "STEPS_8BIT", "ANTIALIASED", "INVERSE",
             "NORMALISED", "INVERTED", "RAY_LENGTH", "HOLES")
+_PLANE = 2e-4  # bend of exact planes in single precision, with room
 _STRAIGHT = 0.012  # bend below which the planes speak clearly
 _CLEARLY = 0.25  # another reading must be this much straighter than the claimed one
 
@@ -243,7 +244,9 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fits = _fits(lines, raw.shape, lens, unit, rough)
         claimed = _claimed_bend(lines, convention, fits)
-    name, offset, straight = _best(fits, claimed, rough)
+    # Values that run from 0 to 1 cry for a reading; others must be as straight as only planes are (a ball is not).
+    limit = _STRAIGHT if fills or rough or convention.kind != "METRES" else _PLANE
+    name, offset, straight = _best(fits, claimed, rough, limit)
     sure = float(np.clip(1 - straight / max(claimed, 1e-9), 0.5, 0.99)) if np.isfinite(claimed) else 0.9
     if convention.kind == "METRES":
         return _against_metres(name, offset, sure, fills, (low, high), lines, fits)
@@ -284,7 +287,8 @@ def _claimed_bend(lines: Lines, convention: DepthConvention, fits: dict[str, tup
     return fits["INVERSE"][1]
 
 
-def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool) -> tuple[str, float, float]:
+def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool,
+          limit: float) -> tuple[str, float, float]:
     """The reading that the planes speak for, or 'CLAIMED' where they do not speak clearly against the claim."""
     # Readings with more freedom must be that much straighter; below the floor lies rounding.
     price = {"Z": 1.0, "INVERSE": 1.0, "RAY": 1.5, "OFFSET": 2.0, "SRGB_Z": 2.5, "SRGB_INVERSE": 2.5, "SRGB_OFFSET": 2.5}
@@ -295,7 +299,7 @@ def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool) -> 
             return "CLAIMED", 0.0, claimed
     best, score = "CLAIMED", np.inf
     for name, (_, straight) in fits.items():
-        if straight < _STRAIGHT and (straight + floor) * price[name] < score:
+        if straight < limit and (straight + floor) * price[name] < score:
             best, score = name, (straight + floor) * price[name]
     if best == "CLAIMED" or score > (0.5 if rough else _CLEARLY) * claimed:
         return "CLAIMED", 0.0, claimed

@@ -277,9 +277,14 @@ def _finish_shot(frames: Frames, source: Source, settings: EstimateSettings, sho
     correct, low, high = _one_scale(source, settings, shot, store)
     spread = max(high - low, 1e-12)
 
+    shape = next(near.shape for near in (store.get("near", i) for i in shot) if _known(near))
+
     def value(i: int) -> np.ndarray:
         gain, offset = correct[i]
-        return store.get("near", i) * np.float32(gain) + np.float32(offset)
+        near = store.get("near", i)
+        if near.shape != shape:  # a frame that gave nothing: its neighbours tell
+            return np.full(shape, np.nan, np.float32)
+        return near * np.float32(gain) + np.float32(offset)
 
     rest = [i for i in shot if i not in done]
     if not rest:
@@ -305,7 +310,8 @@ def _finish_shot(frames: Frames, source: Source, settings: EstimateSettings, sho
         near = fill_unknown(near)
         if joint is not None:
             raw = [store.get("near", k) for k in (shot[n - 1], i)]
-            before.append(flicker(*raw, joint, spread))
+            if raw[0].shape == raw[1].shape:
+                before.append(flicker(*raw, joint, spread))
             after.append(flicker(last, near, joint, spread))
         last = near
         if i not in done:
@@ -324,7 +330,7 @@ def _one_scale(source: Source, settings: EstimateSettings, shot: list[int],
     steps, previous = [], None
     for i in shot:
         near = store.get("near", i)
-        if previous is None or not (source.breathes and settings.steady):
+        if previous is None or previous.shape != near.shape or not (source.breathes and settings.steady):
             steps.append((1.0, 0.0))
         else:
             steps.append(breathing(previous, near, Link.unpack(store.get("link", i))))

@@ -10,7 +10,7 @@ Works when the camera moves and the scene does not; refuses, with a reason, othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -59,7 +59,7 @@ class Motion:
         """Why no depth can be read from this motion; '' where it can."""
         if self.moving_px < 0.4:
             return "the camera stands still"
-        if self.parallax_px < LEAST_PARALLAX_PX:
+        if self.parallax_px < max(LEAST_PARALLAX_PX, 0.02 * self.moving_px):
             return (f"the camera only turns: {self.parallax_px:.2f} px of parallax remain once its rotation is removed, "
                     f"{LEAST_PARALLAX_PX} px are needed")
         if self.agreement < 0.6:
@@ -137,8 +137,7 @@ def camera_motion(field: np.ndarray, focal_px: float, trust: np.ndarray | None =
     u = u.astype(np.float64) / focal_px
     basis = _rotation_basis(px, py)
     flat, values = basis.reshape(-1, 3), u.reshape(-1)
-    _, left = _robust_rotation(flat, values)
-    parallax = float(np.median(np.linalg.norm(left.reshape(-1, 2), axis=-1)) * focal_px)
+    parallax = _parallax_px(px * focal_px, py * focal_px, u * focal_px, focal_px)
     moving = float(np.median(np.linalg.norm(u, axis=-1)) * focal_px)
     candidates = _half_sphere(200)
     direction, omega = _best_direction(candidates, px, py, u, basis)
@@ -154,6 +153,17 @@ def camera_motion(field: np.ndarray, focal_px: float, trust: np.ndarray | None =
     length = np.linalg.norm(rest, axis=-1) * focal_px
     rigid = (off < scale) & ((along > 0) | (length < scale))
     return Motion(direction, omega, parallax, float(rigid.mean()), moving)
+
+
+def _parallax_px(x_px: np.ndarray, y_px: np.ndarray, flow_px: np.ndarray, focal_px: float) -> float:
+    """Median flow that no rotation explains, at whatever focal length: a pan seen with a wrong one is still a pan."""
+    least = np.inf
+    for factor in (0.5, 0.7, 1.0, 1.4, 2.0, 4.0):
+        f = focal_px * factor
+        basis = _rotation_basis(x_px / f, y_px / f).reshape(-1, 3)
+        _, rest = _robust_rotation(basis, (flow_px / f).reshape(-1))
+        least = min(least, float(np.median(np.linalg.norm(rest.reshape(-1, 2), axis=-1))) * f)
+    return least
 
 
 def _around(direction: np.ndarray, radius: float) -> np.ndarray:
@@ -203,19 +213,53 @@ def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> t
     Points whose flow does not come back from b to a (hidden in one of them) are NaN. The result is scaled so that its
     median is 1: the length of the camera's step is unknown.
     """
-    forth, back = flow(a, b), flow(b, a)
-    trust = consistent(forth, back) & (texture(a) > 1.0)
+    a, b = (cv2.GaussianBlur(g, (0, 0), 0.7) for g in (a, b))
     focal_px = settings.focal_px(a.shape[1])
-    motion = camera_motion(forth, focal_px, trust if trust.mean() > 0.05 else consistent(forth, back))
+    forth, back = flow(a, b), flow(b, a)
+    motion = camera_motion(forth, focal_px, _trusted(a, forth, back))
     if motion.refusal:
         return None, motion
+    turned = np.linalg.norm(motion.rotation_rad) * focal_px
+    if turned > 4.0:  # flow is found best, and the formulas hold best, with the turn taken out of the picture first
+        b, seen = _turned_back(b, motion.rotation_rad, focal_px)
+        forth, back = flow(a, b), flow(b, a)
+        trusted = _trusted(a, forth, back) & seen
+        if trusted.mean() < 0.1:
+            return None, motion
+        rest = camera_motion(forth, focal_px, trusted)
+        # Once more with the turn gone, when flow is surest: a pan leaves nothing.
+        motion = replace(rest, parallax_px=min(motion.parallax_px, rest.parallax_px), moving_px=motion.moving_px)
+        if motion.refusal:
+            return None, motion
+        known = consistent(forth, back) & seen
+    else:
+        known = consistent(forth, back)
     near = nearness_from_flow(forth, focal_px, motion)
-    near[~consistent(forth, back)] = np.nan
-    middle = float(np.nanmedian(near))
+    near[~known] = np.nan
+    middle = float(np.nanmedian(near)) if np.isfinite(near).any() else 0.0
     if not middle > 0:
         return None, motion
     near /= middle
     return (-near if settings.invert else near), motion
+
+
+def _trusted(a: np.ndarray, forth: np.ndarray, back: np.ndarray) -> np.ndarray:
+    returns = consistent(forth, back)
+    trusted = returns & (texture(a) > 1.0)
+    return trusted if trusted.mean() > 0.05 else returns
+
+
+def _turned_back(b: np.ndarray, rotation_rad: np.ndarray, focal_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """Picture b as the camera would have seen it without its turn, and where that is known."""
+    h, w = b.shape
+    camera = np.array([[focal_px, 0, w / 2 - 0.5], [0, focal_px, h / 2 - 0.5], [0, 0, 1]])
+    # Flow of the basis is that of points seen by a camera turning by +omega: they turn by -omega.
+    turn, _ = cv2.Rodrigues(-rotation_rad.astype(np.float64))
+    place = camera @ turn @ np.linalg.inv(camera)  # from a's raster to b's
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    back = cv2.warpPerspective(b, place, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpPerspective(np.full((h, w), 255, np.uint8), place, (w, h), flags=flags)
+    return back, seen > 250
 
 
 def texture(grey: np.ndarray) -> np.ndarray:

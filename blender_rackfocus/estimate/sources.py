@@ -166,7 +166,7 @@ def survey_motion(frames: Frames, settings: ParallaxSettings, indices: Sequence[
             continue
         middle = float(np.median([m.parallax_px for m in usable]))
         best = MotionSurvey(step, middle)
-        if middle >= 6 * LEAST_PARALLAX_PX:
+        if middle >= 4 * LEAST_PARALLAX_PX:
             break
     if best is None:
         raise EstimateError(f"parallax cannot work on this clip: {last_reason}")
@@ -195,8 +195,8 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
         for old in [k for k in greys if abs(k - n) > survey.step]:
             del greys[old]
         here = grey(n, picture)
-        views = [pair_nearness(here, grey(m), chosen)[0] for m in (n - survey.step, n + survey.step)
-                 if 0 <= m < len(indices)]
+        ends = {max(n - survey.step, 0), min(n + survey.step, len(indices) - 1)}
+        views = [pair_nearness(here, grey(m), chosen)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
         views = [v for v in views if v is not None]
         if not views:
             return None

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+import pytest
+from small_world import Camera, render, room
+
+from blender_rackfocus.estimate import EstimateError, EstimateSettings, ParallaxSettings, choose_source, estimate_clip
+from blender_rackfocus.estimate.parallax import camera_motion, grey_for_flow, pair_nearness
+
+FRAMES = 6
+MOVES = {
+    "lateral": lambda i: Camera((0.06 * i, 0, 0)),
+    "forward": lambda i: Camera((0, 0, 0.15 * i)),
+    "lateral with pan": lambda i: Camera((0.06 * i, 0, 0), yaw_deg=-0.4 * i),
+}
+
+
+def rank_correlation(a, b):
+    """Spearman, ties given their mean rank."""
+    known = np.isfinite(a) & np.isfinite(b)
+
+    def ranks(v):
+        _, inverse, counts = np.unique(v[known], return_inverse=True, return_counts=True)
+        return (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
+
+    return np.corrcoef(ranks(a), ranks(b))[0, 1]
+
+
+def shot(move, world=lambda _i: room(), count=FRAMES):
+    frames = [render(world(i), move(i), noise=0.005, seed=i) for i in range(count)]
+    return [rgba for rgba, _ in frames], [depth for _, depth in frames]
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_order_of_depth_from_a_moving_camera(name):
+    pictures, truth = shot(MOVES[name])
+    out = {}
+    report = estimate_clip(pictures, lambda i, depth, _p: out.__setitem__(i, depth))
+    assert report.provenance.source == "PARALLAX"
+    assert not report.provenance.metric
+    assert any("assumption" in note for note in report.provenance.notes)
+    for i, depth in out.items():
+        assert rank_correlation(depth, 1 / truth[i]) >= 0.9
+
+
+@pytest.mark.parametrize(("name", "move", "world", "words"), [
+    ("pan", lambda i: Camera(yaw_deg=0.9 * i), lambda _i: room(), "only turns"),
+    ("tripod", lambda _i: Camera(), lambda _i: room(), "stands still"),
+    ("tripod, someone walks", lambda _i: Camera(), lambda i: room(0.15 * i), "stands still"),
+])
+@pytest.mark.parametrize("focal_mm", [24.0, 35.0, 70.0])
+def test_what_cannot_be_told_is_refused_with_the_reason(name, move, world, words, focal_mm):
+    pictures, _ = shot(move, world)
+    settings = EstimateSettings(parallax=ParallaxSettings(focal_mm=focal_mm))
+    choice = choose_source(pictures, settings, range(FRAMES))
+    assert choice.source is None
+    assert words in choice.refused["PARALLAX"]
+    calls = []
+    with pytest.raises(EstimateError, match="cards"):
+        estimate_clip(pictures, lambda *a: calls.append(a), settings)
+    assert calls == []
+
+
+def test_direction_of_travel_from_exact_flow():
+    """Flow made from known depth, translation and rotation: both come back."""
+    h, w, focal = 90, 160, 150.0
+    y, x = np.mgrid[:h, :w].astype(float)
+    x, y = (x + 0.5 - w / 2) / focal, (y + 0.5 - h / 2) / focal
+    z = 3 + 2 * np.sin(3 * x) + y
+    t, omega = np.array([0.6, -0.2, 0.77]), np.array([0.002, -0.004, 0.003])
+    t = 0.08 * t / np.linalg.norm(t)
+    u = (-t[0] + x * t[2]) / z + omega[0] * x * y - omega[1] * (1 + x * x) + omega[2] * y
+    v = (-t[1] + y * t[2]) / z + omega[0] * (1 + y * y) - omega[1] * x * y - omega[2] * x
+    motion = camera_motion(np.dstack([u, v]) * focal, focal)
+    assert motion.direction @ t / np.linalg.norm(t) > 0.999
+    np.testing.assert_allclose(motion.rotation_rad, omega, atol=3e-4)
+
+
+def test_invert_and_focal_length_are_settings():
+    pictures, _ = shot(MOVES["lateral"], count=3)
+    a, b = grey_for_flow(pictures[0]), grey_for_flow(pictures[2])
+    plain, _ = pair_nearness(a, b, ParallaxSettings())
+    turned, _ = pair_nearness(a, b, ParallaxSettings(invert=True))
+    np.testing.assert_array_equal(turned, -plain)
+    with pytest.raises(ValueError, match="focal_mm"):
+        pair_nearness(a, b, ParallaxSettings(focal_mm=0))
