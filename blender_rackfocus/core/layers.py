@@ -156,22 +156,38 @@ def _blurred_layer(
     x, y, columns, rows = cv2.boundingRect(cv2.compare(lit, 0, cv2.CMP_GT))
     if rows == 0:
         return None
-    # the part of the tile that the light reaches, and around it the rim that it comes from, both on the grid of 4
-    top, bottom = max(y - rim, 0) // 4 * 4, min(-(-(y + rows + rim) // 4) * 4, height - 2 * cut)
-    first, last = max(x - rim, 0) // 4 * 4, min(-(-(x + columns + rim) // 4) * 4, width - 2 * cut)
-    out_y = slice(max(top, rim), min(bottom, height - 2 * cut - rim))
-    out_x = slice(max(first, rim), min(last, width - 2 * cut - rim))
+    # on the grid of 4: the box that holds light, and the part of the tile that it reaches
+    box_y, box_x = _box(y, rows, height - 2 * cut), _box(x, columns, width - 2 * cut)
+    out_y, out_x = _reached(box_y, rim, height - 2 * cut), _reached(box_x, rim, width - 2 * cut)
     if out_y.start >= out_y.stop or out_x.start >= out_x.stop:
         return None
-    in_y, in_x = slice(out_y.start - rim, out_y.stop + rim), slice(out_x.start - rim, out_x.stop + rim)
+    box_y, box_x = _within(box_y, out_y, rim), _within(box_x, out_x, rim)
     layer = None
     for (pairs, _), weight in zip(samples, weights, strict=True):
-        part = weight[in_y, in_x]
+        part = weight[box_y, box_x]
         part = cv2.merge((part, part)).reshape(part.shape[0], -1)
-        part = pairs[:, in_y.start + cut : in_y.stop + cut, 2 * (in_x.start + cut) : 2 * (in_x.stop + cut)] * part
+        part = pairs[:, box_y.start + cut : box_y.stop + cut, 2 * (box_x.start + cut) : 2 * (box_x.stop + cut)] * part
         layer = part if layer is None else np.add(layer, part, out=layer)
-    blurred = _blurred(layer, rim, radius, blur)
+    over = (
+        box_y.start - out_y.start + rim,
+        out_y.stop + rim - box_y.stop,
+        box_x.start - out_x.start + rim,
+        out_x.stop + rim - box_x.stop,
+    )
+    blurred = _blurred(layer, over, rim, radius, blur)
     return slice(out_y.start - rim, out_y.stop - rim), slice(out_x.start - rim, out_x.stop - rim), blurred
+
+
+def _box(start: int, length: int, limit: int) -> slice:
+    return slice(start // 4 * 4, min(-(-(start + length) // 4) * 4, limit))
+
+
+def _reached(box: slice, rim: int, limit: int) -> slice:
+    return slice(max(box.start - rim, rim), min(box.stop + rim, limit - rim))
+
+
+def _within(box: slice, out: slice, rim: int) -> slice:
+    return slice(max(box.start, out.start - rim), min(box.stop, out.stop + rim))
 
 
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
@@ -181,27 +197,40 @@ def _weight(place: np.ndarray, number: int) -> np.ndarray:
     return np.maximum(weight, 0, out=weight)
 
 
-def _blurred(layer: np.ndarray, rim: int, radius: float, blur: Blur) -> np.ndarray:
-    """The layer's pairs convolved with the kernel, without the rim."""
+def _blurred(
+    layer: np.ndarray, over: tuple[int, int, int, int], rim: int, radius: float, blur: Blur
+) -> np.ndarray:
+    """The layer's pairs convolved with the kernel.
+
+    over  how far the picture to convolve goes over the layer: above, below, left, right; all of that is empty
+    rim   how much of the picture to convolve is left out of the result on every side
+    """
     if rim == 0:
         return layer
-    height, width = layer.shape[1], layer.shape[2] // 2
+    out = []
     scale = max([s for start, s in blur.scales if abs(radius) >= start], default=1)
-    out = np.empty_like(layer)
-    if scale > 1:
-        reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
-        for pair, target in zip(layer, out, strict=True):
-            small = cv2.resize(_two(pair), (width // scale, height // scale), interpolation=cv2.INTER_AREA)
-            small = _convolved(small, math.copysign(reduced, radius), blur)
-            cv2.resize(small, (width, height), dst=_two(target), interpolation=cv2.INTER_LINEAR)
-    elif abs(radius) <= DIRECT_PX:
-        turned = kernel(radius, blur.aperture, blur.field)[::-1, ::-1].copy()
-        for pair, target in zip(layer, out, strict=True):
-            cv2.filter2D(_two(pair), -1, turned, dst=_two(target), borderType=cv2.BORDER_CONSTANT)
-    else:
-        for pair, target in zip(layer, out, strict=True):
-            _two(target)[...] = _convolved(_two(pair), radius, blur)
-    return out[:, rim : height - rim, 2 * rim : 2 * (width - rim)]
+    turned = kernel(radius, blur.aperture, blur.field)[::-1, ::-1].copy() if abs(radius) <= DIRECT_PX else None
+    for pair in layer:
+        source = _two(pair)
+        if scale > 1:
+            size = source.shape[1] // scale, source.shape[0] // scale
+            source = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
+        source = cv2.copyMakeBorder(source, *(o // scale for o in over), cv2.BORDER_CONSTANT, value=0)
+        if scale > 1:
+            reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
+            small = _convolved(source, math.copysign(reduced, radius), blur)
+            edge = rim // scale - 1
+            small = small[edge : small.shape[0] - edge, edge : small.shape[1] - edge]
+            size = small.shape[1] * scale, small.shape[0] * scale
+            large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+            large = large[scale : size[1] - scale, scale : size[0] - scale]
+        elif turned is not None:
+            large = cv2.filter2D(source, -1, turned, borderType=cv2.BORDER_CONSTANT)
+            large = large[rim : large.shape[0] - rim, rim : large.shape[1] - rim]
+        else:
+            large = _convolved(source, radius, blur)[rim : source.shape[0] - rim, rim : source.shape[1] - rim]
+        out.append(large.reshape(large.shape[0], -1))
+    return np.stack(out)
 
 
 def _two(pair: np.ndarray) -> np.ndarray:
