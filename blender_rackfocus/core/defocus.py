@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The layered renderer: one sharp picture and its depth in, the picture through a lens out.
 
-The way of a frame: depth becomes signed circles of confusion (lens); what near edges hide is added as a second sample per
-pixel (hidden); tile by tile, samples are sorted into layers, blurred and composited (layers).
+The way of a frame: depth becomes signed circles of confusion (lens); what near edges hide is added as a second sample
+per pixel (hidden); tile by tile, samples are sorted into layers, blurred and composited (layers).
 """
 
 import math
@@ -18,7 +18,7 @@ from .aperture import Aperture, field_axes, vignetting_gain
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import FINENESS, SCALE_FROM_PX, Blur, layer_at, layer_step, render_tile
-from .lens import Lens, chromatic_offset_px, coc_px
+from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -55,14 +55,33 @@ def defocus_frame(
     coc = coc_px(depth_m, lens, width)
     if lens.axial_chromatic:
         out = np.empty_like(rgba)
-        for channels, offset in zip(([0], [1, 3][: rgba.shape[2] - 2], [2]), chromatic_offset_px(lens, width), strict=True):
-            part = np.ascontiguousarray(_lit(rgba, coc, highlights)[..., channels])
+        groups = [0], [1, 3][: rgba.shape[2] - 2], [2]  # alpha goes with green
+        light = _lit(rgba, coc, highlights)
+        for channels, offset in zip(groups, chromatic_offset_px(lens, width), strict=True):
+            part = np.ascontiguousarray(light[..., channels])
             out[..., channels] = _render(part, coc + np.float32(offset), aperture, quality)
+    elif rgba.shape[2] == 4 and (rgba[..., 3] == 1).all():  # opaque: alpha is coverage, which is carried anyway
+        out = np.ones_like(rgba)
+        colour = cv2.cvtColor(rgba, cv2.COLOR_BGRA2BGR)  # drops alpha, keeps the order
+        out[..., :3] = _render(colour, coc, aperture, quality, light=_lit(colour, coc, highlights))
     else:
         out = _render(rgba, coc, aperture, quality, light=_lit(rgba, coc, highlights))
     if aperture.vignetting > 0:
         out *= vignetting_gain(*coc.shape, aperture)[..., None]
-    return out
+    scale = breathing_scale(lens)
+    return out if scale == 1.0 else magnified(out, scale)
+
+
+def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
+    """The picture scaled about its centre within its frame, as a lens that breathes shows it; borders are mirrored.
+
+    Blur is magnified with the rest: of a lens that breathes in full the circle is the textbook's f^2 / (N (s - f)).
+    """
+    height, width = picture.shape[:2]
+    shift_x, shift_y = (width - 1) / 2 * (1 - scale), (height - 1) / 2 * (1 - scale)
+    matrix = np.array([[scale, 0, shift_x], [0, scale, shift_y]], np.float64)
+    size = width, height
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def _render(
@@ -136,7 +155,7 @@ def _composite(
         cut = _cutter(height, width, top - margin, bottom_4 + margin, left - margin, right_4 + margin)
         window = cut(coc)
         if not window.any():
-            put(rows, columns, light[rows, columns].copy(), np.zeros(window.shape, np.float32)[: bottom - top, : right - left])
+            put(rows, columns, light[rows, columns].copy(), np.zeros((bottom - top, right - left), np.float32))
             return
         samples = [(_pairs(cut(light), None), layer_at(window, blur.step, blur.fineness))]
         if hidden is not None:
@@ -168,7 +187,9 @@ def _each(job: Callable[[int, int], None], places: list[tuple[int, int]]) -> Non
 
 def _pairs(colour: np.ndarray, coverage: np.ndarray | None) -> np.ndarray:
     """Channels and coverage as interleaved pairs of planes (P, h, 2 w), premultiplied; coverage is the very last."""
-    height, width, channels = colour.shape
+    height, width = colour.shape[:2]
+    colour = colour.reshape(height, width, -1)  # OpenCV drops a lone channel
+    channels = colour.shape[2]
     pairs = np.zeros((channels // 2 + 1, height, width, 2), np.float32)
     planes = [(pair, place) for pair in range(len(pairs)) for place in (0, 1)]
     for channel, (pair, place) in zip(range(channels), planes, strict=False):
@@ -186,7 +207,9 @@ def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     return cv2.merge(planes).reshape(*scale.shape, channels)
 
 
-def _cutter(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Callable[[np.ndarray], np.ndarray]:
+def _cutter(
+    height: int, width: int, top: int, bottom: int, left: int, right: int
+) -> Callable[[np.ndarray], np.ndarray]:
     """Cuts a window out of pictures; what lies over their border is mirrored."""
     inside = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
     over = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
@@ -220,7 +243,7 @@ def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:
         raise ValueError("depth_m: must be a float32 array of the picture's height and width")
     if rgba.size == 0:
         raise ValueError("rgba: must not be empty")
-    if not cv2.checkRange(rgba):
+    if not cv2.checkRange(rgba)[0]:
         raise ValueError("rgba: must be finite everywhere")
     if quality not in QUALITIES:
         raise ValueError(f"quality: must be one of {', '.join(QUALITIES)}")

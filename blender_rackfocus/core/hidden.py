@@ -2,14 +2,14 @@
 """What the camera's one picture never saw: the surface behind a near edge, as a second sample per pixel.
 
 Seen from a point u of the lens (|u| <= 1), a surface with signed circle of confusion c is shifted by c u pixels. Two
-surfaces that meet at an edge are therefore moved apart by up to their difference in c, and that wide is the strip of the
-farther one that some part of the lens sees and the pinhole does not. So a pixel p has a hidden surface behind it where a
-farther pixel q exists with
+surfaces that meet at an edge are therefore moved apart by up to their difference in c, and that wide is the strip of
+the farther one that some part of the lens sees and the pinhole does not. So a pixel p has a hidden surface behind it
+where a farther pixel q exists with
 
     c(q) - c(p) > |q - p|
 
-A continuous surface whose c changes by less than a pixel per pixel (floors, walls, faces) never fulfils it: no threshold
-decides what an edge is, and, as only differences of c count, none of it changes while the focus moves.
+A continuous surface whose c changes by less than a pixel per pixel (floors, walls, faces) never fulfils it: no
+threshold decides what an edge is, and, as only differences of c count, none of it changes while the focus moves.
 """
 
 import cv2
@@ -22,7 +22,8 @@ SHALLOWEST_STEP_PX = 0.7
 def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The surface behind each pixel that a neighbouring farther surface continues under.
 
-    rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  cell: edge of the search's cells in pixels, >= 1
+    rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
+    cell  edge of the search's cells in pixels, >= 1
     returns (colour (H, W, C), coc (H, W), coverage 0..1 (H, W)), all float32, or None where nothing is hidden
     """
     height, width = coc.shape
@@ -80,7 +81,7 @@ def _receivers(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarr
 def _search(
     receivers: np.ndarray, nearest: np.ndarray, farthest: np.ndarray, cell: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each receiver the nearest cell that reaches it, the one beyond, and the distance to it in pixels (-1: none)."""
+    """For each receiver the nearest cell that reaches it, the one beyond, and its distance in pixels (-1: none)."""
     rows, columns = nearest.shape
     source = np.full(receivers.size, -1, np.int64)
     beyond, distance = source.copy(), np.zeros(receivers.size, np.float32)

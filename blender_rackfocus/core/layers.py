@@ -2,15 +2,15 @@
 """One tile of a picture, taken apart by depth, blurred layer by layer and put together again.
 
 Layers stand at fixed circles of confusion; a sample between two of them belongs to both, linearly, so a rack moves
-samples from layer to layer without a jump. They are composited from near to far, and each pixel is closed once it is full.
+samples from layer to layer without a jump. They are composited from near to far; each pixel is closed once it is full.
 How a layer meets the nearer ones depends on what they are:
 
 - Slices of one surface lie side by side: their coverages add up, A + B. Composited with 'over' a floor would come out
   too near and too thin: 1 - (1 - A)(1 - B) < A + B.
 - Separate surfaces cover each other independently: 1 - (1 - A)(1 - B), Porter and Duff's 'over' (1984).
 
-A stretch of empty layers turns one into the other: after a gap in depth of `SEPARATE_PX` and more, what is nearer counts
-as a surface of its own.
+A stretch of empty layers turns one into the other: after a gap in depth of `SEPARATE_PX` and more, what is nearer
+counts as a surface of its own.
 """
 
 import math
