@@ -85,6 +85,7 @@ def _plate(name: str, folder: Path) -> dict[str, Any]:
             _forget(scene)
         shutil.rmtree(folder / "plate", ignore_errors=True)
         shutil.move(scratch, folder / "plate")
+        (folder / "plate").chmod(0o755)  # a temporary folder is its maker's alone
         Path(scratch).mkdir()
     kept = {"digest": digest, **shot.__dict__}
     stamp.write_text(json.dumps(kept, indent=1), encoding="utf-8")

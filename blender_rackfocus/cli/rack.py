@@ -135,9 +135,10 @@ class Edit:
         import bpy
 
         ensure_registered()
-        self.before = bpy.context.window.scene if bpy.context.window else None
+        window = bpy.context.window
+        self.before = window.scene, window.workspace.sequencer_scene
         self.scene = _new_scene(self.clip, self.args.view)
-        bpy.context.window.scene = self.scene
+        window.scene = window.workspace.sequencer_scene = self.scene
         try:
             strip = _add_strip(self.scene, self.clip)
             _add_modifier(strip, self.args)
@@ -149,18 +150,22 @@ class Edit:
     def __exit__(self, *_problem: object) -> None:
         import bpy
 
-        if self.before is not None:
-            bpy.context.window.scene = self.before
+        window = bpy.context.window
+        window.scene, window.workspace.sequencer_scene = self.before
         bpy.data.scenes.remove(self.scene)
 
 
 def ensure_registered() -> None:
-    """The add-on is at work: Blender enabled it, or this process (the bpy module) registers it now."""
+    """The add-on is at work: Blender enabled it, or this process (the bpy module) registers it now.
+
+    Then the file is ours alone as well, and starts as Blender's video editing template.
+    """
     import bpy
 
     if not hasattr(bpy.types, "RACKFOCUS_OT_modifier_add"):
         from .. import addon
 
+        bpy.ops.wm.read_homefile(app_template="Video_Editing", use_factory_startup=True)
         addon.register()
 
 

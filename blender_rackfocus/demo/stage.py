@@ -48,7 +48,7 @@ def new_scene(shot: Shot, width: int = 640, height: int = 360) -> Any:
     scene.view_layers[0].use_pass_z = True
     scene.render.engine = "CYCLES"
     cycles = scene.cycles
-    cycles.device, cycles.samples, cycles.seed = "CPU", 9, 7
+    cycles.device, cycles.samples, cycles.seed = "CPU", 6, 7
     cycles.use_adaptive_sampling = False
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 1, 2
     cycles.sample_clamp_indirect = 4.0
