@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Blender does to a strip's picture before the first modifier sees it: the strip's Saturation and Multiply.
 
-Both work on the sequencer's own values, which are sRGB-encoded as a rule: straight alpha for 8-bit pictures, premultiplied
-for floating-point ones. (Blender's `input_preprocess` in the sequencer's render.cc: saturation, then multiply, then
-modifiers; flips, crop and transform come after the modifiers.)
+Both work on the sequencer's own values, which are sRGB-encoded as a rule: straight alpha for 8-bit pictures,
+premultiplied for floating-point ones. (Blender's `input_preprocess` in the sequencer's render.cc: saturation, then
+multiply, then modifiers; flips, crop and transform come after the modifiers.)
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def adjust(
 ) -> np.ndarray:
     """A strip's colour adjustments on a picture.
 
-    picture: (H, W, 4) float32, scene-linear, premultiplied. premultiplied: the file is floating-point, so Blender works
-    on premultiplied values. Returns a new picture, or the same one when there is nothing to do.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. premultiplied: the file is floating-point, so Blender
+    works on premultiplied values. Returns a new picture, or the same one when there is nothing to do.
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture

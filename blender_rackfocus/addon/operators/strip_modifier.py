@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import bpy
@@ -206,15 +208,31 @@ def _to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip:
     ahead = modifier.above(strip)
     if not ahead:
         return
-    editor = sequencer_scene(context).sequence_editor
-    before = editor.active_strip
-    editor.active_strip = strip
+    scene = sequencer_scene(context)
+    before, scene.sequence_editor.active_strip = scene.sequence_editor.active_strip, strip
     try:
-        bpy.ops.sequencer.strip_modifier_move_to_index(modifier=modifier.find(strip).name, index=0)
+        with _in_a_sequencer(context, scene):
+            bpy.ops.sequencer.strip_modifier_move_to_index(modifier=modifier.find(strip).name, index=0)
     except RuntimeError:
         operator.report({"WARNING"}, f"Move Rack Focus above {', '.join(ahead)} in the strip's modifiers")
     finally:
-        editor.active_strip = before
+        scene.sequence_editor.active_strip = before
+
+
+@contextmanager
+def _in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
+    """Blender's sequencer operators want a sequencer around them. A script or the node editor has none: borrow an area."""
+    window = context.window or context.window_manager.windows[0]
+    areas = sorted(window.screen.areas, key=lambda area: area.type != "SEQUENCE_EDITOR")
+    area, workspace = areas[0], window.workspace
+    kind, shown = area.type, workspace.sequencer_scene
+    area.type, workspace.sequencer_scene = "SEQUENCE_EDITOR", scene
+    try:
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with context.temp_override(window=window, area=area, region=region):
+            yield
+    finally:
+        area.type, workspace.sequencer_scene = kind, shown
 
 
 CLASSES = (
