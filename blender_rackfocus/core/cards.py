@@ -80,4 +80,5 @@ def _ramp(background: Background, height: int, width: int) -> np.ndarray:
     share = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length if length else np.zeros((height, width))
     share = np.clip(share, 0, 1)
     return ((1 - share) / background.from_m + share / background.to_m).astype(np.float32) + np.zeros(
-        (height, width), np.float32)
+        (height, width), np.float32
+    )

@@ -36,8 +36,9 @@ def unstep(raw: np.ndarray) -> np.ndarray:
     return np.where(finite, value, raw).astype(np.float32)
 
 
-def _relax(value: np.ndarray, rank: np.ndarray, low: np.ndarray, high: np.ndarray, finite: np.ndarray,
-           rounds: int) -> np.ndarray:
+def _relax(
+    value: np.ndarray, rank: np.ndarray, low: np.ndarray, high: np.ndarray, finite: np.ndarray, rounds: int
+) -> np.ndarray:
     joined = []
     for axis in (0, 1):
         near = np.abs(np.diff(rank, axis=axis)) <= 1.5

@@ -8,6 +8,7 @@ from where picture and depth change together.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,8 +19,20 @@ from .depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from .depth_repair import fill_holes, mixed_edges, part_edges, unstep
 from .depth_shape import Lines, bend, best_offset, nearer_below, ray_length, sloping_lines, srgb_decode
 
-FINDINGS = ("SIZE", "FRAMES_MISSING", "OUT_OF_STEP", "PREMULTIPLIED", "SRGB", "STEPS_8BIT", "ANTIALIASED", "INVERSE",
-            "NORMALISED", "INVERTED", "RAY_LENGTH", "HOLES")
+FINDINGS = (
+    "SIZE",
+    "FRAMES_MISSING",
+    "OUT_OF_STEP",
+    "PREMULTIPLIED",
+    "SRGB",
+    "STEPS_8BIT",
+    "ANTIALIASED",
+    "INVERSE",
+    "NORMALISED",
+    "INVERTED",
+    "RAY_LENGTH",
+    "HOLES",
+)
 _PLANE = 2e-4  # bend of exact planes in single precision, with room
 _STRAIGHT = 0.012  # bend below which the planes speak clearly
 _CLEARLY = 0.25  # another reading must be this much straighter than the claimed one
@@ -46,8 +59,13 @@ class Lens:
     sensor_mm: float = 36.0
 
 
-def diagnose(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray] | None = None, *,
-             convention: DepthConvention | None = None, lens: Lens | None = None) -> list[Finding]:
+def diagnose(
+    depths: Sequence[np.ndarray | None],
+    pictures: Sequence[np.ndarray] | None = None,
+    *,
+    convention: DepthConvention | None = None,
+    lens: Lens | None = None,
+) -> list[Finding]:
     """What is wrong with a depth source.
 
     depths : raw frames (H, W) float as read (whole-number files as 0-1), in order; None where a frame is missing.
@@ -88,9 +106,16 @@ def diagnose(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray]
     return sorted(found, key=lambda f: FINDINGS.index(f.name))
 
 
-def treat(raw: np.ndarray, findings: Sequence[Finding], *, convention: DepthConvention | None = None,
-          near_m: float | None = None, far_m: float | None = None, picture: np.ndarray | None = None,
-          lens: Lens | None = None) -> np.ndarray:
+def treat(
+    raw: np.ndarray,
+    findings: Sequence[Finding],
+    *,
+    convention: DepthConvention | None = None,
+    near_m: float | None = None,
+    far_m: float | None = None,
+    picture: np.ndarray | None = None,
+    lens: Lens | None = None,
+) -> np.ndarray:
     """Apply the fixes of the findings to one raw frame and return metres.
 
     raw : (H, W) float as read. near_m, far_m : the distances a finding with `needs` asks for (those of the smallest
@@ -128,8 +153,9 @@ def treat(raw: np.ndarray, findings: Sequence[Finding], *, convention: DepthConv
     return np.where(metres >= FAR_LIMIT_M, np.inf, metres).astype(np.float32)
 
 
-def _read(depth: np.ndarray, names: dict[str, Finding], convention: DepthConvention, near_m: float | None,
-          far_m: float | None) -> np.ndarray:
+def _read(
+    depth: np.ndarray, names: dict[str, Finding], convention: DepthConvention, near_m: float | None, far_m: float | None
+) -> np.ndarray:
     """Raw numbers to metres, as the findings say they are meant."""
     said = names.get("NORMALISED") or names.get("INVERTED") or names.get("INVERSE")
     if said is None:
@@ -145,13 +171,16 @@ def _read(depth: np.ndarray, names: dict[str, Finding], convention: DepthConvent
     if said.needs:
         low, high = said.numbers.get("low", 0.0), said.numbers.get("high", 1.0)
         share = (depth - np.float32(low)) / np.float32(max(high - low, 1e-12))
-        return to_metres(np.clip(share, 0, 1), reading(findings=list(names.values()), convention=convention,
-                                                       near_m=near_m, far_m=far_m))
+        return to_metres(
+            np.clip(share, 0, 1),
+            reading(findings=list(names.values()), convention=convention, near_m=near_m, far_m=far_m),
+        )
     return to_metres(depth, reading(findings=list(names.values()), convention=convention))
 
 
-def reading(*, findings: Sequence[Finding], convention: DepthConvention, near_m: float | None = None,
-            far_m: float | None = None) -> DepthConvention:
+def reading(
+    *, findings: Sequence[Finding], convention: DepthConvention, near_m: float | None = None, far_m: float | None = None
+) -> DepthConvention:
     """The convention the findings call for: the change of settings behind the button."""
     names = {f.name: f for f in findings}
     inverse = "INVERSE" in names
@@ -162,14 +191,27 @@ def reading(*, findings: Sequence[Finding], convention: DepthConvention, near_m:
             return DepthConvention("INVERSE")
         near_m, far_m = convention.near_m, convention.far_m
     if convention.kind == "NORMALISED" and names.keys() <= {*names} - {"NORMALISED"}:
-        return replace(convention, near_m=near_m, far_m=far_m,
-                       white_near=convention.white_near != ("INVERTED" in names))
-    return DepthConvention("NORMALISED", near_m, far_m, white_near=inverse != ("INVERTED" in names),
-                           ramp="INVERSE_Z" if inverse else "LINEAR_Z")
+        return replace(
+            convention, near_m=near_m, far_m=far_m, white_near=convention.white_near != ("INVERTED" in names)
+        )
+    return DepthConvention(
+        "NORMALISED",
+        near_m,
+        far_m,
+        white_near=inverse != ("INVERTED" in names),
+        ramp="INVERSE_Z" if inverse else "LINEAR_Z",
+    )
 
 
-def near_far_from_points(value_a: float, metres_a: float, value_b: float, metres_b: float, *, white_near: bool = True,
-                         ramp: str = "INVERSE_Z") -> DepthConvention:
+def near_far_from_points(
+    value_a: float,
+    metres_a: float,
+    value_b: float,
+    metres_b: float,
+    *,
+    white_near: bool = True,
+    ramp: str = "INVERSE_Z",
+) -> DepthConvention:
     """Near and far of a normalised depth from two picked points of known distance.
 
     value_a, value_b : raw values read at the points, 0-1. metres_a, metres_b : their distances.
@@ -231,6 +273,7 @@ def _spread(values: np.ndarray) -> float:
 
 # --- what the numbers are -------------------------------------------------------------------------------------------
 
+
 def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, stepped: bool) -> list[Finding]:
     lines = sloping_lines(np.where(raw == 0, np.nan, raw) if _hole_mask(raw).any() else raw, stepped)
     known = raw[np.isfinite(raw) & (raw < FAR_LIMIT_M)]
@@ -253,8 +296,9 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     return _against_relative(name, offset, sure, convention, lines)
 
 
-def _fits(lines: Lines, shape: tuple[int, int], lens: Lens | None, unit: bool,
-          rough: bool) -> dict[str, tuple[float, float]]:
+def _fits(
+    lines: Lines, shape: tuple[int, int], lens: Lens | None, unit: bool, rough: bool
+) -> dict[str, tuple[float, float]]:
     """Bend of each reading, with its offset."""
     v = lines.values
     if len(v) == 0:
@@ -287,11 +331,18 @@ def _claimed_bend(lines: Lines, convention: DepthConvention, fits: dict[str, tup
     return fits["INVERSE"][1]
 
 
-def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool,
-          limit: float) -> tuple[str, float, float]:
+def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool, limit: float) -> tuple[str, float, float]:
     """The reading that the planes speak for, or 'CLAIMED' where they do not speak clearly against the claim."""
     # Readings with more freedom must be that much straighter; below the floor lies rounding.
-    price = {"Z": 1.0, "INVERSE": 1.0, "RAY": 1.5, "OFFSET": 2.0, "SRGB_Z": 2.5, "SRGB_INVERSE": 2.5, "SRGB_OFFSET": 2.5}
+    price = {
+        "Z": 1.0,
+        "INVERSE": 1.0,
+        "RAY": 1.5,
+        "OFFSET": 2.0,
+        "SRGB_Z": 2.5,
+        "SRGB_INVERSE": 2.5,
+        "SRGB_OFFSET": 2.5,
+    }
     floor = 1.5e-3 if rough else 5e-6
     if rough:  # rounding hides small bends: only a plainly bent reading is doubted, and sRGB needs the most proof
         price.update(SRGB_Z=5.0, SRGB_INVERSE=5.0, SRGB_OFFSET=6.0)
@@ -309,12 +360,19 @@ def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool,
 _WORDS = {
     "INVERTED": ("Near and far are exchanged: values grow towards the camera.", "Turn the depth around"),
     "INVERSE": ("The values are 1/distance (as networks and disparity give), not distance.", "Read as 1/z"),
-    "NORMALISED": ("The values are not metres but a 0 to 1 range between a near and a far distance.",
-                   "Read as normalised, with near and far in metres"),
-    "SRGB": ("The values went through the sRGB curve of pictures, which bends distances.",
-             "Undo the sRGB curve (set the file to Non-Color)"),
-    "RAY_LENGTH": ("The values are distances along each ray to the lens, not depth along the camera's axis: flat walls "
-                   "seem to bulge.", "Divide by the ray's length"),
+    "NORMALISED": (
+        "The values are not metres but a 0 to 1 range between a near and a far distance.",
+        "Read as normalised, with near and far in metres",
+    ),
+    "SRGB": (
+        "The values went through the sRGB curve of pictures, which bends distances.",
+        "Undo the sRGB curve (set the file to Non-Color)",
+    ),
+    "RAY_LENGTH": (
+        "The values are distances along each ray to the lens, not depth along the camera's axis: flat walls "
+        "seem to bulge.",
+        "Divide by the ray's length",
+    ),
 }
 
 
@@ -326,8 +384,15 @@ def _say(name: str, sure: float, needs: tuple[str, ...] = (), **numbers: float) 
 _ENDS = ("near_m", "far_m")
 
 
-def _against_metres(name: str, offset: float, sure: float, fills: bool, ends: tuple[float, float], lines: Lines,
-                    fits: dict[str, tuple[float, float]]) -> list[Finding]:
+def _against_metres(
+    name: str,
+    offset: float,
+    sure: float,
+    fills: bool,
+    ends: tuple[float, float],
+    lines: Lines,
+    fits: dict[str, tuple[float, float]],
+) -> list[Finding]:
     low, high = ends
     found = []
     if name.startswith("SRGB"):
@@ -364,8 +429,9 @@ def _against_metres(name: str, offset: float, sure: float, fills: bool, ends: tu
     return found
 
 
-def _against_relative(name: str, offset: float, sure: float, convention: DepthConvention,
-                      lines: Lines) -> list[Finding]:
+def _against_relative(
+    name: str, offset: float, sure: float, convention: DepthConvention, lines: Lines
+) -> list[Finding]:
     """For depth that is meant as 1/z or normalised: direction and the sRGB curve."""
     found = [_say("SRGB", sure)] if name.startswith("SRGB") else []
     base = name.removeprefix("SRGB_")
@@ -385,6 +451,7 @@ def _against_relative(name: str, offset: float, sure: float, convention: DepthCo
 
 # --- what the pixels say --------------------------------------------------------------------------------------------
 
+
 def _steps(raw: np.ndarray) -> list[Finding]:
     """Coarse levels on smooth slopes: at most 256 values, and neighbours mostly one level apart."""
     known = np.isfinite(raw) & (raw < FAR_LIMIT_M)
@@ -398,8 +465,14 @@ def _steps(raw: np.ndarray) -> list[Finding]:
     changes = changes[changes > 0]
     if changes.size < 50 or (changes == 1).mean() < 0.5:
         return []
-    return [Finding("STEPS_8BIT", f"Only {levels.size} different values: an 8-bit file, so slopes come in steps.",
-                    float((changes == 1).mean()), "Smooth the slopes between the steps, edges kept")]
+    return [
+        Finding(
+            "STEPS_8BIT",
+            f"Only {levels.size} different values: an 8-bit file, so slopes come in steps.",
+            float((changes == 1).mean()),
+            "Smooth the slopes between the steps, edges kept",
+        )
+    ]
 
 
 def _even(levels: np.ndarray) -> bool:
@@ -424,9 +497,15 @@ def _mixed(raw: np.ndarray) -> list[Finding]:
     share = mixed / max(mixed + clean, 1)
     if mixed < 60 or share < 0.3:
         return []
-    return [Finding("ANTIALIASED", f"Edges are smoothed: {100 * share:.0f} % of the steps pass through a depth where "
-                                   "nothing is.", min(0.99, share + 0.2), "Give each edge pixel to one side",
-                    numbers={"share": share})]
+    return [
+        Finding(
+            "ANTIALIASED",
+            f"Edges are smoothed: {100 * share:.0f} % of the steps pass through a depth where nothing is.",
+            min(0.99, share + 0.2),
+            "Give each edge pixel to one side",
+            numbers={"share": share},
+        )
+    ]
 
 
 def _hole_mask(raw: np.ndarray) -> np.ndarray:
@@ -453,8 +532,15 @@ def _holes(raw: np.ndarray, convention: DepthConvention, shape: set[str]) -> lis
     count = int(hole.sum())
     if count < max(4, 2e-5 * raw.size):
         return []
-    return [Finding("HOLES", f"{100 * count / raw.size:.2g} % of the pixels have no depth (0, negative or not a number).",
-                    0.95, "Fill from around", numbers={"share": count / raw.size})]
+    return [
+        Finding(
+            "HOLES",
+            f"{100 * count / raw.size:.2g} % of the pixels have no depth (0, negative or not a number).",
+            0.95,
+            "Fill from around",
+            numbers={"share": count / raw.size},
+        )
+    ]
 
 
 def _alpha_for(depths, pictures, sample: np.ndarray) -> np.ndarray | None:
@@ -483,8 +569,14 @@ def _premultiplied(raw: np.ndarray, alpha: np.ndarray) -> list[Finding]:
     plain = float(((raw[told] > 0.97 * low[told]) & (raw[told] < 1.03 * high[told])).mean())
     if divided < 0.6 or plain > 0.5 * divided:
         return []
-    return [Finding("PREMULTIPLIED", "Depth was multiplied by the picture's alpha: it sinks to 0 at soft edges.",
-                    divided, "Divide by alpha; nothing where alpha is 0")]
+    return [
+        Finding(
+            "PREMULTIPLIED",
+            "Depth was multiplied by the picture's alpha: it sinks to 0 at soft edges.",
+            divided,
+            "Divide by alpha; nothing where alpha is 0",
+        )
+    ]
 
 
 def _unpremultiply(raw: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -492,6 +584,7 @@ def _unpremultiply(raw: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 # --- size and time --------------------------------------------------------------------------------------------------
+
 
 def _size(depth: np.ndarray, picture: np.ndarray) -> list[Finding]:
     h, w = picture.shape[:2]
@@ -521,10 +614,19 @@ def _missing(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray]
     if missing:
         words.append(f"{len(missing)} of {len(depths)} frames have no depth (first: number {missing[0] + 1})")
     if frozen:
-        words.append(f"{len(frozen)} frames repeat the depth before them although the picture moves (first: number "
-                     f"{frozen[0] + 1})")
-    return [Finding("FRAMES_MISSING", "; ".join(words) + ".", 1.0 if missing else 0.85,
-                    "Make them from the frames around", numbers={"missing": len(missing), "frozen": len(frozen)})]
+        words.append(
+            f"{len(frozen)} frames repeat the depth before them although the picture moves (first: number "
+            f"{frozen[0] + 1})"
+        )
+    return [
+        Finding(
+            "FRAMES_MISSING",
+            "; ".join(words) + ".",
+            1.0 if missing else 0.85,
+            "Make them from the frames around",
+            numbers={"missing": len(missing), "frozen": len(frozen)},
+        )
+    ]
 
 
 def _moves(a: np.ndarray, b: np.ndarray) -> bool:
@@ -558,8 +660,8 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
     thumbs = [_thumb(p) for p in pictures]
     shape = thumbs[0].shape
     near = [_depth_thumb(d, shape) for d in depths]
-    picture_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in zip(thumbs, thumbs[1:], strict=False)]
-    depth_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in zip(near, near[1:], strict=False)]
+    picture_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in itertools.pairwise(thumbs)]
+    depth_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in itertools.pairwise(near)]
     picture_edge, depth_edge = [_unit(_edges(t)) for t in thumbs], [_unit(_edges(n)) for n in near]
     reach = min(12, count // 2 - 1)
     scores = {}
@@ -577,8 +679,15 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
     if gain < 0.04 or gain < 0.15 * abs(scores[best]):
         return []
     late = "behind" if best > 0 else "ahead of"
-    return [Finding("OUT_OF_STEP", f"Depth runs {abs(best)} frame{'s' * (abs(best) > 1)} {late} the picture.",
-                    float(np.clip(0.5 + 3 * gain, 0.5, 0.99)), f"Read depth {best:+d} frames", numbers={"offset": best})]
+    return [
+        Finding(
+            "OUT_OF_STEP",
+            f"Depth runs {abs(best)} frame{'s' * (abs(best) > 1)} {late} the picture.",
+            float(np.clip(0.5 + 3 * gain, 0.5, 0.99)),
+            f"Read depth {best:+d} frames",
+            numbers={"offset": best},
+        )
+    ]
 
 
 def _edges(image: np.ndarray) -> np.ndarray:

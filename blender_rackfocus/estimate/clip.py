@@ -9,6 +9,7 @@ few frames, whatever the length. Stopped at any moment, a second run with the sa
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -56,11 +57,19 @@ class EstimateReport:
     total_seconds: float
 
 
-def estimate_clip(frames: Frames, sink: Sink, settings: EstimateSettings | None = None, *, source: str = "AUTO",
-                  indices: Sequence[int] | None = None, done: Collection[int] = (),
-                  scratch: str | Path | None = None, clip_key: str = "",
-                  progress: Callable[[Progress], None] | None = None,
-                  cancelled: Callable[[], bool] | None = None) -> EstimateReport:
+def estimate_clip(
+    frames: Frames,
+    sink: Sink,
+    settings: EstimateSettings | None = None,
+    *,
+    source: str = "AUTO",
+    indices: Sequence[int] | None = None,
+    done: Collection[int] = (),
+    scratch: str | Path | None = None,
+    clip_key: str = "",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> EstimateReport:
     """Estimate depth for the frames of a clip.
 
     frames : len() and [i] -> (H, W, 4) float32 scene-linear; read in order, from one thread at a time.
@@ -81,14 +90,20 @@ def estimate_clip(frames: Frames, sink: Sink, settings: EstimateSettings | None 
     wanted = list(range(len(frames))) if indices is None else [int(i) for i in indices]
     if not wanted:
         raise ValueError("indices must name at least one frame")
-    if any(b <= a for a, b in zip(wanted, wanted[1:], strict=False)) or wanted[0] < 0 or wanted[-1] >= len(frames):
+    if any(b <= a for a, b in itertools.pairwise(wanted)) or wanted[0] < 0 or wanted[-1] >= len(frames):
         raise ValueError("indices must rise and lie within the clip")
     done = set(done)
     ticker = _Ticker(progress, cancelled, 2 * len(wanted), started)
     ticker.look()
     ready = open_source(frames, settings, wanted, source)
-    key = {"version": 1, "clip": clip_key, "indices": [wanted[0], wanted[-1], len(wanted)], "size": len(frames),
-           "settings": asdict(settings), "provenance": replace(ready.provenance, why="").metadata()}
+    key = {
+        "version": 1,
+        "clip": clip_key,
+        "indices": [wanted[0], wanted[-1], len(wanted)],
+        "size": len(frames),
+        "settings": asdict(settings),
+        "provenance": replace(ready.provenance, why="").metadata(),
+    }
     store = Scratch(scratch, key)
     try:
         seconds = _ask_source(frames, ready, wanted, store, ticker)
@@ -101,15 +116,23 @@ def estimate_clip(frames: Frames, sink: Sink, settings: EstimateSettings | None 
             if not has_depth:
                 raise EstimateError(
                     f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; choose another "
-                    "source for it, or set cards.")
+                    "source for it, or set cards."
+                )
             figures = _finish_shot(frames, ready, settings, shot, store, done, sink, ticker)
             before += figures[0]
             after += figures[1]
             written += figures[2]
     finally:
         store.close()
-    return EstimateReport(ready.provenance, tuple((s[0], s[-1]) for s in shots), written, _mean(before), _mean(after),
-                          seconds, time.perf_counter() - started)
+    return EstimateReport(
+        ready.provenance,
+        tuple((s[0], s[-1]) for s in shots),
+        written,
+        _mean(before),
+        _mean(after),
+        seconds,
+        time.perf_counter() - started,
+    )
 
 
 class EstimateJob:
@@ -131,8 +154,9 @@ class EstimateJob:
 
         def work() -> None:
             try:
-                self._report = estimate_clip(frames, sink, settings, progress=note, cancelled=self._stop.is_set,
-                                             **options)
+                self._report = estimate_clip(
+                    frames, sink, settings, progress=note, cancelled=self._stop.is_set, **options
+                )
             except BaseException as error:  # handed to whoever asks for the result
                 self._error = error
 
@@ -213,7 +237,7 @@ def _ahead(frames: Frames, indices: Sequence[int]) -> Iterator[tuple[int, np.nda
 def _ask_source(frames: Frames, source: Source, wanted: list[int], store: Scratch, ticker: _Ticker) -> float:
     """First pass: the source's answer, a small grey picture and the link to the frame before, each kept on disk."""
     seconds = 0.0
-    neighbours = {b: a for a, b in zip(wanted, wanted[1:], strict=False) if b == a + 1}
+    neighbours = {b: a for a, b in itertools.pairwise(wanted) if b == a + 1}
 
     def complete(i: int) -> bool:
         return store.has("near", i) and store.has("grey", i) and (i not in neighbours or store.has("link", i))
@@ -256,7 +280,7 @@ def _known(near: np.ndarray | None) -> bool:
 def _shots(wanted: list[int], store: Scratch) -> list[list[int]]:
     """Frames between cuts. A flash (one odd frame whose neighbours match) is no cut."""
     cut_before = {}
-    for a, b in zip(wanted, wanted[1:], strict=False):
+    for a, b in itertools.pairwise(wanted):
         cut_before[b] = b != a + 1 or Link.unpack(store.get("link", b)).cut
     for n in range(1, len(wanted) - 1):
         i, after = wanted[n], wanted[n + 1]
@@ -272,8 +296,16 @@ def _shots(wanted: list[int], store: Scratch) -> list[list[int]]:
     return shots
 
 
-def _finish_shot(frames: Frames, source: Source, settings: EstimateSettings, shot: list[int], store: Scratch,
-                 done: set[int], sink: Sink, ticker: _Ticker) -> tuple[list[float], list[float], int]:
+def _finish_shot(
+    frames: Frames,
+    source: Source,
+    settings: EstimateSettings,
+    shot: list[int],
+    store: Scratch,
+    done: set[int],
+    sink: Sink,
+    ticker: _Ticker,
+) -> tuple[list[float], list[float], int]:
     correct, low, high = _one_scale(source, settings, shot, store)
     spread = max(high - low, 1e-12)
 
@@ -324,8 +356,9 @@ def _finish_shot(frames: Frames, source: Source, settings: EstimateSettings, sho
     return before, after, written
 
 
-def _one_scale(source: Source, settings: EstimateSettings, shot: list[int],
-               store: Scratch) -> tuple[dict[int, tuple[float, float]], float, float]:
+def _one_scale(
+    source: Source, settings: EstimateSettings, shot: list[int], store: Scratch
+) -> tuple[dict[int, tuple[float, float]], float, float]:
     """Per frame (gain, offset), and the shot's 2nd and 98th percentile: one normalisation per shot."""
     steps, previous = [], None
     for i in shot:
@@ -347,8 +380,9 @@ def _one_scale(source: Source, settings: EstimateSettings, shot: list[int],
     return correct, float(low), float(high)
 
 
-def _backward(shot: list[int], value: Callable[[int], np.ndarray], store: Scratch, spread: float,
-              ticker: _Ticker) -> None:
+def _backward(
+    shot: list[int], value: Callable[[int], np.ndarray], store: Scratch, spread: float, ticker: _Ticker
+) -> None:
     running = Average()
     for n in range(len(shot) - 1, -1, -1):
         ticker.stop_if_asked()
@@ -360,8 +394,15 @@ def _backward(shot: list[int], value: Callable[[int], np.ndarray], store: Scratc
         store.put("later", i, np.stack([running.total, running.weight]))
 
 
-def _hand_over(index: int, near: np.ndarray, picture: np.ndarray, source: Source, settings: EstimateSettings,
-               bounds: tuple[float, float], sink: Sink) -> None:
+def _hand_over(
+    index: int,
+    near: np.ndarray,
+    picture: np.ndarray,
+    source: Source,
+    settings: EstimateSettings,
+    bounds: tuple[float, float],
+    sink: Sink,
+) -> None:
     low, high = bounds
     height, width = picture.shape[:2]
     if settings.follow_edges:

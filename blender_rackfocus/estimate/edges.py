@@ -82,8 +82,12 @@ def _two_sides(nearness: np.ndarray, picture: np.ndarray, spread: float) -> tupl
     apart = colour_near - colour_far
     distance = (apart**2).sum(-1)
     squares = (small**2).sum(-1)
-    scatter = (mean(squares, near, near_count) - (colour_near**2).sum(-1)
-               + mean(squares, far, far_count) - (colour_far**2).sum(-1))
+    scatter = (
+        mean(squares, near, near_count)
+        - (colour_near**2).sum(-1)
+        + mean(squares, far, far_count)
+        - (colour_far**2).sum(-1)
+    )
     trust = np.where(both, distance / (distance + 1.5 * np.maximum(scatter, 0) + 4e-4), 0).astype(np.float32)
     weights = apart / np.maximum(distance, 1e-4)[..., None]
     offset = -(weights * colour_far).sum(-1)
@@ -107,13 +111,16 @@ def _tiles(band: np.ndarray, height: int, width: int, size: int = 128):
                 yield top, bottom, left, right
 
 
-def _apply(out: np.ndarray, picture: np.ndarray, model: np.ndarray, band: np.ndarray,
-           tile: tuple[int, int, int, int]) -> None:
+def _apply(
+    out: np.ndarray, picture: np.ndarray, model: np.ndarray, band: np.ndarray, tile: tuple[int, int, int, int]
+) -> None:
     top, bottom, left, right = tile
     h, w = band.shape
     height, width = out.shape
     shape = (right - left, bottom - top)
-    place = np.float32([[w / width, 0, (left + 0.5) * w / width - 0.5], [0, h / height, (top + 0.5) * h / height - 0.5]])
+    place = np.float32(
+        [[w / width, 0, (left + 0.5) * w / width - 0.5], [0, h / height, (top + 0.5) * h / height - 0.5]]
+    )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     # Only the coarse pixels under the tile are handed over: warpAffine takes at most four channels at a time well.
     first = cv2.warpAffine(model[..., :4], place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -55,8 +55,15 @@ class NetworkSettings:
 class Network:
     """A loaded model. `run` turns a picture into the network's own output; `nearness` into values larger = nearer."""
 
-    def __init__(self, settings: NetworkSettings, header: OnnxHeader, layout: str, runtime: str,
-                 forward: Callable[[np.ndarray], list[np.ndarray]], fingerprint: str):
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        header: OnnxHeader,
+        layout: str,
+        runtime: str,
+        forward: Callable[[np.ndarray], list[np.ndarray]],
+        fingerprint: str,
+    ):
         self.settings, self.header, self.layout, self.runtime = settings, header, layout, runtime
         self.fingerprint = fingerprint
         self._forward = forward
@@ -77,8 +84,9 @@ class Network:
         nothing usable (not one plane, NaN).
         """
         height, width = picture.shape[:2]
-        outputs = self._forward(_blob(picture, self.input_size(width, height), self.layout, self.settings,
-                                      self.header.inputs[0].elem_type))
+        outputs = self._forward(
+            _blob(picture, self.input_size(width, height), self.layout, self.settings, self.header.inputs[0].elem_type)
+        )
         plane = _plane(outputs, Path(self.settings.path).name)
         if not np.isfinite(plane).all():
             raise EstimateError(f"{Path(self.settings.path).name} gave NaN or infinite values ({self.runtime}).")
@@ -105,8 +113,9 @@ def load_network(settings: NetworkSettings) -> Network:
     header = read_header(path)
     layout = _layout(header.inputs[0], path.name)
     trial = np.zeros((90, 160, 4), np.float32)
-    blob = _blob(trial, _input_size(header.inputs[0], layout, settings, 160, 90), layout, settings,
-                 header.inputs[0].elem_type)
+    blob = _blob(
+        trial, _input_size(header.inputs[0], layout, settings, 160, 90), layout, settings, header.inputs[0].elem_type
+    )
     reasons = []
     for runtime, opener in (("OpenCV DNN", _open_opencv), ("onnxruntime", _open_onnxruntime)):
         if settings.engine != "AUTO" and (settings.engine == "OPENCV") != (runtime == "OpenCV DNN"):
@@ -173,8 +182,9 @@ def _input_size(tensor: Tensor, layout: str, settings: NetworkSettings, width: i
     return fixed_w or rounded(width), fixed_h or rounded(height)
 
 
-def _blob(picture: np.ndarray, size: tuple[int, int], layout: str, settings: NetworkSettings,
-          elem_type: int) -> np.ndarray:
+def _blob(
+    picture: np.ndarray, size: tuple[int, int], layout: str, settings: NetworkSettings, elem_type: int
+) -> np.ndarray:
     """Shrink in linear light (area average, as a lens would), then encode, normalise and lay out."""
     shrinks = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)[..., :3]

@@ -60,11 +60,15 @@ class Motion:
         if self.moving_px < 0.4:
             return "the camera stands still"
         if self.parallax_px < max(LEAST_PARALLAX_PX, 0.02 * self.moving_px):
-            return (f"the camera only turns: {self.parallax_px:.2f} px of parallax remain once its rotation is removed, "
-                    f"{LEAST_PARALLAX_PX} px are needed")
+            return (
+                f"the camera only turns: {self.parallax_px:.2f} px of parallax remain once its rotation is removed, "
+                f"{LEAST_PARALLAX_PX} px are needed"
+            )
         if self.agreement < 0.6:
-            return (f"what moves is not the camera alone: only {100 * self.agreement:.0f} % of the picture moves as one "
-                    "rigid scene")
+            return (
+                f"what moves is not the camera alone: only {100 * self.agreement:.0f} % of the picture moves as one "
+                "rigid scene"
+            )
         return ""
 
 
@@ -136,7 +140,7 @@ def camera_motion(field: np.ndarray, focal_px: float, trust: np.ndarray | None =
     px, py, u = x.ravel()[pick].astype(np.float64), y.ravel()[pick].astype(np.float64), field.reshape(-1, 2)[pick]
     u = u.astype(np.float64) / focal_px
     basis = _rotation_basis(px, py)
-    flat, values = basis.reshape(-1, 3), u.reshape(-1)
+    _flat, _values = basis.reshape(-1, 3), u.reshape(-1)
     parallax = _parallax_px(px * focal_px, py * focal_px, u * focal_px, focal_px)
     moving = float(np.median(np.linalg.norm(u, axis=-1)) * focal_px)
     candidates = _half_sphere(200)
@@ -179,8 +183,9 @@ def _around(direction: np.ndarray, radius: float) -> np.ndarray:
     return ring / np.linalg.norm(ring, axis=1, keepdims=True)
 
 
-def _best_direction(candidates: np.ndarray, x: np.ndarray, y: np.ndarray, u: np.ndarray,
-                    basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _best_direction(
+    candidates: np.ndarray, x: np.ndarray, y: np.ndarray, u: np.ndarray, basis: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The direction whose rotation leaves the least flow across it, and the rotation."""
     a = np.stack([-candidates[:, 0:1] + x * candidates[:, 2:3], -candidates[:, 1:2] + y * candidates[:, 2:3]], -1)
     across = np.stack([-a[..., 1], a[..., 0]], -1)

@@ -81,16 +81,23 @@ def choose_source(frames: Frames, settings: EstimateSettings, indices: Sequence[
     if settings.network is not None and settings.network.path:
         try:
             network = load_network(settings.network)
-            return Choice("NETWORK", f"no stereo pair, and {Path(settings.network.path).name} is chosen and runs on "
-                                     f"{network.runtime}", refused)
+            return Choice(
+                "NETWORK",
+                f"no stereo pair, and {Path(settings.network.path).name} is chosen and runs on {network.runtime}",
+                refused,
+            )
         except EstimateError as error:
             refused["NETWORK"] = str(error)
     else:
         refused["NETWORK"] = "no model file is chosen"
     try:
         survey = survey_motion(frames, settings.parallax, indices)
-        return Choice("PARALLAX", f"no stereo pair, no usable network, and the camera moves: {survey.parallax_px:.1f} px "
-                                  f"of parallax over {survey.step} frame(s)", refused)
+        return Choice(
+            "PARALLAX",
+            f"no stereo pair, no usable network, and the camera moves: {survey.parallax_px:.1f} px "
+            f"of parallax over {survey.step} frame(s)",
+            refused,
+        )
     except EstimateError as error:
         refused["PARALLAX"] = str(error)
     return Choice(None, "", refused)
@@ -103,8 +110,10 @@ def open_source(frames: Frames, settings: EstimateSettings, indices: Sequence[in
         choice = choose_source(frames, settings, indices)
         if choice.source is None:
             reasons = "; ".join(f"{name.lower()}: {text}" for name, text in choice.refused.items())
-            raise EstimateError(f"No depth can be estimated for this clip ({reasons}). Set the distances by hand with "
-                                "cards: a mask for each subject and a background.")
+            raise EstimateError(
+                f"No depth can be estimated for this clip ({reasons}). Set the distances by hand with "
+                "cards: a mask for each subject and a background."
+            )
         source, why = choice.source, choice.why
     opener = {"STEREO": _open_stereo, "NETWORK": _open_network, "PARALLAX": _open_parallax}.get(source)
     if opener is None:
@@ -132,8 +141,13 @@ def _open_stereo(frames: Frames, settings: EstimateSettings, indices: Sequence[i
 
 def _open_network(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
     network: Network = load_network(settings.network or NetworkSettings(""))
-    told = {**asdict(network.settings), "path": Path(network.settings.path).name, "sha256": network.fingerprint,
-            "runtime": network.runtime, "layout": network.layout}
+    told = {
+        **asdict(network.settings),
+        "path": Path(network.settings.path).name,
+        "sha256": network.fingerprint,
+        "runtime": network.runtime,
+        "layout": network.layout,
+    }
     provenance = Provenance("NETWORK", Path(network.settings.path).name, network.metric, told, why)
     return Source("NETWORK", lambda _i, picture: network.nearness(picture), provenance, True)
 
@@ -209,8 +223,10 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
 
     notes = ["assumes that only the camera moves"]
     if not chosen.focal_known:
-        notes.append(f"the focal length of {chosen.focal_mm:g} mm is an assumption; set the lens's own, and invert if near "
-                     "and far are exchanged")
+        notes.append(
+            f"the focal length of {chosen.focal_mm:g} mm is an assumption; set the lens's own, and invert if near "
+            "and far are exchanged"
+        )
     told = {**asdict(chosen), "step_frames": survey.step, "parallax_px": round(survey.parallax_px, 2)}
     provenance = Provenance("PARALLAX", "optical flow minus camera rotation", False, told, why, tuple(notes))
     return Source("PARALLAX", nearness, provenance, True)

@@ -85,9 +85,17 @@ def disparity(left: np.ndarray, right: np.ndarray, low_px: float, high_px: float
     a, b = (cv2.copyMakeBorder(eye, 0, 0, pad_left, pad_right, cv2.BORDER_REPLICATE) for eye in (left, right))
     channels = 1 if left.ndim == 2 else left.shape[2]
     matcher = cv2.StereoSGBM_create(
-        minDisparity=lowest, numDisparities=count, blockSize=_BLOCK,
-        P1=8 * channels * _BLOCK**2, P2=32 * channels * _BLOCK**2, disp12MaxDiff=1, preFilterCap=63,
-        uniquenessRatio=5, speckleWindowSize=100, speckleRange=2, mode=cv2.StereoSGBM_MODE_SGBM_3WAY,
+        minDisparity=lowest,
+        numDisparities=count,
+        blockSize=_BLOCK,
+        P1=8 * channels * _BLOCK**2,
+        P2=32 * channels * _BLOCK**2,
+        disp12MaxDiff=1,
+        preFilterCap=63,
+        uniquenessRatio=5,
+        speckleWindowSize=100,
+        speckleRange=2,
+        mode=cv2.StereoSGBM_MODE_SGBM_3WAY,
     )
     fixed = matcher.compute(a, b)[:, pad_left : pad_left + left.shape[1]]
     return np.where(fixed <= (lowest - 1) * 16, np.nan, fixed / np.float32(16)).astype(np.float32)
@@ -164,8 +172,10 @@ def _evidence(layout: Layout, first: np.ndarray, second: np.ndarray, eye_width: 
     scale = eye_width / _SEARCH_WIDTH_PX
     margin = 0.1 * (high - low) + 1.0
     side = "side by side" if layout == "SIDE_BY_SIDE" else "over-under"
-    words = (f"the halves match {side} ({100 * share:.0f} % of points, correlation {matched:.2f}); "
-             f"{'right' if swapped else 'left'} eye first ({reason})")
+    words = (
+        f"the halves match {side} ({100 * share:.0f} % of points, correlation {matched:.2f}); "
+        f"{'right' if swapped else 'left'} eye first ({reason})"
+    )
     return StereoEvidence(layout, score, swapped, float(low - margin) * scale, float(high + margin) * scale, words)
 
 
@@ -250,8 +260,9 @@ def stereo_nearness(picture: np.ndarray, settings: StereoSettings, low_px: float
     eye_width = left.shape[1]
     shrink = max(1, int(np.ceil(eye_width / _MATCH_WIDTH_PX)))
     size = (eye_width // shrink, max(1, left.shape[0] // shrink))
-    left, right = (_as_bytes(srgb_encode(cv2.resize(eye, size, interpolation=cv2.INTER_AREA)[..., :3]))
-                   for eye in (left, right))
+    left, right = (
+        _as_bytes(srgb_encode(cv2.resize(eye, size, interpolation=cv2.INTER_AREA)[..., :3])) for eye in (left, right)
+    )
     scale = eye_width / size[0]
     low, high = low_px / scale, high_px / scale
     of_left = disparity(left, right, low, high) * scale

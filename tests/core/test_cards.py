@@ -57,13 +57,16 @@ def test_held_beyond_the_ends_and_infinitely_far():
     assert np.isinf(compose([Card(np.ones((4, 4)), np.inf)], WALL, 4, 4)).all()
 
 
-@pytest.mark.parametrize(("cards", "background", "words"), [
-    ([Card(np.ones((3, 3)), 2.0)], WALL, "mask of card 0"),
-    ([Card(np.full((20, 30), 2.0), 2.0)], WALL, "between 0 and 1"),
-    ([Card(square(), 0.0)], WALL, "distance_m of card 0"),
-    ([], Background(-1.0, 2.0), "from_m"),
-    ([], Background(1.0, 2.0, (0.5, 0.5), (0.5, 0.5)), "two points"),
-])
+@pytest.mark.parametrize(
+    ("cards", "background", "words"),
+    [
+        ([Card(np.ones((3, 3)), 2.0)], WALL, "mask of card 0"),
+        ([Card(np.full((20, 30), 2.0), 2.0)], WALL, "between 0 and 1"),
+        ([Card(square(), 0.0)], WALL, "distance_m of card 0"),
+        ([], Background(-1.0, 2.0), "from_m"),
+        ([], Background(1.0, 2.0, (0.5, 0.5), (0.5, 0.5)), "two points"),
+    ],
+)
 def test_bad_input_is_named(cards, background, words):
     with pytest.raises(ValueError, match=words):
         compose(cards, background, 20, 30)

@@ -223,9 +223,9 @@ def test_ray_length(scene):
 
 @pytest.mark.parametrize("value", [0.0, np.nan, -1.0])
 def test_holes(value):
-    z = street()
+    z = corridor()
     hole = np.zeros(z.shape, bool)
-    hole[330:350, 250:310] = hole[335:347, 480:520] = hole[20:40, 300:340] = True
+    hole[330:350, 250:310] = hole[120:150, 40:90] = hole[20:40, 300:340] = True
     raw = np.where(hole, np.float32(value), z)
     found = diagnose([raw])
     assert names(found) == ["HOLES"]
@@ -297,11 +297,20 @@ def healthy():
     yield "cards", card(card(np.full((HEIGHT, WIDTH), 9.0), 50, 200, 50, 300, 2.0), 300, 500, 80, 360, 4.0), None
     portrait = np.minimum(ball((0, 0.1, 1.9), 0.35, 85), 5.2).astype(np.float32)
     yield "portrait before a flat wall", portrait, None
-    yield "sensor noise of 0.5 %", street() * (1 + 0.005 * noise.standard_normal((HEIGHT, WIDTH)).astype(np.float32)), None
+    yield (
+        "sensor noise of 0.5 %",
+        street() * (1 + 0.005 * noise.standard_normal((HEIGHT, WIDTH)).astype(np.float32)),
+        None,
+    )
     yield "long lens", street(focal_mm=85.0), None
     leaves = np.full((HEIGHT, WIDTH), np.inf)
-    for x, y, s, d in zip(noise.integers(0, 600, 300), noise.integers(0, 330, 300), noise.integers(6, 30, 300),
-                          noise.uniform(1.5, 9, 300), strict=True):
+    for x, y, s, d in zip(
+        noise.integers(0, 600, 300),
+        noise.integers(0, 330, 300),
+        noise.integers(6, 30, 300),
+        noise.uniform(1.5, 9, 300),
+        strict=True,
+    ):
         leaves = card(leaves, x, x + s, y, y + s, d)
     yield "foliage before the sky", leaves.astype(np.float32), None
     soft = np.full((HEIGHT, WIDTH), 1.0, np.float32)

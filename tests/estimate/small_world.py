@@ -37,17 +37,29 @@ def box(centre, size, seed):
     for axis in range(3):
         others = [i for i in range(3) if i != axis]
         for side in (-1, 1):
-            faces.append(Rect(axis, c[axis] + side * s[axis], tuple(c[others] - s[others]), tuple(c[others] + s[others]),
-                              seed))
+            faces.append(
+                Rect(axis, c[axis] + side * s[axis], tuple(c[others] - s[others]), tuple(c[others] + s[others]), seed)
+            )
     return faces
 
 
 def room(shift=0.0):
     """Floor, back wall, side walls and five boxes between 2.5 and 9 m. shift: moves the second box sideways."""
-    world = [Rect(1, 1.4, (-30, -5), (30, 30), 1), Rect(2, 12.0, (-30, -9), (30, 1.4), 2),
-             Rect(0, -6.0, (-9, -5), (1.4, 12), 3), Rect(0, 6.0, (-9, -5), (1.4, 12), 4)]
-    for n, (x, z, w, h) in enumerate([(-1.2, 3.0, 0.8, 1.2), (0.9 + shift, 4.2, 0.9, 1.7), (-2.6, 6.0, 1.2, 2.4),
-                                      (2.8, 7.0, 1.4, 2.0), (0.1, 9.0, 1.6, 1.4)]):
+    world = [
+        Rect(1, 1.4, (-30, -5), (30, 30), 1),
+        Rect(2, 12.0, (-30, -9), (30, 1.4), 2),
+        Rect(0, -6.0, (-9, -5), (1.4, 12), 3),
+        Rect(0, 6.0, (-9, -5), (1.4, 12), 4),
+    ]
+    for n, (x, z, w, h) in enumerate(
+        [
+            (-1.2, 3.0, 0.8, 1.2),
+            (0.9 + shift, 4.2, 0.9, 1.7),
+            (-2.6, 6.0, 1.2, 2.4),
+            (2.8, 7.0, 1.4, 2.0),
+            (0.1, 9.0, 1.6, 1.4),
+        ]
+    ):
         world += box((x, 1.4 - h / 2, z), (w, h, w), 10 + n)
     return world
 
@@ -58,8 +70,12 @@ def _waves(seed):
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     frequency = 2 ** rng.uniform(0.5, 4.6, count)
-    return (direction * frequency[:, None]).astype(np.float32), rng.uniform(0, 6.28, count).astype(np.float32), \
-        rng.random((count, 3)).astype(np.float32), rng.uniform(0.25, 0.7, 3).astype(np.float32)
+    return (
+        (direction * frequency[:, None]).astype(np.float32),
+        rng.uniform(0, 6.28, count).astype(np.float32),
+        rng.random((count, 3)).astype(np.float32),
+        rng.uniform(0.25, 0.7, 3).astype(np.float32),
+    )
 
 
 def _texture(points, seed):

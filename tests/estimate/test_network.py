@@ -28,16 +28,22 @@ def encoded_at(rgba, size):
     return np.where(small <= 0.0031308, 12.92 * small, 1.055 * small ** (1 / 2.4) - 0.055)
 
 
-@pytest.mark.parametrize("engine", ["OPENCV", pytest.param("ONNXRUNTIME", marks=pytest.mark.skipif(
-    not HAS_ORT, reason="onnxruntime is not installed"))])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "OPENCV",
+        pytest.param("ONNXRUNTIME", marks=pytest.mark.skipif(not HAS_ORT, reason="onnxruntime is not installed")),
+    ],
+)
 @pytest.mark.parametrize("metric", [False, True])
 @pytest.mark.parametrize("dynamic", [False, True])
 @pytest.mark.parametrize("rank", [2, 3, 4])
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC", "CHW"])
 def test_closed_form_through_every_layout(tmp_path, layout, rank, dynamic, metric, engine):
     path = toy_networks.write(tmp_path / "toy.onnx", layout=layout, rank=rank, dynamic=dynamic, metric=metric)
-    net = load_network(NetworkSettings(str(path), "METRIC" if metric else "RELATIVE", long_side_px=42, multiple=14,
-                                       engine=engine))
+    net = load_network(
+        NetworkSettings(str(path), "METRIC" if metric else "RELATIVE", long_side_px=42, multiple=14, engine=engine)
+    )
     rgba = picture()
     size = net.input_size(160, 90)
     assert size == ((42, 28) if dynamic else (16, 12))
@@ -105,8 +111,12 @@ def test_broken_files_are_named_and_explained(tmp_path):
 
 def test_a_network_no_runtime_knows(tmp_path):
     node = helper.make_node("WarpDrive", ["image"], ["depth"], domain="far.away")
-    graph = helper.make_graph([node], "odd", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
-                              [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, 8, 8])])
+    graph = helper.make_graph(
+        [node],
+        "odd",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, 8, 8])],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("far.away", 1)])
     path = tmp_path / "warp.onnx"
     onnx.save(model, str(path))
@@ -136,8 +146,12 @@ def test_missing_separate_weights(tmp_path):
 
 def test_an_output_that_is_no_depth(tmp_path):
     node = helper.make_node("Identity", ["image"], ["depth"])
-    graph = helper.make_graph([node], "rgb", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
-                              [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, 3, 8, 8])])
+    graph = helper.make_graph(
+        [node],
+        "rgb",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, [1, 3, 8, 8])],
+    )
     path = tmp_path / "rgb.onnx"
     toy_networks.save(path, graph)
     with pytest.raises(EstimateError, match="does not give one depth picture"):

@@ -42,11 +42,14 @@ def test_order_of_depth_from_a_moving_camera(name):
         assert rank_correlation(depth, 1 / truth[i]) >= 0.9
 
 
-@pytest.mark.parametrize(("name", "move", "world", "words"), [
-    ("pan", lambda i: Camera(yaw_deg=0.9 * i), lambda _i: room(), "only turns"),
-    ("tripod", lambda _i: Camera(), lambda _i: room(), "stands still"),
-    ("tripod, someone walks", lambda _i: Camera(), lambda i: room(0.15 * i), "stands still"),
-])
+@pytest.mark.parametrize(
+    ("name", "move", "world", "words"),
+    [
+        ("pan", lambda i: Camera(yaw_deg=0.9 * i), lambda _i: room(), "only turns"),
+        ("tripod", lambda _i: Camera(), lambda _i: room(), "stands still"),
+        ("tripod, someone walks", lambda _i: Camera(), lambda i: room(0.15 * i), "stands still"),
+    ],
+)
 @pytest.mark.parametrize("focal_mm", [24.0, 35.0, 70.0])
 def test_what_cannot_be_told_is_refused_with_the_reason(name, move, world, words, focal_mm):
     pictures, _ = shot(move, world)

@@ -56,8 +56,11 @@ def write(path, *, layout="NCHW", rank=4, size=(12, 16), dynamic=False, metric=F
     oh, ow = (None, None) if dynamic else (size[0] // 2, size[1] // 2)
     out = {4: [1, 1, oh, ow], 3: [1, oh, ow], 2: [oh, ow]}[rank]
     graph = helper.make_graph(
-        nodes, "toy", [helper.make_tensor_value_info("image", kind, dims)],
-        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, out)], weights,
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("image", kind, dims)],
+        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, out)],
+        weights,
     )
     save(path, graph)
     return path
