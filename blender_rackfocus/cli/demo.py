@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     rack.add_arguments(parser)
     rack.run(parser.parse_args([str(plate), "-o", str(frames / "####.png"), "--blend", str(blend), *settings]))
     _movie_of(frames, movie, shot["fps"])
-    _contact_sheet(sorted(frames.glob("*.png")), shot, sheet)
+    files = sorted(frames.glob("*.png"))
+    _contact_sheet(files, shot, sheet)
+    _before_during_after(files, shot, folder / f"{args.shot}-rack.jpg")
     say(f"{args.shot}: the movie, the contact sheet and the edit")
     for made in (movie, sheet, blend):
         print(made)
@@ -146,8 +148,21 @@ def _contact_sheet(files: list[Path], shot: dict[str, Any], target: Path) -> Non
     for number, tile in zip(chosen, tiles, strict=True):
         for colour, thickness in (((0, 0, 0), 3), ((235, 235, 235), 1)):
             cv2.putText(tile, str(number), (10, 258), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
-    gap = 6
+    gap = 6  # pixels between the pictures
     rows = [np.hstack([np.pad(tile, ((0, gap), (0, gap), (0, 0))) for tile in tiles[k : k + 3]]) for k in (0, 3, 6)]
     sheet = np.vstack(rows)[:-gap, :-gap]
     if not cv2.imwrite(str(target), sheet):
+        raise CommandError(f"{target} cannot be written")
+
+
+def _before_during_after(files: list[Path], shot: dict[str, Any], target: Path) -> None:
+    """Three frames side by side, for a page that explains the rack."""
+    import cv2
+
+    chosen = (shot["rack_at"] - 1, shot["rack_at"] + shot["rack_over"] // 2, len(files))
+    tiles = [cv2.imread(str(files[number - 1])) for number in chosen]
+    strip = np.hstack([np.pad(tile, ((0, 0), (0, 8), (0, 0)), constant_values=255) for tile in tiles])[:, :-8]
+    width = 1440
+    small = cv2.resize(strip, (width, round(strip.shape[0] * width / strip.shape[1])), interpolation=cv2.INTER_AREA)
+    if not cv2.imwrite(str(target), small, [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise CommandError(f"{target} cannot be written")
