@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -199,21 +201,28 @@ def _stamped(path: str, index: int) -> FileFrame:
     return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
 
 
-def _make(job: Job) -> Made:
-    picture, depth_m = _sources.get(
-        (
-            job.picture,
-            job.colorspace,
-            job.alpha_mode,
-            job.depth,
-            job.layer,
-            job.convention,
-            job.reference,
-            job.near_m,
-            job.far_m,
-        ),
-        lambda: _read(job),
+def read_ahead(job: Job) -> None:
+    """Begin to read a job's files beside whatever Blender does now. Errors come when the job itself is made."""
+    _readers.submit(_source, job)
+
+
+def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    key = (
+        job.picture,
+        job.colorspace,
+        job.alpha_mode,
+        job.depth,
+        job.layer,
+        job.convention,
+        job.reference,
+        job.near_m,
+        job.far_m,
     )
+    return _sources.get(key, lambda: _read(job))
+
+
+def _make(job: Job) -> Made:
+    picture, depth_m = _source(job)
     picture = adjust.adjust(picture, *job.grade)
     height, width = picture.shape[:2]
     if job.draft and width > DRAFT_WIDTH:
@@ -224,7 +233,21 @@ def _make(job: Job) -> Made:
 
 
 def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    picture = media.read_frame(job.picture.path, job.picture.index, job.colorspace, job.alpha_mode)
+    reading = _helpers.submit(_read_depth, job)
+    try:
+        picture = media.read_frame(job.picture.path, job.picture.index, job.colorspace, job.alpha_mode)
+    finally:
+        wait((reading,))  # two readers must never be left in one movie
+    depth_m = reading.result()
+    height, width = picture.shape[:2]
+    try:
+        depth_m = fit_to_picture(depth_m, height, width)
+    except ValueError as error:
+        raise MediaError(job.depth.path, str(error)) from error
+    return picture, depth_m
+
+
+def _read_depth(job: Job) -> np.ndarray:
     raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
     convention = job.convention
     if convention is None:
@@ -234,13 +257,7 @@ def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
         convention, _reason = guess_convention(
             reference.values, integer=reference.integer, near_m=job.near_m, far_m=job.far_m
         )
-    depth_m = to_metres(raw.values, convention)
-    height, width = picture.shape[:2]
-    try:
-        depth_m = fit_to_picture(depth_m, height, width)
-    except ValueError as error:
-        raise MediaError(job.depth.path, str(error)) from error
-    return picture, depth_m
+    return to_metres(raw.values, convention)
 
 
 def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -> np.ndarray:
@@ -284,19 +301,25 @@ class _Memory:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._items: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = Lock()  # whoever comes while an item is being made waits for it instead of making it again
 
     def get(self, key: Any, make_it: Callable[[], Any]) -> Any:
-        if key in self._items:
-            self._items.move_to_end(key)
-            return self._items[key]
-        item = self._items[key] = make_it()
-        while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
-            self._items.popitem(last=False)
-        return item
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                return self._items[key]
+            item = self._items[key] = make_it()
+            while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
+                self._items.popitem(last=False)
+            return item
 
     def clear(self) -> None:
-        self._items.clear()
+        with self._lock:
+            self._items.clear()
 
 
 _results = _Memory(400 * 2**20)
 _sources = _Memory(400 * 2**20)
+
+_readers = ThreadPoolExecutor(1, "rackfocus-read-ahead")
+_helpers = ThreadPoolExecutor(1, "rackfocus-read-depth")

@@ -20,6 +20,7 @@ SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
 
 _rendering = False
+_frames_rendered = 0
 
 
 def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
@@ -135,21 +136,40 @@ def _settle() -> None:
 
 @persistent
 def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
-    global _rendering
+    global _rendering, _frames_rendered
     if errors.is_stopping():
         return
-    _rendering = True
+    _rendering, _frames_rendered = True, 0
     dna.prepare()
     ownership.separate()
 
 
 @persistent
 def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _frames_rendered
     if errors.is_stopping():
         return
     problems = show(scene, final=True)
     if problems:
         errors.stop_render(scene, problems)
+        return
+    _frames_rendered += 1
+    if _frames_rendered > 1 and scene.frame_current + scene.frame_step <= scene.frame_end:
+        _read_ahead(scene, scene.frame_current + scene.frame_step)
+
+
+def _read_ahead(scene: bpy.types.Scene, frame: int) -> None:
+    """An animation goes on: read the next frame's files while Blender draws and writes this one."""
+    for one in strips.walk(scene, frame):
+        found = modifier.find(one.strip)
+        if found is None:
+            continue
+        try:
+            job = frames.job_of(one, found, draft=False, at_current_frame=False)
+        except FrameError:
+            continue  # said when that frame is due
+        if job is not None:
+            frames.read_ahead(job)
 
 
 @persistent

@@ -221,7 +221,7 @@ def _to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip:
 
 @contextmanager
 def _in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
-    """Blender's sequencer operators want a sequencer around them. A script or the node editor has none: borrow an area."""
+    """Blender's sequencer operators want a sequencer around them. A script has none: borrow an area."""
     window = context.window or context.window_manager.windows[0]
     areas = sorted(window.screen.areas, key=lambda area: area.type != "SEQUENCE_EDITOR")
     area, workspace = areas[0], window.workspace
