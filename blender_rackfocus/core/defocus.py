@@ -111,24 +111,28 @@ def _render_draft(picture: np.ndarray, light: np.ndarray, coc: np.ndarray, apert
     half = max(1, -(-width // 2)), max(1, -(-height // 2))
     small = cv2.resize(light, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
     small_coc = cv2.resize(coc, half, interpolation=cv2.INTER_NEAREST) * np.float32(half[0] / width)
-    planes = np.empty((half[1], half[0], small.shape[2] + 1), np.float32)
+    through = np.empty_like(small)
+    covered = np.empty(small_coc.shape, np.float32)
 
     def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
-        planes[rows, columns, :-1] = result - small[rows, columns] * (1 - before[..., None])
-        planes[rows, columns, -1] = 1 - before
+        through[rows, columns], covered[rows, columns] = result, before
 
-    # what the lens adds to the small picture, enlarged, and the share of the sharp picture that is seen
     _composite(small, small_coc, aperture, "draft", put, step=0.75)
-    blurred = np.empty_like(planes)
-    blurred[..., :-1] = planes[..., :-1] + small * planes[..., -1:]
-    blurred[..., -1] = planes[..., -1]
-    large = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
-    seen = large[..., -1] * np.clip(1.5 - np.abs(coc), 0, 1)
-    coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).reshape(picture.shape)
-    out = large[..., :-1] + seen[..., None] * (picture - coarse)
-    kept = (large[..., -1] > 1 - NOTHING_SPREADS) & (coc == 0)
+    out = _enlarged(through, coc.shape)
+    covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_LINEAR)
+    focus = cv2.min(cv2.max(1.5 - cv2.absdiff(coc, 0.0), 0.0), 1.0)  # how far a pixel is in focus
+    seen = cv2.multiply(focus, 1 - covered)
+    detail = cv2.subtract(picture, _enlarged(small, coc.shape)).reshape(picture.shape)
+    detail *= seen[..., None]
+    out += detail
+    kept = (covered < NOTHING_SPREADS) & (coc == 0)
     np.copyto(out, picture, where=kept[..., None])
     return out
+
+
+def _enlarged(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    large = cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return large.reshape(shape[0], shape[1], -1)
 
 
 def _composite(
@@ -221,8 +225,10 @@ def _cutter(
 def _with_dead_zone(coc: np.ndarray) -> np.ndarray:
     """Circles below UNTOUCHED_PX become 0, and grow from there to their true size at BLURRED_PX."""
     size = np.abs(coc)
-    grown = np.maximum(size - np.float32(UNTOUCHED_PX), 0) * np.float32(BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX))
-    return np.copysign(np.minimum(size, grown), coc)
+    grown = size - np.float32(UNTOUCHED_PX)
+    grown *= np.float32(BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX))
+    np.clip(grown, 0, size, out=grown)
+    return np.copysign(grown, coc, out=grown)
 
 
 def _lit(rgba: np.ndarray, coc: np.ndarray, highlights: Highlights) -> np.ndarray:
