@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from . import group
+from . import focus_keys, group
 from .inputs import INPUTS
 
 MODIFIER_NAME = "Rack Focus"
@@ -123,11 +123,13 @@ def values(
     strip: bpy.types.Strip, modifier: bpy.types.StripModifier, scene: bpy.types.Scene, frame: float | None = None
 ) -> dict[str, float]:
     """The inputs' values by name. frame: None takes them as they are now (keyframes and drivers evaluated by
-    Blender); a number evaluates the keyframes there, for scenes that Blender is not at that frame of.
+    Blender); a number evaluates the keyframes there, for scenes that Blender is not at that frame of. Focus Distance is
+    the focus in metres, read from its keys as `focus_keys` says.
     """
     ids = group.socket_ids(modifier.node_group)
     inputs = modifier.properties.inputs
     found = {entry.name: getattr(inputs, ids[entry.name]).value for entry in INPUTS}
+    focus_value = found[focus_keys.INPUT]
     if frame is not None:
         prefix = modifier.path_from_id() + ".properties.inputs."
         names = {f"{prefix}{identifier}.value": name for name, identifier in ids.items()}
@@ -135,6 +137,8 @@ def values(
             name = names.get(curve.data_path)
             if name is not None and not curve.mute:
                 found[name] = curve.evaluate(frame)
+    focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
+    found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
     return found
 
 
