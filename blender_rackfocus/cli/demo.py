@@ -22,7 +22,7 @@ from .common import PACKAGE, CommandError, Progress, say
 SUMMARY = "model, ray-trace and rack a shot; leaves a movie, a contact sheet and the .blend"
 EXAMPLES = ("demo", "demo --shot chess -o demo")
 # A change in any of these makes the plate stale.
-SHARED_SOURCES = ("shapes.py", "stage.py")
+SHARED_SOURCES = ("shapes.py", "stage.py", "people.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
