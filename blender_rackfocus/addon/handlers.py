@@ -9,18 +9,25 @@ undo, redo, load, save     pixels are no part of the file: they are dropped befo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 from bpy.app.handlers import persistent
 
 from ..media import MediaError
-from . import dna, errors, frames, group, modifier, ownership, pixels, strips
+from . import dna, errors, frames, group, modifier, ownership, pixels, source_cache, strips
 from .errors import FrameError
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
 
+_BLANK = "cannot be made"
+
 _rendering = False
 _frames_rendered = 0
+_cache: source_cache.SourceCache | None = None
+"""During a render: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame is
+drawn from its files, because a change invalidates what Blender keeps."""
 
 
 def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
@@ -30,7 +37,8 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     the panel.
     """
     frame = scene.frame_current_final
-    shown = [one for one in strips.walk(scene, frame) if modifier.find(one.strip) is not None]
+    walked = strips.walk(scene, frame, _cache if final else None)
+    shown = [one for one in walked if modifier.find(one.strip) is not None]
     clashing = strips.conflicts(shown)
     problems: list[FrameError] = []
     done: set[int] = set()
@@ -48,43 +56,59 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
                     "",
                     "it is shown at two different frames at once; duplicate the strip or scene",
                 )
-            _show_one(one, scene, final)
+            changed = _show_one(one, scene, final)
         except FrameError as problem:
-            _blank(modifier.find(one.strip))
-            one.strip.invalidate_cache("COMPOSITE")
+            changed = _blank(modifier.find(one.strip))
             errors.note(scene.name, one.scene.name, one.strip.name, str(problem))
             problems.append(problem)
         else:
             if final:
                 errors.made(scene.name, one.strip.name, one.frame)
+        if changed and final:
+            one.strip.invalidate_cache("COMPOSITE")
+        elif changed:
+            _start_cold({one.scene, scene})
     return problems
 
 
-def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> None:
+def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
+    """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
     found = modifier.find(one.strip)
     current = one.scene == scene and one.animation_frame == scene.frame_current_final
     job = frames.job_of(one, found, draft=not final, at_current_frame=current)
     image = group.image_of(found.node_group)
     if image is None or pixels.holds(image, job):
-        return
-    if job is None:
-        pixels.empty(image, job)
-    else:
+        return False
+    made = None
+    if job is not None:
         try:
             made = frames.make(job)
         except (MediaError, ValueError) as error:
             raise frames.frame_error(one, error, job.picture.path) from error
-        if made.flat is None:
-            pixels.empty(image, job)
-        else:
-            pixels.fill(image, made.width, made.height, made.flat, job)
-    one.strip.invalidate_cache("COMPOSITE")
+    if made is None or made.flat is None:
+        pixels.empty(image, job)
+    else:
+        pixels.fill(image, made.width, made.height, made.flat, job)
+    return True
 
 
-def _blank(found: bpy.types.StripModifier) -> None:
+def _blank(found: bpy.types.StripModifier) -> bool:
     image = group.image_of(found.node_group)
-    if image is not None and image.library is None:
-        pixels.empty(image)
+    if image is None or image.library is not None or pixels.holds(image, _BLANK):
+        return False
+    pixels.empty(image, _BLANK)
+    return True
+
+
+def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
+    """Make Blender forget the pictures of our strips, and of the metas and scene strips that ours may be drawn
+    into."""
+    for scene in scenes:
+        if scene.sequence_editor is None:
+            continue
+        for strip in scene.sequence_editor.strips_all:
+            if strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
+                strip.invalidate_cache("RAW")
 
 
 def refresh(context: bpy.types.Context | None = None) -> None:
@@ -136,12 +160,14 @@ def _settle() -> None:
 
 @persistent
 def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
-    global _rendering, _frames_rendered
+    global _rendering, _frames_rendered, _cache
     if errors.is_stopping():
         return
     _rendering, _frames_rendered = True, 0
     dna.prepare()
     ownership.separate()
+    _start_cold(bpy.data.scenes)
+    _cache = source_cache.SourceCache()
 
 
 @persistent
@@ -174,10 +200,10 @@ def _read_ahead(scene: bpy.types.Scene, frame: int) -> None:
 
 @persistent
 def _on_render_end(_scene: bpy.types.Scene, *_rest: object) -> None:
-    global _rendering
+    global _rendering, _cache
     if errors.is_stopping():
         return
-    _rendering = False
+    _rendering, _cache = False, None
     if not bpy.app.background:
         bpy.app.timers.register(refresh, first_interval=0.0)
 
