@@ -23,6 +23,9 @@ from .focus_curve import NEAREST_M, Key, fit, focus_at, neighbours, sort_keys, s
 
 INFINITY_M = 1000.0
 """Key value for "infinity", metres: beyond any lens's hyperfocal distance, small enough for a graph and float32."""
+LEAD_FRAMES = 6
+"""Frames a hand needs at least from one focus to another: what is left of older pulls nearer than this to a new one is
+dropped, because leading there would be a jolt."""
 SAME_FOCUS = 1e-4
 """Two distances whose ratio is this close to 1 are one focus."""
 
@@ -117,7 +120,7 @@ def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: floa
     - What was *held* after the rack's end is now held at to_m: following keys of the same focus take the new one, so a
       later rack leaves from where this one came to rest.
     - Where a given from_m is not where the focus was, or the next key is elsewhere, the curve leads there, eased, and a
-      note says between which frames.
+      note says between which frames. Keys elsewhere that lie nearer than `LEAD_FRAMES` to the rack go.
     """
     length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
     if not existing:
@@ -134,14 +137,41 @@ def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: floa
         rack[0] = replace(rack[0], focus_m=here_m)
         head, rack = _join_start(existing, rack)
     else:
-        head = [key for key in existing if key.frame < frame]
-        if head:
-            notes.append(_leads(head[-1], rack[0]))
-            head[-1], rack[0] = _flat_gap(head[-1], rack[0])
+        head, rack[0] = _lead_in(existing, rack[0], notes)
     tail, rack = _join_end(existing, rack, notes)
     keys = sort_keys([*head, *rack, *tail])
     kept = {key.frame for key in keys}
     return Joined(keys, [key.frame for key in existing if key.frame not in kept], notes)
+
+
+def _lead_in(existing: list[Key], start: Key, notes: list[str]) -> tuple[list[Key], Key]:
+    """Existing keys up to where a hand has to leave them to be at `start` in time, and `start` with its left handle."""
+    leave = start.frame - LEAD_FRAMES
+    head = [key for key in existing if key.frame <= leave]
+    late = [key for key in existing if leave < key.frame < start.frame]
+    if not head:
+        if late:  # there is no time to come from there: the shot starts on the rack's first focus
+            notes.append(f"Focus starts at {start.focus_m:.2f} m")
+        return [], start
+    if late:
+        head = [key for key in split(existing, leave) if key.frame <= leave]
+    notes.append(_leads(head[-1], start))
+    speed = _speed_into(head[-2], head[-1]) if late and len(head) > 1 else 0.0
+    left, start = _flat_gap(head[-1], start)
+    head[-1] = _going_on(left, start, speed) if left.interpolation == "BEZIER" else left
+    return head, start
+
+
+def _going_on(key: Key, following: Key, speed: float) -> Key:
+    """A key whose right handle goes on at `speed` (dioptres per frame), at most for a quarter of the way to come."""
+    way = abs(1 / following.focus_m - 1 / key.focus_m)
+    reach = key.handle_right[0] - key.frame
+    if not way or abs(speed) < 1e-9:
+        return key
+    reach = min(reach, way / 4 / abs(speed))
+    onward = 1 / key.focus_m + speed * reach
+    handle_m = key.focus_m + following.focus_m - onward * key.focus_m * following.focus_m
+    return replace(key, right=(key.frame + reach, handle_m), handle_type="FREE")
 
 
 def _join_start(existing: list[Key], rack: list[Key]) -> tuple[list[Key], list[Key]]:
@@ -160,13 +190,7 @@ def _join_start(existing: list[Key], rack: list[Key]) -> tuple[list[Key], list[K
     speed = _speed_into(before, joint)
     if abs(speed) < 1e-9 or rack[0].interpolation != "BEZIER":
         return head, rack
-    way = 1 / rack[1].focus_m - 1 / rack[0].focus_m
-    reach = rack[0].handle_right[0] - frame
-    if way and abs(speed * reach) > abs(way) / 4:
-        reach = abs(way) / 4 / abs(speed)  # a steep arrival must not throw the new pull past its own way
-    onward = 1 / rack[0].focus_m + speed * reach
-    handle_m = rack[0].focus_m + rack[1].focus_m - onward * rack[0].focus_m * rack[1].focus_m
-    rack[0] = replace(rack[0], right=(frame + reach, handle_m), handle_type="FREE")
+    rack[0] = _going_on(rack[0], rack[1], speed)  # a steep arrival must not throw the new pull past its own way
     return head, rack
 
 
@@ -183,6 +207,10 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[l
             break
         left, right = _at(key.left, last.focus_m), _at(key.right, last.focus_m)
         tail[i] = replace(key, focus_m=last.focus_m, left=left, right=right)
+    while not same_focus(tail[0].focus_m, last.focus_m) and tail[0].frame < last.frame + LEAD_FRAMES:
+        del tail[0]
+        if not tail:
+            return tail, rack
     if not same_focus(tail[0].focus_m, last.focus_m):
         notes.append(_leads(last, tail[0]))
     rack[-1], tail[0] = _flat_gap(last, tail[0])

@@ -294,3 +294,33 @@ def test_value_at_is_the_raw_curve():
     assert focus_at(keys, 5) == pytest.approx(1.5)
     with pytest.raises(ValueError, match="ELASTIC"):
         value_at([Key(0, 1.0, "ELASTIC"), Key(9, 2.0)], 3)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_racks_piled_on_racks_never_jolt(seed):
+    rng = np.random.default_rng(seed)
+    keys, held = [], 2.0
+    for _ in range(6):
+        frame = int(rng.integers(0, 150))
+        duration = int(rng.integers(6, 60))
+        to_m, from_m = float(rng.uniform(0.5, 20)), float(rng.uniform(0.5, 20))
+        given = from_m if rng.random() < 0.3 else None
+        feel = list(FEELS)[rng.integers(len(FEELS))]
+        keys = insert_rack(keys, frame, to_m, given, feel, duration, current_m=held).keys
+        assert focus_at(keys, frame + duration) == pytest.approx(to_m)
+    frames = np.arange(-10, 230, 0.5)
+    speed = np.abs(np.diff(1 / curve(keys, frames))) / 0.5
+    # a snap over the whole range of the marks (2 to 0.05 dioptres), in LEAD_FRAMES; a hesitant pull of 6 frames waits
+    assert speed.max() < 1.95 / 6 * 1.5 * 2.3
+    assert np.all(np.diff([key.frame for key in keys]) > 0)
+
+
+def test_what_is_left_right_beside_a_rack_goes():
+    keys = rack_keys(0, 1.0, 5.0, duration=20) + rack_keys(60, 5.0, 2.0, duration=20)
+    late = insert_rack(keys, 50, 9.0, duration=28)
+    assert focus_at(late.keys, 120) == 9.0, "two frames are no time to be at 2 m: that end goes"
+    assert 80 in late.removed
+    early = insert_rack(keys, 22, 2.0, from_m=1.0, duration=10)
+    assert curve(early.keys, [0, 8, 16]) == pytest.approx(curve(keys, [0, 8, 16]))
+    assert focus_at(early.keys, 22) == 1.0
+    assert "frame 16" in early.notes[0]
