@@ -296,7 +296,7 @@ def test_value_at_is_the_raw_curve():
         value_at([Key(0, 1.0, "ELASTIC"), Key(9, 2.0)], 3)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(60))
 def test_racks_piled_on_racks_never_jolt(seed):
     rng = np.random.default_rng(seed)
     keys, held = [], 2.0
@@ -308,10 +308,10 @@ def test_racks_piled_on_racks_never_jolt(seed):
         feel = list(FEELS)[rng.integers(len(FEELS))]
         keys = insert_rack(keys, frame, to_m, given, feel, duration, current_m=held).keys
         assert focus_at(keys, frame + duration) == pytest.approx(to_m)
-    frames = np.arange(-10, 230, 0.5)
-    speed = np.abs(np.diff(1 / curve(keys, frames))) / 0.5
-    # a snap over the whole range of the marks (2 to 0.05 dioptres), in LEAD_FRAMES; a hesitant pull of 6 frames waits
-    assert speed.max() < 1.95 / 6 * 1.5 * 2.3
+    frames = np.arange(-10, 230)
+    speed = np.abs(np.diff(1 / curve(keys, frames)))
+    # a snap over the whole range of the marks, 2 to 0.05 dioptres in LEAD_FRAMES, is as fast as a hand goes
+    assert speed.max() < 1.95 / 6 * 1.25
     assert np.all(np.diff([key.frame for key in keys]) > 0)
 
 
