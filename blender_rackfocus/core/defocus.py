@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from .aperture import Aperture, field_axes, vignetting_gain
+from .edges import unmixed
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import FINENESS, SCALE_FROM_PX, Blur, layer_at, layer_step, render_tile
@@ -146,6 +147,7 @@ def _composite(
 ) -> None:
     """Render all tiles; `put` gets each one's place, picture and the coverage of what is nearer than focus."""
     height, width = coc.shape
+    light = unmixed(light, coc)
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
     reach = max(float(coc.max()), -float(coc.min())) * 1.25 + 1  # the layers around the largest circle
     margin = (math.ceil(reach) + 11) // 4 * 4
