@@ -147,7 +147,7 @@ def _composite(
 ) -> None:
     """Render all tiles; `put` gets each one's place, picture and the coverage of what is nearer than focus."""
     height, width = coc.shape
-    light = unmixed(light, coc)
+    light = unmixed(light, coc) if quality == "final" else light
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
     reach = max(float(coc.max()), -float(coc.min())) * 1.25 + 1  # the layers around the largest circle
     margin = (math.ceil(reach) + 11) // 4 * 4
