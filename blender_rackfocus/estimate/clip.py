@@ -115,8 +115,8 @@ def estimate_clip(
         for shot, has_depth in zip(shots, known, strict=True):
             if not has_depth:
                 raise EstimateError(
-                    f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; choose another "
-                    "source for it, or set cards."
+                    f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; "
+                    "choose another source for it, or set cards."
                 )
             figures = _finish_shot(frames, ready, settings, shot, store, done, sink, ticker)
             before += figures[0]

@@ -8,11 +8,14 @@ In the spirit of joint bilateral upsampling (Kopf et al., SIGGRAPH 2007), with t
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 
 _REACH_PX = 3  # of the coarse depth: how far its edge may be from the picture's
 _FULL_WIDTH_PX = 1280  # wider pictures have their edges told at half size: a quarter of the time
+_THREADS = 2
 _STEP = 0.05  # of the depth's range: a smaller step inside the reach is a slope
 
 
@@ -29,8 +32,8 @@ def upsample(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.nda
     model, band = _two_sides(nearness, picture, spread)
     if model is None:
         return smooth
-    for top, bottom, left, right in _tiles(band, height, width):
-        _apply(smooth, picture, model, band, (top, bottom, left, right))
+    with ThreadPoolExecutor(_THREADS) as workers:  # tiles do not overlap
+        list(workers.map(lambda tile: _apply(smooth, picture, model, band, tile), _tiles(band, height, width)))
     return smooth
 
 
@@ -46,6 +49,11 @@ def _from_half(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.n
         big = cv2.resize(step, (width, height), interpolation=cv2.INTER_NEAREST)
         cv2.copyTo(cv2.resize(near, (width, height), interpolation=cv2.INTER_NEAREST), big, out)
     return out
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum over the first three channels; numpy's sum over a short last axis is several times slower."""
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
 
 
 def _encode(linear: np.ndarray) -> np.ndarray:
@@ -80,17 +88,17 @@ def _two_sides(nearness: np.ndarray, picture: np.ndarray, spread: float) -> tupl
     near_count, far_count = np.maximum(near_count, 1), np.maximum(far_count, 1)
     colour_near, colour_far = mean(small, near, near_count), mean(small, far, far_count)
     apart = colour_near - colour_far
-    distance = (apart**2).sum(-1)
-    squares = (small**2).sum(-1)
+    distance = _dot(apart, apart)
+    squares = _dot(small, small)
     scatter = (
         mean(squares, near, near_count)
-        - (colour_near**2).sum(-1)
+        - _dot(colour_near, colour_near)
         + mean(squares, far, far_count)
-        - (colour_far**2).sum(-1)
+        - _dot(colour_far, colour_far)
     )
     trust = np.where(both, distance / (distance + 1.5 * np.maximum(scatter, 0) + 4e-4), 0).astype(np.float32)
     weights = apart / np.maximum(distance, 1e-4)[..., None]
-    offset = -(weights * colour_far).sum(-1)
+    offset = -_dot(weights, colour_far)
     model = np.dstack([weights, offset, mean(nearness, near, near_count), mean(nearness, far, far_count)])
     # Neighbouring tests are averaged by their trust, else the picture shows the coarse raster.
     heavy = trust + np.float32(1e-6)
@@ -128,7 +136,7 @@ def _apply(
     wanted = cv2.warpAffine(band, place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     view = out[top:bottom, left:right]
     colour = _encode(picture[top:bottom, left:right])
-    told = (colour * first[..., :3]).sum(-1) + first[..., 3]
+    told = _dot(colour, first) + first[..., 3]
     near, far, trust = side[..., 0], side[..., 1], side[..., 2]
     coarse = (view - far) / np.where(np.abs(near - far) < 1e-12, 1e-12, near - far)
     vote = trust * np.clip(told, -0.5, 1.5) + (1 - trust) * np.clip(coarse, 0, 1)

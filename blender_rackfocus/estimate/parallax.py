@@ -20,7 +20,7 @@ from .provenance import EstimateError
 FLOW_WIDTH_PX = 640
 """Pictures are compared at this width; every pixel figure below means pixels of such a picture."""
 LEAST_PARALLAX_PX = 0.5
-"""Measured: panning and static cameras leave up to 0.31 px after the rotation is removed, usable shots 0.69 and more."""
+"""Measured: panning and static cameras leave up to 0.31 px after the rotation is removed, others 0.69 and more."""
 _SAMPLES = 1000
 
 

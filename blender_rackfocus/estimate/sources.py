@@ -59,6 +59,7 @@ class Choice:
     source: SourceName | None
     why: str
     refused: dict[str, str]
+    network: Network | None = field(default=None, repr=False, compare=False)  # opened already, where it was taken
 
 
 def _samples(indices: Sequence[int], count: int) -> list[int]:
@@ -85,6 +86,7 @@ def choose_source(frames: Frames, settings: EstimateSettings, indices: Sequence[
                 "NETWORK",
                 f"no stereo pair, and {Path(settings.network.path).name} is chosen and runs on {network.runtime}",
                 refused,
+                network,
             )
         except EstimateError as error:
             refused["NETWORK"] = str(error)
@@ -115,6 +117,8 @@ def open_source(frames: Frames, settings: EstimateSettings, indices: Sequence[in
                 "cards: a mask for each subject and a background."
             )
         source, why = choice.source, choice.why
+        if choice.network is not None:
+            return _network_source(choice.network, why)
     opener = {"STEREO": _open_stereo, "NETWORK": _open_network, "PARALLAX": _open_parallax}.get(source)
     if opener is None:
         raise ValueError(f"source must be AUTO, STEREO, NETWORK or PARALLAX, not {source!r}")
@@ -140,7 +144,10 @@ def _open_stereo(frames: Frames, settings: EstimateSettings, indices: Sequence[i
 
 
 def _open_network(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
-    network: Network = load_network(settings.network or NetworkSettings(""))
+    return _network_source(load_network(settings.network or NetworkSettings("")), why)
+
+
+def _network_source(network: Network, why: str) -> Source:
     told = {
         **asdict(network.settings),
         "path": Path(network.settings.path).name,

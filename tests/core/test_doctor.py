@@ -249,7 +249,7 @@ def walk(n, rng=np.random.default_rng(4)):  # noqa: B008 - one texture for all f
     """A card crossing a textured wall: picture and depth of frame n."""
     if not hasattr(walk, "texture"):
         walk.texture = cv2.resize(rng.random((45, 80), np.float32), (WIDTH, HEIGHT))
-    grey, depth = walk.texture.copy(), street()
+    grey, depth = walk.texture.copy(), SCENES["street"].copy()
     left = 60 + 22 * n
     grey[90:280, left : left + 90] = 0.95 - 0.8 * walk.texture[90:280, :90]
     depth[90:280, left : left + 90] = 1.4 + 0.01 * n

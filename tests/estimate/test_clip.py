@@ -279,7 +279,7 @@ def test_memory_stays_flat(network):
         tracemalloc.stop()
         return top
 
-    short, long = peak(12), peak(60)
+    short, long = peak(8), peak(32)
     assert long < 1.15 * short + 2_000_000
 
 

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import functools
+
 import numpy as np
 import pytest
 from small_world import Camera, render, room
@@ -6,7 +8,7 @@ from small_world import Camera, render, room
 from blender_rackfocus.estimate import EstimateError, EstimateSettings, ParallaxSettings, choose_source, estimate_clip
 from blender_rackfocus.estimate.parallax import camera_motion, grey_for_flow, pair_nearness
 
-FRAMES = 6
+FRAMES = 5
 MOVES = {
     "lateral": lambda i: Camera((0.06 * i, 0, 0)),
     "forward": lambda i: Camera((0, 0, 0.15 * i)),
@@ -25,9 +27,20 @@ def rank_correlation(a, b):
     return np.corrcoef(ranks(a), ranks(b))[0, 1]
 
 
-def shot(move, world=lambda _i: room(), count=FRAMES):
-    frames = [render(world(i), move(i), noise=0.005, seed=i) for i in range(count)]
-    return [rgba for rgba, _ in frames], [depth for _, depth in frames]
+@functools.cache
+def _view(camera, shift):
+    return render(room(shift), camera)
+
+
+def shot(move, shift=lambda _i: 0.0, count=FRAMES):
+    """Pictures with grain of their own each, and the depths. shift: how far a box has walked in each frame."""
+    pictures, depths = [], []
+    for i in range(count):
+        rgba, depth = _view(move(i), shift(i))
+        grain = np.random.default_rng(i).normal(0, 0.005, rgba.shape).astype(np.float32)
+        pictures.append(np.maximum(rgba + grain, 0))
+        depths.append(depth)
+    return pictures, depths
 
 
 @pytest.mark.parametrize("name", MOVES)
@@ -43,16 +56,16 @@ def test_order_of_depth_from_a_moving_camera(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "move", "world", "words"),
+    ("name", "move", "walked", "words"),
     [
-        ("pan", lambda i: Camera(yaw_deg=0.9 * i), lambda _i: room(), "only turns"),
-        ("tripod", lambda _i: Camera(), lambda _i: room(), "stands still"),
-        ("tripod, someone walks", lambda _i: Camera(), lambda i: room(0.15 * i), "stands still"),
+        ("pan", lambda i: Camera(yaw_deg=0.9 * i), lambda _i: 0.0, "only turns"),
+        ("tripod", lambda _i: Camera(), lambda _i: 0.0, "stands still"),
+        ("tripod, someone walks", lambda _i: Camera(), lambda i: 0.15 * i, "stands still"),
     ],
 )
-@pytest.mark.parametrize("focal_mm", [24.0, 35.0, 70.0])
-def test_what_cannot_be_told_is_refused_with_the_reason(name, move, world, words, focal_mm):
-    pictures, _ = shot(move, world)
+@pytest.mark.parametrize("focal_mm", [24.0, 60.0])
+def test_what_cannot_be_told_is_refused_with_the_reason(name, move, walked, words, focal_mm):
+    pictures, _ = shot(move, walked)
     settings = EstimateSettings(parallax=ParallaxSettings(focal_mm=focal_mm))
     choice = choose_source(pictures, settings, range(FRAMES))
     assert choice.source is None
