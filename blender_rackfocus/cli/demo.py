@@ -143,7 +143,7 @@ def _contact_sheet(files: list[Path], shot: dict[str, Any], target: Path) -> Non
     at, end = shot["rack_at"], shot["rack_at"] + shot["rack_over"]
     middle = [round(at + (end - at) * share) for share in (0.25, 0.5, 0.75)]
     chosen = [1, at // 2, at, *middle, end, (end + len(files)) // 2, len(files)]
-    tiles = [cv2.resize(cv2.imread(str(files[number - 1])), (480, 270), interpolation=cv2.INTER_AREA)
+    tiles = [cv2.resize(_picture(files[number - 1]), (480, 270), interpolation=cv2.INTER_AREA)
              for number in chosen]  # fmt: skip
     for number, tile in zip(chosen, tiles, strict=True):
         for colour, thickness in (((0, 0, 0), 3), ((235, 235, 235), 1)):
@@ -155,12 +155,22 @@ def _contact_sheet(files: list[Path], shot: dict[str, Any], target: Path) -> Non
         raise CommandError(f"{target} cannot be written")
 
 
+def _picture(path: Path) -> np.ndarray:
+    """A picture as (H, W, 3) uint8 BGR."""
+    import cv2
+
+    read = cv2.imread(str(path))
+    if read is None:
+        raise CommandError(f"{path} cannot be read")
+    return read
+
+
 def _before_during_after(files: list[Path], shot: dict[str, Any], target: Path) -> None:
     """Three frames side by side, for a page that explains the rack."""
     import cv2
 
     chosen = (shot["rack_at"] - 1, shot["rack_at"] + shot["rack_over"] // 2, len(files))
-    tiles = [cv2.imread(str(files[number - 1])) for number in chosen]
+    tiles = [_picture(files[number - 1]) for number in chosen]
     strip = np.hstack([np.pad(tile, ((0, 0), (0, 8), (0, 0)), constant_values=255) for tile in tiles])[:, :-8]
     width = 1440
     small = cv2.resize(strip, (width, round(strip.shape[0] * width / strip.shape[1])), interpolation=cv2.INTER_AREA)

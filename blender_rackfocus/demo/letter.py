@@ -78,7 +78,7 @@ def _street() -> None:
     for side in (-1, 1):
         box("Pavement", (1.6, 120, 0.16), (side * 3.6, 55, 0.06), walk)
     tints = ((0.42, 0.22, 0.12), (0.50, 0.35, 0.20), (0.36, 0.17, 0.11), (0.55, 0.43, 0.30), (0.40, 0.28, 0.20))
-    plasters = [stage.grained(f"House {k}", tuple(0.8 * c for c in tint), tint, (1.5, 1.5, 0.6), 0.9)
+    plasters = [stage.grained(f"House {k}", (0.8 * tint[0], 0.8 * tint[1], 0.8 * tint[2]), tint, (1.5, 1.5, 0.6), 0.9)
                 for k, tint in enumerate(tints)]  # fmt: skip
     dark = stage.plain("Window", (0.03, 0.035, 0.045), 0.15, coat=0.5)
     lit = stage.glow("Lit window", (1.0, 0.55, 0.20), 3.0)
