@@ -4,7 +4,8 @@
 An entry is one file: a magic word, a JSON header (format version, key, shape, dtype, notes, checksum), the
 array's bytes. It is written under another name, flushed to the disk and renamed, so that it is there whole or
 not at all, for any number of processes on one folder. What is cut short, foreign, damaged or of another version
-counts as absent and is computed again. When the folder outgrows its limit, what was used least recently goes.
+counts as absent and is computed again. When the folder outgrows its limit, what was used least recently goes. What
+a process that was killed left half-written is told by its lock, which the system has taken off, and goes too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .errors import MediaError
+from .locks import hold, is_held
 
 FORMAT_VERSION = 1
 SUFFIX = ".rfentry"
@@ -31,6 +33,9 @@ _TEMPORARY = ".rftemp"
 _HEADER_LIMIT = 1 << 20
 _ABANDONED_S = 3600.0
 _KEEP_SHARE = 0.9
+_ATTEMPTS = 3
+_PUTS_BETWEEN_LOOKS = 32
+"""Other processes fill the folder too: after so many entries of our own its size is measured again."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def key_of(**ingredients: Any) -> str:
         text = json.dumps(ingredients, sort_keys=True, separators=(",", ":"))
     except TypeError as error:
         raise ValueError(f"ingredients must be plain numbers, texts, lists and dicts: {error}") from error
-    return hashlib.sha256(f"{FORMAT_VERSION}:{text}".encode()).hexdigest()
+    return hashlib.blake2b(f"{FORMAT_VERSION}:{text}".encode(), digest_size=32).hexdigest()
 
 
 class Store:
@@ -78,6 +83,8 @@ class Store:
             raise ValueError(f"limit_bytes must be positive, not {limit_bytes!r}")
         self.folder = os.path.abspath(folder)
         self.limit_bytes = limit_bytes
+        self._room_bytes = 0  # that can be filled before the folder's size need be measured
+        self._puts_left = 0
 
     def path(self, key: str) -> str:
         """The file that holds a key's entry, whether it exists or not. Raises ValueError for no key of `key_of`."""
@@ -111,28 +118,46 @@ class Store:
                 "notes": notes,
             }
         ).encode()
-        temporary = os.path.join(os.path.dirname(path), f"{uuid.uuid4().hex}{_TEMPORARY}")
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            try:
-                with open(temporary, "xb") as file:
-                    file.write(_MAGIC + len(header).to_bytes(4, "little") + header)
-                    file.write(payload)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.remove(temporary)
-                raise
+            self._write(path, _MAGIC + len(header).to_bytes(4, "little") + header, payload)
         except OSError as error:
             raise MediaError(
                 self.folder,
                 f"a computed frame cannot be kept ({error.strerror or error})",
                 "Free some space, or choose another folder in the preferences.",
             ) from error
-        _flush_folder(os.path.dirname(path))
-        self.evict(keep=key)
+        flush_folder(os.path.dirname(path))
+        self._room_bytes -= len(header) + len(payload)
+        self._puts_left -= 1
+        if self._room_bytes < 0 or self._puts_left < 0:
+            self.evict(keep=key)
+
+    @staticmethod
+    def _write(path: str, head: bytes, payload: memoryview) -> None:
+        """Whole or not at all."""
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        for attempt in range(_ATTEMPTS):
+            temporary = os.path.join(folder, f"{uuid.uuid4().hex}{_TEMPORARY}")
+            try:
+                with open(temporary, "xb") as file:
+                    hold(file)
+                    file.write(head)
+                    file.write(payload)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    if os.name != "nt":  # renamed while still held; Windows renames closed files only
+                        os.replace(temporary, path)
+                if os.name == "nt":
+                    os.replace(temporary, path)
+                return
+            except FileNotFoundError:
+                # Another process swept our file in the moment before we held it.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                _remove(temporary)
+                raise
 
     def get_or_make(self, key: str, make: Callable[[], np.ndarray], **notes: Any) -> np.ndarray:
         """The array kept under `key`, else what `make` returns, kept from now on. Raises what both can raise."""
@@ -170,7 +195,7 @@ class Store:
         """Remove every entry, and nothing else. Returns how many went."""
         paths = [path for path, _ in self._files(SUFFIX)]
         gone = sum(_remove(path) for path in paths)
-        self._sweep()
+        self.sweep()
         return gone
 
     def evict(self, keep: str = "") -> None:
@@ -178,18 +203,20 @@ class Store:
         files = sorted(self._files(SUFFIX), key=lambda item: item[1].st_mtime)
         total = sum(status.st_size for _, status in files)
         if total <= self.limit_bytes:
-            return
+            files = []
         for path, status in files:
             if total <= self.limit_bytes * _KEEP_SHARE:
                 break
             if os.path.basename(path) != keep + SUFFIX and _remove(path):
                 total -= status.st_size
-        self._sweep()
+        self._room_bytes, self._puts_left = max(self.limit_bytes - total, 0), _PUTS_BETWEEN_LOOKS
+        if files:
+            self.sweep()
 
-    def _sweep(self) -> None:
-        """Temporary files of processes that died; those of living ones are young."""
-        for path, status in self._files(_TEMPORARY):
-            if time.time() - status.st_mtime > _ABANDONED_S:
+    def sweep(self) -> None:
+        """Remove what processes that were killed left half-written; what a living one is writing stays."""
+        for path, status in list(self._files(_TEMPORARY)):
+            if is_held(path, unknown=time.time() - status.st_mtime < _ABANDONED_S) is False:
                 _remove(path)
 
     def _files(self, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -248,7 +275,7 @@ def _remove(path: str) -> bool:
     return False
 
 
-def _flush_folder(folder: str) -> None:
+def flush_folder(folder: str) -> None:
     """The rename itself reaches the disk; where folders cannot be opened (Windows) the system sees to it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blender_rackfocus.media import MediaError
+from blender_rackfocus.media import MediaError, locks
 from blender_rackfocus.media.store import SUFFIX, Store, file_identity, key_of
 
 FRAME = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
@@ -147,15 +147,65 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path, monkeypatch):
     assert files(tmp_path) == []
 
 
-def test_abandoned_temporary_files_go(tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps what is open by itself")
+def test_what_a_dead_process_left_goes_and_what_a_living_one_writes_stays(tmp_path):
     store = Store(tmp_path)
     store.put(KEY, FRAME)
-    young, old = (Path(store.path(KEY)).with_name(f"{name}.rftemp") for name in ("young", "old"))
-    for path, age in ((young, 0), (old, 90_000)):
-        path.write_bytes(b"half")
-        os.utime(path, (time.time() - age,) * 2)
+    dead, living = (Path(store.path(KEY)).with_name(f"{name}.rftemp") for name in ("dead", "living"))
+    dead.write_bytes(b"half")
+    with open(living, "xb") as file:
+        locks.hold(file)
+        store.sweep()
+        assert dead not in files(tmp_path)
+        assert living in files(tmp_path)
     store.clear()
-    assert files(tmp_path) == [young]
+    assert files(tmp_path) == []
+
+
+CLAIMER = """
+import sys
+from blender_rackfocus.media.locks import Claims
+claims = Claims(sys.argv[1])
+print(*(claims.take(int(n)) for n in sys.argv[2:]), flush=True)
+sys.stdin.readline()
+"""
+
+
+def _claimer(folder, *numbers):
+    return subprocess.Popen(
+        [sys.executable, "-c", CLAIMER, str(folder), *map(str, numbers)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_number_is_claimed_once_and_free_again_after_a_kill(tmp_path):
+    first = _claimer(tmp_path, 1, 2)
+    assert first.stdout.readline() == "True True\n"
+    claims = locks.Claims(tmp_path)
+    assert [claims.take(number) for number in (1, 2, 3)] == [False, False, True]
+    first.kill()
+    first.communicate()
+    assert claims.take(1)
+    claims.close()
+    assert files(tmp_path) == []
+
+
+def test_the_last_one_to_leave_takes_the_claims_along(tmp_path):
+    with _claimer(tmp_path, 7) as other:
+        other.stdout.readline()
+        claims = locks.Claims(tmp_path)
+        assert claims.take(8)
+        claims.close()
+        assert len(files(tmp_path)) == 1
+        other.communicate("\n")
+    assert len(files(tmp_path)) == 1  # it ended without a word
+    claims = locks.Claims(tmp_path)
+    assert claims.take(7)
+    claims.close()
+    assert files(tmp_path) == []
 
 
 WRITER = """
@@ -197,4 +247,7 @@ def test_a_killed_process_leaves_only_whole_entries(tmp_path):
         writer.kill()
         writer.wait()
         writer.stdout.close()
-    assert Store(tmp_path).verify() == []
+    store = Store(tmp_path)
+    assert store.verify() == []
+    store.sweep()
+    assert all(path.suffix == SUFFIX for path in files(tmp_path))

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baked frames: pictures any program reads, which say at their end what they were made of and that they are whole.
+
+A baked frame is an OpenEXR (half float, ZIP) or PNG (16 bits) file with a trailer behind the picture's own end, where
+readers do not look: the notes as JSON, the picture's length and checksum. So one look at the end tells a whole frame
+from a cut one, ours from a foreign one, and a fresh one from one made of other things; and a file that another
+program wrote over it is no longer taken for ours. Files appear whole or not at all, and the same frame gives the same
+bytes.
+
+What a pixel's alpha says: see `CODES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+import uuid
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .colour import linear_to_srgb
+from .errors import MediaError
+from .library import openimageio
+from .locks import hold, is_held
+from .store import flush_folder
+
+TEMPORARY = ".rftemp"
+_MAGIC = b"RFBaked1"
+_TAIL = struct.Struct("<QIII8s")  # length of the picture, its checksum, that of the notes, their length, _MAGIC
+_NOTES_LIMIT = 1 << 20
+_HALF_MAX = 65504.0
+_ABANDONED_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Code:
+    """How a file's alpha carries both alpha (0..1) and whether the pixel counts: offset + scale x alpha where it does,
+    0 where it does not. colorspace: Blender's name for how the colours are kept."""
+
+    suffix: str
+    offset: float
+    scale: float
+    colorspace: str
+
+
+CODES = {
+    "EXR": Code(".exr", 2.0, 1.0, "Non-Color"),
+    "PNG": Code(".png", 0.5, 0.5, "sRGB"),
+}
+"""EXR: scene-linear, premultiplied, as computed. PNG: sRGB-encoded, premultiplied, light above white cut off."""
+
+
+def quantised(picture: np.ndarray) -> np.ndarray:
+    """The half floats that an EXR keeps of a float32 array; what is beyond their range becomes their largest."""
+    return np.clip(picture, -_HALF_MAX, _HALF_MAX).astype(np.float16)
+
+
+def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray, notes: dict[str, Any]) -> None:
+    """Write a frame; the kind of file is told by the name.
+
+    picture: (H, W, 4) float32, scene-linear, premultiplied, top row first. counts: (H, W) bool, where it replaces the
+    strip's own. notes: plain data, told again by `notes_of`. Raises MediaError where the disk will not have it.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    suffix = os.path.splitext(name)[1].lower()
+    kind = next((kind for kind, code in CODES.items() if code.suffix == suffix), None)
+    if kind is None:
+        raise ValueError(f"path must end in .exr or .png, not {name!r}")
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "wb") as mark:
+            hold(mark)
+            _write_picture(temporary, kind, _coded(picture, counts, CODES[kind]))
+            _append_trailer(temporary, notes)
+        os.replace(temporary, path)
+    except BaseException as error:
+        remove(temporary)
+        if isinstance(error, OSError):
+            raise MediaError(
+                path,
+                f"the baked frame cannot be written ({error.strerror or error})",
+                "Free some space, or choose a folder that can be written to.",
+            ) from error
+        raise
+    flush_folder(folder)
+
+
+def notes_of(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The notes of a frame that ends where it should; None for any other file, or none."""
+    found = _trailer(path)
+    return found[0] if found is not None else None
+
+
+def is_sound(path: str | os.PathLike[str]) -> bool:
+    """Whether every byte of a frame's picture is as it was written. Reads the whole file."""
+    found = _trailer(path)
+    if found is None:
+        return False
+    try:
+        return _checksum(path, found[1]) == found[2]
+    except OSError:
+        return False
+
+
+def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    """A baked EXR: (picture, counts) as `write` was given them, rounded to half floats. Raises MediaError."""
+    oiio = openimageio(path)
+    file = oiio.ImageInput.open(os.fspath(path))
+    coded = file.read_image("float") if file is not None else None
+    if coded is None or coded.ndim != 3 or coded.shape[2] != 4:
+        raise MediaError(path, "the baked frame cannot be read", "Bake it again.")
+    counts = coded[..., 3] > 1.5
+    coded[..., 3] -= np.float32(CODES["EXR"].offset)
+    coded[~counts] = 0
+    return coded, counts
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed left half-written in a folder; what a living one is writing stays."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(TEMPORARY):
+            path = os.path.join(folder, name)
+            try:
+                young = time.time() - os.stat(path).st_mtime < _ABANDONED_S
+            except OSError:
+                continue
+            if not is_held(path, unknown=young):
+                remove(path)
+
+
+def remove(path: str | os.PathLike[str]) -> bool:
+    """Delete a file. Returns whether it went."""
+    try:
+        os.remove(path)
+    except OSError:
+        return False
+    return True
+
+
+def _coded(picture: np.ndarray, counts: np.ndarray, code: Code) -> np.ndarray:
+    coded = np.zeros_like(picture, np.float32)
+    np.copyto(coded, picture, where=counts[..., None])
+    alpha = np.clip(coded[..., 3], 0.0, 1.0) * np.float32(code.scale) + np.float32(code.offset)
+    coded[..., 3] = np.where(counts, alpha, np.float32(0))
+    if code.suffix == ".exr":
+        return quantised(coded)
+    coded[..., :3] = linear_to_srgb(np.clip(coded[..., :3], 0.0, 1.0))
+    return np.rint(np.clip(coded, 0, 1) * np.float32(65535)).astype(np.uint16)
+
+
+def _write_picture(path: str, kind: str, coded: np.ndarray) -> None:
+    oiio = openimageio(path)
+    height, width = coded.shape[:2]
+    spec = oiio.ImageSpec(width, height, 4, "half" if kind == "EXR" else "uint16")
+    if kind == "EXR":
+        spec.attribute("compression", "zip")
+        spec.attribute("DateTime", "1970:01:01 00:00:00")  # the same frame, the same bytes
+    else:
+        spec.attribute("oiio:UnassociatedAlpha", 1)
+        spec.attribute("png:compressionLevel", 4)
+    out = oiio.ImageOutput.create("openexr" if kind == "EXR" else "png")
+    done = out is not None and out.open(path, spec) and out.write_image(coded)
+    done = (out.close() if out is not None else False) and done
+    if not done:
+        raise OSError(_why_not(os.path.dirname(path), out.geterror() if out is not None else "no writer for it"))
+
+
+def _why_not(folder: str, told: str) -> str:
+    """Image libraries say little about why; the disk does."""
+    try:
+        probe = os.path.join(folder, f".probe{TEMPORARY}")
+        try:
+            with open(probe, "wb") as file:
+                file.write(b"\0" * (1 << 16))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            remove(probe)
+    except OSError as error:
+        return error.strerror or str(error)
+    return told.strip() or "the image library gave no reason"
+
+
+def _append_trailer(path: str, notes: dict[str, Any]) -> None:
+    length = os.path.getsize(path)
+    if not length:
+        raise OSError(_why_not(os.path.dirname(path), "nothing was written"))
+    words = json.dumps(notes, sort_keys=True, separators=(",", ":")).encode()
+    tail = _TAIL.pack(length, _checksum(path, length), zlib.crc32(words), len(words), _MAGIC)
+    with open(path, "ab") as file:
+        file.write(words + tail)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _trailer(path: str | os.PathLike[str]) -> tuple[dict[str, Any], int, int] | None:
+    """(notes, length of the picture, its checksum)."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _TAIL.size, 0))
+            length, checksum, words_checksum, words_length, magic = _TAIL.unpack(file.read(_TAIL.size))
+            if magic != _MAGIC or words_length > _NOTES_LIMIT or length + words_length + _TAIL.size != size:
+                return None
+            file.seek(length)
+            words = file.read(words_length)
+            if zlib.crc32(words) != words_checksum:
+                return None
+            notes = json.loads(words)
+    except (OSError, ValueError, struct.error):
+        return None
+    return (notes, length, checksum) if isinstance(notes, dict) else None
+
+
+def _checksum(path: str | os.PathLike[str], length: int) -> int:
+    checksum = 0
+    with open(path, "rb") as file:
+        for piece in _pieces(file.read, length):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
+
+
+def _pieces(read_bytes: Callable[[int], bytes], length: int):
+    while length > 0:
+        piece = read_bytes(min(length, 1 << 22))
+        if not piece:
+            return
+        length -= len(piece)
+        yield piece
