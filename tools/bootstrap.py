@@ -46,8 +46,8 @@ def main():
     python = find_python()
     if python is None:
         return complain(
-            "Python 3.13 is needed (Blender's bpy module has no other) and none was found. Install it with one of:\n"
-            "  apt-get install python3.13 python3.13-venv   |   pyenv install 3.13   |   uv python install 3.13"
+            "no working Python 3.13, which Blender's bpy module needs: install it (apt-get install python3.13 "
+            "python3.13-venv, or pyenv install 3.13, or uv python install 3.13) and call make again"
         )
     say("using {}".format(python))
     if not same_base(python):
