@@ -66,3 +66,19 @@ def test_a_broken_file_stops_the_render_and_is_named(shot, clip):
     written = sorted(path.name for path in (shot.parent / "frames").glob("*.png"))
     assert "0006.png" not in written
     assert written[:5] == [f"{number:04d}.png" for number in range(1, 6)]
+
+
+def test_rack_answers_to_blenders_own_command_line(clip, tmp_path):
+    target = tmp_path / "racked" / "racked_####.png"
+    command = [bpy.app.binary_path, "-b", "--command", "rackfocus", "rack", str(clip[0]), "-o", str(target)]
+    settings = ["--lens", "80", "--f-stop", "1", "--at", "4", "--over", "4"]
+    ran = subprocess.run([*command, *settings], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    frames = sorted(target.parent.iterdir())
+    assert len(frames) == 12
+    near, far = _contrasts(frames[0])
+    assert near > 0.4
+    assert far < 0.1
+    near, far = _contrasts(frames[-1])
+    assert near < 0.1
+    assert far > 0.4
