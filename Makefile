@@ -25,7 +25,7 @@ lint: ready ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-demo: ready ## model, ray-trace and rack a shot (SHOT=chess)
+demo: ready ## model, ray-trace and rack a shot (SHOT=chess, cafe or letter)
 	$(PY) -m blender_rackfocus demo --shot $(SHOT)
 
 build: ready ## make and validate the extension's zips in dist/ (PLATFORM=linux-x64)
