@@ -22,7 +22,7 @@ from .. import media
 from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
 from ..media import MediaError
-from . import adjust, depthfiles, inputs, modifier, pixels, settings, strips
+from . import adjust, colour_config, depthfiles, inputs, modifier, pixels, settings, strips
 from .errors import FrameError
 
 _FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
@@ -235,7 +235,9 @@ def _make(job: Job) -> Made:
 def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     reading = _helpers.submit(_read_depth, job)
     try:
-        picture = media.read_frame(job.picture.path, job.picture.index, job.colorspace, job.alpha_mode)
+        picture = media.read_frame(
+            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=colour_config.path()
+        )
     finally:
         wait((reading,))  # two readers must never be left in one movie
     depth_m = reading.result()
@@ -255,9 +257,12 @@ def _read_depth(job: Job) -> np.ndarray:
         if job.reference is not None and job.reference != job.depth:
             reference = media.read_raw_depth(job.reference.path, job.reference.index, job.layer or None)
         convention, _reason = guess_convention(
-            reference.values, integer=reference.integer, near_m=job.near_m, far_m=job.far_m
+            reference.values, integer=reference.integer, near_m=job.near_m, far_m=job.far_m, layer=reference.layer
         )
-    return to_metres(raw.values, convention)
+    try:
+        return to_metres(raw.values, convention)
+    except ValueError as error:
+        raise MediaError(job.depth.path, str(error)) from error
 
 
 def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -> np.ndarray:
