@@ -7,9 +7,9 @@ from __future__ import annotations
 def _modules() -> tuple:
     """What registers, in order. Imported late: the rest of the package works without Blender."""
     from .. import cli
-    from . import errors, handlers, operators, panels, settings
+    from . import compositor, errors, handlers, marks, node_panel, node_settings, operators, panels, settings
 
-    return settings, operators, panels, errors, handlers, cli
+    return settings, node_settings, marks, operators, panels, node_panel, errors, handlers, compositor, cli
 
 
 def register() -> None:

@@ -13,6 +13,7 @@ only at the keys. `focus_m` is what every reader of the focus goes through.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,11 +29,72 @@ from ..core.focus_curve import (
     focus_from_value,
     value_at,
 )
+from . import group
 
 INPUT = "Focus Distance"
 SAME = 1e-5
 """Property and F-curve within this share of each other are the same number: both are single precision."""
+FOLLOWED = "GENERATED"
+"""Blender's type of the keys that follow a tracked mark."""
 _MINIMUM = 0.01  # of the input, to which Blender clips what it writes into the property
+
+
+class Focus:
+    """A strip's Focus Distance: its property, its keys, and what they make at a frame of the strip's scene.
+
+    Raises ValueError for a strip without a Rack Focus modifier.
+    """
+
+    def __init__(self, strip: bpy.types.Strip) -> None:
+        from . import modifier
+
+        self.strip, self.scene = strip, strip.id_data
+        self.modifier = modifier.find(strip)
+        if self.modifier is None:
+            raise ValueError(f'"{strip.name}" has no Rack Focus modifier')
+        self.socket = modifier.socket(self.modifier, INPUT)
+        self._identifier = group.socket_ids(self.modifier.node_group)[INPUT]
+        self._focal = modifier.socket(self.modifier, "Focal Length")
+
+    @property
+    def path(self) -> str:
+        """Data path of the property in the scene."""
+        return path_of(self.modifier, self._identifier)
+
+    @property
+    def curve(self) -> bpy.types.FCurve | None:
+        """The F-curve in use, or None."""
+        return curve_of(self.scene, self.path)
+
+    def at_m(self, frame: float | None = None) -> float:
+        """The focus in metres; None = as the property stands now."""
+        return focus_m(self.scene, self.path, self.socket.value, frame)
+
+    def now_m(self, frame: float) -> float:
+        """The focus at a frame: typed but unkeyed values count at the current frame."""
+        return self.at_m(None if frame == self.scene.frame_current_final else frame)
+
+    def nearest_m(self) -> float:
+        """What no lens focuses nearer than: its focal length, in metres."""
+        return max(NEAREST_M, self._focal.value / 1000)
+
+    def keys(self, first: float = -math.inf, last: float = math.inf) -> list[Key]:
+        """`keys_of` the curve."""
+        return keys_of(self.curve, first, last)
+
+    def write(self, keys: Sequence[Key]) -> None:
+        """`write` these keys, and bring the property up to date."""
+        write(self.scene, self.socket, self.path, keys)
+        self.socket.value = self.curve.evaluate(self.scene.frame_current_final)
+
+    def set(self, metres: float, frame: float, key: bool = False) -> bool:
+        """Focus on a distance at a frame: a key where there are keys already, or `key` asks for one; else the plain
+        value. Returns whether a key was set."""
+        self.socket.value = metres
+        if self.curve is None and not key:
+            return False
+        self.socket.keyframe_insert("value", frame=frame)
+        return True
 
 
 def focus_m(owner: bpy.types.ID, data_path: str, value_m: float, frame: float | None = None) -> float:
@@ -120,6 +182,7 @@ class _Follow:
 
     def __init__(self, point: bpy.types.Keyframe, left: tuple[float, float] | None) -> None:
         self.co, self.handle_right, self.interpolation = point.co, point.handle_right, point.interpolation
+        self.type = point.type
         self.handle_left_type, self.handle_right_type = "FREE", point.handle_right_type
         handle = left or (point.co.x, point.co.y)
         self.handle_left = type(point.co)(handle)
@@ -136,7 +199,7 @@ def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, 
     curve = bag.fcurves.find(data_path) if bag is not None else None
     before = _snapshot(curve)
     own_easing = {p.co.x for p in curve.keyframe_points if p.interpolation not in INTERPOLATIONS} if curve else set()
-    wanted = {key.frame: key for key in keys}
+    wanted = {_single(key.frame): replace(key, frame=_single(key.frame)) for key in keys}
     if curve is None:
         socket.keyframe_insert("value", frame=keys[0].frame)
         curve = _bag(owner).fcurves.find(data_path)
@@ -162,20 +225,14 @@ def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, 
         point.handle_left_type = point.handle_right_type = key.handle_type
         point.handle_left, point.handle_right = key.handle_left, key.handle_right
         point.select_control_point = True
+        if key.followed != (point.type == FOLLOWED):
+            point.type = FOLLOWED if key.followed else "KEYFRAME"
     curve.update()
 
 
-def set_now(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, metres: float, frame: float,
-            force_key: bool) -> bool:
-    """Focus on a distance at a frame: a key where there is animation already or force_key asks for one; else the plain
-    value. Returns whether a key was set.
-    """
-    curve = curve_of(owner, data_path)
-    socket.value = metres
-    if curve is None and not force_key:
-        return False
-    socket.keyframe_insert("value", frame=frame)
-    return True
+def _single(frame: float) -> float:
+    """A frame number as Blender keeps it: single precision."""
+    return struct.unpack("f", struct.pack("f", frame))[0]
 
 
 def _snapshot(curve: bpy.types.FCurve | None) -> dict[float, Key]:
@@ -208,7 +265,7 @@ def _key(point: bpy.types.Keyframe | _Follow) -> Key:
     metres = max(point.co.y, NEAREST_M)
     mode = point.interpolation if point.interpolation in INTERPOLATIONS else "LINEAR"
     return Key(point.co.x, metres, mode, left=tuple(point.handle_left), right=tuple(point.handle_right),
-               handle_type="FREE")
+               handle_type="FREE", followed=point.type == FOLLOWED)
 
 
 def _plain_keys(points: Sequence[bpy.types.Keyframe]) -> list[Key] | None:

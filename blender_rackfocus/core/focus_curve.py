@@ -53,7 +53,8 @@ class Key:
 
     frame: timeline frame, may be fractional. focus_m: metres, > 0. interpolation: towards the next key, one of
     `INTERPOLATIONS`. left, right: the handles' (frame, metres); None = a handle on the key itself (no easing).
-    handle_type: Blender's name for both handles, "ALIGNED" or "FREE".
+    handle_type: Blender's name for both handles, "ALIGNED" or "FREE". followed: made to follow a tracked mark, so it has
+    no meaning of its own once focus is pulled elsewhere.
     """
 
     frame: float
@@ -62,6 +63,7 @@ class Key:
     left: tuple[float, float] | None = None
     right: tuple[float, float] | None = None
     handle_type: str = "FREE"
+    followed: bool = False
 
     @property
     def handle_left(self) -> tuple[float, float]:

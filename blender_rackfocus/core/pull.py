@@ -116,6 +116,7 @@ def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: floa
     existing: the curve so far, may be empty. from_m None: start where the focus is (`current_m` on an empty curve), and
     if the focus is moving there, go on from that movement.
 
+    - Keys that only followed a mark behind the rack go: focus is elsewhere now, and rests there.
     - Keys within the rack's time are replaced. A pull that is cut off at the rack's start keeps its shape up to there.
     - What was *held* after the rack's end is now held at to_m: following keys of the same focus take the new one, so a
       later rack leaves from where this one came to rest.
@@ -199,9 +200,13 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[l
     last = rack[-1]
     held_m = value_at(existing, last.frame)
     tail = [key for key in existing if key.frame > last.frame]
+    holding = _holds(existing, last.frame)
+    if tail and tail[0].followed:
+        while tail and tail[0].followed:
+            del tail[0]
+        holding, held_m = bool(tail), tail[0].focus_m if tail else held_m
     if not tail:
         return tail, rack
-    holding = _holds(existing, last.frame)
     for i, key in enumerate(tail):
         if not (holding and same_focus(key.focus_m, held_m)):
             break
@@ -325,6 +330,34 @@ def rack_to_mark(from_mark: Mark, to_mark: Mark, frame: float, feel: str = "SMOO
     hold = hold_keys(to_mark, end, hold_until, tolerance)
     arrival = replace(keys[-1], right=hold[0].right, handle_type="FREE")
     return [*keys[:-1], arrival, *hold[1:]]
+
+
+def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance: float = 0.01) -> list[Key]:
+    """A curve that rests on a mark from the key at `frame` on, made to follow it: up to the next pull, or to `last`.
+
+    keys: as `insert_rack` gives them; what is held after `frame` is what moves. A later pull leaves from where the mark
+    is by then. Raises ValueError without a key at `frame`.
+    """
+    keys = list(keys)
+    at = next((i for i, key in enumerate(keys) if key.frame == frame), None)
+    if at is None:
+        raise ValueError(f"keys hold none at frame {frame:g}")
+    end = at
+    while end + 1 < len(keys) and same_focus(keys[end + 1].focus_m, keys[at].focus_m):
+        end += 1
+    if end + 1 == len(keys) and end == at:
+        until, onward = last, None
+    else:
+        until, onward = keys[end].frame, keys[end]
+    if until <= frame:
+        return keys
+    hold = [replace(key, followed=True) for key in hold_keys(mark, frame, until, tolerance)]
+    joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
+    if onward is not None:
+        rest = replace(onward, focus_m=hold[-1].focus_m, left=hold[-1].left,
+                       right=_at(onward.right, hold[-1].focus_m), handle_type="FREE")
+        return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
+    return [*keys[:at], joint, *hold[1:]]
 
 
 def find_mark(marks: Sequence[Mark], name: str) -> Mark:

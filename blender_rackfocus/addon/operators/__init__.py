@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import strip_modifier
+from . import marks, rack, strip_modifier
 
-CLASSES = strip_modifier.CLASSES
+CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES)
 
 
 def register() -> None:
