@@ -53,8 +53,8 @@ class Key:
 
     frame: timeline frame, may be fractional. focus_m: metres, > 0. interpolation: towards the next key, one of
     `INTERPOLATIONS`. left, right: the handles' (frame, metres); None = a handle on the key itself (no easing).
-    handle_type: Blender's name for both handles, "ALIGNED" or "FREE". followed: made to follow a tracked mark, so it has
-    no meaning of its own once focus is pulled elsewhere.
+    handle_type: Blender's name for both handles, "ALIGNED" or "FREE". followed: made to follow a tracked mark, so it
+    has no meaning of its own once focus is pulled elsewhere.
     """
 
     frame: float
