@@ -14,10 +14,12 @@ The exit status is made sure of once more when Python ends, because a script may
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 
 import bpy
 
@@ -36,6 +38,7 @@ class FrameError(Exception):
 _shown: dict[tuple[str, str, str], str] = {}
 _failed: dict[tuple[str, str, float], str] = {}
 _stopping = False
+_nested = 0
 
 
 def note(drawn: str, scene: str, strip: str, message: str) -> None:
@@ -87,8 +90,19 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError]) -> None:
 
 
 def is_stopping() -> bool:
-    """Whether the render that calls now is our own failing one."""
-    return _stopping
+    """Whether the render that calls now is one of our own inside another: the failing one, or a `nested` one."""
+    return _stopping or _nested > 0
+
+
+@contextlib.contextmanager
+def nested() -> Iterator[None]:
+    """While we render something of our own inside a render, our handlers leave that alone."""
+    global _nested
+    _nested += 1
+    try:
+        yield
+    finally:
+        _nested -= 1
 
 
 def _fail_inside() -> None:

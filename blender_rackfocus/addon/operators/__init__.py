@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import marks, rack, strip_modifier
+from . import compositor, marks, rack, strip_modifier
 
-CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES)
+CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES, *compositor.CLASSES)
 
 
 def register() -> None:

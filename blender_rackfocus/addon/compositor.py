@@ -1,0 +1,554 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rack Focus nodes in a scene's compositor, while that scene renders.
+
+render_init       the scene gets a working copy of its compositing tree in which multilayer images stand in for the
+                  Render Layers nodes: so Blender has no reason to render the 3D scene itself
+render_pre        each scene behind a Render Layers node is rendered, once, by a copy of its own (`passes`); every
+                  Rack Focus node's picture and depth are read from there, or asked of the compositor (`upstream`), and
+                  its pixels made; then Blender composites the frame
+render_complete   the scene gets its own tree back (also when the render was cancelled, and while a file is written),
+render_cancel     and everything that was made for the render is removed
+
+The scene remembers its own tree in a property while the copy stands in, so that undo steps and emergency saves taken
+in the middle of a render come back right.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass, field
+
+import bpy
+import cv2
+import numpy as np
+from bpy.app.handlers import persistent
+
+from ..core import defocus_frame
+from ..core.depth import DepthConvention, fit_to_picture, to_metres
+from ..media import MediaError
+from . import camera_lens, errors, group, inputs, node, passes, pixels, settings, upstream
+from .passes import PassError
+
+OWN_TREE = "rackfocus_own_tree"
+"""Custom property of a scene that is being rendered: the tree that is its own."""
+VALUES_NAME = "Rack Focus Values"
+
+
+class NodeError(errors.FrameError):
+    """A frame of a Rack Focus node that cannot be made."""
+
+    def __init__(self, scene: str, name: str, frame: float, cause: str) -> None:
+        Exception.__init__(self, f'node "{name}" in the compositor of scene "{scene}", frame {frame:g}: {cause}')
+        self.strip, self.frame, self.path, self.cause = name, frame, "", cause
+
+
+@dataclass
+class _Session:
+    """One scene's render: its own tree, the working copy, a scene that tells the copy's values at a frame."""
+
+    scene: bpy.types.Scene
+    own: bpy.types.NodeTree
+    work: bpy.types.NodeTree
+    values: bpy.types.Scene
+    folder: str
+    passes: dict[str, passes.PassScene] = field(default_factory=dict)
+    upstream: upstream.Upstream | None = None
+    problem: str = ""
+    warned: set[str] = field(default_factory=set)
+
+
+_sessions: dict[str, _Session] = {}
+_shown: dict[tuple[str, str], str] = {}
+_failed_begin: dict[str, str] = {}
+
+
+def is_composited(scene: bpy.types.Scene) -> bool:
+    """Whether a render of the scene ends in its compositor: not when its sequencer has something to show."""
+    if scene.compositing_node_group is None or not scene.render.use_compositing:
+        return False
+    editor = scene.sequence_editor
+    if not scene.render.use_sequencer or editor is None:
+        return True
+    return all(strip.mute or strip.type == "SOUND" for strip in editor.strips)
+
+
+def problem_before(scene: bpy.types.Scene) -> str:
+    """What keeps a scene with Rack Focus nodes from being rendered at all; empty when nothing does."""
+    hidden = next(node.hidden_in_groups(scene.compositing_node_group), "")
+    if hidden:
+        return f'Rack Focus works on the tree\'s top level only: take it out of the node group "{hidden}"'
+    if scene.render.use_multiview:
+        return "stereo renders (several views) cannot be refocused"
+    return ""
+
+
+# --- Before the render -----------------------------------------------------------------------------------------------
+
+
+def begin(scene: bpy.types.Scene) -> None:
+    """Prepare a scene's render, if it has Rack Focus nodes at work."""
+    end(scene)
+    tree = scene.compositing_node_group
+    if not is_composited(scene):
+        return
+    problem = problem_before(scene)
+    if not problem and not node.active_in(tree):
+        return
+    node.separate([each.compositing_node_group for each in bpy.data.scenes if each.compositing_node_group is not None])
+    folder = tempfile.mkdtemp(prefix="rackfocus_", dir=bpy.app.tempdir or None)
+    values = bpy.data.scenes.new(VALUES_NAME)
+    passes.runtime(values)
+    session = _sessions[scene.name] = _Session(scene, tree, tree, values, folder, problem=problem)
+    if problem:
+        return
+    try:
+        _stand_in(session)
+    except (PassError, MediaError) as error:
+        session.problem = str(error)
+        return
+    if any(_asks_compositor(session, one) for one in node.active_in(session.work)):
+        session.upstream = upstream.prepare(scene, session.work, folder)
+    values.compositing_node_group = session.work
+    scene[OWN_TREE] = tree
+    scene.compositing_node_group = session.work
+
+
+def _stand_in(session: _Session) -> None:
+    """The working copy: Render Layers nodes replaced by the passes we shall render."""
+    wanted = _render_layers(session.own)
+    with_depth = _layers_with_depth(session.own)
+    for source in {one.scene for one in wanted}:
+        layers: dict[str, dict[str, str]] = {}
+        for one in wanted:
+            if one.scene == source:
+                layers.setdefault(one.layer, {}).update(_passes_of(one))
+        deep = {layer for name, layer in with_depth if name == source.name}
+        session.passes[source.name] = passes.prepare(source, layers, deep, session.scene, session.folder)
+
+    def replace(tree: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
+        if one.mute:
+            return False
+        if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
+            raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
+        if one.bl_idname != "CompositorNodeRLayers" or one.scene is None:
+            return False
+        _replace(tree, one, session.passes[one.scene.name].image)
+        return True
+
+    session.work = upstream.working_copy(session.own, replace)
+    session.work.name = session.own.name
+
+
+def _render_layers(tree: bpy.types.NodeTree, seen: frozenset[str] = frozenset()) -> list[bpy.types.Node]:
+    """Every Render Layers node at work in a tree and its groups."""
+    found = []
+    for one in tree.nodes:
+        inner = getattr(one, "node_tree", None)
+        if one.mute:
+            continue
+        if one.bl_idname == "CompositorNodeRLayers" and one.scene is not None:
+            found.append(one)
+        elif inner is not None and inner.name not in seen:
+            found += _render_layers(inner, seen | {inner.name})
+    return found
+
+
+def _passes_of(one: bpy.types.Node) -> dict[str, str]:
+    """Passes by name, with their socket types, that a Render Layers node offers."""
+    passes_ = {socket.name: socket.type for socket in one.outputs if socket.enabled and socket.name != "Alpha"}
+    passes_.pop(node.IMAGE, None)
+    return {passes.COMBINED: "RGBA", **passes_}
+
+
+def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[str, str]]:
+    """(scene, view layer) whose depth pass a Rack Focus node takes without a link: the one its picture is of."""
+    found = set()
+    for one in node.active_in(tree):
+        source = node.origin(one.inputs[node.IMAGE])
+        if source is not None and source.node.bl_idname == "CompositorNodeRLayers" and source.node.scene is not None:
+            found.add((source.node.scene.name, source.node.layer))
+    return found
+
+
+STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
+
+
+def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
+    made = tree.nodes.new("CompositorNodeImage")
+    made.image = image
+    made.layer = one.layer
+    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.name, one.layer
+    made.location = one.location
+    for socket in one.outputs:
+        twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
+        for link in list(socket.links):
+            if twin is None:
+                raise PassError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
+            tree.links.new(twin, link.to_socket)
+    name = one.name
+    tree.nodes.remove(one)
+    made.name = name
+
+
+def _asks_compositor(session: _Session, one: bpy.types.Node) -> bool:
+    """Whether anything that reaches a Rack Focus node is not simply a pass of ours or a plain value."""
+    for socket in one.inputs:
+        source = node.origin(socket)
+        if source is not None and (socket.name not in (node.IMAGE, node.DEPTH) or _pass_of(source) is None):
+            return True
+    return False
+
+
+def _pass_of(source: bpy.types.NodeSocket) -> tuple[str, str, str] | None:
+    """(scene, view layer, pass) that an output of a stand-in is, or None."""
+    one = source.node
+    if STAND_IN_SCENE not in one or source.name == "Alpha":
+        return None
+    return one[STAND_IN_SCENE], one[STAND_IN_LAYER], source.name
+
+
+# --- Each frame ------------------------------------------------------------------------------------------------------
+
+
+def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
+    """Render the passes of the scene's current frame and fill the image of every Rack Focus node. Returns what went
+    wrong."""
+    frame, subframe = scene.frame_current, scene.frame_subframe
+    if scene.name in _failed_begin:
+        return [NodeError(scene.name, node.NODE_NAME, frame, _failed_begin[scene.name])]
+    session = _sessions.get(scene.name)
+    if session is None:
+        return []
+    nodes = node.active_in(session.work if not session.problem else session.own)
+    if session.problem:
+        return [NodeError(scene.name, nodes[0].name if nodes else node.NODE_NAME, frame, session.problem)]
+    try:
+        for one in session.passes.values():
+            passes.render(one, frame, subframe)
+            _warn_of_own_dof(session, one)
+    except (PassError, MediaError) as error:
+        return [NodeError(scene.name, nodes[0].name, frame, str(error))]
+    session.values.frame_set(frame, subframe=subframe)
+    evaluated = session.work.evaluated_get(session.values.view_layers[0].depsgraph)
+    problems: list[errors.FrameError] = []
+    for one in nodes:
+        try:
+            _fill(session, one, evaluated.nodes[one.name], frame, subframe)
+        except (PassError, MediaError, ValueError, camera_lens.CameraError) as error:
+            pixels.empty(group.image_of(one.node_tree))
+            problem = NodeError(scene.name, one.name, frame, str(error))
+            _shown[scene.name, one.name] = str(problem)
+            problems.append(problem)
+        else:
+            _shown.pop((scene.name, one.name), None)
+            errors.made(scene.name, one.name, frame)
+    return problems
+
+
+def problem_of(scene: str, name: str) -> str:
+    """What was wrong with a node when it was rendered last; empty when all was well."""
+    return _shown.get((scene, name), "")
+
+
+def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float) -> None:
+    """Make one node's pixels. seen: the node with its inputs as they are at the frame."""
+    image = group.image_of(one.node_tree)
+    if image is None:
+        raise PassError("its node group has lost its image; add the node anew")
+    values = _values(session, one, seen, frame, subframe)
+    if values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
+        pixels.empty(image)
+        return
+    picture, rendered = _picture(session, one, frame, subframe)
+    depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
+    region = _region(session.scene, picture.shape[:2]) if rendered else None
+    flat = pixels.encode(refocused(picture, depth_m, values, region), picture)
+    height, width = picture.shape[:2]
+    if flat is None:
+        pixels.empty(image)
+    else:
+        pixels.fill(image, width, height, flat, None)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of the frame that was rendered. rows, columns: where it lies in the picture. share: its width as a
+    share of the whole frame's, which the sensor spans."""
+
+    rows: slice
+    columns: slice
+    share: float
+
+
+def refocused(
+    picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
+) -> np.ndarray:
+    """The picture through the lens of these inputs, at final quality; outside the region it stays. Raises
+    ValueError."""
+    if region is not None:
+        part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
+        cut = region.rows, region.columns
+        made = picture.copy()
+        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
+        return made
+    made = defocus_frame(
+        picture,
+        depth_m,
+        inputs.lens_of(values),
+        aperture=inputs.aperture_of(values),
+        highlights=inputs.highlights_of(values),
+        quality="final",
+    )
+    mix = np.float32(min(values["Mix"], 1.0))
+    return made if mix == 1 else picture + mix * (made - picture)
+
+
+def _values(
+    session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
+) -> dict[str, float]:
+    found = {}
+    for entry in inputs.INPUTS:
+        if node.origin(one.inputs[entry.name]) is None:
+            found[entry.name] = seen.inputs[entry.name].default_value
+        else:
+            told = upstream.value(session.upstream, one.name, entry.name, frame, subframe)
+            found[entry.name] = min(max(told, entry.minimum), entry.maximum)
+    if one.rackfocus_lens == "CAMERA":
+        found.update(_camera(session, one))
+    return found
+
+
+def _camera(session: _Session, one: bpy.types.Node) -> dict[str, float]:
+    """The lens of the scene that a node's picture is rendered from; of the only scene rendered where that is not
+    plain."""
+    source = node.origin(one.inputs[node.IMAGE])
+    taken = _pass_of(source) if source is not None else None
+    names = [taken[0]] if taken is not None else sorted(session.passes)
+    if len(names) != 1:
+        raise PassError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
+    camera = session.passes[names[0]].camera
+    if isinstance(camera, camera_lens.CameraError):
+        raise camera
+    if camera is None:
+        raise PassError("the render engine did not tell where the camera is")
+    return camera
+
+
+def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float) -> tuple[np.ndarray, bool]:
+    """The node's picture, and whether it is a pass of ours."""
+    source = node.origin(one.inputs[node.IMAGE])
+    if source is None:
+        raise PassError("no picture is linked to Image")
+    taken = _pass_of(source)
+    if taken is None:
+        return upstream.picture(session.upstream, one.name, node.IMAGE, frame, subframe), False
+    found = passes.read(session.passes[taken[0]], *taken[1:])
+    if found.shape[2] == 3:
+        found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
+    if found.shape[2] != 4:
+        raise PassError(f'the pass "{taken[2]}" is no picture')
+    return found, True
+
+
+def _depth(session: _Session, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
+    source = node.origin(one.inputs[node.DEPTH])
+    convention = settings.convention_of(one) or DepthConvention("METRES")
+    if source is None:
+        behind = node.origin(one.inputs[node.IMAGE])
+        taken = _pass_of(behind) if behind is not None else None
+        if taken is None:
+            raise PassError("no depth is linked to Depth")
+        taken = (*taken[:2], passes.DEPTH)
+    else:
+        taken = _pass_of(source)
+    if taken is not None:
+        raw = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
+    else:
+        raw = upstream.plane(session.upstream, one.name, node.DEPTH, frame, subframe)
+        convention = _convention(one, source) or convention
+    return fit_to_picture(to_metres(np.ascontiguousarray(raw), convention), *size)
+
+
+def _convention(one: bpy.types.Node, source: bpy.types.NodeSocket) -> DepthConvention | None:
+    """What a depth picture's numbers mean where the user left that to us: whole-number files run from 0 to 1."""
+    stored = _whole_numbers(source)
+    if stored and stored != "Non-Color":
+        raise PassError(f"the depth picture's colour space is {stored}, which bends its numbers: set it to Non-Color")
+    if one.rackfocus_depth_kind != "AUTO" or not stored:
+        return None
+    return DepthConvention(
+        "NORMALISED",
+        near_m=one.rackfocus_near_m,
+        far_m=one.rackfocus_far_m,
+        white_near=one.rackfocus_white_near,
+        ramp=one.rackfocus_depth_ramp,
+    )
+
+
+def _whole_numbers(source: bpy.types.NodeSocket) -> str:
+    """The colour space of the file behind a socket if it stores whole numbers; empty for floats and for no file."""
+    one = source.node
+    if one.bl_idname == "CompositorNodeMovieClip" and one.clip is not None:
+        return one.clip.colorspace_settings.name
+    if one.bl_idname == "CompositorNodeImage" and one.image is not None and not one.image.is_float:
+        return one.image.colorspace_settings.name
+    return ""
+
+
+def _region(scene: bpy.types.Scene, size: tuple[int, int]) -> Region | None:
+    """The border of a render, None where there is none: in pixels as Blender rounds it, from the top."""
+    render = scene.render
+    if not render.use_border:
+        return None
+    if render.use_crop_to_border:
+        return Region(slice(None), slice(None), render.border_max_x - render.border_min_x)
+    height, width = size
+    left, right = int(render.border_min_x * width), int(render.border_max_x * width)
+    bottom, top = int(render.border_min_y * height), int(render.border_max_y * height)
+    return Region(slice(height - top, height - bottom), slice(left, right), (right - left) / width)
+
+
+def _warn_of_own_dof(session: _Session, one: passes.PassScene) -> None:
+    if not one.own_dof or one.own_dof in session.warned:
+        return
+    session.warned.add(one.own_dof)
+    print(
+        f'Rack Focus: Warning: camera "{one.own_dof}" has its own Depth of Field on. It was switched off for this '
+        "render of its passes, or the picture would be blurred twice.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+# --- After it --------------------------------------------------------------------------------------------------------
+
+
+def end(scene: bpy.types.Scene) -> None:
+    """Give a scene its own tree back and remove what was made for its render."""
+    session = _sessions.pop(scene.name, None)
+    _failed_begin.pop(scene.name, None)
+    restore(scene)
+    if session is None:
+        return
+    trees = [session.work] if session.work is not session.own else []
+    scenes = [session.values]
+    if session.upstream is not None:
+        scenes.append(session.upstream.scene)
+        trees.append(session.upstream.tree)
+    cameras = []
+    images = []
+    for one in session.passes.values():
+        scenes.append(one.copy)
+        images.append(one.image)
+        cameras += list(one.pinholes.values())
+    for each in scenes:
+        bpy.data.scenes.remove(each)
+    _remove_trees(trees)
+    for each in images:
+        bpy.data.images.remove(each)
+    for each in cameras:
+        data = each.data
+        bpy.data.objects.remove(each)
+        bpy.data.cameras.remove(data)
+    shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _remove_trees(trees: list[bpy.types.NodeTree]) -> None:
+    """Remove working copies and the copies of groups in them, which are runtime data as they are."""
+    for tree in trees:
+        inner = [getattr(one, "node_tree", None) for one in tree.nodes]
+        bpy.data.node_groups.remove(tree)
+        copies = {each.name: each for each in inner if each is not None and each.is_runtime_data}
+        _remove_trees([each for each in copies.values() if each.users == 0])
+
+
+def restore(scene: bpy.types.Scene) -> None:
+    """Give a scene its own tree back, also one that comes from an undo step or an emergency save."""
+    if OWN_TREE in scene:
+        own = scene[OWN_TREE]
+        del scene[OWN_TREE]
+        if own is not None:
+            scene.compositing_node_group = own
+
+
+# --- Blender's events ------------------------------------------------------------------------------------------------
+
+
+@persistent
+def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
+    if errors.is_stopping():
+        return
+    try:
+        begin(scene)
+    except Exception as error:  # said, and the render stopped, at the first frame
+        traceback.print_exc()
+        _failed_begin[scene.name] = f"{type(error).__name__}: {error}"
+
+
+@persistent
+def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
+    if errors.is_stopping():
+        return
+    try:
+        problems = show(scene)
+    except Exception as error:  # Blender would print it and render on, with whatever pixels are there
+        traceback.print_exc()
+        problems = [NodeError(scene.name, node.NODE_NAME, scene.frame_current, f"{type(error).__name__}: {error}")]
+    if problems:
+        errors.stop_render(scene, problems)
+
+
+@persistent
+def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
+    if not errors.is_stopping():
+        end(scene)
+
+
+@persistent
+def _on_save(*_rest: object) -> None:
+    for session in _sessions.values():
+        restore(session.scene)
+
+
+@persistent
+def _on_saved(*_rest: object) -> None:
+    for session in _sessions.values():
+        if session.work is not session.own:
+            session.scene[OWN_TREE] = session.own
+            session.scene.compositing_node_group = session.work
+
+
+@persistent
+def _on_load(*_rest: object) -> None:
+    _sessions.clear()
+    for scene in bpy.data.scenes:
+        restore(scene)
+
+
+_HANDLERS = (
+    ("render_init", _on_render_init),
+    ("render_pre", _on_render_pre),
+    ("render_complete", _on_render_end),
+    ("render_cancel", _on_render_end),
+    ("save_pre", _on_save),
+    ("save_post", _on_saved),
+    ("save_post_fail", _on_saved),
+    ("load_post", _on_load),
+    ("undo_post", _on_load),
+    ("redo_post", _on_load),
+)
+
+
+def register() -> None:
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
+
+
+def unregister() -> None:
+    for event, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
+    for session in list(_sessions.values()):
+        end(session.scene)

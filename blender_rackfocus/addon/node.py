@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Rack Focus node: a node group in a scene's compositing tree, with the inputs of the strip modifier and, before
+them, the picture and its depth.
+
+Inside it is the modifier's group: the incoming picture, and over it our pixels wherever they change something. Depth
+goes nowhere inside; it is read by whoever makes the pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+
+from . import group
+
+NODE_NAME = "Rack Focus"
+NODE_MARK = "rackfocus_node"
+"""Custom property of the node groups of Rack Focus nodes: the version of their layout."""
+LAYOUT_VERSION = 1
+IMAGE, DEPTH = "Image", "Depth"
+
+
+def is_ours(tree: bpy.types.NodeTree | None) -> bool:
+    """Whether a node group belongs to a Rack Focus node."""
+    return tree is not None and NODE_MARK in tree
+
+
+def is_node(one: bpy.types.Node) -> bool:
+    """Whether a node is a Rack Focus node."""
+    return one.bl_idname == "CompositorNodeGroup" and is_ours(one.node_tree)
+
+
+def new_group() -> bpy.types.NodeTree:
+    """A node group with its own empty image."""
+    tree = group.new_group()
+    del tree[group.GROUP_MARK]  # no strip may take it for its own
+    tree[NODE_MARK] = LAYOUT_VERSION
+    depth = tree.interface.new_socket(DEPTH, in_out="INPUT", socket_type="NodeSocketFloat")
+    depth.description = (
+        "Distance from the camera: a render's Depth pass, or a depth picture (its colour space Non-Color)"
+    )
+    depth.hide_value = True
+    tree.interface.move(depth, 2)  # after the two Images
+    return tree
+
+
+def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """A new Rack Focus node in a compositing tree, not yet linked."""
+    made = tree.nodes.new("CompositorNodeGroup")
+    made.node_tree = new_group()
+    made.name = made.label = NODE_NAME
+    made.width = 220
+    return made
+
+
+def in_tree(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
+    """The Rack Focus nodes on a tree's top level."""
+    return [one for one in tree.nodes if is_node(one)] if tree is not None else []
+
+
+def active_in(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
+    """The Rack Focus nodes of a tree that are not muted, each after those that feed it."""
+    nodes = [one for one in in_tree(tree) if not one.mute]
+    return sorted(nodes, key=lambda one: (_depth_of_chain(one), one.name))
+
+
+def hidden_in_groups(tree: bpy.types.NodeTree | None, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names of node groups below a tree's top level that hold an unmuted Rack Focus node."""
+    if tree is None:
+        return
+    for one in tree.nodes:
+        inner = getattr(one, "node_tree", None)
+        if inner is None or one.mute or is_ours(inner) or inner.name in seen:
+            continue
+        if any(is_node(each) and not each.mute for each in inner.nodes):
+            yield inner.name
+        yield from hidden_in_groups(inner, seen | {inner.name})
+
+
+def separate(trees: list[bpy.types.NodeTree]) -> None:
+    """Give every Rack Focus node of these trees a group and an image of its own: duplicated nodes share them."""
+    groups: set[bpy.types.NodeTree] = set()
+    images: set[bpy.types.Image] = set()
+    for one in (node for tree in trees for node in in_tree(tree)):
+        if one.node_tree in groups or one.node_tree.library is not None:
+            one.node_tree = one.node_tree.copy()
+        groups.add(one.node_tree)
+        image = group.image_of(one.node_tree)
+        if image is None or image in images or image.library is not None:
+            image = group.new_image()
+            inner = one.node_tree.nodes.get(group.IMAGE_NODE)
+            if inner is not None:
+                inner.image = image
+        images.add(image)
+
+
+def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
+    """The output that feeds an input: reroutes are followed, and muted nodes as Blender passes through them. None
+    where nothing arrives."""
+    while True:
+        links = [link for link in socket.links if link.is_valid and not link.is_muted]
+        if not links:
+            return None
+        source = links[0].from_socket
+        one = source.node
+        if one.bl_idname == "NodeReroute":
+            socket = one.inputs[0]
+        elif one.mute:
+            through = [link.from_socket for link in one.internal_links if link.to_socket == source]
+            if not through:
+                return None
+            socket = through[0]
+        else:
+            return source
+
+
+def upstream(one: bpy.types.Node, seen: set[str] | None = None) -> set[str]:
+    """Names of every node that feeds a node, directly or not."""
+    seen = set() if seen is None else seen
+    for socket in one.inputs:
+        for link in socket.links:
+            name = link.from_node.name
+            if name not in seen:
+                seen.add(name)
+                upstream(link.from_node, seen)
+    return seen
+
+
+def _depth_of_chain(one: bpy.types.Node) -> int:
+    """How many Rack Focus nodes feed this one."""
+    tree = one.id_data
+    return sum(1 for name in upstream(one) if is_node(tree.nodes[name]))

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Rack Focus" tab in the compositor's sidebar, and the entry in its Add menu. Draws, and only draws."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from . import compositor, node
+
+_TEXT_WIDTH = 42
+"""Characters of an error's line; the sidebar does not wrap text by itself."""
+
+
+class RACKFOCUS_PT_node(bpy.types.Panel):
+    bl_label = "Rack Focus"
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "CompositorNodeTree"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        tree = context.space_data.edit_tree
+        one = tree.nodes.active if tree is not None else None
+        layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
+        if one is None or not node.is_node(one):
+            return
+        _draw_problem(layout, compositor.problem_of(context.scene.name, one.name))
+        _draw_problem(layout, compositor.problem_before(context.scene))
+        layout.prop(one, "rackfocus_lens")
+        column = layout.column(heading="Depth")
+        column.prop(one, "rackfocus_depth_kind")
+        kind = one.rackfocus_depth_kind
+        if kind in {"AUTO", "NORMALISED"}:
+            column.prop(one, "rackfocus_near_m")
+            column.prop(one, "rackfocus_far_m")
+            column.prop(one, "rackfocus_white_near")
+            column.prop(one, "rackfocus_depth_ramp")
+        if kind in {"METRES", "INVERSE"}:
+            column.prop(one, "rackfocus_depth_scale")
+
+
+def _draw_problem(layout: bpy.types.UILayout, problem: str) -> None:
+    if not problem:
+        return
+    box = layout.box()
+    box.alert = True
+    for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
+        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+
+
+def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.space_data.tree_type == "CompositorNodeTree":
+        self.layout.operator("rackfocus.node_add", text="Rack Focus", icon="CAMERA_DATA")
+
+
+CLASSES = (RACKFOCUS_PT_node,)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.NODE_MT_add.append(_draw_add)
+
+
+def unregister() -> None:
+    bpy.types.NODE_MT_add.remove(_draw_add)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Rack Focus node knows beside its inputs: what its depth's numbers mean, and whose lens it uses. Plain node
+properties, which duplicate, copy, undo and save with the node."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import settings
+
+LENSES = (
+    ("INPUTS", "Inputs", "Focus, f-stop and the rest are the node's own inputs"),
+    (
+        "CAMERA",
+        "Scene Camera",
+        "Focus object or distance, f-stop, blades, focal length and sensor come from the camera of the scene that is "
+        "rendered, as they are at each frame",
+    ),
+)
+
+_DEPTH = (
+    "rackfocus_depth_kind",
+    "rackfocus_depth_ramp",
+    "rackfocus_near_m",
+    "rackfocus_far_m",
+    "rackfocus_white_near",
+    "rackfocus_depth_scale",
+)
+
+PROPERTIES = {name: settings.PROPERTIES[name] for name in _DEPTH} | {
+    "rackfocus_lens": bpy.props.EnumProperty(
+        name="Lens",
+        description="Where focus and lens come from",
+        items=LENSES,
+        default="INPUTS",
+        options=set(),
+    ),
+}
+
+
+def register() -> None:
+    for name, definition in PROPERTIES.items():
+        setattr(bpy.types.CompositorNodeGroup, name, definition)
+
+
+def unregister() -> None:
+    for name in reversed(PROPERTIES):
+        delattr(bpy.types.CompositorNodeGroup, name)
