@@ -114,8 +114,11 @@ def _add_taps(tree: bpy.types.NodeTree) -> None:
     tree.links.new(info.outputs["Location"], moved.inputs[0])
     scaled = tree.nodes.new("ShaderNodeVectorMath")
     scaled.operation = "DISTANCE"
-    tree.links.new(info.outputs["Scale"], scaled.inputs[0])
-    scaled.inputs[1].default_value = (1.0, 1.0, 1.0)
+    flat = tree.nodes.new("ShaderNodeVectorMath")
+    flat.operation = "MULTIPLY"
+    tree.links.new(info.outputs["Scale"], flat.inputs[0])
+    flat.inputs[1].default_value = scaled.inputs[1].default_value = (1.0, 1.0, 0.0)
+    tree.links.new(flat.outputs[0], scaled.inputs[0])
     turned = tree.nodes.new("ShaderNodeMath")
     turned.operation = "ABSOLUTE"
     tree.links.new(info.outputs["Rotation"], turned.inputs[0])
