@@ -31,6 +31,9 @@ RETRY_SCALES, RETRY_DEGREES = (1.0, 0.9, 1.11, 0.8, 1.25), (0, -8, 8)
 """How a lost patch may have grown and turned (degrees) before it is seen again."""
 SPIKE, SPIKE_FRAMES = 0.14, 3
 """A depth apart by more than this share, for no more than this many frames, is no movement of the subject."""
+JUMP, WALK_ON = 1.2, 1.03
+"""A depth that changes by more than the first factor from frame to frame is another surface; the second is what a
+subject may change by on each frame it is not seen."""
 NEW_CORNERS_BELOW = 12
 """With fewer corners than this, new ones are looked for around the point."""
 
@@ -157,7 +160,12 @@ class _Track:
 
     def step(self, grey: np.ndarray, depth: np.ndarray | None) -> str:
         """Move on to the next picture; returns why the point is lost there, or an empty string."""
+        before = self.point, self.turn, self.confidence
         why = self._find_again(grey) if self.lost_for else self._flow(grey)
+        if not why and depth is not None:
+            why = self._hidden(depth)
+            if why:
+                self.point, self.turn, self.confidence = before
         self.grey = grey
         if why:
             self.lost_for += 1
@@ -166,10 +174,24 @@ class _Track:
             return why
         self.lost_for = 0
         if depth is not None:
-            self.depth_m = depth_at_point(depth, *(self.point + 0.5))
+            here = depth_at_point(depth, *(self.point + 0.5))
+            self.depth_m = self.depth_m if math.isnan(here) else here
         self.corners = self._on_surface(self.corners, depth)
         if len(self.corners) < NEW_CORNERS_BELOW:
             self.corners = self._new_corners(depth)
+        return ""
+
+    def _hidden(self, depth: np.ndarray) -> str:
+        """Why the surface under the point cannot be the one that was followed, or an empty string."""
+        here = depth_at_point(depth, *(self.point + 0.5))
+        if math.isnan(here) or math.isnan(self.depth_m):
+            return ""
+        here_d, last_d = 1 / here, 1 / self.depth_m
+        allowed = JUMP * min(WALK_ON**self.lost_for, 2.0)  # while it is lost a subject may walk on
+        if here_d > last_d * allowed:
+            return "something passes in front"
+        if here_d < last_d / allowed:
+            return "the depth under the point jumps back"
         return ""
 
     def _flow(self, grey: np.ndarray) -> str:
