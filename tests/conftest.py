@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps the rooms honest: where only core, media and estimate are tested, bpy cannot be imported."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 FREE_ROOMS = ("core", "media", "estimate")
+os.environ.setdefault("RACKFOCUS_CACHE", "off")  # tests compute; those of the store name a folder of their own
 
 
 class _NoBlender:

@@ -7,9 +7,23 @@ from __future__ import annotations
 def _modules() -> tuple:
     """What registers, in order. Imported late: the rest of the package works without Blender."""
     from .. import cli
-    from . import compositor, errors, handlers, marks, node_panel, node_settings, operators, panels, settings
+    from . import (
+        bake_panel,
+        baked_strips,
+        compositor,
+        errors,
+        handlers,
+        marks,
+        node_panel,
+        node_settings,
+        operators,
+        panels,
+        preferences,
+        settings,
+    )
 
-    return settings, node_settings, marks, operators, panels, node_panel, errors, handlers, compositor, cli
+    properties = (settings, node_settings, baked_strips, marks, preferences)
+    return (*properties, operators, panels, bake_panel, node_panel, errors, handlers, compositor, cli)
 
 
 def register() -> None:

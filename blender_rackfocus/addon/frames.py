@@ -11,7 +11,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -22,7 +22,8 @@ from .. import media
 from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
 from ..media import MediaError
-from . import adjust, colour_config, depthfiles, inputs, modifier, pixels, settings, strips
+from ..media.baked import quantised
+from . import adjust, cache, colour_config, depthfiles, inputs, modifier, pixels, settings, strips
 from .errors import FrameError
 
 _FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
@@ -126,9 +127,13 @@ def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool)
 
 
 def make(job: Job) -> Made:
-    """The job's pixels, from memory when they were made before. Raises MediaError, or ValueError naming a bad
-    input."""
-    return _results.get(job, lambda: _make(job))
+    """The job's pixels, from memory or the store when they were made before. Raises MediaError, or ValueError naming a
+    bad input.
+
+    Final ones are half floats in value, whoever asks and however they come: what is computed now, what the store kept
+    and what was baked are the same pixels.
+    """
+    return _results.get(job, lambda: _kept_or_made(job))
 
 
 def frame_error(shown: strips.Shown, error: Exception, path: str = "") -> FrameError:
@@ -201,8 +206,23 @@ def _stamped(path: str, index: int) -> FileFrame:
     return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
 
 
+def _kept_or_made(job: Job) -> Made:
+    kept = cache.get(replace(job, draft=False))  # also for a draft: nothing is quicker, or better
+    if kept is not None:
+        return kept
+    made = _make(job)
+    if job.draft:
+        return made
+    if made.flat is not None:
+        made = replace(made, flat=quantised(made.flat).astype(np.float32))
+    cache.put(job, made)
+    return made
+
+
 def read_ahead(job: Job) -> None:
     """Begin to read a job's files beside whatever Blender does now. Errors come when the job itself is made."""
+    if cache.has(job):
+        return
     _readers.submit(_source, job)
 
 

@@ -9,21 +9,32 @@ proxy's size by nearest pixels, because a mean of touched and untouched alphas w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 
+from ..media.baked import Code
 from .inputs import INPUTS
 
 GROUP_NAME = "Rack Focus"
 IMAGE_NAME = "Rack Focus"
 IMAGE_NODE = "Rack Focus Picture"
+BAKED_NODE = "Rack Focus Baked"
+LIVE_HAS_NO_SAY = 0.5
+"""Between the absolute alpha of a live pixel without a say (0) and that of one with (1 or more)."""
 TOUCHED = 2.0
 """Added to the alpha of every pixel that replaces the strip's own."""
 TOUCHED_ABOVE = 1.5
 """Between the largest alpha of an untouched pixel (1) and the smallest of a touched one (2)."""
+UNTOUCHED = -1.0
+"""Alpha of a live pixel that leaves the strip's own alone. 0, as in an image never filled, has no say at all: a baked
+frame, if there is one, decides."""
 GROUP_MARK = "rackfocus_group"
 """Custom property of our node groups: the version of their layout."""
 IMAGE_MARK = "rackfocus_image"
 """Custom property of our images."""
+BAKED_MARK = "rackfocus_baked"
+"""Custom property of image sequences that were baked."""
 LAYOUT_VERSION = 1
 
 
@@ -45,6 +56,71 @@ def image_of(group: bpy.types.NodeTree) -> bpy.types.Image | None:
     """The image our pixels go into, or None if the user took it out."""
     node = group.nodes.get(IMAGE_NODE)
     return node.image if node is not None else None
+
+
+def baked_node(group: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """The node that reads the baked frames; None where there are none."""
+    node = group.nodes.get(BAKED_NODE)
+    return node if node is not None and node.image is not None else None
+
+
+def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> bpy.types.Node:
+    """Make a group read baked frames wherever its live image has no say. Returns the node that reads them."""
+    remove_baked(group)
+    node, link = _builders(group, baked=True)
+    reader = node("CompositorNodeImage", -1300, -700, BAKED_NODE)
+    reader.name, reader.image = BAKED_NODE, image
+    own = next(one for one in group.nodes if one.type == "GROUP_INPUT").outputs["Image"]
+    baked = _fit(group, node, link, own, reader.outputs["Image"], -700)
+    fitted = group.nodes[_FIT_LIVE].outputs[0]
+    readers = [(one.to_socket, one.to_node) for one in group.links if one.from_socket == fitted]
+
+    def alpha_of(source: bpy.types.NodeSocket, y: float) -> bpy.types.NodeSocket:
+        parts = node("CompositorNodeSeparateColor", -300, y)
+        link(source, parts.inputs[0])
+        return parts.outputs["Alpha"]
+
+    def maths(operation: str, source: bpy.types.NodeSocket, *numbers: float) -> bpy.types.NodeSocket:
+        made = node("ShaderNodeMath", -200, -500)
+        made.operation = operation
+        link(source, made.inputs[0])
+        for place, number in enumerate(numbers, 1):
+            made.inputs[place].default_value = number
+        return made.outputs[0]
+
+    live_alpha = alpha_of(fitted, -400)
+    says = maths("GREATER_THAN", maths("ABSOLUTE", live_alpha), LIVE_HAS_NO_SAY)
+    # offset + scale * alpha in the file; TOUCHED + alpha here
+    baked_alpha = alpha_of(baked, -600)
+    if (code.offset, code.scale) != (TOUCHED, 1.0):
+        baked_alpha = maths("MULTIPLY_ADD", baked_alpha, 1 / code.scale, TOUCHED - code.offset / code.scale)
+    colour = node("ShaderNodeMix", 0, -400, "Live or baked")
+    colour.data_type, colour.clamp_factor, colour.clamp_result = "RGBA", True, False
+    for source, place in ((says, 0), (baked, 6), (fitted, 7)):
+        link(source, colour.inputs[place])
+    alpha = node("ShaderNodeMix", 0, -600, "Live or baked alpha")
+    alpha.data_type = "FLOAT"
+    for source, place in ((says, 0), (baked_alpha, 2), (live_alpha, 3)):
+        link(source, alpha.inputs[place])
+    both = node("CompositorNodeSetAlpha", 200, -500, "Live or baked")
+    both.inputs["Type"].default_value = "Replace Alpha"
+    link(colour.outputs[2], both.inputs["Image"])
+    link(alpha.outputs[0], both.inputs["Alpha"])
+    for socket, _node in readers:
+        link(both.outputs[0], socket)
+    return reader
+
+
+def remove_baked(group: bpy.types.NodeTree) -> None:
+    """Take out what `add_baked` put in; the live image decides again."""
+    added = [one for one in group.nodes if one.get(BAKED_MARK)]
+    if not added:
+        return
+    last = next(one for one in added if one.type == "SETALPHA")
+    for target in [one.to_socket for one in group.links if one.from_node == last]:
+        group.links.new(group.nodes[_FIT_LIVE].outputs[0], target)
+    for one in added:
+        group.nodes.remove(one)
 
 
 def new_image() -> bpy.types.Image:
@@ -81,14 +157,25 @@ def _add_interface(group: bpy.types.NodeTree) -> None:
         socket.description = entry.description
 
 
-def _add_nodes(group: bpy.types.NodeTree) -> None:
+def _builders(group: bpy.types.NodeTree, *, baked: bool = False) -> tuple[Callable, Callable]:
+    """Functions that add a node (kind, x, y, label) and a link (from, to). baked: nodes that `remove_baked` takes
+    out."""
+
     def node(kind: str, x: float, y: float, label: str = "") -> bpy.types.Node:
         made = group.nodes.new(kind)
         made.location, made.label = (x, y), label
+        if baked:
+            made[BAKED_MARK] = True
         return made
 
     def link(source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
         group.links.new(source, target)
+
+    return node, link
+
+
+def _add_nodes(group: bpy.types.NodeTree) -> None:
+    node, link = _builders(group)
 
     def separate(source: bpy.types.NodeSocket, x: float, y: float) -> bpy.types.Node:
         made = node("CompositorNodeSeparateColor", x, y)
@@ -132,7 +219,10 @@ def _add_nodes(group: bpy.types.NodeTree) -> None:
     link(result.outputs[0], node("NodeGroupOutput", 520, 150).inputs["Image"])
 
 
-def _fit(group, node, link, own, ours):
+_FIT_LIVE = "Fit to proxy"
+
+
+def _fit(group, node, link, own, ours, below=0):
     """Scale our picture to the size of the strip's own (a proxy is smaller); a scale of 1 costs nothing."""
 
     def size(source: bpy.types.NodeSocket, y: float) -> bpy.types.Node:
@@ -142,8 +232,10 @@ def _fit(group, node, link, own, ours):
         link(info.outputs["Dimensions"], parts.inputs[0])
         return parts
 
-    wanted, given = size(own, 400), size(ours, -300)
-    scale = node("CompositorNodeScale", -500, -100, "Fit to proxy")
+    wanted, given = size(own, 400 + below), size(ours, -300 + below)
+    scale = node("CompositorNodeScale", -500, -100 + below, _FIT_LIVE)
+    if not below:
+        scale.name = _FIT_LIVE
     link(ours, scale.inputs["Image"])
     scale.inputs["Interpolation"].default_value = "Nearest"
     for axis in ("X", "Y"):

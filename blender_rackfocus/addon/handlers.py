@@ -9,13 +9,16 @@ undo, redo, load, save     pixels are no part of the file: they are dropped befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
 
 import bpy
 from bpy.app.handlers import persistent
 
 from ..media import MediaError
-from . import dna, errors, frames, group, modifier, ownership, pixels, source_cache, strips
+from ..media.movies import close_movies
+from . import baked_strips, dna, errors, frames, group, modifier, ownership, pixels, source_cache, staleness, strips
 from .errors import FrameError
 
 SETTLE_AFTER_S = 0.3
@@ -23,6 +26,7 @@ SETTLE_AFTER_S = 0.3
 
 _BLANK = "cannot be made"
 
+_paused = False
 _rendering = False
 _frames_rendered = 0
 _cache: source_cache.SourceCache | None = None
@@ -75,8 +79,18 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
     found = modifier.find(one.strip)
     current = one.scene == scene and one.animation_frame == scene.frame_current_final
-    job = frames.job_of(one, found, draft=not final, at_current_frame=current)
     image = group.image_of(found.node_group)
+    try:
+        job = frames.job_of(one, found, draft=not final, at_current_frame=current)
+        use = baked_strips.use(one, found, job, scene)
+    except FrameError as problem:
+        job, use = None, baked_strips.use_unmade(one, found, problem, scene)
+        if use is None:
+            raise
+    if use is not None and use.remark:
+        baked_strips.remark(one.strip.name, use.remark)
+    if use is not None and use.path:
+        return image is not None and _show_baked(one, image, use)
     if image is None or pixels.holds(image, job):
         return False
     made = None
@@ -85,10 +99,31 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
             made = frames.make(job)
         except (MediaError, ValueError) as error:
             raise frames.frame_error(one, error, job.picture.path) from error
-    if made is None or made.flat is None:
-        pixels.empty(image, job)
-    else:
+    if made is not None and made.flat is not None:
         pixels.fill(image, made.width, made.height, made.flat, job)
+    elif use is not None:
+        pixels.show_own(image, job)  # the baked frame is not right, and this one has nothing to change
+    else:
+        pixels.empty(image, job)
+    return True
+
+
+def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use) -> bool:
+    """Let the baked frame be seen: by Blender's own node, or put into the live image where that stands still."""
+    key = ("baked", use.path, use.by_node, os.stat(use.path).st_mtime_ns)
+    if pixels.holds(image, key):
+        return False
+    if use.by_node:
+        pixels.empty(image, key)
+        return True
+    try:
+        made = baked_strips.made_from(use.path)
+    except MediaError as error:
+        raise frames.frame_error(one, error, use.path) from error
+    if made.flat is None:
+        pixels.show_own(image, key)
+    else:
+        pixels.fill(image, made.width, made.height, made.flat, key)
     return True
 
 
@@ -113,12 +148,23 @@ def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
 
 def refresh(context: bpy.types.Context | None = None) -> None:
     """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
-    if bpy.app.background or _is_rendering():
+    if bpy.app.background or _paused or _is_rendering():
         return
     for scene in _scenes_on_screen():
         _keep_prefetch_off(scene)
         show(scene, final=False)
     _settle_later()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """No drafts meanwhile: somebody moves through the frames who does not look at them (a bake)."""
+    global _paused
+    before, _paused = _paused, True
+    try:
+        yield
+    finally:
+        _paused = before
 
 
 def _scenes_on_screen() -> list[bpy.types.Scene]:
@@ -131,9 +177,9 @@ def _scenes_on_screen() -> list[bpy.types.Scene]:
 
 
 def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
-    """Prefetch draws other frames than the current one, for which our pixels are not meant."""
+    """Prefetch draws other frames than the current one, for which our pixels are not meant. Baked frames are."""
     editor = scene.sequence_editor
-    if editor.use_prefetch and any(True for _ in modifier.in_scene(scene)):
+    if editor.use_prefetch and not all(staleness.is_fresh(scene, *both) for both in modifier.in_scene(scene)):
         editor.use_prefetch = False
 
 
@@ -166,6 +212,7 @@ def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
     _rendering, _frames_rendered = True, 0
     dna.prepare()
     ownership.separate()
+    baked_strips.follow_all()
     _start_cold(bpy.data.scenes)
     _cache = source_cache.SourceCache()
 
@@ -181,21 +228,21 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         return
     _frames_rendered += 1
     if _frames_rendered > 1 and scene.frame_current + scene.frame_step <= scene.frame_end:
-        _read_ahead(scene, scene.frame_current + scene.frame_step)
+        _make_ahead(scene, scene.frame_current + scene.frame_step)
 
 
-def _read_ahead(scene: bpy.types.Scene, frame: int) -> None:
+def _make_ahead(scene: bpy.types.Scene, frame: int) -> None:
     """An animation goes on: read the next frame's files while Blender draws and writes this one."""
     for one in strips.walk(scene, frame):
         found = modifier.find(one.strip)
-        if found is None:
+        if found is None or baked_strips.place_of(found) is not None:
             continue
         try:
             job = frames.job_of(one, found, draft=False, at_current_frame=False)
         except FrameError:
             continue  # said when that frame is due
         if job is not None:
-            frames.read_ahead(job)
+            frames.make_ahead(job)
 
 
 @persistent
@@ -218,6 +265,9 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
     if _rendering:
         return
     ownership.separate()
+    baked_strips.follow_all()
+    if not _paused:
+        staleness.changed()
     refresh()
 
 
@@ -225,6 +275,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
 def _on_load(*_rest: object) -> None:
     pixels.forget()
     frames.forget()
+    staleness.forget()
     errors.forget()
     dna.prepare()
     ownership.separate()
@@ -279,3 +330,4 @@ def unregister() -> None:
     pixels.drop_all()
     pixels.forget()
     frames.forget()
+    close_movies()

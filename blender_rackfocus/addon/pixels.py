@@ -19,9 +19,8 @@ _filled: dict[int, object] = {}
 def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
     """What the node group wants of a refocused picture.
 
-    result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by group.TOUCHED; the
-    others keep an alpha of at most 1, by which the group knows them. Returns a flat float32 array, bottom row first, or
-    None when nothing differs.
+    result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by group.TOUCHED; that
+    of the others becomes group.UNTOUCHED. Returns a flat float32 array, bottom row first, or None when nothing differs.
     """
     height, width = result.shape[:2]
     rows = (height, width * 4)
@@ -33,7 +32,8 @@ def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
         return None
     flat = cv2.flip(result, 0)
     alpha = cv2.min(cv2.max(cv2.extractChannel(flat, 3), 0.0), 1.0)
-    cv2.add(alpha, group.TOUCHED, dst=alpha, mask=changed[::-1].astype(np.uint8))
+    alpha += group.TOUCHED
+    np.copyto(alpha, np.float32(group.UNTOUCHED), where=~changed[::-1])
     cv2.insertChannel(alpha, flat, 3)
     return flat.reshape(-1)
 
@@ -55,8 +55,15 @@ def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key:
     _filled[image.session_uid] = key
 
 
+def show_own(image: bpy.types.Image, key: object) -> None:
+    """The strip's own picture comes through, also where a baked frame would say otherwise."""
+    flat = np.zeros((8 * 8, 4), np.float32)
+    flat[:, 3] = group.UNTOUCHED
+    fill(image, 8, 8, flat.reshape(-1), key)
+
+
 def empty(image: bpy.types.Image, key: object = None) -> None:
-    """Drop an image's pixels: the strip's own picture comes through."""
+    """Drop an image's pixels: the baked frame, or else the strip's own picture comes through."""
     _drop(image)
     image.update_tag()
     _filled[image.session_uid] = key

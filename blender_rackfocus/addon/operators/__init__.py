@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import compositor, marks, rack, strip_modifier
+from . import bake, compositor, marks, rack, strip_modifier
 
-CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES, *compositor.CLASSES)
+CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES, *compositor.CLASSES, *bake.CLASSES)
 
 
 def register() -> None:

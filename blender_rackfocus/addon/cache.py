@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store of computed frames as Blender uses it: where it lies, how large it may grow, frames in and out.
+
+A store that cannot be read or written is no reason to fail: frames are computed then, and it is said once why.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ..media import MediaError
+from ..media.baked import quantised
+from ..media.store import Store
+from . import recipe
+
+if TYPE_CHECKING:
+    from .frames import Job, Made
+
+ROOT = __package__.rpartition(".")[0]
+"""The package's name, as Blender knows the add-on."""
+ENVIRONMENT = "RACKFOCUS_CACHE"
+"""Names the store's folder where there are no preferences: render nodes, tests. "off" keeps nothing."""
+DEFAULT_LIMIT_GB = 20.0
+_FREE_BYTES = 2**30
+"""What the store leaves free on its disk."""
+
+_told: set[str] = set()
+_stores: dict[tuple[str, int], Store] = {}
+
+
+def preferences() -> bpy.types.AddonPreferences | None:
+    """The add-on's preferences; None where it is not enabled as an add-on (the bpy module)."""
+    addon = bpy.context.preferences.addons.get(ROOT)
+    return addon.preferences if addon is not None else None
+
+
+def folder() -> str:
+    """Where computed frames are kept: the environment's word, else the preferences', else a folder of the user's."""
+    named = os.environ.get(ENVIRONMENT, "")
+    chosen = preferences()
+    if not named and chosen is not None and chosen.cache_folder:
+        named = bpy.path.abspath(chosen.cache_folder)
+    return os.path.abspath(named) if named else os.path.join(user_folder(), "frames")
+
+
+def user_folder() -> str:
+    """A folder of ours that this user can write to: the extension's own where it is installed as one (Blender removes
+    it with the extension), else the system's place for caches."""
+    if ROOT.startswith("bl_ext."):
+        return bpy.utils.extension_path_user(ROOT)
+    if sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "blender_rackfocus")
+
+
+def limit_bytes() -> int:
+    """How large the store may grow."""
+    chosen = preferences()
+    return int((chosen.cache_limit_gb if chosen is not None else DEFAULT_LIMIT_GB) * 2**30)
+
+
+def store() -> Store | None:
+    """The store; None where it is switched off."""
+    chosen = preferences()
+    if os.environ.get(ENVIRONMENT, "").lower() == "off" or (chosen is not None and not chosen.use_cache):
+        return None
+    key = (folder(), max(limit_bytes(), 1))
+    if key not in _stores:
+        _stores.clear()
+        _stores[key] = Store(*key)
+    return _stores[key]
+
+
+def has(job: Job) -> bool:
+    """Whether the store has a file for a job's final frame."""
+    key, where = _key(job), store()
+    return key is not None and where is not None and os.path.exists(where.path(key))
+
+
+def get(job: Job) -> Made | None:
+    """A job's frame as it was kept, None where it was not."""
+    from .frames import Made
+
+    key, where = _key(job), store()
+    if key is None or where is None:
+        return None
+    kept = where.get(key)
+    if kept is None:
+        return None
+    if kept.dtype == np.int32 and kept.shape == (2,):
+        return Made(int(kept[0]), int(kept[1]), None)
+    if kept.dtype != np.float16 or kept.ndim != 3 or kept.shape[2] != 4:
+        return None
+    height, width = kept.shape[:2]
+    return Made(width, height, kept.astype(np.float32).reshape(-1))
+
+
+def put(job: Job, made: Made) -> None:
+    """Keep a job's frame (half floats, as `frames.make` gives it). Never raises: what cannot be kept is said once."""
+    key, where = _key(job), store()
+    if key is None or where is None:
+        return
+    if made.flat is None:
+        array = np.array([made.width, made.height], np.int32)
+    else:
+        array = quantised(made.flat).reshape(made.height, made.width, 4)
+    try:
+        if _free_bytes(where.folder) < array.nbytes + _FREE_BYTES:
+            _tell(f"{where.folder}: the disk is nearly full, so computed frames are not kept there.")
+            return
+        where.put(key, array, kind="frame", picture=os.path.basename(job.picture.path))
+    except MediaError as error:
+        _tell(str(error))
+
+
+def problem() -> str:
+    """Why frames are not kept, empty when they are."""
+    return next(iter(_told), "")
+
+
+def _key(job: Job) -> str | None:
+    try:
+        return recipe.store_key(job)
+    except MediaError:
+        return None
+
+
+def _free_bytes(path: str) -> int:
+    while not os.path.isdir(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free
+
+
+def _tell(words: str) -> None:
+    if words not in _told:
+        _told.add(words)
+        print(f"Rack Focus: {words}", file=sys.stderr, flush=True)
