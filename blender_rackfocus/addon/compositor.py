@@ -451,8 +451,12 @@ def end(scene: bpy.types.Scene) -> None:
         bpy.data.images.remove(each)
     for each in cameras:
         data = each.data
+        animation = data.animation_data
+        action = animation.action if animation is not None else None
         bpy.data.objects.remove(each)
         bpy.data.cameras.remove(data)
+        if action is not None and action.is_runtime_data:
+            bpy.data.actions.remove(action)
     shutil.rmtree(session.folder, ignore_errors=True)
 
 
