@@ -62,6 +62,11 @@ def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
     return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
 
 
+def covered(strip: bpy.types.Strip) -> range:
+    """The frames between a strip's handles."""
+    return range(int(strip.left_handle), int(strip.right_handle))
+
+
 def strips_of(scene: bpy.types.Scene, name: str = "") -> list[bpy.types.Strip]:
     """The strips with a Rack Focus modifier; only the named one if a name is given. Raises ValueError."""
     found = [strip for strip, _ in modifier.in_scene(scene)]

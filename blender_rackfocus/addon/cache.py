@@ -6,16 +6,18 @@ A store that cannot be read or written is no reason to fail: frames are computed
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
 from ..media import MediaError
-from ..media.baked import quantised
 from ..media.store import Store
 from . import recipe
 
@@ -32,6 +34,8 @@ _FREE_BYTES = 2**30
 
 _told: set[str] = set()
 _stores: dict[tuple[str, int], Store] = {}
+_writer = ThreadPoolExecutor(1, "rackfocus-store")
+_waiting: list[Future] = []
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
@@ -69,8 +73,13 @@ def limit_bytes() -> int:
 
 def store() -> Store | None:
     """The store; None where it is switched off."""
+    if os.environ.get(ENVIRONMENT, "").lower() == "off":
+        return None
+    if _stores and threading.current_thread().name.startswith("rackfocus-"):
+        return next(iter(_stores.values()))  # our own threads leave Blender's preferences alone
     chosen = preferences()
-    if os.environ.get(ENVIRONMENT, "").lower() == "off" or (chosen is not None and not chosen.use_cache):
+    if chosen is not None and not chosen.use_cache:
+        _stores.clear()
         return None
     key = (folder(), max(limit_bytes(), 1))
     if key not in _stores:
@@ -103,20 +112,32 @@ def get(job: Job) -> Made | None:
     return Made(width, height, kept.astype(np.float32).reshape(-1))
 
 
-def put(job: Job, made: Made) -> None:
-    """Keep a job's frame (half floats, as `frames.make` gives it). Never raises: what cannot be kept is said once."""
+def put(job: Job, made: Made, half: np.ndarray | None) -> None:
+    """Keep a job's frame, written while Blender goes on. half: its pixels as half floats. Never raises: what cannot be
+    kept is said once."""
     key, where = _key(job), store()
     if key is None or where is None:
         return
-    if made.flat is None:
-        array = np.array([made.width, made.height], np.int32)
-    else:
-        array = quantised(made.flat).reshape(made.height, made.width, 4)
+    size = (made.height, made.width)
+    array = np.array(size[::-1], np.int32) if half is None else half.reshape(*size, 4)
+    with contextlib.suppress(RuntimeError):  # Python is ending
+        if _waiting:
+            _waiting.pop().result()  # one at a time in memory: no faster than the disk
+        _waiting.append(_writer.submit(_write, where, key, array, os.path.basename(job.picture.path)))
+
+
+def settle() -> None:
+    """Wait for what is being written."""
+    while _waiting:
+        _waiting.pop().result()
+
+
+def _write(where: Store, key: str, array: np.ndarray, picture: str) -> None:
     try:
         if _free_bytes(where.folder) < array.nbytes + _FREE_BYTES:
             _tell(f"{where.folder}: the disk is nearly full, so computed frames are not kept there.")
             return
-        where.put(key, array, kind="frame", picture=os.path.basename(job.picture.path))
+        where.put(key, array, kind="frame", picture=picture)
     except MediaError as error:
         _tell(str(error))
 

@@ -213,9 +213,11 @@ def _kept_or_made(job: Job) -> Made:
     made = _make(job)
     if job.draft:
         return made
+    half = None
     if made.flat is not None:
-        made = replace(made, flat=quantised(made.flat).astype(np.float32))
-    cache.put(job, made)
+        half = quantised(made.flat)
+        made = replace(made, flat=half.astype(np.float32))
+    cache.put(job, made, half)
     return made
 
 

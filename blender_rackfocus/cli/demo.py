@@ -77,7 +77,7 @@ def _plate(name: str, folder: Path) -> dict[str, Any]:
     scene, shot = importlib.import_module(f"..demo.{name}", __package__).build()
     say(f"{name}: ray-tracing {shot.frames} frames (about three minutes on two cores)")
     progress = Progress("ray-tracing", shot.frames)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".plate-") as scratch, output._quiet():
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".plate-") as scratch, output.quiet():
         try:
             stage.render(scene, Path(scratch), on_frame=progress.step)
         except RuntimeError as error:

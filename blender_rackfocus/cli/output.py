@@ -82,7 +82,7 @@ def render(scene: Any, target: Target, *, has_sound: bool = False) -> Path:
         scene.render.filepath = str(Path(scratch) / target.path.name)
         bpy.app.handlers.render_write.append(written)
         try:
-            with _quiet():
+            with quiet():
                 bpy.ops.render.render(animation=True, scene=scene.name)
         except RuntimeError as error:
             if not errors.failures():
@@ -118,7 +118,7 @@ def _set_format(scene: Any, target: Target, has_sound: bool) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Blender's own chatter off standard output, which is for results; errors still come through."""
     sys.stdout.flush()
     kept = os.dup(1)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`bake`: a .blend's racked frames to disk, any range on any machine, as a render manager's task.
+
+Ranges are independent; several processes may work in one folder at the same time. What is there and right is kept, so
+running the same task again does only what is missing, also after it was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .common import CommandError, Progress, UsageError, say
+from .output import quiet
+from .rack import ensure_registered
+
+SUMMARY = "write a .blend's racked frames to disk, for its strips to read"
+EXAMPLES = (
+    "bake shot.blend",
+    "bake shot.blend --frames 101-150 --strip A --threads 4 --json",
+    "bake shot.blend --estimate",
+    "bake shot.blend --link",
+)
+STATES = ("baked", "kept", "hidden", "failed")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    parser.add_argument("file", metavar="FILE.blend", type=Path, help="the edit; it is read, not changed")
+    what = parser.add_argument_group("what to bake")
+    what.add_argument(
+        "--frames", type=_ranges, metavar="A-B", help="frames of the timeline: 1-50, 7, 1-10,20-30 (default: all)"
+    )
+    what.add_argument("--strip", default="", metavar="NAME", help="only this strip (default: all with the modifier)")
+    what.add_argument("--scene", default="", metavar="NAME", help="scene whose sequencer it is (default: the active)")
+    what.add_argument("--afresh", action="store_true", help="also frames that are there and right")
+    where = parser.add_argument_group("where to")
+    where.add_argument("--folder", default="", metavar="DIR", help="bake folder (default: the scene's own setting)")
+    where.add_argument("--format", type=str.upper, choices=("EXR", "PNG"), metavar="KIND", help="exr or png (16)")
+    how = parser.add_argument_group("how")
+    how.add_argument("--threads", type=_count, metavar="N", help="processor threads to use (default: all)")
+    how.add_argument("--json", action="store_true", help="a JSON line for every frame on standard output")
+    how.add_argument("--estimate", action="store_true", help="say what it needs on disk, and bake nothing")
+    how.add_argument(
+        "--link", action="store_true", help="bake nothing: make the strips read the frames that are there; saves FILE"
+    )
+    how.add_argument("--save", type=Path, metavar="OUT.blend", help="with --link: save as this file instead")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bake; print the folders (or JSON lines). 0 when every frame asked for is there."""
+    import bpy
+
+    if not args.file.is_file():
+        raise UsageError(f"{args.file}: there is no such file")
+    if args.save and not args.link:
+        raise UsageError("--save goes with --link")
+    ensure_registered()
+    _use_threads(args.threads)
+    try:
+        with quiet():
+            bpy.ops.wm.open_mainfile(filepath=str(args.file.absolute()), load_ui=False)
+    except RuntimeError as error:
+        raise CommandError(f"Blender cannot open it: {str(error).strip()}") from error
+    scene = _scene(args.scene)
+    jobs = _jobs(args, scene)
+    if args.link:
+        return _link(args, scene, jobs)
+    if args.estimate:
+        return _estimate(args, scene, jobs)
+    return _bake(args, scene, jobs)
+
+
+def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+    from ..addon.operators.bake import too_large
+
+    if not jobs:
+        say("no strip shows any of these frames: nothing to bake")
+    problem = too_large(_estimates(scene, jobs))
+    if problem:
+        raise CommandError(problem)
+    done: Counter[str] = Counter()
+    progress = Progress("baking", sum(len(which) for _, which, _ in jobs))
+    with _stoppable():
+        for name, which, place in [(strip.name, which, place) for strip, which, place in jobs]:
+            for told in _outcomes(scene, name, which, place, args.afresh):
+                done[told["state"]] += 1
+                if args.json:
+                    print(json.dumps(told), flush=True)
+                if told["state"] == "failed":
+                    say(told["error"])
+                progress.step()
+            if not args.json and which:
+                print(place.folder)
+    if args.json:
+        print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
+    say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
+    return 1 if done["failed"] else 0
+
+
+def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool) -> Iterator[dict[str, Any]]:
+    """One dict for each frame. A frame that cannot be made does not keep the others; a disk that cannot be written
+    does."""
+    from ..addon import bake
+    from ..addon.errors import FrameError
+
+    left = list(which)
+    while left:
+        began = time.perf_counter()
+        current = left[0]
+        with bake.Bake(scene, scene.sequence_editor.strips_all[name], left, place, afresh=afresh) as under_way:
+            try:
+                for made in under_way:
+                    left.remove(made.frame)
+                    yield {
+                        "strip": made.strip,
+                        "frame": made.frame,
+                        "state": made.state,
+                        "file": made.path,
+                        "seconds": round(made.seconds, 4),
+                    }
+                    if made.clipped:
+                        say(f"frame {made.frame}: light above white is cut off in PNG; EXR keeps it")
+                return
+            except FrameError as error:
+                if error.path and error.path.startswith(place.folder):
+                    raise CommandError(str(error)) from error
+                current = int(error.frame) if int(error.frame) in left else left[0]
+                left.remove(current)
+                yield {
+                    "strip": name,
+                    "frame": current,
+                    "state": "failed",
+                    "error": str(error),
+                    "seconds": round(time.perf_counter() - began, 4),
+                }
+
+
+def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], Any]]:
+    """(strip, frames, place) of everything to bake."""
+    from ..addon import bake, baked_strips
+
+    try:
+        found = bake.strips_of(scene, args.strip)
+    except ValueError as error:
+        raise UsageError(f"--strip: {error}") from error
+    if not found:
+        raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier')
+    jobs = []
+    for strip in found:
+        own = bake.frames_of(scene, strip) if args.frames is None else bake.covered(strip)
+        which = [frame for frame in (own if args.frames is None else args.frames) if frame in own]
+        folder = str(Path(args.folder).absolute()) if args.folder and not args.folder.startswith("//") else args.folder
+        if which:
+            jobs.append((strip, which, baked_strips.default_place(scene, strip, folder, args.format or "")))
+    return jobs
+
+
+def _estimates(scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> list[Any]:
+    from ..addon import bake
+
+    return [bake.estimate(scene, strip, which, place) for strip, which, place in jobs]
+
+
+def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+    from ..addon.operators.bake import size_text
+
+    for (strip, which, place), one in zip(jobs, _estimates(scene, jobs), strict=True):
+        if args.json:
+            told = {"strip": strip.name, "frames": len(which), "missing": one.frames, "folder": place.folder}
+            print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
+        else:
+            needs = f"{one.frames} of {len(which)} frames missing, up to {size_text(one.bytes_needed)}"
+            print(f"{strip.name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
+    return 0
+
+
+def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+    import bpy
+
+    from ..addon import baked_strips, staleness
+
+    for strip, which, place in jobs:
+        summary = staleness.check(scene, strip, which, place)
+        if summary.missing or summary.stale:
+            raise CommandError(f"{strip.name}: {'; '.join(summary.lines())}. Bake them first")
+        baked_strips.attach(strip, place)
+    target = (args.save or args.file).absolute()
+    try:
+        with quiet():
+            bpy.ops.wm.save_as_mainfile(filepath=str(target), copy=True, relative_remap=True)
+    except RuntimeError as error:
+        raise CommandError(f"{target} cannot be saved: {str(error).strip()}") from error
+    print(target)
+    return 0
+
+
+def _scene(name: str) -> Any:
+    import bpy
+
+    scene = bpy.data.scenes.get(name) if name else bpy.context.scene
+    if scene is None:
+        raise UsageError(f"--scene: there is no scene {name!r}; there are {', '.join(s.name for s in bpy.data.scenes)}")
+    if scene.sequence_editor is None and not name:
+        scene = next((one for one in bpy.data.scenes if one.sequence_editor is not None), scene)
+    if scene.sequence_editor is None:
+        raise CommandError(f'scene "{scene.name}" has nothing in its sequencer')
+    bpy.context.window.scene = scene
+    return scene
+
+
+def _use_threads(count: int | None) -> None:
+    if count is None:
+        return
+    import cv2
+
+    from ..media.library import openimageio
+
+    cv2.setNumThreads(count)
+    openimageio("").attribute("threads", count)
+    openimageio("").attribute("exr_threads", count)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A render manager's "stop" (SIGTERM) ends the bake as tidily as Ctrl-C does."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: whoever runs us there stops us otherwise
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _ranges(text: str) -> list[int]:
+    frames: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(-?\d+)\s*(?:-\s*(-?\d+))?\s*", part)
+        if found is None:
+            raise argparse.ArgumentTypeError(f"{text} is not a range of frames like 1-50 or 1-10,20-30")
+        first, last = int(found.group(1)), int(found.group(2) or found.group(1))
+        if last < first:
+            raise argparse.ArgumentTypeError(f"{part.strip()} ends before it begins")
+        frames += range(first, last + 1)
+    return list(dict.fromkeys(frames))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of threads")
+    return int(text)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`store`: look into the store of computed frames, verify or clear it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..media.store import Store
+from .common import CommandError
+
+SUMMARY = "look at the computed frames that are kept, verify or clear them"
+EXAMPLES = ("store look", "store verify", "store clear --folder /mnt/cache")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    parser.add_argument(
+        "action",
+        choices=("look", "verify", "clear"),
+        help="look: what is kept; verify: read all, remove what is damaged; clear: remove all (baked frames stay)",
+    )
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="its folder (default: $RACKFOCUS_CACHE or yours)")
+    parser.add_argument("--json", action="store_true", help="a JSON line for every frame, then one for the whole")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; 1 where verify found damage."""
+    where = _store(args.folder)
+    told: dict[str, object] = {"folder": where.folder}
+    if args.action == "clear":
+        told["removed"] = where.clear()
+    elif args.action == "verify":
+        bad = where.verify()
+        where.sweep()
+        told |= {"kept": len(where.contents()), "damaged": len(bad)}
+    else:
+        kept = where.contents()
+        for one in kept if args.json else ():
+            line = {"key": one.key, "bytes": one.size_bytes, "used": round(one.used), "shape": one.shape, **one.notes}
+            print(json.dumps(line))
+        told |= {"kept": len(kept), "bytes": sum(one.size_bytes for one in kept), "limit": where.limit_bytes}
+    print(json.dumps(told) if args.json else ", ".join(f"{name}: {value}" for name, value in told.items()))
+    return 1 if told.get("damaged") else 0
+
+
+def _store(folder: Path | None) -> Store:
+    if folder is not None:
+        return Store(folder)
+    from ..addon import cache
+
+    found = cache.store()
+    if found is None:
+        raise CommandError("computed frames are not kept: the preferences or RACKFOCUS_CACHE say so")
+    return found
