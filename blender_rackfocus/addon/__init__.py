@@ -11,6 +11,7 @@ def _modules() -> tuple:
         bake_panel,
         baked_strips,
         compositor,
+        desk_panel,
         errors,
         handlers,
         marks,
@@ -23,7 +24,7 @@ def _modules() -> tuple:
     )
 
     properties = (settings, node_settings, baked_strips, marks, preferences)
-    return (*properties, operators, panels, bake_panel, node_panel, errors, handlers, compositor, cli)
+    return (*properties, operators, panels, desk_panel, bake_panel, node_panel, errors, handlers, compositor, cli)
 
 
 def register() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, compositor, marks, rack, strip_modifier
+from . import bake, compositor, estimate, lens, mark_track, marks, rack, recipes, strip_modifier
 
-CLASSES = (*strip_modifier.CLASSES, *rack.CLASSES, *marks.CLASSES, *compositor.CLASSES, *bake.CLASSES)
+_MODULES = (strip_modifier, rack, marks, mark_track, recipes, lens, compositor, bake, estimate)
+
+CLASSES = tuple(cls for module in _MODULES for cls in module.CLASSES)
 
 
 def register() -> None:

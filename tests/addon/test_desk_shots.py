@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recipes, the spoken sentence, lenses and cameras on Blender's strips."""
+
+import math
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from live_shot import FAR_M, NEAR_M  # noqa: E402
+
+from blender_rackfocus.addon import focus_keys, marks, modifier, shots  # noqa: E402
+
+LENGTH = 96
+
+
+@pytest.fixture
+def strip(shot):
+    strip = shot.racked(shot.pictures(frames=2), shot.depths(frames=1)[0], focus_m=5.0)
+    strip.right_handle = LENGTH + 1
+    shot.scene.sequence_editor.active_strip = strip
+    return strip
+
+
+def focus(strip, frame):
+    return focus_keys.Focus(strip).at_m(frame)
+
+
+@pytest.mark.parametrize("recipe", ["REVEAL", "EMPHASIS", "SPATIAL"])
+@pytest.mark.parametrize(("direction", "first", "last"), [("FAR", NEAR_M, FAR_M), ("NEAR", FAR_M, NEAR_M)])
+def test_recipes_find_foreground_and_background_in_both_directions(strip, recipe, direction, first, last):
+    assert bpy.ops.rackfocus.recipe(recipe=recipe, direction=direction) == {"FINISHED"}
+    assert focus(strip, 1) == pytest.approx(first, rel=0.02)
+    assert focus(strip, LENGTH) == pytest.approx(first if recipe == "EMPHASIS" else last, rel=0.02)
+    there = [focus(strip, f) for f in range(1, LENGTH + 1)]
+    assert max(there) == pytest.approx(FAR_M, rel=0.02)
+    assert len(focus_keys.Focus(strip).curve.keyframe_points) <= 6
+
+
+def test_spatial_storytelling_visits_the_marks_in_turn(strip):
+    for name, metres in (("Cup", 1.0), ("Anna", 3.0), ("Street", 30.0)):
+        marks.add(strip, name, metres)
+    assert bpy.ops.rackfocus.recipe(recipe="SPATIAL", direction="GIVEN") == {"FINISHED"}
+    there = np.array([focus(strip, f) for f in range(1, LENGTH + 1)])
+    reached = [int(np.flatnonzero(np.isclose(there, m, rtol=1e-3))[0]) for m in (1.0, 3.0, 30.0)]
+    assert reached == sorted(reached)
+
+
+def test_a_transition_goes_out_at_the_cut_and_in_after_it(strip, shot):
+    second = shot.racked(shot.pictures("q", frames=2), shot.depths("e", frames=1)[0], name="B", focus_m=4.0,
+                         start=LENGTH + 1)  # fmt: skip
+    second.right_handle = 2 * LENGTH + 1
+    assert shots.following(strip) == second
+    for direction in ("FAR", "NEAR"):
+        assert bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction=direction) == {"FINISHED"}
+        assert focus(strip, 10) == pytest.approx(5.0)
+        assert focus(second, 2 * LENGTH) == pytest.approx(4.0)
+        wanted = 0.05 * 1.4 * 36 * 1000 / 200**2  # dioptres for a circle of 5 % of the width
+        assert abs(1 / focus(strip, LENGTH + 1) - 1 / 5.0) == pytest.approx(wanted, rel=0.01)
+        assert abs(1 / focus(second, LENGTH + 1) - 1 / 4.0) == pytest.approx(wanted, rel=0.01)
+    with pytest.raises(RuntimeError, match="second strip"):
+        bpy.ops.rackfocus.recipe(strip_name="B", recipe="TRANSITION")
+
+
+def test_a_recipe_undoes_in_one_step(strip):
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.rackfocus.recipe(recipe="EMPHASIS", direction="FAR") == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="recipe")
+    bpy.ops.ed.undo()
+    back = bpy.context.scene.sequence_editor.strips_all["A"]
+    assert focus_keys.Focus(back).curve is None
+    assert len(marks.of(back)) == 0
+
+
+def test_say_the_foreground_the_figure_behind_and_the_lens(strip, shot):
+    shot.scene.frame_set(11)
+    sentence = "slow rack focus from the foreground to the figure behind, 85mm f/1.4"
+    assert bpy.ops.rackfocus.say(sentence=sentence) == {"FINISHED"}
+    assert shots.value_of(strip, "Focal Length") == 85
+    assert shots.value_of(strip, "F-Stop") == pytest.approx(1.4)
+    assert focus(strip, 11) == pytest.approx(NEAR_M, rel=0.02)
+    assert focus(strip, 11 + 72) == pytest.approx(FAR_M, rel=0.02)
+    assert [m.name for m in marks.of(strip)] == ["Foreground", "Background"]
+
+
+def test_say_snap_to_the_background_from_where_focus_is(strip, shot):
+    shot.scene.frame_set(20)
+    assert bpy.ops.rackfocus.say(sentence="fast snap rack focus to the background piece") == {"FINISHED"}
+    assert focus(strip, 20) == pytest.approx(5.0)
+    assert focus(strip, 26) == pytest.approx(FAR_M, rel=0.02)
+
+
+def test_say_pulls_back_to_reveal(strip):
+    assert bpy.ops.rackfocus.say(sentence="shallow depth of field, pulls back to reveal") == {"FINISHED"}
+    assert shots.value_of(strip, "F-Stop") == pytest.approx(1.4)
+    assert focus(strip, 1) == pytest.approx(NEAR_M, rel=0.02)
+    assert focus(strip, LENGTH) == pytest.approx(FAR_M, rel=0.02)
+
+
+def test_say_with_marks_seconds_and_unknown_words(strip, shot):
+    marks.add(strip, "Anna", 2.5)
+    marks.add(strip, "Door", 8.0)
+    shot.scene.frame_set(5)
+    sentence = "rack from Anna to the door over 2 seconds, purple"
+    assert bpy.ops.rackfocus.say(sentence=sentence) == {"FINISHED"}
+    assert focus(strip, 5) == pytest.approx(2.5)
+    assert focus(strip, 5 + 48) == pytest.approx(8.0)
+
+
+def test_nothing_to_do_is_refused_and_nothing_keyed(strip):
+    with pytest.raises(RuntimeError, match="Nothing in the sentence"):
+        bpy.ops.rackfocus.say(sentence="purple elephants")
+    with pytest.raises(RuntimeError, match="Write what"):
+        bpy.ops.rackfocus.say()
+    assert focus_keys.Focus(strip).curve is None
+
+
+def test_lens_presets_and_sensors_keep_each_others_squeeze(strip):
+    assert bpy.ops.rackfocus.sensor_format(format="SUPER_35") == {"FINISHED"}
+    assert bpy.ops.rackfocus.lens_preset(preset="A40_20") == {"FINISHED"}
+    assert shots.value_of(strip, "Squeeze") == 2.0
+    assert shots.value_of(strip, "Sensor Width") == pytest.approx(2 * 24.89)
+    assert bpy.ops.rackfocus.lens_preset(preset="P85_14") == {"FINISHED"}
+    assert shots.value_of(strip, "Sensor Width") == pytest.approx(24.89)
+    assert (shots.value_of(strip, "Focal Length"), shots.value_of(strip, "Blades")) == (85, 9)
+
+
+def test_read_outs_by_hand(strip):
+    shots.set_value(strip, "Focal Length", 50.0)
+    shots.set_value(strip, "F-Stop", 2.0)
+    told = shots.read_outs(shots.lens_at(strip), 1920)
+    # blur radius at infinity: 1920 / 2 * 50^2 / (2 * 36 * 1000 * 5 m) px
+    assert told["infinity_px"] == pytest.approx(2 * 6.6667, rel=1e-3)
+    assert told["hyperfocal_m"] == pytest.approx(66.667, rel=1e-3)
+    assert told["near_m"] == pytest.approx(1 / (1 / 5 + 1 / 66.667), rel=1e-3)
+    assert told["far_m"] == pytest.approx(1 / (1 / 5 - 1 / 66.667), rel=1e-3)
+
+
+def camera_scene(moves):
+    scene = bpy.data.scenes.new("Set")
+    camera = bpy.data.objects.new("Cam", bpy.data.cameras.new("Cam"))
+    target = bpy.data.objects.new("Anna", None)
+    for thing in (camera, target):
+        scene.collection.objects.link(thing)
+    scene.camera = camera
+    camera.data.lens, camera.data.sensor_width, camera.data.dof.aperture_fstop = 65.0, 24.0, 2.0
+    camera.data.dof.focus_object = target
+    for frame, away in ((1, 8.0), (LENGTH, 2.0 if moves else 8.0)):
+        target.location = 0.5, 0, -away  # the camera looks down
+        target.keyframe_insert("location", frame=frame)
+    return scene
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_from_camera_takes_the_lens_and_follows_the_focus_object(strip, shot, moves):
+    numbered = shot.pictures("n", frames=LENGTH)
+    shot.scene.sequence_editor.strips.remove(strip)
+    strip = shot.racked(numbered, shot.depths("m", frames=1)[0], name="N", start=201)
+    shot.scene.sequence_editor.active_strip = strip
+    scene = camera_scene(moves)
+    scene.frame_set(7)
+    assert bpy.ops.rackfocus.lens_from_camera(scene="Set") == {"FINISHED"}
+    assert scene.frame_current == 7
+    assert shots.value_of(strip, "Focal Length") == 65
+    assert shots.value_of(strip, "Sensor Width") == 24
+    curve = focus_keys.Focus(strip).curve
+    assert (curve is not None) == moves
+    for frame in (1, 30, 60, LENGTH):
+        scene.frame_set(frame)
+        depsgraph = scene.view_layers[0].depsgraph
+        depsgraph.update()
+        wanted = -scene.objects["Anna"].evaluated_get(depsgraph).matrix_world.translation.z
+        assert focus(strip, 200 + frame) == pytest.approx(wanted, rel=0.0102)
+    if moves:
+        assert len(curve.keyframe_points) <= 8
+
+
+def test_a_camera_without_a_thin_lens_is_refused(strip):
+    scene = camera_scene(False)
+    scene.camera.data.type = "ORTHO"
+    with pytest.raises(RuntimeError, match="perspective"):
+        bpy.ops.rackfocus.lens_from_camera(scene="Set")
+    with pytest.raises(RuntimeError, match="no scene named"):
+        bpy.ops.rackfocus.lens_from_camera(scene="Nowhere")
+
+
+def test_infinity_is_a_mark(strip):
+    mark = marks.add(strip, "Sky", math.inf)
+    assert mark.distance_m == 1000.0
+    assert bpy.ops.rackfocus.rack(frame=1, duration=10, from_distance=2.0, to_mark="Sky") == {"FINISHED"}
+    assert focus(strip, 40) == pytest.approx(1000.0)
+
+
+def test_the_marks_of_a_linked_or_bare_strip_are_no_reason_to_crash(shot):
+    strip = shot.strip(shot.pictures("b"), name="Bare")
+    shot.scene.sequence_editor.active_strip = strip
+    assert modifier.find(strip) is None
+    assert not bpy.ops.rackfocus.mark_remove.poll()
+    assert not bpy.ops.rackfocus.rack.poll()
