@@ -11,6 +11,9 @@ from functools import lru_cache
 
 from ..media import MediaError, is_movie
 
+INDEXED = "rackfocus_depth_"
+"""Sequences whose names begin so are numbered by the clip's own frames, 0 the first, whatever part of it they cover."""
+
 _NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
 
 
@@ -20,21 +23,26 @@ def number_of(path: str) -> int | None:
     return int(match.group(2)) if match else None
 
 
-def resolve(path: str, picture: str, index: int, picture_numbers: Sequence[int | None]) -> tuple[str, int]:
+def resolve(
+    path: str, picture: str, index: int, picture_numbers: Sequence[int | None], offset: int = 0
+) -> tuple[str, int]:
     """The depth file, and the frame in it, for one frame of a picture.
 
     path: a still (serves every frame), any file of a numbered sequence, a folder of one, a name with # for the
     number, or a movie. picture, index: the picture's file and the number of the frame in it (movies) or in the
     strip's list (stills). picture_numbers: frame numbers of the strip's files, empty for a movie.
-    Sequences are matched by frame number when picture and depth have numbers in common, else by position.
+    Sequences are matched by frame number when picture and depth have numbers in common, else by position; `INDEXED`
+    ones by the frame in the clip. offset: frames later in the depth than in the picture.
     Raises MediaError when there is no depth for this frame.
     """
     if os.path.isfile(path) and is_movie(path):
-        return path, index
+        if index + offset < 0:
+            raise MediaError(path, f"there is no depth for this frame: frame {index + offset} lies before its start")
+        return path, index + offset
     numbered = sequence(path)
     if numbered is None:
         return path, 0
-    wanted = _wanted(numbered, picture, index, picture_numbers)
+    wanted = _wanted(numbered, picture, index, picture_numbers) + offset
     if wanted not in numbered:
         first, last = min(numbered), max(numbered)
         raise MediaError(path, f"there is no depth for this frame: number {wanted} is missing ({first} to {last})")
@@ -42,6 +50,8 @@ def resolve(path: str, picture: str, index: int, picture_numbers: Sequence[int |
 
 
 def _wanted(numbered: dict[int, str], picture: str, index: int, picture_numbers: Sequence[int | None]) -> int:
+    if os.path.basename(next(iter(numbered.values()))).startswith(INDEXED):
+        return index
     own = number_of(picture)
     if picture_numbers and own is not None and any(number in numbered for number in picture_numbers):
         return own
@@ -67,7 +77,7 @@ def sequence(path: str) -> dict[int, str] | None:
     if match is None:
         return None
     found = _siblings(folder, match.group(1), match.group(3), _stamp(folder))
-    return found if len(found) > 1 else None
+    return found if len(found) > 1 or name.startswith(INDEXED) else None
 
 
 def _stamp(folder: str) -> int:

@@ -84,10 +84,31 @@ def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool)
     at_current_frame: the strip's scene is evaluated at `shown.animation_frame`, so inputs hold their values.
     Raises FrameError.
     """
-    strip = shown.strip
-    values = modifier.values(strip, found, shown.scene, None if at_current_frame else shown.animation_frame)
+    values = modifier.values(shown.strip, found, shown.scene, None if at_current_frame else shown.animation_frame)
     if not modifier.is_on(found) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
         return None
+    return _job(shown, values, draft)
+
+
+def look_job(shown: strips.Shown, found: Any) -> Job:
+    """What `sources` needs of a strip at a frame, also where its modifier does nothing: for tools that look at picture
+    and depth. Raises FrameError."""
+    return _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=True)
+
+
+def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """A job's picture, (H, W, 4) float32 scene-linear premultiplied, and its depth, (H, W) float32 metres; not to be
+    written to. Raises MediaError, or ValueError."""
+    return _source(job)
+
+
+def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """`sources` without keeping them: for whoever reads a whole clip once."""
+    return _read(job)
+
+
+def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
+    strip = shown.strip
     path = ""
     try:
         if strip.type not in modifier.KINDS:
@@ -176,7 +197,7 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFram
             raise strips.StripError(strip.name, "no depth file is chosen")
         path = strips.absolute_path(strip.rackfocus_depth_path, scene)
         numbers = [depthfiles.number_of(e.filename) for e in strip.elements] if strip.type == "IMAGE" else []
-        here = depthfiles.resolve(path, picture.path, picture.index, numbers)
+        here = depthfiles.resolve(path, picture.path, picture.index, numbers, strip.rackfocus_depth_offset)
         files = depthfiles.sequence(path) if not media.is_movie(here[0]) else None
         first = (files[min(files)], 0) if files else (here[0], 0)
         return _stamped(*here), _stamped(*first), layer
@@ -221,11 +242,10 @@ def _kept_or_made(job: Job) -> Made:
     return made
 
 
-def read_ahead(job: Job) -> None:
-    """Begin to read a job's files beside whatever Blender does now. Errors come when the job itself is made."""
-    if cache.has(job):
-        return
-    _readers.submit(_source, job)
+def make_ahead(job: Job) -> None:
+    """Begin to make a job beside whatever Blender does now: its own part of a frame leaves a core idle. Errors come
+    when the job is asked for; one that is never asked for, because something changed, cost a frame's time at most."""
+    _ahead.submit(make, job)
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -348,5 +368,5 @@ class _Memory:
 _results = _Memory(400 * 2**20)
 _sources = _Memory(400 * 2**20)
 
-_readers = ThreadPoolExecutor(1, "rackfocus-read-ahead")
+_ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
 _helpers = ThreadPoolExecutor(1, "rackfocus-read-depth")

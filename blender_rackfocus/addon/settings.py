@@ -28,6 +28,7 @@ SOURCES = (
     ("LAYER", "Picture's Own Pass", "The depth pass in the strip's own multilayer EXR files"),
     ("FILE", "File", "A still, an image sequence or a movie on disk; a still serves every frame"),
     ("STRIP", "Depth Strip", "Another strip, usually muted, that shows the depth beside the picture"),
+    ("CARDS", "Cards", "Masks with a distance each, in front of a background: set by hand, not estimated"),
 )
 
 KINDS = (
@@ -63,6 +64,15 @@ PROPERTIES = {
     "rackfocus_depth_layer": bpy.props.StringProperty(
         name="Layer",
         description="Layer or channel of an EXR file that holds the depth; empty finds it",
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_depth_offset": bpy.props.IntProperty(
+        name="Depth Offset",
+        description="Frames that the depth file is read later than the picture, for depth that is out of step with it",
+        default=0,
+        soft_min=-100,
+        soft_max=100,
         options=_STILL,
         update=_refresh,
     ),
@@ -108,6 +118,18 @@ PROPERTIES = {
         default=True,
         options=_STILL,
         update=_refresh,
+    ),
+    "rackfocus_model_path": bpy.props.StringProperty(
+        name="Depth Network",
+        description="Model file (.onnx) that Estimate Depth runs on this strip; empty takes the preferences' own",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    ),
+    "rackfocus_depth_made": bpy.props.StringProperty(
+        name="Made By", description="Which source made the depth file, with which settings", options=_STILL
+    ),
+    "rackfocus_depth_made_path": bpy.props.StringProperty(
+        name="Made As", description="The depth file that the note is about", options=_STILL
     ),
     "rackfocus_depth_scale": bpy.props.FloatProperty(
         name="Scale",

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Estimate Depth on a strip: which frames of its clip are read, with which settings, where the depth goes, and the
+strip made to use it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+from ..estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, suggest_kind
+from ..estimate.provenance import EstimateError
+from . import cache, colour_config, depthfiles, modifier, strips
+
+SOURCES = (
+    ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
+    ("STEREO", "Stereo Pair", "Side-by-side or over-under clips"),
+    ("NETWORK", "Network", "The model file (.onnx) that you chose"),
+    ("PARALLAX", "Camera Movement", "A camera that moves through a scene at rest"),
+)
+BESIDE = "//rackfocus_depth"
+"""The folder beside the .blend, where that is wanted."""
+
+
+def task_of(
+    strip: bpy.types.Strip,
+    scene: bpy.types.Scene,
+    *,
+    source: str = "AUTO",
+    handles: int = 0,
+    model_path: str = "",
+    model_kind: str = "AUTO",
+    focal_known: bool = False,
+    invert: bool = False,
+    beside: bool = False,
+) -> files.Task:
+    """The estimate of the frames that a strip shows.
+
+    handles: frames more on either side, as far as the clip goes. model_path: '' takes the strip's, else the
+    preferences' model. model_kind: AUTO, RELATIVE or METRIC. focal_known: the modifier's focal length is the shot's.
+    beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, StripError, MediaError.
+    """
+    if strip.type not in modifier.KINDS:
+        raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is estimated for those.')
+    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
+    if shown[0].deinterlace:
+        raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
+    numbers, frames, paths = _clip(strip, scene, shown)
+    first = max(min(one.index for one in shown) - handles, 0)
+    last = min(max(one.index for one in shown) + handles, max(len(frames) - 1, 0))
+    if first > last:
+        raise EstimateError(f'"{strip.name}" shows frame {first} of its clip, which has {len(frames)} frames.')
+    settings = EstimateSettings(
+        network=_network(strip, model_path, model_kind, invert),
+        parallax=_parallax(strip, focal_known, invert),
+    )
+    files.refuse_if_missing(settings, source)
+    head = depthfiles.INDEXED if numbers is None else "depth_"
+    indices = range(first, last + 1)
+    names = {index: Path(f"{head}{index if numbers is None else numbers[index]:06d}.exr") for index in indices}
+    task = files.Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
+    folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
+    return replace(task, files={index: folder / name for index, name in names.items()})
+
+
+def use(strip: bpy.types.Strip, task: files.Task, provenance: Provenance, *, beside: bool = False) -> None:
+    """Make a strip use the depth of a finished task: adds the modifier where there is none, sets file, convention and
+    the note that the panel shows."""
+    modifier.add(strip)
+    path = str(task.folder / re.sub(r"\d+(?=\.exr$)", lambda digits: "#" * len(digits[0]), task.first().name))
+    path = bpy.path.relpath(path) if beside else path
+    strip.rackfocus_depth_path = path
+    strip.rackfocus_depth_layer = ""
+    strip.rackfocus_depth_offset = 0
+    strip.rackfocus_depth_kind = provenance.kind
+    strip.rackfocus_depth_scale = 1.0
+    strip.rackfocus_white_near = True
+    strip.rackfocus_depth_ramp = "INVERSE_Z"
+    strip.rackfocus_depth_source = "FILE"
+    note(strip, provenance)
+
+
+def note(strip: bpy.types.Strip, provenance: Provenance) -> None:
+    """Say on the strip where the depth file it uses now came from."""
+    words = [provenance.sentence()]
+    words += [f"Why this source: {provenance.why}"] if provenance.why else []
+    words += [line[:1].upper() + line[1:] for line in provenance.notes]
+    strip.rackfocus_depth_made = "\n".join(words)
+    strip.rackfocus_depth_made_path = strip.rackfocus_depth_path
+
+
+def noted(strip: bpy.types.Strip) -> list[str]:
+    """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
+    if strip.rackfocus_depth_source not in {"AUTO", "FILE"} or not strip.rackfocus_depth_made:
+        return []
+    if strip.rackfocus_depth_path != strip.rackfocus_depth_made_path:
+        return []
+    return strip.rackfocus_depth_made.split("\n")
+
+
+def model_of(strip: bpy.types.Strip | None) -> str:
+    """The network a strip would use: its own, else the preferences'; '' where none is chosen."""
+    if strip is not None and strip.rackfocus_model_path:
+        return bpy.path.abspath(strip.rackfocus_model_path)
+    chosen = getattr(cache.preferences(), "depth_model", "")
+    return bpy.path.abspath(chosen) if chosen else ""
+
+
+def _clip(
+    strip: bpy.types.Strip, scene: bpy.types.Scene, shown: list[strips.MediaFrame]
+) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
+    """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
+    one, config = shown[0], colour_config.path()
+    if one.kind == "MOVIE":
+        movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
+        return None, movie, [one.path]
+    names = [element.filename for element in strip.elements]
+    paths = [strips.absolute_path(os.path.join(strip.directory, name), scene) for name in names]
+    numbers = [depthfiles.number_of(name) for name in names]
+    still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
+    usable = None not in numbers and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
+    return numbers if usable else None, still, paths
+
+
+def _reading(one: strips.MediaFrame) -> str:
+    return f"|{one.colorspace}|{one.alpha_mode}|{one.stream}"
+
+
+def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -> NetworkSettings | None:
+    path = bpy.path.abspath(model_path) if model_path else model_of(strip)
+    if not path:
+        return None
+    if kind == "AUTO":
+        kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
+    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else kind, invert)
+
+
+def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:
+    found = modifier.find(strip)
+    if found is None or not focal_known:
+        return ParallaxSettings(invert=invert)
+    focal, sensor = (modifier.socket(found, name).value for name in ("Focal Length", "Sensor Width"))
+    return ParallaxSettings(focal, sensor, True, invert)
+
+
+def _folder(beside: bool) -> str:
+    if beside:
+        if not bpy.data.filepath:
+            raise EstimateError("Save the .blend first: its depth is to be kept beside it.")
+        return bpy.path.abspath(BESIDE)
+    named = os.environ.get(cache.ENVIRONMENT, "")
+    chosen = cache.preferences()
+    if (named and named.lower() != "off") or (not named and chosen is not None and chosen.cache_folder):
+        return os.path.join(cache.folder(), "depth")
+    return os.path.join(cache.user_folder(), "depth")
+
+
+def _plain(name: str) -> str:
+    """A name that every file system takes, without digits at its end that could be taken for a frame number."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:60] or "clip"
+
+
+def time_left(seconds: float | None) -> str:
+    """'about 40 s left', 'about 3 min left'; empty where it cannot be told yet, or it is over."""
+    if seconds is None or seconds < 0.5:
+        return ""
+    if seconds < 90:
+        return f"about {max(round(seconds), 1)} s left"
+    return f"about {round(seconds / 60)} min left"

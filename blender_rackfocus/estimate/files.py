@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Estimates of clips on disk: frames read from a movie or pictures, depth written as an EXR sequence that says itself
+where it came from. What is on disk already is not made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..media import MediaError, identity, movies, read_frame
+from ..media.library import openimageio
+from .clip import EstimateReport, Progress, estimate_clip
+from .provenance import EstimateError, Provenance
+from .sources import EstimateSettings, Frames
+
+CHANNELS = {True: "Z", False: "Y"}
+"""The EXR channel by Provenance.metric: metres are called Z, nearness is a grey picture."""
+_WORK = ".work"  # the folder's own scratch, kept for a resume and removed at the end
+_TEMPORARY = ".part"
+_KEY = "rackfocus:depth_task"
+
+
+class MovieFrames:
+    """The frames of a movie as an estimate reads them, through a decoder of its own: whoever else reads the same movie
+    meanwhile does not make it seek back and forth. count: None takes all frames."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        count: int | None = None,
+        *,
+        stream: int = 0,
+        colorspace: str | None = None,
+        ocio_config: str | None = None,
+    ) -> None:
+        self._movie = movies.Movie(path, stream)
+        self._count = self._movie.frame_count if count is None else count
+        self._reading = {"colorspace": colorspace, "ocio_config": ocio_config}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._movie.read(index, **self._reading)
+
+    def close(self) -> None:
+        """Let the movie go."""
+        self._movie.close()
+
+
+class StillFrames:
+    """Pictures in order as the frames of a clip."""
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        colorspace: str | None = None,
+        alpha_mode: str | None = None,
+        ocio_config: str | None = None,
+    ) -> None:
+        self._paths = tuple(os.fspath(path) for path in paths)
+        self._reading = {"colorspace": colorspace, "alpha_mode": alpha_mode, "ocio_config": ocio_config}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return read_frame(self._paths[index], **self._reading)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An estimate to files.
+
+    frames: what is read. files: where the depth of each wanted frame goes, by frame index (rising). settings, source:
+    as for `estimate_clip`. clip_key: what identifies the clip.
+    """
+
+    frames: Frames
+    files: dict[int, Path]
+    settings: EstimateSettings
+    source: str = "AUTO"
+    clip_key: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the files, and the scratch beside them, lie."""
+        return next(iter(self.files.values())).parent
+
+    @property
+    def key(self) -> str:
+        """Tells files of this very task from others': the clip, the frames, the settings and the model's file."""
+        network = self.settings.network
+        model = _stamp(network.path) if network is not None and os.path.isfile(network.path) else None
+        told = (self.clip_key, list(self.files), asdict(self.settings), self.source, model)
+        return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
+
+    def done(self) -> set[int]:
+        """Frames whose depth is on disk, made by this very task."""
+        key = self.key
+        return {index for index, path in self.files.items() if path.is_file() and _header(path).get(_KEY) == key}
+
+    def first(self) -> Path:
+        """The first frame's file."""
+        return next(iter(self.files.values()))
+
+
+def clip_key(paths: Sequence[str | os.PathLike[str]]) -> str:
+    """What identifies a clip's content: of its files' own (a handful of a long sequence, with every file's size and
+    time). Raises MediaError where one is missing."""
+    try:
+        stats = [(os.path.basename(path), *_stamp(path)) for path in paths]
+    except OSError as error:
+        raise MediaError(error.filename, f"it cannot be read ({error.strerror})", "Check the path.") from error
+    if len(paths) == 1:
+        return identity.content_of(paths[0])
+    return repr(stats)
+
+
+def _stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
+
+
+def run(
+    task: Task,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[Provenance, EstimateReport | None]:
+    """Make every file of the task that is not there yet; the provenance of them all, and the report of this run (None
+    when nothing was left to do).
+
+    Stopped or failed at any point, what is finished stays and the next run with the same task does only the rest.
+    Raises as `estimate_clip` does, and MediaError where the disk will not have a file.
+    """
+    done = task.done()
+    if done == task.files.keys():
+        return provenance_of(task.first()), None
+    try:
+        task.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(task.folder, f"the folder cannot be made ({error.strerror})", "Choose another one.") from error
+    work = task.folder / f"{_WORK}-{task.first().stem}"
+    with _Writer(task.files, task.key) as writer:
+        report = estimate_clip(
+            task.frames,
+            writer.put,
+            task.settings,
+            source=task.source,
+            indices=list(task.files),
+            done=done,
+            scratch=work,
+            clip_key=task.clip_key,
+            progress=progress,
+            cancelled=cancelled,
+        )
+    shutil.rmtree(work, ignore_errors=True)
+    return report.provenance, report
+
+
+class _Writer:
+    """A sink that writes each frame on a thread of its own while the next one is made; one frame waits at most."""
+
+    def __init__(self, files: dict[int, Path], key: str) -> None:
+        self._files, self._key = files, key
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rackfocus-write")
+        self._last: Future | None = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def put(self, index: int, depth: np.ndarray, provenance: Provenance) -> None:
+        if self._last is not None:
+            self._last.result()
+        self._last = self._thread.submit(write_depth, self._files[index], depth, provenance, self._key)
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        self._thread.shutdown(wait=True)
+        if self._last is not None and kind is None:
+            self._last.result()
+
+
+def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "") -> None:
+    """Write one frame of depth as an EXR that names its source; whole or not at all.
+
+    depth: (H, W) float32; metres are kept as float, nearness as half float. Raises MediaError.
+    """
+    oiio = openimageio(path)
+    path = Path(path)
+    height, width = depth.shape
+    spec = oiio.ImageSpec(width, height, 1, "float" if provenance.metric else "half")
+    spec.channelnames = (CHANNELS[provenance.metric],)
+    spec.attribute("compression", "zip:2")
+    for name, text in provenance.metadata().items():
+        spec.attribute(name, text)
+    spec.attribute(_KEY, key)
+    spec.attribute("ImageDescription", provenance.sentence())
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY}")
+    try:
+        out = oiio.ImageOutput.create("openexr")
+        pixels = np.ascontiguousarray(depth, np.float32)[..., None]
+        written = out.open(str(temporary), spec) and out.write_image(pixels)
+        if not (out.close() and written):
+            raise OSError(0, " ".join(out.geterror().split()) or "the disk may be full")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise MediaError(
+            path, f"the depth cannot be written ({error.strerror})", "Free some space, or choose another folder."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def provenance_of(path: str | os.PathLike[str]) -> Provenance | None:
+    """What a depth file says about its source; None where it says nothing, or cannot be read."""
+    return Provenance.from_metadata(_header(path))
+
+
+def _header(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts of ours in a file's header; none where it cannot be read."""
+    try:
+        oiio = openimageio(path)
+    except MediaError:
+        return {}
+    file = oiio.ImageInput.open(os.fspath(path))
+    if file is None:
+        oiio.geterror()
+        return {}
+    texts = {one.name: str(one.value) for one in file.spec().extra_attribs if one.name.startswith("rackfocus:")}
+    file.close()
+    return texts
+
+
+def refuse_if_missing(settings: EstimateSettings, source: str) -> None:
+    """A network asked for by name needs a file before anything is read. Raises EstimateError."""
+    if source == "NETWORK" and (settings.network is None or not settings.network.path):
+        raise EstimateError(
+            "No depth network is chosen: set a model file (.onnx) in the preferences or on the strip. None can be "
+            "shipped with Rack Focus."
+        )
