@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, compositor, estimate, estimate, lens, mark_track, marks, rack, recipes, strip_modifier
+from . import bake, compositor, estimate, lens, mark_track, marks, rack, recipes, strip_modifier
 
 _MODULES = (strip_modifier, rack, marks, mark_track, recipes, lens, compositor, bake, estimate)
 
