@@ -71,7 +71,8 @@ def _ramp(background: Background, height: int, width: int) -> np.ndarray:
     for name in ("from_m", "to_m"):
         if not getattr(background, name) > 0:
             raise ValueError(f"{name} must be above 0, not {getattr(background, name)}")
-    start, end = np.float64(background.start) * (width, height), np.float64(background.end) * (width, height)
+    size = np.array([width, height], np.float64)
+    start, end = np.array(background.start) * size, np.array(background.end) * size
     along = end - start
     length = float(along @ along)
     if length == 0 and background.from_m != background.to_m:

@@ -133,7 +133,7 @@ def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: floa
     existing = list(existing)
     here_m = focus_at(existing, frame)
     rack = rack_keys(frame, here_m if from_m is None else from_m, to_m, feel, length, fps, nearest_m)
-    notes = []
+    notes: list[str] = []
     if same_focus(rack[0].focus_m, here_m):
         rack[0] = replace(rack[0], focus_m=here_m)
         head, rack = _join_start(existing, rack)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -111,7 +111,9 @@ def estimate_clip(
         known = [any(_known(store.get("near", i)) for i in shot) for shot in shots]
         if not any(known):
             raise EstimateError("The source gave no depth for any frame of this clip.")
-        before, after, written = [], [], 0
+        before: list[float] = []
+        after: list[float] = []
+        written = 0
         for shot, has_depth in zip(shots, known, strict=True):
             if not has_depth:
                 raise EstimateError(
@@ -177,6 +179,7 @@ class EstimateJob:
             raise TimeoutError("the estimate is still running")
         if self._error is not None:
             raise self._error
+        assert self._report is not None  # the thread is over: it left a report or an error
         return self._report
 
 
@@ -217,7 +220,7 @@ class _Ticker:
         return max(half - self.done, 0) * one + min(self.total - self.done, half) * two
 
 
-def _ahead(frames: Frames, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+def _ahead(frames: Frames, indices: Sequence[int]) -> Generator[tuple[int, np.ndarray]]:
     """(index, picture) in order, the next one being read while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="rackfocus-read") as reader:
         upcoming = None
@@ -253,8 +256,7 @@ def _ask_source(frames: Frames, source: Source, wanted: list[int], store: Scratc
         grey = small_grey(picture)
         store.put("grey", i, grey)
         if i in neighbours:
-            before = store.get("grey", neighbours[i])
-            store.put("link", i, link(before, grey).pack())
+            store.put("link", i, link(store.need("grey", neighbours[i]), grey).pack())
         begun = time.perf_counter()
         near = source.nearness(i, picture)
         seconds += time.perf_counter() - begun
@@ -281,11 +283,11 @@ def _shots(wanted: list[int], store: Scratch) -> list[list[int]]:
     """Frames between cuts. A flash (one odd frame whose neighbours match) is no cut."""
     cut_before = {}
     for a, b in itertools.pairwise(wanted):
-        cut_before[b] = b != a + 1 or Link.unpack(store.get("link", b)).cut
+        cut_before[b] = b != a + 1 or Link.unpack(store.need("link", b)).cut
     for n in range(1, len(wanted) - 1):
         i, after = wanted[n], wanted[n + 1]
         if cut_before[i] and cut_before[after] and after == wanted[n - 1] + 2:
-            joined = link(store.get("grey", wanted[n - 1]), store.get("grey", after))
+            joined = link(store.need("grey", wanted[n - 1]), store.need("grey", after))
             if not joined.cut:
                 cut_before[i] = cut_before[after] = False
     shots: list[list[int]] = [[wanted[0]]]
@@ -309,11 +311,11 @@ def _finish_shot(
     correct, low, high = _one_scale(source, settings, shot, store)
     spread = max(high - low, 1e-12)
 
-    shape = next(near.shape for near in (store.get("near", i) for i in shot) if _known(near))
+    shape = next(near.shape for near in (store.need("near", i) for i in shot) if _known(near))
 
     def value(i: int) -> np.ndarray:
         gain, offset = correct[i]
-        near = store.get("near", i)
+        near = store.need("near", i)
         if near.shape != shape:  # a frame that gave nothing: its neighbours tell
             return np.full(shape, np.nan, np.float32)
         return near * np.float32(gain) + np.float32(offset)
@@ -325,25 +327,27 @@ def _finish_shot(
         return [], [], 0
     if settings.steady:
         _backward(shot, value, store, spread, ticker)
-    forward, last, before, after, written = Average(), None, [], [], 0
+    forward, last, written = Average(), np.empty(0), 0
+    before: list[float] = []
+    after: list[float] = []
     pictures = _ahead(frames, rest)
     for n, i in enumerate(shot):
         now, joint = value(i), None
         if n:
-            joint = Link.unpack(store.get("link", i))
+            joint = Link.unpack(store.need("link", i))
         if settings.steady:
             if joint is not None:
                 forward.carry(joint.back, joint.same_here, now, spread)
             forward.add(now)
-            later = store.get("later", i)
+            later = store.need("later", i)
             near = merge(forward, later[0], later[1], now)
         else:
             near = now
         near = fill_unknown(near)
         if joint is not None:
-            raw = [store.get("near", k) for k in (shot[n - 1], i)]
-            if raw[0].shape == raw[1].shape:
-                before.append(flicker(*raw, joint, spread))
+            former, own = store.need("near", shot[n - 1]), store.need("near", i)
+            if former.shape == own.shape:
+                before.append(flicker(former, own, joint, spread))
             after.append(flicker(last, near, joint, spread))
         last = near
         if i not in done:
@@ -360,20 +364,21 @@ def _one_scale(
     source: Source, settings: EstimateSettings, shot: list[int], store: Scratch
 ) -> tuple[dict[int, tuple[float, float]], float, float]:
     """Per frame (gain, offset), and the shot's 2nd and 98th percentile: one normalisation per shot."""
-    steps, previous = [], None
+    steps: list[tuple[float, float]] = []
+    previous: np.ndarray | None = None
     for i in shot:
-        near = store.get("near", i)
+        near = store.need("near", i)
         if previous is None or previous.shape != near.shape or not (source.breathes and settings.steady):
             steps.append((1.0, 0.0))
         else:
-            steps.append(breathing(previous, near, Link.unpack(store.get("link", i))))
+            steps.append(breathing(previous, near, Link.unpack(store.need("link", i))))
         if _known(near):
             previous = near
     correct = dict(zip(shot, without_breathing(steps), strict=True))
     pool = []
     each = max(200, 400_000 // len(shot))
     for i in shot:
-        near = store.get("near", i) * correct[i][0] + correct[i][1]
+        near = store.need("near", i) * correct[i][0] + correct[i][1]
         near = near[np.isfinite(near)]
         pool.append(near[:: max(1, near.size // each)])
     low, high = np.percentile(np.concatenate(pool), (2, 98))
@@ -388,10 +393,10 @@ def _backward(
         ticker.stop_if_asked()
         i, now = shot[n], value(shot[n])
         if n + 1 < len(shot):
-            joint = Link.unpack(store.get("link", shot[n + 1]))
+            joint = Link.unpack(store.need("link", shot[n + 1]))
             running.carry(joint.forth, joint.same_there, now, spread)
         running.add(now)
-        store.put("later", i, np.stack([running.total, running.weight]))
+        store.put("later", i, np.stack(running.sums))
 
 
 def _hand_over(

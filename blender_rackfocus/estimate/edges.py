@@ -126,8 +126,8 @@ def _apply(
     h, w = band.shape
     height, width = out.shape
     shape = (right - left, bottom - top)
-    place = np.float32(
-        [[w / width, 0, (left + 0.5) * w / width - 0.5], [0, h / height, (top + 0.5) * h / height - 0.5]]
+    place = np.array(
+        [[w / width, 0, (left + 0.5) * w / width - 0.5], [0, h / height, (top + 0.5) * h / height - 0.5]], np.float32
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     # Only the coarse pixels under the tile are handed over: warpAffine takes at most four channels at a time well.

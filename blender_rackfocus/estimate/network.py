@@ -189,7 +189,7 @@ def _blob(
     shrinks = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)[..., :3]
     rgb = srgb_encode(small)
-    rgb = (rgb - np.float32(settings.mean)) / np.float32(settings.std)
+    rgb = (rgb - np.array(settings.mean, np.float32)) / np.array(settings.std, np.float32)
     if "C" in layout and layout.index("C") < layout.index("H"):
         rgb = rgb.transpose(2, 0, 1)
     if layout.startswith("N"):

@@ -77,13 +77,13 @@ def grey_for_flow(picture: np.ndarray, width_px: int = FLOW_WIDTH_PX) -> np.ndar
     height, width = picture.shape[:2]
     size = (width_px, max(16, round(height * width_px / width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if width > width_px else cv2.INTER_LINEAR)
-    luma = small[..., :3] @ np.float32([0.2126, 0.7152, 0.0722])
+    luma = small[..., :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     return (255 * np.sqrt(np.clip(luma, 0, 1))).astype(np.uint8)
 
 
 def flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """DIS optical flow (Kroeger et al., ECCV 2016) from a to b; (h, w) uint8 each; returns (h, w, 2) float32 px."""
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(1)  # finer scales follow the noise: a resting camera then seems to move
     return dis.calc(a, b, None)
 
@@ -179,8 +179,8 @@ def _around(direction: np.ndarray, radius: float) -> np.ndarray:
         for k in range(8):
             angle = k * np.pi / 4
             ring.append(direction + r * (np.cos(angle) * side + np.sin(angle) * up))
-    ring = np.array(ring)
-    return ring / np.linalg.norm(ring, axis=1, keepdims=True)
+    near = np.array(ring)
+    return near / np.linalg.norm(near, axis=1, keepdims=True)
 
 
 def _best_direction(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .provenance import EstimateError
+
 
 class Scratch:
     """Named arrays per frame in one folder, each written whole or not at all (temporary file, rename).
@@ -49,6 +51,13 @@ class Scratch:
                 return np.load(file)
         except (OSError, ValueError, EOFError):
             return None
+
+    def need(self, name: str, index: int) -> np.ndarray:
+        """The array; EstimateError where something took it away since it was put."""
+        array = self.get(name, index)
+        if array is None:
+            raise EstimateError(f"{self._path(name, index)} is gone or broken; estimate again, the rest is kept.")
+        return array
 
     def clear(self) -> None:
         for pattern in ("*-*.npy", "*.part"):

@@ -217,8 +217,8 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
             del greys[old]
         here = grey(n, picture)
         ends = {max(n - survey.step, 0), min(n + survey.step, len(indices) - 1)}
-        views = [pair_nearness(here, grey(m), chosen)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
-        views = [v for v in views if v is not None]
+        found = [pair_nearness(here, grey(m), chosen)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
+        views = [v for v in found if v is not None]
         if not views:
             return None
         stack = np.stack(views)

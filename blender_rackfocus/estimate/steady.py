@@ -83,7 +83,7 @@ def is_cut(before: np.ndarray, here: np.ndarray, back: np.ndarray) -> bool:
     a, b = _plain(warp(before, back)), _plain(here)
     alike = float((a * b).mean())
     if min(before.std(), here.std()) < 2:  # black or white frames: a cut if only one of them is
-        return abs(float(before.mean()) - float(here.mean())) > 12 or abs(before.std() - here.std()) > 6
+        return abs(float(before.mean()) - float(here.mean())) > 12 or abs(float(before.std()) - float(here.std())) > 6
     stays = float(consistent_share(before, here, back))
     return alike < 0.6 and stays < 0.65  # measured: other shots 0.06 to 0.5, the same shot 0.72 and more
 
@@ -120,7 +120,7 @@ def _at_size(field: np.ndarray, same: np.ndarray, shape: tuple[int, int]) -> tup
     h, w = same.shape
     if (h, w) == shape:
         return field, same
-    scale = np.float32([shape[1] / w, shape[0] / h])
+    scale = np.array([shape[1] / w, shape[0] / h], np.float32)
     big = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_LINEAR) * scale
     return big, cv2.resize(same.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
@@ -185,8 +185,14 @@ class Average:
 
     def __init__(self, keep: float = KEEP):
         self.keep = keep
-        self.total: np.ndarray | None = None
-        self.weight: np.ndarray | None = None
+        self._sums: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted total and weight at each pixel, (h, w) float32 each; RuntimeError before the first `add`."""
+        if self._sums is None:
+            raise RuntimeError("nothing was added to this average")
+        return self._sums
 
     def carry(self, field: np.ndarray, same: np.ndarray, value: np.ndarray, spread: float) -> None:
         """Move what is known to the next frame's raster; forget it where it is not the same thing any more.
@@ -195,30 +201,30 @@ class Average:
         shot's range, by which a jump of depth is told from noise.
         """
         field, same = _at_size(field, same, value.shape)
+        total, weight = self.sums
         if field.any():
-            self.total, self.weight = warp(self.total, field), warp(self.weight, field)
-        mean = np.divide(self.total, self.weight, out=np.full_like(value, np.nan), where=self.weight > 1e-6)
+            total, weight = warp(total, field), warp(weight, field)
+        mean = np.divide(total, weight, out=np.full_like(value, np.nan), where=weight > 1e-6)
         jump = np.abs(cv2.medianBlur(np.nan_to_num(value - mean).astype(np.float32), 5))
-        told = jump[same & (self.weight > 1e-6)]
+        told = jump[same & (weight > 1e-6)]
         noise = 1.4826 * float(np.median(told)) if told.size else 0.0
         stays = same & (jump <= max(6 * noise, 0.04 * spread))
         stays = cv2.erode(stays.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         fade = np.where(stays, np.float32(self.keep), np.float32(0))
-        self.total, self.weight = self.total * fade, self.weight * fade
+        self._sums = total * fade, weight * fade
 
     def add(self, value: np.ndarray) -> None:
         known = np.isfinite(value)
-        if self.total is None:
-            self.total, self.weight = np.zeros_like(value), np.zeros_like(value)
-        self.total = self.total + np.where(known, value, 0)
-        self.weight = self.weight + known.astype(np.float32)
+        total, weight = self._sums or (np.zeros_like(value), np.zeros_like(value))
+        self._sums = total + np.where(known, value, 0), weight + known.astype(np.float32)
 
 
 def merge(forward: Average, backward_total: np.ndarray, backward_weight: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Both directions' mean of one frame, its own value counted once; NaN where nobody knows."""
     known = np.isfinite(value)
-    total = forward.total + backward_total - np.where(known, value, 0)
-    weight = forward.weight + backward_weight - known
+    total, weight = forward.sums
+    total = total + backward_total - np.where(known, value, 0)
+    weight = weight + backward_weight - known
     return np.divide(total, weight, out=np.full_like(value, np.nan), where=weight > 1e-4)
 
 

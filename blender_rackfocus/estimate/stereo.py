@@ -84,7 +84,7 @@ def disparity(left: np.ndarray, right: np.ndarray, low_px: float, high_px: float
     pad_left, pad_right = max(lowest + count, 0), max(-lowest, 0)  # else the margin that leaves the other eye is blind
     a, b = (cv2.copyMakeBorder(eye, 0, 0, pad_left, pad_right, cv2.BORDER_REPLICATE) for eye in (left, right))
     channels = 1 if left.ndim == 2 else left.shape[2]
-    matcher = cv2.StereoSGBM_create(
+    matcher = cv2.StereoSGBM.create(
         minDisparity=lowest,
         numDisparities=count,
         blockSize=_BLOCK,
@@ -230,9 +230,11 @@ def _edge_votes(grey: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 def resolve(settings: StereoSettings, evidence: StereoEvidence | None) -> StereoSettings:
     """Settings without AUTO. Raises EstimateError where the clip shows no stereo pair and the layout was not given."""
-    if settings.layout == "AUTO" and evidence is None:
-        raise EstimateError("The two halves of the frame are not two views of one scene: this is no stereo clip.")
-    layout = settings.layout if settings.layout != "AUTO" else evidence.layout
+    layout = settings.layout
+    if layout == "AUTO":
+        if evidence is None:
+            raise EstimateError("The two halves of the frame are not two views of one scene: this is no stereo clip.")
+        layout = evidence.layout
     swapped = settings.swapped
     if swapped == "AUTO":
         swapped = "YES" if evidence is not None and evidence.swapped else "NO"
