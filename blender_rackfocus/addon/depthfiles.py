@@ -62,10 +62,10 @@ def sequence(path: str) -> dict[int, str] | None:
     """The files of the sequence a path belongs to, by number; None for a single still."""
     if os.path.isdir(path):
         visible = (name for name in sorted(os.listdir(path)) if not name.startswith("."))
-        names = [name for name in visible if number_of(name) is not None]
-        if not names:
+        numbered = {number: os.path.join(path, name) for name in visible if (number := number_of(name)) is not None}
+        if not numbered:
             raise MediaError(path, "the folder holds no numbered files", "Choose a folder with an image sequence.")
-        return {number_of(name): os.path.join(path, name) for name in names}
+        return numbered
     folder, name = os.path.split(path)
     if "#" in name:
         head, tail = name.split("#", 1)

@@ -84,7 +84,7 @@ def is_used(block: bpy.types.ID) -> bool:
 def above(strip: bpy.types.Strip) -> list[str]:
     """Names of working modifiers above ours in the stack: our picture replaces their effect, so there must be
     none."""
-    names = []
+    names: list[str] = []
     for modifier in strip.modifiers:
         if modifier.type == "COMPOSITOR" and group.is_ours(modifier.node_group):
             return names

@@ -109,7 +109,8 @@ def _speed(retiming: tuple[Key, ...], at: int, content_frames: int) -> np.float3
 
 def _is_straight(retiming: tuple[Key, ...], at: int, content_frames: int) -> bool:
     """`strip_retiming_transition_is_linear`: both sides of the transition run at (almost) the same speed."""
-    return abs(_speed(retiming, at, content_frames) - _speed(retiming, at + 2, content_frames)) < _F32(0.01)
+    apart = abs(_speed(retiming, at, content_frames) - _speed(retiming, at + 2, content_frames))
+    return bool(apart < _F32(0.01))
 
 
 def _on_arc(retiming: tuple[Key, ...], at: int, index: np.float32) -> np.float32:

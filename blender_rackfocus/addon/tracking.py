@@ -142,7 +142,7 @@ def describe(track: dict[int, marks.Sample]) -> str:
     lost = [index for index, sample in sorted(track.items()) if not math.isfinite(sample.metres)]
     if not lost:
         return f"Tracked on all {len(track)} frames"
-    runs = []
+    runs: list[list[int]] = []
     for index in lost:
         if runs and index == runs[-1][1] + 1:
             runs[-1][1] = index

@@ -68,7 +68,7 @@ def defocus_frame(
     else:
         out = _render(rgba, coc, aperture, quality, light=_lit(rgba, coc, highlights))
     if aperture.vignetting > 0:
-        out *= vignetting_gain(*coc.shape, aperture)[..., None]
+        out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
     return out if scale == 1.0 else magnified(out, scale)
 

@@ -92,7 +92,7 @@ def diagnose(
     alpha = _alpha_for(depths, pictures, sample)
     premultiplied = _premultiplied(sample, alpha) if alpha is not None else []
     found += premultiplied
-    if premultiplied:
+    if premultiplied and alpha is not None:
         sample = _unpremultiply(sample, alpha)
     steps = _steps(sample)
     smooth = unstep(sample) if steps else sample
@@ -127,12 +127,13 @@ def treat(
     convention = convention or DepthConvention()
     names = {f.name: f for f in findings}
     depth = np.asarray(raw, np.float32)
-    if picture is None and names.keys() & {"SIZE", "PREMULTIPLIED"}:
-        raise ValueError("picture must be given for a finding about size or alpha")
-    if "SIZE" in names:
-        depth = fit_to_picture(depth, *picture.shape[:2])
-    if "PREMULTIPLIED" in names:
-        depth = _unpremultiply(depth, picture[..., 3])
+    if names.keys() & {"SIZE", "PREMULTIPLIED"}:
+        if picture is None:
+            raise ValueError("picture must be given for a finding about size or alpha")
+        if "SIZE" in names:
+            depth = fit_to_picture(depth, *picture.shape[:2])
+        if "PREMULTIPLIED" in names:
+            depth = _unpremultiply(depth, picture[..., 3])
     if "STEPS_8BIT" in names:
         depth = unstep(depth)
     if "ANTIALIASED" in names:
@@ -144,8 +145,9 @@ def treat(
     if "RAY_LENGTH" in names:
         if lens is None:
             raise ValueError("lens must be given to turn ray length into depth")
-        y, x = np.indices(metres.shape)
-        metres = metres / ray_length(x, y, *metres.shape[::-1], lens.focal_mm, lens.sensor_mm)
+        height, width = metres.shape
+        y, x = np.mgrid[:height, :width]
+        metres = metres / ray_length(x, y, width, height, lens.focal_mm, lens.sensor_mm)
     if hole is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             inverse = fill_holes(np.nan_to_num(1 / metres, nan=0, posinf=0, neginf=0), hole)
@@ -397,7 +399,7 @@ def _against_metres(
     found = []
     if name.startswith("SRGB"):
         found.append(_say("SRGB", sure))
-        low, high = (float(srgb_decode(np.float64(e))) for e in ends)
+        low, high = (float(e) for e in srgb_decode(np.array(ends, np.float64)))
     base = name.removeprefix("SRGB_")
     at = {"low": low, "high": high}
     if base == "RAY":
@@ -637,7 +639,7 @@ def _moves(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _thumb(image: np.ndarray) -> np.ndarray:
     """(h, 160) float32, display-like luma of a picture."""
-    grey = image[..., :3] @ np.float32([0.2126, 0.7152, 0.0722])
+    grey = image[..., :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     size = (160, max(8, round(160 * grey.shape[0] / grey.shape[1])))
     return np.sqrt(np.clip(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 0, 1))
 
@@ -671,7 +673,7 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
             pairs = [float((a[n] * b[n + lag]).mean()) for n in range(len(a)) if 0 <= n + lag < len(b)]
             total.append(np.mean(pairs))
         scores[lag] = float(np.mean(total))
-    best = max(scores, key=scores.get)
+    best = max(scores, key=lambda lag: scores[lag])
     rest = np.array([s for lag, s in scores.items() if abs(lag - best) > 1])
     if best == 0 or not rest.size:
         return []
