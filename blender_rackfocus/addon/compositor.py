@@ -63,6 +63,8 @@ class _Session:
 _sessions: dict[str, _Session] = {}
 _shown: dict[tuple[str, str], str] = {}
 _failed_begin: dict[str, str] = {}
+_rendering: list[str] = []
+"""Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
 
 
 def is_composited(scene: bpy.types.Scene) -> bool:
@@ -433,40 +435,7 @@ def end(scene: bpy.types.Scene) -> None:
     restore(scene)
     if session is None:
         return
-    trees = [session.work] if session.work is not session.own else []
-    scenes = [session.values]
-    if session.upstream is not None:
-        scenes.append(session.upstream.scene)
-        trees.append(session.upstream.tree)
-    cameras = []
-    images = []
-    for one in session.passes.values():
-        scenes.append(one.copy)
-        images.append(one.image)
-        cameras += list(one.pinholes.values())
-    for each in scenes:
-        bpy.data.scenes.remove(each)
-    _remove_trees(trees)
-    for each in images:
-        bpy.data.images.remove(each)
-    for each in cameras:
-        data = each.data
-        animation = data.animation_data
-        action = animation.action if animation is not None else None
-        bpy.data.objects.remove(each)
-        bpy.data.cameras.remove(data)
-        if action is not None and action.is_runtime_data:
-            bpy.data.actions.remove(action)
     shutil.rmtree(session.folder, ignore_errors=True)
-
-
-def _remove_trees(trees: list[bpy.types.NodeTree]) -> None:
-    """Remove working copies and the copies of groups in them, which are runtime data as they are."""
-    for tree in trees:
-        inner = [getattr(one, "node_tree", None) for one in tree.nodes]
-        bpy.data.node_groups.remove(tree)
-        copies = {each.name: each for each in inner if each is not None and each.is_runtime_data}
-        _remove_trees([each for each in copies.values() if each.users == 0])
 
 
 def restore(scene: bpy.types.Scene) -> None:
@@ -485,6 +454,9 @@ def restore(scene: bpy.types.Scene) -> None:
 def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
+    if scene.name in _rendering:  # Blender gave up on it without a word
+        del _rendering[_rendering.index(scene.name) :]
+    _rendering.append(scene.name)
     try:
         begin(scene)
     except Exception as error:  # said, and the render stopped, at the first frame
@@ -507,8 +479,14 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
 
 @persistent
 def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
-    if not errors.is_stopping():
-        end(scene)
+    if errors.is_stopping():
+        return
+    end(scene)
+    if scene.name in _rendering:
+        del _rendering[_rendering.index(scene.name) :]
+    if not _rendering:
+        passes.sweep()
+        errors.sweep()
 
 
 @persistent
@@ -528,6 +506,7 @@ def _on_saved(*_rest: object) -> None:
 @persistent
 def _on_load(*_rest: object) -> None:
     _sessions.clear()
+    _rendering.clear()
     for scene in bpy.data.scenes:
         restore(scene)
 

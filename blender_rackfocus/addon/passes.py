@@ -63,12 +63,13 @@ def prepare(
     them. depth_layers: those of them whose depth is wanted. target: the scene whose render asks; its size and border
     hold, as in Blender. Raises PassError.
     """
+    off = [layer.name for layer in source.view_layers if layer.name in layers and not layer.use]
+    if off:
+        raise PassError(f'view layer "{off[0]}" of scene "{source.name}" is switched off for rendering')
     copied = source.copy()
     copied.name = NAME
     runtime(copied)
     for layer in copied.view_layers:
-        if layer.name in layers and not layer.use:
-            raise PassError(f'view layer "{layer.name}" of scene "{source.name}" is switched off for rendering')
         layer.use = layer.name in layers
         if layer.name in depth_layers:
             layer.use_pass_z = True
@@ -195,9 +196,28 @@ def write_multilayer(settings: bpy.types.RenderSettings, path: str) -> None:
     settings.use_stamp = False
 
 
+RUNTIME_MARK = "rackfocus_runtime"
+"""Custom property of datablocks that are there for a render only."""
+
+
 def runtime(block: bpy.types.ID) -> None:
-    """Keep a datablock out of every .blend that is written."""
+    """Keep a datablock out of every .blend that is written, and let `sweep` remove it."""
     block.is_runtime_data = True
+    block[RUNTIME_MARK] = True
+
+
+def sweep() -> None:
+    """Remove everything that was made for renders. Only while none runs: removing a scene then crashes Blender 5.2."""
+    for blocks in (
+        bpy.data.scenes,
+        bpy.data.node_groups,
+        bpy.data.images,
+        bpy.data.objects,
+        bpy.data.cameras,
+        bpy.data.actions,
+    ):
+        for block in [each for each in blocks if RUNTIME_MARK in each and each.is_runtime_data]:
+            blocks.remove(block)
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
