@@ -110,6 +110,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
     if any(place.kind in ("FOREGROUND", "BACKGROUND") for place in said.stops):
         near_far = near_far_m(strip, start)
     places = [_place_mark(strip, place, near_far, start) for place in said.stops]
+    named = [place for place in places if place is not None]
     feel = said.feel or "SMOOTH"
     done = _set_lens(strip, said)
     if said.recipe == "TRANSITION":
@@ -119,23 +120,25 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
         bridge(strip, second, said.direction or "FAR", feel)
         done.append(f'Transition into "{second.name}"')
     elif said.recipe is not None and said.start_frame is None and said.length_frames(rate) is None and (
-        not places or None not in places
+        len(named) == len(places)
     ):  # timed by the strip's length
-        chosen = places[:2] if said.recipe == "EMPHASIS" else places
+        chosen = named[:2] if said.recipe == "EMPHASIS" else named
         racks = cook(strip, said.recipe, "GIVEN" if chosen else said.direction or "GIVEN", said.feel, chosen or None)
         done.append(f"{recipes.RECIPES[said.recipe].label}: {len(racks)} pull(s)")
     elif len(places) >= 2:
         at = start
         length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
+        back = pull.Mark("where it was", focus_keys.Focus(strip).now_m(start))
         for one, other in pairwise(places):
             from .operators.rack import pull_focus
 
-            done += pull_focus(strip, at, other, one, feel, length, said.hold)
-            done.append(f"Pull to {other.name} from frame {at:g} to {at + length:g}")
+            end = other or back
+            done += pull_focus(strip, at, end, one, feel, length, said.hold)
+            done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
             at += 2 * length
-    elif len(places) == 1:
-        focus_keys.Focus(strip).set(pull.mark_distance_m(places[0], frame), frame)
-        done.append(f"Focus on {places[0].name}")
+    elif named:
+        focus_keys.Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
+        done.append(f"Focus on {named[0].name}")
     if not done:
         raise ValueError("Nothing in the sentence says what to do")
     if near_far is not None:

@@ -162,12 +162,13 @@ def _blurred_layer(
     if out_y.start >= out_y.stop or out_x.start >= out_x.stop:
         return None
     box_y, box_x = _within(box_y, out_y, rim), _within(box_x, out_x, rim)
-    layer = None
+    layer: np.ndarray | None = None
     for (pairs, _), weight in zip(samples, weights, strict=True):
         part = weight[box_y, box_x]
         part = cv2.merge((part, part)).reshape(part.shape[0], -1)
         part = pairs[:, box_y.start + cut : box_y.stop + cut, 2 * (box_x.start + cut) : 2 * (box_x.stop + cut)] * part
         layer = part if layer is None else np.add(layer, part, out=layer)
+    assert layer is not None  # samples are never empty
     over = (
         box_y.start - out_y.start + rim,
         out_y.stop + rim - box_y.stop,
@@ -215,7 +216,8 @@ def _blurred(
         if scale > 1:
             size = source.shape[1] // scale, source.shape[0] // scale
             source = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
-        source = cv2.copyMakeBorder(source, *(o // scale for o in over), cv2.BORDER_CONSTANT, value=0)
+        top, bottom, left, right = (o // scale for o in over)
+        source = cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
         if scale > 1:
             reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
             small = _convolved(source, math.copysign(reduced, radius), blur)

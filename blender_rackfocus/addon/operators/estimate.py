@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import bpy
 
-from ...estimate import Cancelled, EstimateError, Progress, files
+from ...estimate import Cancelled, EstimateError, EstimateReport, Progress, files
 from ...estimate.provenance import Provenance
 from ...media import MediaError
 from .. import estimate, handlers, modifier, ownership, strips
@@ -22,13 +22,16 @@ _running: _Job | None = None
 """One estimate at a time: they take the whole machine."""
 
 
+_Outcome = tuple[Provenance, EstimateReport | None] | BaseException
+
+
 class _Job:
     """`files.run` on a thread of its own."""
 
     def __init__(self, task: files.Task) -> None:
         self.task = task
         self.progress: Progress | None = None
-        self.outcome: tuple[Provenance, object] | BaseException | None = None
+        self.outcome: _Outcome | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="rackfocus-estimate", daemon=True)
         self._thread.start()
@@ -148,6 +151,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
         draw_options(self.layout, self)
 
     def _run_here(self, context: bpy.types.Context, task: files.Task) -> set[str]:
+        outcome: _Outcome
         try:
             outcome = files.run(task, progress=_print_progress())
         except (Cancelled, EstimateError, MediaError, ValueError) as error:
@@ -156,7 +160,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
             task.frames.close()
         return self._finish(context, task, outcome)
 
-    def _finish(self, context: bpy.types.Context, task: files.Task, outcome: object) -> set[str]:
+    def _finish(self, context: bpy.types.Context, task: files.Task, outcome: _Outcome) -> set[str]:
         if isinstance(outcome, BaseException):
             if isinstance(outcome, Cancelled | EstimateError | MediaError | ValueError):
                 self.report({"ERROR"}, _words(outcome))
@@ -212,7 +216,7 @@ def progress_words(progress: Progress | None) -> str:
     return ", ".join(w for w in (_PHASES[progress.phase], share, estimate.time_left(progress.seconds_left)) if w)
 
 
-def _summary(provenance: Provenance, report: object) -> str:
+def _summary(provenance: Provenance, report: EstimateReport | None) -> str:
     text = f"{provenance.sentence()}. {provenance.why[:1].upper()}{provenance.why[1:]}"
     if report is None:
         return f"Already estimated. {text}"

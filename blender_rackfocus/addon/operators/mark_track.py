@@ -39,7 +39,8 @@ class RACKFOCUS_OT_mark_track(OnRackedStrip, bpy.types.Operator):
         if not self._prepare(context):
             return {"CANCELLED"}
         self._stop, self._share = threading.Event(), 0.0
-        self._result, self._error = None, None
+        self._result: dict[int, marks.Sample] | None = None
+        self._error = ""
         self._thread = threading.Thread(target=self._work, name="rackfocus-track", daemon=True)
         self._thread.start()
         self._timer = context.window_manager.event_timer_add(0.1, window=context.window)
@@ -66,7 +67,7 @@ class RACKFOCUS_OT_mark_track(OnRackedStrip, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._prepare(context):
             return {"CANCELLED"}
-        self._stop, self._share, self._result, self._error = threading.Event(), 0.0, None, None
+        self._stop, self._share, self._result, self._error = threading.Event(), 0.0, None, ""
         self._work()
         return self._finish(context)
 
