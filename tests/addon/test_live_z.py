@@ -159,13 +159,13 @@ def test_lens_and_focus_of_the_camera_frame_by_frame(comp):
 
 
 def test_a_camera_bound_to_a_marker(comp):
+    plain = comp.scene.camera
     second = bpy.data.objects.new("Second", bpy.data.cameras.new("Second"))
     comp.scene.collection.objects.link(second)
     second.data.lens, second.data.dof.aperture_fstop, second.data.dof.focus_distance = 150.0, 1.0, FAR_M
     comp.scene.timeline_markers.new("cut", frame=3).camera = second
-    comp.scene.timeline_markers.new("start", frame=1).camera = comp.scene.camera
-    comp.scene.camera.data.dof.focus_distance = NEAR_M
-    comp.scene.camera.data.dof.aperture_fstop = 1.0
+    comp.scene.timeline_markers.new("start", frame=1).camera = plain
+    plain.data.dof.focus_distance, plain.data.dof.aperture_fstop = NEAR_M, 1.0
     one = behind_render(comp)
     one.rackfocus_lens = "CAMERA"
     made = comp.animation(2, 3)
@@ -324,7 +324,7 @@ def test_a_rack_looks_as_cycles_own_lens_takes_it(comp):
         target.location = (0.0, y, 0.0)
         target.keyframe_insert("location", frame=frame)
     dof = camera.data.dof
-    dof.focus_object, dof.aperture_fstop, dof.use_dof = target, 1.2, True
+    dof.focus_object, dof.aperture_fstop, dof.use_dof = target, 0.9, True
     camera.data.lens = 85.0
     scene.cycles.samples = 64
     layers = comp.tree.nodes.new("CompositorNodeRLayers")
@@ -362,7 +362,8 @@ def cubes(scene: bpy.types.Scene) -> None:
     bpy.ops.object.light_add(type="SUN", rotation=(0.6, 0.3, 0.0))
     bpy.context.object.data.energy = 3.0
     scene.world = bpy.data.worlds.new("World")
-    scene.world.color = (0.4, 0.45, 0.6)
+    sky = next(each for each in scene.world.node_tree.nodes if each.bl_idname == "ShaderNodeBackground")
+    sky.inputs["Color"].default_value = (0.4, 0.45, 0.6, 1.0)
 
 
 def checked(colour: np.ndarray) -> bpy.types.Material:
