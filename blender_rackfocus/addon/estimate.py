@@ -5,6 +5,7 @@ strip made to use it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import replace
@@ -65,6 +66,12 @@ def task_of(
     task = files.Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
     folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
     return replace(task, files={index: folder / name for index, name in names.items()})
+
+
+def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[int, int]) -> Path:
+    """The cache's folder for an estimate of a clip file's frames span[0] to span[1]."""
+    told = hashlib.blake2b(repr((os.path.abspath(path), settings, source, span)).encode(), digest_size=5)
+    return Path(_folder(False)) / f"{_plain(Path(path).stem)}-{told.hexdigest()}"
 
 
 def use(strip: bpy.types.Strip, task: files.Task, provenance: Provenance, *, beside: bool = False) -> None:

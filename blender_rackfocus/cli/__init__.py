@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from .common import CommandError, UsageError, version
 
-VERBS = ("bake", "store", "rack", "demo", "build")
+VERBS = ("bake", "store", "rack", "depth", "demo", "build")
 
 _command: Any = None  # Blender's handle of the registered command
 

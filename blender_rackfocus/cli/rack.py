@@ -14,6 +14,8 @@ from .. import media
 from ..addon import depthfiles
 from ..core import depth as core_depth
 from ..core import phrase, pull
+from ..estimate import EstimateSettings, ParallaxSettings
+from . import depth as estimated
 from . import output
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
@@ -71,8 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     depth = parser.add_argument_group("the depth")
     depth.add_argument(
-        "--depth", metavar="PATH", help="still, sequence or movie (default: the clip's own depth pass, in EXR)"
+        "--depth",
+        metavar="PATH",
+        help="still, sequence or movie (default: the clip's own depth pass, in EXR; where it has none, an estimate)",
     )
+    estimated.add_source_arguments(depth)
     depth.add_argument(
         "--depth-kind",
         type=str.upper,
@@ -105,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
     at = args.at if args.at is not None else start + max(0, round((end - start + 1 - over) / 2))
     if not start <= at <= end:
         raise UsageError(f"--at {at} is outside the frames rendered ({start} to {end})")
+    if not args.depth and not _has_depth(clip, args.depth_layer):
+        _estimate(args, clip, start, end)
     from_m, to_m = _focus(args, clip, at, min(round(at + over), end))
     try:
         keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
@@ -120,6 +127,41 @@ def run(args: argparse.Namespace) -> int:
             save_blend(scene, args.blend)
     print(made)
     return 0
+
+
+def _has_depth(clip: Clip, layer: str) -> bool:
+    """Whether the clip's own files carry depth."""
+    if clip.is_movie or clip.files[0].suffix.lower() != ".exr":
+        return False
+    try:
+        return bool(layer or media.stills.depth_layers(clip.files[0]))
+    except media.MediaError as error:
+        raise CommandError(str(error)) from error
+
+
+def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int) -> None:
+    """Estimate the depth of the frames to render into the user's cache, and set the arguments to use it."""
+    from ..addon import estimate
+
+    say("the clip has no depth (name one with --depth): it is estimated")
+    still = not clip.is_movie and len(clip.files) == 1
+    indices = [0] if still else range(start - 1, end)
+    settings = EstimateSettings(estimated.network_of(args), parallax=_camera(args))
+    folder = estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
+    named = {index: folder / f"{depthfiles.INDEXED}{index:06d}.exr" for index in indices}
+    provenance, _report = estimated.estimate(clip, named, settings, args.source)
+    estimated.describe(provenance)
+    args.depth, args.depth_kind, args.depth_layer = str(folder / f"{depthfiles.INDEXED}######.exr"), provenance.kind, ""
+    args.black_near = args.linear_z = False
+    if not provenance.metric:
+        say(f"relative depth: read as {args.near or 1.0:g} m to {args.far or 100.0:g} m (set with --near and --far)")
+
+
+def _camera(args: argparse.Namespace) -> ParallaxSettings:
+    """The lens of the shot, where it was named."""
+    if args.lens is None:
+        return ParallaxSettings()
+    return ParallaxSettings(args.lens, args.sensor or 36.0, focal_known=True)
 
 
 class Edit:

@@ -12,19 +12,20 @@ import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..core.depth import DepthConvention, to_metres
 from ..media import MediaError, identity, movies, read_frame
 from ..media.library import openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
 from .sources import EstimateSettings, Frames
 
-CHANNELS = {True: "Z", False: "Y"}
-"""The EXR channel by Provenance.metric: metres are called Z, nearness is a grey picture."""
+CHANNELS = {"METRES": "Z", "NORMALISED": "Y"}
+"""The EXR channel by Provenance.kind: metres are called Z, nearness is a grey picture."""
 _WORK = ".work"  # the folder's own scratch, kept for a resume and removed at the end
 _TEMPORARY = ".part"
 _KEY = "rackfocus:depth_task"
@@ -87,7 +88,8 @@ class Task:
     """An estimate to files.
 
     frames: what is read. files: where the depth of each wanted frame goes, by frame index (rising). settings, source:
-    as for `estimate_clip`. clip_key: what identifies the clip.
+    as for `estimate_clip`. clip_key: what identifies the clip. between_m: (near, far) by which relative depth is
+    written in metres; None leaves it as nearness.
     """
 
     frames: Frames
@@ -95,6 +97,7 @@ class Task:
     settings: EstimateSettings
     source: str = "AUTO"
     clip_key: str = ""
+    between_m: tuple[float, float] | None = None
 
     @property
     def folder(self) -> Path:
@@ -106,7 +109,7 @@ class Task:
         """Tells files of this very task from others': the clip, the frames, the settings and the model's file."""
         network = self.settings.network
         model = _stamp(network.path) if network is not None and os.path.isfile(network.path) else None
-        told = (self.clip_key, list(self.files), asdict(self.settings), self.source, model)
+        told = (self.clip_key, list(self.files), asdict(self.settings), self.source, self.between_m, model)
         return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
     def done(self) -> set[int]:
@@ -156,7 +159,7 @@ def run(
     except OSError as error:
         raise MediaError(task.folder, f"the folder cannot be made ({error.strerror})", "Choose another one.") from error
     work = task.folder / f"{_WORK}-{task.first().stem}"
-    with _Writer(task.files, task.key) as writer:
+    with _Writer(task) as writer:
         report = estimate_clip(
             task.frames,
             writer.put,
@@ -170,14 +173,15 @@ def run(
             cancelled=cancelled,
         )
     shutil.rmtree(work, ignore_errors=True)
-    return report.provenance, report
+    found = report.provenance
+    return found if found.metric else replace(found, between_m=task.between_m), report
 
 
 class _Writer:
     """A sink that writes each frame on a thread of its own while the next one is made; one frame waits at most."""
 
-    def __init__(self, files: dict[int, Path], key: str) -> None:
-        self._files, self._key = files, key
+    def __init__(self, task: Task) -> None:
+        self._files, self._key, self._between_m = task.files, task.key, task.between_m
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rackfocus-write")
         self._last: Future | None = None
 
@@ -187,6 +191,10 @@ class _Writer:
     def put(self, index: int, depth: np.ndarray, provenance: Provenance) -> None:
         if self._last is not None:
             self._last.result()
+        if self._between_m is not None and not provenance.metric:
+            near_m, far_m = self._between_m
+            depth = to_metres(depth, DepthConvention("NORMALISED", near_m, far_m))
+            provenance = replace(provenance, between_m=self._between_m)
         self._last = self._thread.submit(write_depth, self._files[index], depth, provenance, self._key)
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
@@ -203,8 +211,8 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     oiio = openimageio(path)
     path = Path(path)
     height, width = depth.shape
-    spec = oiio.ImageSpec(width, height, 1, "float" if provenance.metric else "half")
-    spec.channelnames = (CHANNELS[provenance.metric],)
+    spec = oiio.ImageSpec(width, height, 1, "float" if provenance.kind == "METRES" else "half")
+    spec.channelnames = (CHANNELS[provenance.kind],)
     spec.attribute("compression", "zip:2")
     for name, text in provenance.metadata().items():
         spec.attribute(name, text)

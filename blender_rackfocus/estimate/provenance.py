@@ -34,7 +34,8 @@ class Provenance:
     metres the source itself knows. A relative depth (metric False) holds nearness, 0 = far and 1 = near with 1/z
     linear between, and metres come from the near and far distance a person gives.
     settings: name -> plain value. why: the reason AUTO took this source. notes: what the user should know
-    (assumptions, frames held, values that were assumed and not measured).
+    (assumptions, frames held, values that were assumed and not measured). between_m: the (near, far) distance given by
+    hand by which a relative depth was brought to metres; None: it was not.
     """
 
     source: SourceName
@@ -43,15 +44,19 @@ class Provenance:
     settings: Mapping[str, object] = field(default_factory=dict)
     why: str = ""
     notes: tuple[str, ...] = ()
+    between_m: tuple[float, float] | None = None
 
     @property
     def kind(self) -> str:
         """core.depth's word for the values: 'METRES', or 'NORMALISED' (white near, 1/z even) for a relative depth."""
-        return "METRES" if self.metric else "NORMALISED"
+        return "METRES" if self.metric or self.between_m else "NORMALISED"
 
     def sentence(self) -> str:
         """One line for the panel."""
         scale = "metric (metres)" if self.metric else "relative (near and far are yours to set)"
+        if self.between_m and not self.metric:
+            near_m, far_m = self.between_m
+            scale = f"relative, brought to metres by the near {near_m:g} m and far {far_m:g} m given by hand"
         if self.source == "CARDS":
             scale = "metres as given by hand, not an estimate"
         return f"{_TITLES[self.source]}: {self.model}; {scale}"
@@ -65,6 +70,7 @@ class Provenance:
             "rackfocus:depth_settings": json.dumps(dict(self.settings), sort_keys=True, default=str),
             "rackfocus:depth_why": self.why,
             "rackfocus:depth_notes": json.dumps(list(self.notes)),
+            "rackfocus:depth_between_m": json.dumps(self.between_m),
         }
 
     @staticmethod
@@ -80,4 +86,5 @@ class Provenance:
             settings=json.loads(pairs.get("rackfocus:depth_settings", "{}")),
             why=pairs.get("rackfocus:depth_why", ""),
             notes=tuple(json.loads(pairs.get("rackfocus:depth_notes", "[]"))),
+            between_m=tuple(json.loads(pairs.get("rackfocus:depth_between_m", "null")) or ()) or None,
         )

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`depth`: a clip in, its estimated depth out, as an EXR sequence that says itself how it was made. Needs no
+Blender."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+import time
+from pathlib import Path
+
+from .. import media
+from ..addon import depthfiles
+from ..estimate import (
+    Cancelled,
+    EstimateError,
+    EstimateReport,
+    EstimateSettings,
+    NetworkSettings,
+    ParallaxSettings,
+    Progress,
+    Provenance,
+    StereoSettings,
+    files,
+    suggest_kind,
+)
+from .clip import Clip, open_clip
+from .common import CommandError, UsageError, say
+
+SUMMARY = "estimate the depth of a clip: stereo pair, your own network, or a moving camera"
+EXAMPLES = (
+    "depth clip.mp4 -o depth/depth_####.exr --model depth_anything_v2_small.onnx",
+    "depth stereo.mp4 --source stereo -o depth/ ",
+    "depth drone.mov --source parallax --lens 24 --near 2 --far 80 -o depth/",
+)
+SOURCES = ("AUTO", "STEREO", "NETWORK", "PARALLAX")
+_PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    parser.add_argument("clip", metavar="CLIP", help="movie, folder of pictures, name with ####, or first picture")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="EXR sequence (name_####.exr) or a folder for one; files of the same job are kept, the rest is made",
+    )
+    add_source_arguments(parser)
+    parser.add_argument("--lens", type=_positive, metavar="MM", help="focal length, for a moving camera (assumed: 35)")
+    parser.add_argument("--sensor", type=_positive, default=36.0, metavar="MM", help="sensor width (default: 36)")
+    parser.add_argument(
+        "--near", type=_positive, metavar="M", help="nearest distance: relative depth is written in metres then"
+    )
+    parser.add_argument("--far", type=_positive, metavar="M", help="farthest distance, with --near")
+    stereo = parser.add_argument_group("stereo clips")
+    stereo.add_argument(
+        "--layout",
+        type=_layout,
+        default="AUTO",
+        metavar="NAME",
+        help="side-by-side, over-under or auto (default: auto)",
+    )
+    stereo.add_argument("--right-first", action="store_true", help="the right eye comes first (default: found out)")
+    stereo.add_argument("--focal-px", type=_positive, default=0.0, metavar="N", help="focal length in one eye's pixels")
+    stereo.add_argument("--baseline", type=_positive, default=0.0, metavar="M", help="distance of the lenses, metres")
+    parser.add_argument("--invert", action="store_true", help="near and far come out exchanged: turn them around")
+    parser.add_argument("--no-steady", action="store_true", help="leave out the smoothing in time")
+    parser.add_argument("--no-edges", action="store_true", help="leave edges as soft as the source gives them")
+
+
+def add_source_arguments(parser: argparse._ActionsContainer) -> None:
+    """What `rack` asks for as well: which source, which model."""
+    parser.add_argument(
+        "--source",
+        type=str.upper,
+        choices=SOURCES,
+        default="AUTO",
+        metavar="NAME",
+        help="how depth is estimated: auto, stereo, network, parallax (default: auto, which says why)",
+    )
+    parser.add_argument("--model", type=Path, metavar="FILE", help="depth network (.onnx); none is shipped")
+    parser.add_argument(
+        "--model-kind",
+        type=str.upper,
+        choices=("AUTO", "RELATIVE", "METRIC"),
+        default="AUTO",
+        metavar="KIND",
+        help="what the network gives: relative nearness or metric metres (default: auto, by its name)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate every frame; print the sequence's path."""
+    if (args.near is None) != (args.far is None):
+        raise UsageError("--near and --far go together")
+    if args.near is not None and not args.near < args.far:
+        raise UsageError(f"--near {args.near:g} must be below --far {args.far:g}")
+    if (args.focal_px > 0) != (args.baseline > 0):
+        raise UsageError("--focal-px and --baseline go together")
+    clip = open_clip(args.clip, None, 1)
+    pattern = _pattern(args.output, clip)
+    settings = EstimateSettings(
+        network_of(args),
+        StereoSettings(args.layout, "YES" if args.right_first else "AUTO", args.focal_px, args.baseline),
+        ParallaxSettings(args.lens or 35.0, args.sensor, args.lens is not None, args.invert),
+        steady=not args.no_steady,
+        follow_edges=not args.no_edges,
+    )
+    between = (args.near, args.far) if args.near is not None else None
+    named = {index: pattern.with_name(_numbered(pattern.name, number)) for index, number in enumerate(_numbers(clip))}
+    provenance, report = estimate(clip, named, settings, args.source, between)
+    if report is None:
+        say("every frame of this job is there already")
+    else:
+        own = 100 * report.source_seconds / max(report.total_seconds, 1e-9)
+        say(
+            f"{report.written} frames in {report.total_seconds:.1f} s ({own:.0f} % of it the source's own), "
+            f"{len(report.shots)} shot(s), flicker {report.flicker_before:.2f} % before and "
+            f"{report.flicker_after:.2f} % after steadying"
+        )
+    describe(provenance)
+    print(pattern)
+    return 0
+
+
+def network_of(args: argparse.Namespace) -> NetworkSettings | None:
+    """The network the arguments name, None where they name none. Raises UsageError."""
+    if args.model is None:
+        if args.source == "NETWORK":
+            raise UsageError("--source network needs a model file: --model FILE (none is shipped)")
+        return None
+    if not args.model.is_file():
+        raise UsageError(f"--model: there is no file {args.model}")
+    kind = suggest_kind(args.model) if args.model_kind == "AUTO" else args.model_kind
+    return NetworkSettings(str(args.model), kind, getattr(args, "invert", False))
+
+
+def estimate(
+    clip: Clip,
+    named: dict[int, Path],
+    settings: EstimateSettings,
+    source: str,
+    between_m: tuple[float, float] | None = None,
+) -> tuple[Provenance, EstimateReport | None]:
+    """Estimate frames of a clip into files, with progress on standard error. Raises CommandError."""
+    try:
+        frames = files.MovieFrames(clip.files[0]) if clip.is_movie else files.StillFrames(clip.files)
+        task = files.Task(frames, named, settings, source, files.clip_key(clip.files), between_m)
+        try:
+            return files.run(task, progress=_Line())
+        finally:
+            frames.close()
+    except (EstimateError, media.MediaError, Cancelled) as error:
+        raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def describe(provenance: Provenance) -> None:
+    """Say which source made a depth and why, and what is to be known of it."""
+    say(f"{provenance.sentence()}")
+    if provenance.why:
+        say(f"why: {provenance.why}")
+    for note in provenance.notes:
+        say(f"note: {note}")
+
+
+class _Line:
+    """Progress: one line redrawn in a terminal; elsewhere a line for every tenth part."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._told: tuple[str, int] = ("", -1)
+        self._at = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        share = progress.done / max(progress.total, 1)
+        words = f"{_PHASES[progress.phase]}: {100 * share:.0f} %"
+        if progress.seconds_left is not None and progress.seconds_left >= 0.5:
+            words += f", about {progress.seconds_left:.0f} s left"
+        over = progress.done == progress.total
+        if self._live:
+            if over or time.monotonic() - self._at > 0.2:
+                self._at = time.monotonic()
+                print(f"\r{words:<70}", end="\n" if over else "", file=sys.stderr, flush=True)
+        elif (progress.phase, int(10 * share)) != self._told:
+            say(words)
+        self._told = progress.phase, int(10 * share)
+
+
+def _pattern(output: Path, clip: Clip) -> Path:
+    """The sequence's name with # for the number."""
+    text = re.sub(r"%0?(\d*)d", lambda found: "#" * int(found[1] or 4), str(output))
+    path = Path(text).absolute()
+    if path.suffix.lower() != ".exr":
+        if path.suffix and not path.is_dir():
+            raise UsageError(f"-o {output}: depth is written as EXR; name a sequence like depth_####.exr, or a folder")
+        return path / "depth_####.exr"
+    if path.name.count("#") and not re.fullmatch(r"[^#]*#+[^#]*", path.name):
+        raise UsageError(f"-o {output}: one run of # stands for the frame number")
+    if "#" not in path.name and clip.frames > 1:
+        return path.with_name(f"{path.stem}_####.exr")
+    return path
+
+
+def _numbered(name: str, number: int) -> str:
+    return re.sub(r"#+", lambda found: f"{number:0{len(found[0])}d}", name)
+
+
+def _numbers(clip: Clip) -> list[int]:
+    """The pictures' own numbers, so that picture and depth are told to belong together; 1, 2, ... for a movie."""
+    if clip.is_movie:
+        return list(range(1, clip.frames + 1))
+    numbers = [depthfiles.number_of(path.name) for path in clip.files]
+    own = [number for number in numbers if number is not None]
+    return own if len(own) == len(clip.files) else list(range(1, len(clip.files) + 1))
+
+
+def _layout(text: str) -> str:
+    names = {"auto": "AUTO", "side-by-side": "SIDE_BY_SIDE", "sbs": "SIDE_BY_SIDE"}
+    names |= {"over-under": "OVER_UNDER", "ou": "OVER_UNDER", "tb": "OVER_UNDER"}
+    if text.lower() not in names:
+        raise argparse.ArgumentTypeError(f"{text} is none of auto, side-by-side, over-under")
+    return names[text.lower()]
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
