@@ -143,10 +143,12 @@ def _changed_file(what: str, was: dict[str, Any] | None, file: FileFrame | None)
     if file is None or was is None:
         return ("" if file is None and was is None else "the meaning of the depth is guessed differently"), ""
     name = os.path.basename(file.path)
-    if _other_frame(was, file.path, file.index):
+    # Which file of a depth sequence belongs to a frame cannot be told where the sequence is not.
+    can_be_told = file.stamp is not None or what == "picture" or media.is_movie(file.path)
+    if can_be_told and _other_frame(was, file.path, file.index):
         return f"the strip shows another frame of its {what} here", ""
     if file.stamp is None:
-        return "", f"{name} is not here"
+        return "", f"the {what} is not here ({name})"
     if was.get("name") == name and was.get("stamp") == list(file.stamp):
         return "", ""
     try:
