@@ -13,8 +13,8 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
         raise CommandError(problem)
     done: Counter[str] = Counter()
     progress = Progress("baking", sum(len(which) for _, which, _ in jobs))
-    with _stoppable():
+    with _stoppable() as stop_if_asked:
         for name, which, place in [(strip.name, which, place) for strip, which, place in jobs]:
             for told in _outcomes(scene, name, which, place, args.afresh):
                 done[told["state"]] += 1
@@ -98,6 +98,7 @@ def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
                 if told["state"] == "failed":
                     say(told["error"])
                 progress.step()
+                stop_if_asked()
             if not args.json and which:
                 print(place.folder)
     if args.json:
@@ -230,21 +231,29 @@ def _use_threads(count: int | None) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """A render manager's "stop" (SIGTERM) ends the bake as tidily as Ctrl-C does."""
+def _stoppable() -> Iterator[Callable[[], None]]:
+    """A render manager's "stop" (SIGTERM) and Ctrl-C end the bake after the frame that is being made.
 
-    def stop(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+    An exception would not do: raised inside one of Blender's handlers it is printed and forgotten. Yields a function
+    that raises KeyboardInterrupt once asked to stop.
+    """
+    asked: list[int] = []
 
+    def stop_if_asked() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+
+    before = {}
+    with suppress(ValueError):  # not the main thread: whoever runs us there stops us otherwise
+        before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: whoever runs us there stops us otherwise
-        yield
-        return
-    try:
-        yield
+        yield stop_if_asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _ranges(text: str) -> list[int]:
