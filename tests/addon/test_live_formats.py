@@ -28,8 +28,8 @@ def shown(scene, folder) -> np.ndarray:
 
 
 BLENDERS_PASS_CHANGES = {"prores4444.mov"}
-"""Movies above 8 bits with straight alpha: Blender takes them as premultiplied, and any compositor modifier, also one that
-does nothing, changes colours brighter than their alpha. There Blender's own do-nothing modifier is what we equal."""
+"""Movies above 8 bits with straight alpha: Blender takes them as premultiplied, and any compositor modifier, also one
+that does nothing, changes colours brighter than their alpha. There we equal Blender's own do-nothing modifier."""
 
 
 def do_nothing(strip):
@@ -48,9 +48,10 @@ def make(folder, name):
         picture = card(alpha=MOVIES[name].get("alpha", False))
         if MOVIES[name].get("alpha"):
             picture[..., 3] = np.maximum(picture[..., 3], 0.1)
-        return write_movie(folder / name, [picture] * 2, **MOVIES[name])
+        return write_movie(folder / name, [picture] * 4, **MOVIES[name])
     kind, channels = STILLS[name]
-    return write_still(folder / name, card(alpha=channels == 4)[..., :channels], kind, ["Y"] if name == "l.exr" else None)
+    names = ["Y"] if name == "l.exr" else None
+    return write_still(folder / name, card(alpha=channels == 4)[..., :channels], kind, names)
 
 
 @pytest.mark.parametrize("name", [*STILLS, *MOVIES])
