@@ -7,19 +7,22 @@ per pixel (hidden); tile by tile, samples are sorted into layers, blurred and co
 
 import math
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 
-from .aperture import Aperture, field_axes, vignetting_gain
+from .aperture import CENTRE, Aperture, vignetting_gain
+from .blur import Field
 from .edges import unmixed
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
-from .layers import FINENESS, SCALE_FROM_PX, Blur, layer_at, layer_step, render_tile
+from .layers import FINENESS, Level, Lit, Stand, layer_step, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
+from .levels import NOWHERE, Sheet, pairs_of, reduced, stacked
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -28,7 +31,15 @@ BLURRED_PX = 0.75
 """From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
 
 QUALITIES = ("draft", "final")
-TILE_PX = 224
+TILES_PX = {"final": 384, "draft": 256, "field": 128}
+"""Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
+
+SCALE_FROM_PX = {"final": ((16.0, 2), (48.0, 4), (112.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
+"""Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
+
+BAND_PX = 200_000
+"""Pixels taken apart at once by one thread."""
+
 NOTHING_SPREADS = 1e-4
 
 
@@ -68,7 +79,7 @@ def defocus_frame(
     else:
         out = _render(rgba, coc, aperture, quality, light=_lit(rgba, coc, highlights))
     if aperture.vignetting > 0:
-        out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
+        out *= vignetting_gain(*coc.shape, aperture)[..., None]
     scale = breathing_scale(lens)
     return out if scale == 1.0 else magnified(out, scale)
 
@@ -147,63 +158,155 @@ def _composite(
 ) -> None:
     """Render all tiles; `put` gets each one's place, picture and the coverage of what is nearer than focus."""
     height, width = coc.shape
-    light = unmixed(light, coc) if quality == "final" else light
-    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
-    reach = max(float(coc.max()), -float(coc.min())) * 1.25 + 1  # the layers around the largest circle
-    margin = (math.ceil(reach) + 11) // 4 * 4
-    tile = max(TILE_PX, int(reach * 3) // 4 * 4)
-    blur = Blur(step or layer_step(width, quality), FINENESS[quality], SCALE_FROM_PX[quality], aperture)
+    light = light.reshape(height, width, -1)
+    stand = Stand(step or layer_step(width, quality), FINENESS[quality])
+    with _workers() as each:
+        light = unmixed(light, coc) if quality == "final" else light
+        hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
+        levels = _levels(light, coc, hidden, stand, quality, each)
+        rim = max(level.scale for level in levels)
+        tile = TILES_PX["field" if aperture.varies_over_field else quality]
 
-    def fill(top: int, left: int) -> None:
-        bottom, right = min(top + tile, height), min(left + tile, width)
-        rows, columns = slice(top, bottom), slice(left, right)
-        bottom_4, right_4 = bottom + (-(bottom - top) % 4), right + (-(right - left) % 4)
-        cut = _cutter(height, width, top - margin, bottom_4 + margin, left - margin, right_4 + margin)
-        window = cut(coc)
-        if not window.any():
-            put(rows, columns, light[rows, columns].copy(), np.zeros((bottom - top, right - left), np.float32))
-            return
-        samples = [(_pairs(cut(light), None), layer_at(window, blur.step, blur.fineness))]
+        def fill(top: int, left: int) -> None:
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            rows, columns = slice(top, bottom), slice(left, right)
+            place = top - rim, top + _up_to(bottom - top, rim) + rim, left - rim, left + _up_to(right - left, rim) + rim
+            lit = Lit(stand, aperture, _fields(coc.shape, aperture, (top, left), tile, rim))
+            done = render_tile(levels, place, lit)
+            if done is None:
+                put(rows, columns, light[rows, columns], np.zeros((bottom - top, right - left), np.float32))
+                return
+            total, before = done
+            inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
+            total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
+            put(rows, columns, _picture(total, light.shape[2]), before[inner])
+
+        each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
+
+
+def _up_to(length: int, grid: int) -> int:
+    return -(-length // grid) * grid
+
+
+def _levels(
+    light: np.ndarray,
+    coc: np.ndarray,
+    hidden: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    stand: Stand,
+    quality: str,
+    each: Callable,
+) -> list[Level]:
+    """The picture's samples, at the sizes at which their layers are blurred."""
+    widest = max(float(coc.max()), -float(coc.min()))
+    top = stand.last_within(widest) + 1
+    borders = [-1, *(min(stand.last_within(radius), top) for radius, _ in SCALE_FROM_PX[quality]), top]
+    scales = [1, *(scale for _, scale in SCALE_FROM_PX[quality])]
+    each_level = zip(scales, borders[:-1], borders[1:], strict=True)
+    used = [(scale, low + 1, high) for scale, low, high in each_level if high > low]
+    grid = used[-1][0]
+    height, width = _up_to(coc.shape[0], grid), _up_to(coc.shape[1], grid)
+    if (height, width) != coc.shape:
+        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
+        hidden = None if hidden is None else tuple(_mirrored(plane, height, width) for plane in hidden)
+    count = light.shape[2] // 2 + 1
+    main = Sheet(np.empty((count, height, 2 * width), np.float32), np.empty((height, width), np.float32))
+    back = None if hidden is None else Sheet(np.empty_like(main.pairs), np.empty_like(main.place))
+    band = _up_to(max(BAND_PX // width, 1), grid)
+    tops = range(0, height, band)
+    found: dict[tuple[int, int, bool], list[Sheet]] = {}
+
+    def take(start: int) -> None:
+        rows = slice(start, min(start + band, height))
+        own = Sheet(main.pairs[:, rows], main.place[rows])
+        pairs_of(light[rows], None, own.pairs)
+        own.place[...] = stand.at(coc[rows])
+        sources = [own]
         if hidden is not None:
-            coverage = cut(hidden[2])
+            behind = Sheet(back.pairs[:, rows], back.place[rows])
+            coverage = hidden[2][rows]
             if coverage.any():
-                samples.append((_pairs(cut(hidden[0]), coverage), layer_at(cut(hidden[1]), blur.step, blur.fineness)))
-        here = blur
-        if aperture.varies_over_field:
-            x, y = field_axes(height, width)
-            here = replace(blur, field=(float(x[(left + right) // 2 - 1]), float(y[(top + bottom) // 2 - 1])))
-        total, before = render_tile(samples, margin, here)
-        result = _picture(total, light.shape[2])[: bottom - top, : right - left]
-        put(rows, columns, result, before[: bottom - top, : right - left])
+                pairs_of(hidden[0][rows], coverage, behind.pairs)
+                behind.place[...] = np.where(coverage > 0, stand.at(hidden[1][rows]), np.float32(NOWHERE))
+                sources.append(behind)
+            else:
+                behind.pairs.fill(0)
+                behind.place.fill(NOWHERE)
+        for scale, first, last in used[1:]:
+            for source in sources:
+                found[start, scale, source is own] = reduced(source, scale, first, last, part=source is own)
 
-    _each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
+    each(take, [(start,) for start in tops])
+    levels = [Level(1, 0, used[0][2], [main] if back is None else [main, back])]
+    for scale, first, last in used[1:]:
+        heights = [(min(start + band, height) - start) // scale for start in tops]
+        sheets = []
+        for whole in (True, False):
+            bands = [found.get((start, scale, whole), []) for start in tops]
+            sheets += stacked(bands, heights, width // scale, count)
+        levels.append(Level(scale, first, last, sheets))
+    return levels
 
 
-def _each(job: Callable[[int, int], None], places: list[tuple[int, int]]) -> None:
-    """Run the job for all places on all cores; OpenCV's own threads rest meanwhile."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture continued below and to the right, to a height and width."""
+    over = 0, height - picture.shape[0], 0, width - picture.shape[1]
+    return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REFLECT).reshape(height, width, *picture.shape[2:])
+
+
+def _fields(
+    shape: tuple[int, int], aperture: Aperture, corner: tuple[int, int], tile: int, rim: int
+) -> Callable[[tuple[int, int], tuple[int, int], int], dict[Field, np.ndarray]]:
+    """The kernels of a tile: that of the centre, or those of its four corners, mixed bilinearly."""
+    if not aperture.varies_over_field:
+        return lambda rows, columns, scale: {CENTRE: np.float32(1)}
+    half_diagonal = math.hypot(*shape) / 2
+    y, x = ([(c + at - n / 2) / half_diagonal for at in (0, tile)] for c, n in zip(corner, shape, strict=True))
+
+    def ramp(span: tuple[int, int], scale: int) -> np.ndarray:
+        at = ((np.arange(*span, dtype=np.float32) + np.float32(0.5)) * scale - rim) / tile
+        return np.clip(at, 0, 1)
+
+    def fields(rows: tuple[int, int], columns: tuple[int, int], scale: int) -> dict[Field, np.ndarray]:
+        down, right = ramp(rows, scale), np.repeat(ramp(columns, scale), 2)
+        return {
+            _within_barrel(x[i], y[j]): np.outer(down if j else 1 - down, right if i else 1 - right)
+            for j in (0, 1)
+            for i in (0, 1)
+        }
+
+    return fields
+
+
+def _within_barrel(x: float, y: float) -> Field:
+    """A field position; beyond the picture's corner, where tiles hang over it, the barrel closes no further."""
+    beyond = max(math.hypot(x, y), 1.0)
+    return x / beyond, y / beyond
+
+
+_counting = threading.Lock()
+_threads_before: list[int] = []
+"""OpenCV's number of threads as each of the renders under way found it: the first one's is the user's."""
+
+
+@contextmanager
+def _workers() -> Iterator[Callable]:
+    """Runs a job for many arguments on all cores. OpenCV's own threads rest until the last render is done."""
+    with _counting:
+        _threads_before.append(cv2.getNumThreads())
+        cv2.setNumThreads(1)
     try:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for done in [pool.submit(job, *place) for place in places]:
-                done.result()
+
+            def each(job: Callable, arguments: list[tuple]) -> None:
+                for done in [pool.submit(job, *own) for own in arguments]:
+                    done.result()
+
+            yield each
     finally:
-        cv2.setNumThreads(threads)
-
-
-def _pairs(colour: np.ndarray, coverage: np.ndarray | None) -> np.ndarray:
-    """Channels and coverage as interleaved pairs of planes (P, h, 2 w), premultiplied; coverage is the very last."""
-    height, width = colour.shape[:2]
-    colour = colour.reshape(height, width, -1)  # OpenCV drops a lone channel
-    channels = colour.shape[2]
-    pairs = np.zeros((channels // 2 + 1, height, width, 2), np.float32)
-    planes = [(pair, place) for pair in range(len(pairs)) for place in (0, 1)]
-    for channel, (pair, place) in zip(range(channels), planes, strict=False):
-        pairs[pair, ..., place] = colour[..., channel]
-    pairs[-1, ..., 1] = 1
-    if coverage is not None:
-        pairs *= coverage[..., None]
-    return pairs.reshape(len(pairs), height, 2 * width)
+        with _counting:
+            last = _threads_before.pop()
+            if not _threads_before:
+                cv2.setNumThreads(last)
 
 
 def _picture(total: np.ndarray, channels: int) -> np.ndarray:
@@ -211,17 +314,6 @@ def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     scale = 1 / np.maximum(total[-1][:, 1::2], np.float32(1e-6))
     planes = [total[channel // 2][:, channel % 2 :: 2] * scale for channel in range(channels)]
     return cv2.merge(planes).reshape(*scale.shape, channels)
-
-
-def _cutter(
-    height: int, width: int, top: int, bottom: int, left: int, right: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Cuts a window out of pictures; what lies over their border is mirrored."""
-    inside = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
-    over = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
-    if not any(over):
-        return lambda picture: picture[inside]
-    return lambda picture: cv2.copyMakeBorder(picture[inside], *over, cv2.BORDER_REFLECT)
 
 
 def _with_dead_zone(coc: np.ndarray) -> np.ndarray:

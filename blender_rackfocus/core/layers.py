@@ -11,17 +11,22 @@ How a layer meets the nearer ones depends on what they are:
 
 A stretch of empty layers turns one into the other: after a gap in depth of `SEPARATE_PX` and more, what is nearer
 counts as a surface of its own.
+
+Layers of large circles are worked at reduced size (levels). On the near side the way goes from small to large, and what
+has been composited is enlarged with it. On the far side it goes back: each reduced pixel goes on with the mean of what
+its pixels leave open, and what comes of it is dealt out to them by what each leaves open.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from .aperture import CENTRE, Aperture, kernel
+from .aperture import Aperture
+from .blur import Field, blurred, reach_px, reduced_radius
+from .levels import Sheet
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -31,12 +36,6 @@ EMPTY = 0.06
 
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
-
-DIRECT_PX = 4.0
-"""Kernels up to this radius are summed directly; larger ones through the Fourier transform."""
-
-SCALE_FROM_PX = {"final": ((16.0, 2), (48.0, 4)), "draft": ((4.0, 2), (10.0, 4))}
-"""Radii from which a layer is blurred at 1 / 2 and 1 / 4 of its size."""
 
 FINENESS = {"final": 8.0, "draft": 4.0}
 """Layers stand one step apart up to so many steps; from there on, the radius over so much."""
@@ -48,219 +47,286 @@ def layer_step(width_px: int, quality: str) -> float:
 
 
 @dataclass(frozen=True)
-class Blur:
-    """How layers stand and blur: distance and fineness of the layers, scale steps, opening, place in the field."""
+class Stand:
+    """Where layers stand: their distance around the focus plane in pixels, and from how many on it grows."""
 
     step: float
     fineness: float
-    scales: tuple[tuple[float, int], ...]
-    aperture: Aperture
-    field: tuple[float, float] = CENTRE
+
+    def at(self, coc: np.ndarray) -> np.ndarray:
+        """Where circles stand among the layers: layer n at n, focus at 0, near negative; linear, then logarithmic."""
+        size = np.abs(coc) * np.float32(1 / self.step)
+        wide = size > np.float32(self.fineness)
+        if wide.any():
+            log = cv2.log(np.maximum(size, np.float32(self.fineness)) * np.float32(1 / self.fineness))
+            log *= np.float32(1 / math.log1p(1 / self.fineness))
+            size = np.minimum(size, np.float32(self.fineness), out=size)
+            size += log.reshape(size.shape)
+        return np.copysign(size, coc, out=size)
 
     def radius(self, layer: int) -> float:
-        return layer_radius(layer, self.step, self.fineness)
+        """The signed circle of a layer, in pixels: the inverse of `at`."""
+        size = abs(layer)
+        fine = self.fineness
+        radius = size if size <= fine else fine * (1 + 1 / fine) ** (size - fine)
+        return math.copysign(self.step * radius, layer) if layer else 0.0
+
+    def last_within(self, radius_px: float) -> int:
+        """The last layer whose circle is not above a radius."""
+        layer = 0
+        while self.radius(layer + 1) <= radius_px:
+            layer += 1
+        return layer
 
 
-def layer_at(coc: np.ndarray, step: float, fineness: float) -> np.ndarray:
-    """Where circles stand among the layers: layer n at n, in focus at 0, near negative; linear, then logarithmic."""
-    size = np.abs(coc) * np.float32(1 / step)
-    log = cv2.log(np.maximum(size, np.float32(fineness)) * np.float32(1 / fineness))
-    log *= np.float32(1 / math.log1p(1 / fineness))
-    return np.copysign(np.minimum(size, np.float32(fineness)) + log, coc)
+@dataclass(frozen=True)
+class Level:
+    """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size."""
+
+    scale: int
+    first: int
+    last: int
+    sheets: Sequence[Sheet]
 
 
-def layer_radius(layer: int, step: float, fineness: float) -> float:
-    """The signed circle of a layer, in pixels: the inverse of `layer_at`."""
-    size = abs(layer)
-    radius = size if size <= fineness else fineness * (1 + 1 / fineness) ** (size - fineness)
-    return math.copysign(step * radius, layer) if layer else 0.0
+@dataclass(frozen=True)
+class Lit:
+    """How a tile's points spread: where layers stand, the opening, the kernels mixed at a place of the tile.
+
+    fields(rows, columns, scale)  field positions and their shares, (h, 2 w), in a part of the tile within its rim
+    """
+
+    stand: Stand
+    aperture: Aperture
+    fields: Callable[[tuple[int, int], tuple[int, int], int], dict[Field, np.ndarray]]
+
+
+@dataclass
+class _Sum:
+    """What has been composited so far, at 1 / scale of the size."""
+
+    scale: int
+    total: np.ndarray  # (P, h, 2 w) sum of pairs
+    left: np.ndarray  # what the present surface leaves, 1 - its coverage
+    through: np.ndarray  # what surfaces before it let through
+    latest: np.ndarray  # circle of the last layer that came
+
+    @staticmethod
+    def fresh(scale: int, pairs: int, height: int, width: int) -> "_Sum":
+        one = np.ones((height, width), np.float32)
+        return _Sum(scale, np.zeros((pairs, height, 2 * width), np.float32), one, one.copy(), np.zeros_like(one))
+
+    def enlarged(self, scale: int) -> "_Sum":
+        ratio = self.scale // scale
+        planes = (_larger(plane, ratio) for plane in (self.left, self.through, self.latest))
+        return _Sum(scale, _larger_pairs(self.total, ratio), *planes)
 
 
 def render_tile(
-    samples: Sequence[tuple[np.ndarray, np.ndarray]], margin: int, blur: Blur
-) -> tuple[np.ndarray, np.ndarray]:
+    levels: Sequence[Level], place: tuple[int, int, int, int], light: Lit
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Blur and composite one tile.
 
-    samples  (pairs (P, h, 2 w), place (h, w)) each: pairs of planes, interleaved along x as the real and imaginary part
-             that the Fourier transform takes; premultiplied by coverage, which is the second plane of the last pair;
-             place is what `layer_at` gives
-    margin   width of the rim around the tile that only serves as source, a multiple of 4
-    returns  (sum of pairs (P, h', 2 w'), coverage (h', w') reached by layers nearer than focus), h' = h - 2 margin;
-             the sum is yet to be divided by its coverage
+    levels   from full size down, the first with layer 0; scales divide one another
+    place    (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
+             reach over the picture, which is mirrored there. As many pixels as the largest scale are wrong at the rim
+    returns  (sum of pairs (P, h, 2 w), coverage (h, w) reached by layers nearer than focus), the sum yet to be divided
+             by its coverage; None where all is in focus
     """
-    pairs, height, width = samples[0][0].shape
-    inner = height - 2 * margin, width // 2 - 2 * margin
-    total = np.zeros((pairs, inner[0], 2 * inner[1]), np.float32)
-    left = np.ones(inner, np.float32)  # what the present surface leaves, 1 - its coverage
-    through = np.ones(inner, np.float32)  # what surfaces before it let through
-    latest = np.zeros(inner, np.float32)  # circle of the last layer that came
-    before = np.zeros(inner, np.float32)
-    for number in _layers_in(samples):
-        radius = blur.radius(number)
-        if number == 0:
-            before = 1 - through * left
-        came = _blurred_layer(samples, number, margin, blur)
-        if came is None:
-            continue
-        rows, columns, blurred = came
-        here = rows, columns
-        cover = np.maximum(blurred[-1][:, 1::2], 0)
-        _separate(left[here], through[here], cover, latest[here], radius, blur.radius(number - 1))
-        latest[here] = radius
-        share = np.maximum(cover, np.float32(1e-6))
-        np.divide(left[here], share, out=share)
-        np.minimum(share, 1, out=share)
-        share *= through[here]
-        left[here] = np.maximum(left[here] - cover, 0)
-        blurred *= cv2.merge((share, share)).reshape(share.shape[0], -1)
-        total[:, rows, 2 * columns.start : 2 * columns.stop] += blurred
-        if float((left * through).max()) < FULL:
-            break
-    return total, before
+    windows = [_Window(level, place, light) for level in levels]
+    if all(window.numbers in ([], [0]) for window in windows):
+        return None
+    size = place[1] - place[0], place[3] - place[2]
+    pairs = levels[0].sheets[0].pairs.shape[0]
+    passes = [(window, -1) for window in windows[:0:-1]] + [(windows[0], 0)] + [(window, 1) for window in windows[1:]]
+    now: _Sum | None = None
+    before: np.ndarray | None = None
+    waiting: list[tuple[_Sum, np.ndarray, np.ndarray]] = []
+    for window, side in passes:
+        numbers = [n for n in window.numbers if n * side > 0 or side == 0]
+        scale = window.level.scale
+        if numbers and now is None:
+            now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
+        elif numbers and now.scale > scale:
+            now = now.enlarged(scale)
+        elif numbers and now.scale < scale:
+            now = _suspended(now, scale, waiting)
+        for number in numbers:
+            if number >= 0 and before is None:
+                before = _covered(now)
+            came = window.layer(number, light)
+            if came is not None:
+                _add(now, *came, number, light.stand)
+                if float((now.left * now.through).max()) < FULL:
+                    return _resumed(now, waiting).total, before if before is not None else _covered(now)
+        if side == 0 and before is None:
+            before = np.zeros(size, np.float32) if now is None else _covered(now)
+    return _resumed(now, waiting).total, before
 
 
-def _layers_in(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
-    """Numbers of the layers that samples belong to, near to far; 0 is always among them."""
-    numbers = {0}
-    for _, place in samples:
-        lower = np.floor(place).astype(np.int32)
-        first = int(lower.min())
-        present = np.flatnonzero(np.bincount((lower - first).ravel())) + first
-        numbers.update(present.tolist(), (present + 1).tolist())
-    return sorted(numbers)
+def _covered(now: _Sum) -> np.ndarray:
+    return _larger(1 - now.through * now.left, now.scale)
+
+
+def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _Sum:
+    """Go on at a smaller size; what has been composited waits, with what it leaves open at either size."""
+    ratio = scale // fine.scale
+    opening = fine.left * fine.through
+    small = _smaller(opening, ratio)
+    waiting.append((fine, opening, small))
+    now = _Sum.fresh(scale, len(fine.total), *small.shape)
+    now.left, now.latest = _smaller(fine.left, ratio), _smaller(fine.latest, ratio)
+    now.through = small / np.maximum(now.left, np.float32(1e-6))
+    return now
+
+
+def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _Sum:
+    """Back to full size: what came at smaller sizes is dealt out by what each pixel left open."""
+    for fine, opening, small in reversed(waiting):
+        ratio = now.scale // fine.scale
+        share = opening / np.maximum(_larger(small, ratio), np.float32(1e-6))
+        for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
+            sums += came * _double(share)
+        now = fine
+    return now if now.scale == 1 else now.enlarged(1)
+
+
+def _add(
+    now: _Sum, rows: slice, columns: slice, came: np.ndarray, number: int, stand: Stand
+) -> None:
+    """Composite one blurred layer behind what is there."""
+    here = rows, columns
+    radius, below = stand.radius(number), stand.radius(number - 1)
+    left, through, latest = now.left[here], now.through[here], now.latest[here]
+    cover = np.maximum(came[-1][:, 1::2], 0)
+    _separate(left, through, cover, latest, radius, below)
+    latest[...] = radius
+    share = np.maximum(cover, np.float32(1e-6))
+    np.divide(left, share, out=share)
+    np.minimum(share, 1, out=share)
+    share *= through
+    np.subtract(left, cover, out=left)
+    np.maximum(left, 0, out=left)
+    came *= _double(share)
+    now.total[:, rows, 2 * columns.start : 2 * columns.stop] += came
 
 
 def _separate(
     left: np.ndarray, through: np.ndarray, cover: np.ndarray, latest: np.ndarray, radius: float, below: float
 ) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
-    empty = np.clip(1 - cover * np.float32(1 / EMPTY), 0, 1)
-    empty *= np.float32(radius - below)
-    empty += np.maximum(np.float32(below) - latest, 0)
-    kept = (1 - left) * np.exp(empty * np.float32(-1 / SEPARATE_PX))
-    moved = 1 - kept
+    empty = np.maximum(1 - cover * np.float32(1 / EMPTY), 0)
+    empty *= np.float32((below - radius) / SEPARATE_PX)
+    empty += np.minimum(latest - np.float32(below), 0) * np.float32(1 / SEPARATE_PX)
+    kept = cv2.exp(empty).reshape(left.shape)
+    kept *= 1 - left
+    moved = np.subtract(1, kept, out=kept)
     through *= left / np.maximum(moved, np.float32(1e-6))
     left[...] = moved
 
 
-def _blurred_layer(
-    samples: Sequence[tuple[np.ndarray, np.ndarray]], number: int, margin: int, blur: Blur
-) -> tuple[slice, slice, np.ndarray] | None:
-    """The samples that belong to a layer, blurred: (rows, columns, pairs) of the tile within its margin, or None."""
-    height, width = samples[0][1].shape
-    radius = blur.radius(number)
-    rim = min(margin, (math.ceil(abs(radius)) + 11) // 4 * 4) if radius else 0
-    cut = margin - rim
-    weights = [_weight(place[cut : height - cut, cut : width - cut], number) for _, place in samples]
-    lit = weights[0] if len(weights) == 1 else weights[0] + weights[1]
-    x, y, columns, rows = cv2.boundingRect(cv2.compare(lit, 0, cv2.CMP_GT))
-    if rows == 0:
-        return None
-    # on the grid of 4: the box that holds light, and the part of the tile that it reaches
-    box_y, box_x = _box(y, rows, height - 2 * cut), _box(x, columns, width - 2 * cut)
-    out_y, out_x = _reached(box_y, rim, height - 2 * cut), _reached(box_x, rim, width - 2 * cut)
-    if out_y.start >= out_y.stop or out_x.start >= out_x.stop:
-        return None
-    box_y, box_x = _within(box_y, out_y, rim), _within(box_x, out_x, rim)
-    layer: np.ndarray | None = None
-    for (pairs, _), weight in zip(samples, weights, strict=True):
-        part = weight[box_y, box_x]
-        part = cv2.merge((part, part)).reshape(part.shape[0], -1)
-        part = pairs[:, box_y.start + cut : box_y.stop + cut, 2 * (box_x.start + cut) : 2 * (box_x.stop + cut)] * part
-        layer = part if layer is None else np.add(layer, part, out=layer)
-    assert layer is not None  # samples are never empty
-    over = (
-        box_y.start - out_y.start + rim,
-        out_y.stop + rim - box_y.stop,
-        box_x.start - out_x.start + rim,
-        out_x.stop + rim - box_x.stop,
-    )
-    blurred = _blurred(layer, over, rim, radius, blur)
-    return slice(out_y.start - rim, out_y.stop - rim), slice(out_x.start - rim, out_x.stop - rim), blurred
+class _Window:
+    """A tile's share of a level: its samples, with those around it that reach it, and the layers they belong to."""
+
+    def __init__(self, level: Level, place: tuple[int, int, int, int], light: Lit) -> None:
+        self.level = level
+        self.rim = reach_px(light.stand.radius(level.last) / level.scale) if level.last else 0
+        top, bottom, left, right = (n // level.scale for n in place)
+        self.corner = top - place[0] // level.scale, left - place[2] // level.scale
+        self.size = bottom - top, right - left
+        self.sheets, numbers = [], set()
+        for sheet in level.sheets:
+            cut = _cutter(sheet.place.shape, top - self.rim, bottom + self.rim, left - self.rim, right + self.rim)
+            own = cut(sheet.place)
+            present = _numbers(own, level)
+            if present:
+                self.sheets.append(Sheet(_cut_pairs(sheet.pairs, cut), own))
+                numbers |= present
+        self.numbers = sorted(numbers)
+
+    def layer(self, number: int, light: Lit) -> tuple[slice, slice, np.ndarray] | None:
+        """The samples that belong to a layer, blurred: (rows, columns, pairs) of the tile it reaches, or None."""
+        scale, height, width = self.level.scale, *self.size
+        radius = light.stand.radius(number)
+        small = radius if scale == 1 else reduced_radius(radius, scale)
+        reach = min(reach_px(small), self.rim)
+        cut = self.rim - reach
+        inner = slice(cut, cut + height + 2 * reach), slice(cut, cut + width + 2 * reach)
+        weights = [_weight(sheet.place[inner], number) for sheet in self.sheets]
+        lit = weights[0]
+        for weight in weights[1:]:
+            lit = cv2.max(lit, weight)
+        x, y, columns, rows = cv2.boundingRect(cv2.compare(lit, 0, cv2.CMP_GT))
+        if rows == 0:
+            return None
+        box = (y, y + rows), (x, x + columns)
+        out = tuple(
+            (max(start - reach, reach), min(stop + reach, length + reach))
+            for (start, stop), length in zip(box, self.size, strict=True)
+        )
+        if out[0][0] >= out[0][1] or out[1][0] >= out[1][1]:
+            return None
+        layer = None
+        for sheet, weight in zip(self.sheets, weights, strict=True):
+            double = _double(weight[y : y + rows, x : x + columns])
+            part = sheet.pairs[:, cut + y : cut + y + rows, 2 * (cut + x) : 2 * (cut + x + columns)] * double
+            layer = part if layer is None else np.add(layer, part, out=layer)
+        (top, bottom), (left, right) = ((start - reach, stop - reach) for start, stop in out)
+        if radius:
+            fields = light.fields((top, bottom), (left, right), scale)
+            layer = blurred(layer, box, out, small, light.aperture, fields)
+        return slice(top, bottom), slice(left, right), layer
 
 
-def _box(start: int, length: int, limit: int) -> slice:
-    return slice(start // 4 * 4, min(-(-(start + length) // 4) * 4, limit))
-
-
-def _reached(box: slice, rim: int, limit: int) -> slice:
-    return slice(max(box.start - rim, rim), min(box.stop + rim, limit - rim))
-
-
-def _within(box: slice, out: slice, rim: int) -> slice:
-    return slice(max(box.start, out.start - rim), min(box.stop, out.stop + rim))
+def _numbers(place: np.ndarray, level: Level) -> set[int]:
+    """Numbers of the level's layers that samples belong to."""
+    last = level.last
+    counts = cv2.calcHist([place], [0], None, [2 * last + 2], [-last - 1, last + 1]).ravel()
+    lower = np.flatnonzero(counts) - last - 1
+    both = {*lower.tolist(), *(lower + 1).tolist()}
+    return {n for n in both if level.first <= abs(n) <= last}
 
 
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
     """How far samples belong to a layer: 1 on it, falling to 0 at the next on either side."""
     weight = cv2.absdiff(place, float(number)) if number else np.abs(place)
     np.subtract(1, weight, out=weight)
-    return np.maximum(weight, 0, out=weight)
+    return cv2.max(weight, 0.0, dst=weight)
 
 
-def _blurred(
-    layer: np.ndarray, over: tuple[int, int, int, int], rim: int, radius: float, blur: Blur
-) -> np.ndarray:
-    """The layer's pairs convolved with the kernel.
-
-    over  how far the picture to convolve goes over the layer: above, below, left, right; all of that is empty
-    rim   how much of the picture to convolve is left out of the result on every side
-    """
-    if rim == 0:
-        return layer
-    out = []
-    scale = max([s for start, s in blur.scales if abs(radius) >= start], default=1)
-    turned = kernel(radius, blur.aperture, blur.field)[::-1, ::-1].copy() if abs(radius) <= DIRECT_PX else None
-    for pair in layer:
-        source = _two(pair)
-        if scale > 1:
-            size = source.shape[1] // scale, source.shape[0] // scale
-            source = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
-        top, bottom, left, right = (o // scale for o in over)
-        source = cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
-        if scale > 1:
-            reduced = math.sqrt(max(radius * radius - (scale * scale - 1), 0.0)) / scale  # both ways blur, too
-            small = _convolved(source, math.copysign(reduced, radius), blur)
-            edge = rim // scale - 1
-            small = small[edge : small.shape[0] - edge, edge : small.shape[1] - edge]
-            size = small.shape[1] * scale, small.shape[0] * scale
-            large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-            large = large[scale : size[1] - scale, scale : size[0] - scale]
-        elif turned is not None:
-            large = cv2.filter2D(source, -1, turned, borderType=cv2.BORDER_CONSTANT)
-            large = large[rim : large.shape[0] - rim, rim : large.shape[1] - rim]
-        else:
-            large = _convolved(source, radius, blur)[rim : source.shape[0] - rim, rim : source.shape[1] - rim]
-        out.append(large.reshape(large.shape[0], -1))
-    return np.stack(out)
+def _double(plane: np.ndarray) -> np.ndarray:
+    """A plane's values twice side by side, to go with a pair: (h, 2 w)."""
+    return cv2.merge((plane, plane)).reshape(plane.shape[0], -1)
 
 
-def _two(pair: np.ndarray) -> np.ndarray:
-    """A pair of interleaved planes (h, 2 w) as a picture of two channels."""
-    return pair.reshape(pair.shape[0], -1, 2)
+def _larger(plane: np.ndarray, ratio: int) -> np.ndarray:
+    if ratio == 1:
+        return plane
+    size = plane.shape[1] * ratio, plane.shape[0] * ratio
+    return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
 
 
-def _convolved(pair: np.ndarray, radius: float, blur: Blur) -> np.ndarray:
-    """Circular convolution (h, w, 2), both channels as one complex picture; what wraps around ends in the rim."""
-    height, width = pair.shape[:2]
-    size = cv2.getOptimalDFTSize(height), cv2.getOptimalDFTSize(width)
-    if size != (height, width):
-        pair = cv2.copyMakeBorder(pair, 0, size[0] - height, 0, size[1] - width, cv2.BORDER_CONSTANT, value=0)
-    cv2.dft(pair, dst=pair)
-    wave = pair.view(np.complex64)[..., 0]
-    np.multiply(wave, _spectrum(radius, blur.aperture, blur.field, size), out=wave)
-    cv2.dft(pair, dst=pair, flags=cv2.DFT_INVERSE)
-    return pair[:height, :width]
+def _larger_pairs(pairs: np.ndarray, ratio: int) -> np.ndarray:
+    large = [_larger(pair.reshape(pair.shape[0], -1, 2), ratio) for pair in pairs]
+    return np.stack([pair.reshape(pair.shape[0], -1) for pair in large])
 
 
-@lru_cache(maxsize=160)
-def _spectrum(
-    radius: float, aperture: Aperture, field: tuple[float, float], size: tuple[int, int]
-) -> np.ndarray:
-    """Transform of the kernel centred on the first pixel, with the inverse's scale in it: complex64."""
-    weights = kernel(radius, aperture, field)
-    padded = np.zeros(size, np.float32)
-    padded[: weights.shape[0], : weights.shape[1]] = weights
-    padded = np.roll(padded, (-(weights.shape[0] // 2), -(weights.shape[1] // 2)), (0, 1))
-    padded *= 1.0 / (size[0] * size[1])
-    return cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT).view(np.complex64)[..., 0]
+def _smaller(plane: np.ndarray, ratio: int) -> np.ndarray:
+    return cv2.resize(plane, (plane.shape[1] // ratio, plane.shape[0] // ratio), interpolation=cv2.INTER_AREA)
+
+
+def _cut_pairs(pairs: np.ndarray, cut: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    windows = [cut(pair.reshape(pair.shape[0], -1, 2)) for pair in pairs]
+    return np.stack([np.ascontiguousarray(window).reshape(window.shape[0], -1) for window in windows])
+
+
+def _cutter(
+    shape: tuple[int, ...], top: int, bottom: int, left: int, right: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Cuts a window out of pictures; what lies over their border is mirrored."""
+    height, width = shape
+    inside = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    over = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if not any(over):
+        return lambda picture: np.ascontiguousarray(picture[inside])
+    return lambda picture: cv2.copyMakeBorder(picture[inside], *over, cv2.BORDER_REFLECT)
