@@ -8,7 +8,10 @@ SHOT ?= chess
 FREE_ROOMS := $(wildcard tests/core tests/media tests/estimate)
 BPY_ROOMS := $(wildcard tests/addon tests/cli)
 
-.PHONY: help ready test lint build demo bench blender-test clean
+# Where make can keep them apart, the output of targets that run side by side comes target by target.
+APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+.PHONY: help ready test test-free test-bpy lint build demo bench blender-test clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -18,7 +21,13 @@ ready: ## set up .venv (done by every other target)
 	@$(PYTHON3) tools/bootstrap.py
 
 test: ready ## run all tests that need no installed Blender
+	@echo "Two runs side by side; each is shown when it is over (some minutes)"
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(APART) test-bpy test-free
+
+test-free: ready
 	$(PY) -m pytest -q $(FREE_ROOMS) tests/test_house.py
+
+test-bpy: ready
 	$(PY) -m pytest -q $(BPY_ROOMS)
 
 lint: ready ## ruff and mypy

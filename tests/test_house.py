@@ -2,6 +2,7 @@
 """The house itself: rooms do not reach up, files say what they are, one version number, no registry named."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ MAY_IMPORT = {
 FREE_ROOMS = ("core", "media", "estimate")
 
 
+@functools.cache
 def _imports(path: Path) -> set[str]:
     """Rooms of ours and foreign top modules that a file imports, resolved from relative imports."""
     inside = path.relative_to(PACKAGE).parts
