@@ -10,6 +10,7 @@ def _modules() -> tuple:
     from . import (
         bake_panel,
         baked_strips,
+        cards,
         compositor,
         desk_panel,
         errors,
@@ -21,9 +22,10 @@ def _modules() -> tuple:
         panels,
         preferences,
         settings,
+        views,
     )
 
-    properties = (settings, node_settings, baked_strips, marks, preferences)
+    properties = (settings, cards, node_settings, baked_strips, marks, preferences, views)
     return (*properties, operators, panels, desk_panel, bake_panel, node_panel, errors, handlers, compositor, cli)
 
 

@@ -91,12 +91,14 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         focus = focus_keys.Focus(strip)
         row = layout.row(align=True)
         row.label(text=f"Sharp at {distance_label(focus.at_m())}", icon="RESTRICT_RENDER_OFF")
+        row.operator("rackfocus.eyedropper", text="Pick", icon="EYEDROPPER").action = "FOCUS"
         row = layout.row()
         row.template_list(
             "RACKFOCUS_UL_marks", "", strip, marks.MARKS, strip, marks.ACTIVE, rows=3, item_dyntip_propname=""
         )
         column = row.column(align=True)
         column.operator("rackfocus.mark_add", text="", icon="ADD")
+        column.operator("rackfocus.eyedropper", text="", icon="EYEDROPPER").action = "MARK"
         column.operator("rackfocus.mark_remove", text="", icon="REMOVE")
         column.separator()
         column.operator("rackfocus.mark_move", text="", icon="TRIA_UP").direction = "UP"
@@ -113,6 +115,18 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         button = layout.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
         button.from_mark, button.to_mark = scene.rackfocus_from, scene.rackfocus_to
         button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
+
+
+class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):
+    bl_label = "See Why"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        manager = context.window_manager
+        layout.grid_flow(columns=2, even_columns=True, row_major=True, align=True).prop(
+            manager, "rackfocus_view", expand=True
+        )
+        layout.prop(manager, "rackfocus_chart")
 
 
 class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
@@ -189,6 +203,7 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
 CLASSES = (
     RACKFOCUS_UL_marks,
     RACKFOCUS_PT_focus,
+    RACKFOCUS_PT_views,
     RACKFOCUS_PT_optics,
     RACKFOCUS_PT_recipes,
     RACKFOCUS_PT_say,

@@ -23,7 +23,7 @@ from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
 from ..media import MediaError
 from ..media.baked import quantised
-from . import adjust, cache, colour_config, depthfiles, inputs, modifier, pixels, settings, strips
+from . import adjust, cache, cards, colour_config, depthfiles, inputs, modifier, pixels, scene_passes, settings, strips
 from .errors import FrameError
 
 _FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
@@ -104,21 +104,26 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """`sources` without keeping them: for whoever reads a whole clip once."""
-    return _read(job)
+    return _sources.alone(lambda: _read(job))
 
 
 def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
     strip = shown.strip
     path = ""
     try:
-        if strip.type not in modifier.KINDS:
-            raise strips.StripError(strip.name, "only image and movie strips can be refocused")
+        if not modifier.suits(strip):
+            raise strips.StripError(
+                strip.name, "only image and movie strips, and scene strips that show their camera, can be refocused"
+            )
         ahead = modifier.above(strip)
         if ahead:
             raise strips.StripError(
                 strip.name, f"move Rack Focus above {', '.join(ahead)}: it replaces the picture that they change"
             )
-        picture = strips.media_frame(strip, shown.frame, shown.scene)
+        if strip.type == "SCENE":
+            picture = scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=not draft)
+        else:
+            picture = strips.media_frame(strip, shown.frame, shown.scene)
         path = picture.path
         if picture.deinterlace:
             raise strips.StripError(strip.name, "deinterlaced strips cannot be refocused; deinterlace the file first")
@@ -126,9 +131,10 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             raise strips.StripError(
                 strip.name, "stereo strips cannot be refocused while the scene renders several views"
             )
-        depth, reference, layer = _depth_of(shown, picture)
+        depth, reference, layer = _depth_of(shown, picture, draft)
         path = depth.path
-        convention = settings.convention_of(strip)
+        by_hand = strip.rackfocus_depth_source == "CARDS"
+        convention = DepthConvention() if by_hand else settings.convention_of(strip)
     except (strips.StripError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
     return Job(
@@ -175,7 +181,7 @@ def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError
     return FrameError(shown.strip.name, shown.frame, path, cause)
 
 
-def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFrame, FileFrame, str]:
+def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> tuple[FileFrame, FileFrame, str]:
     """The depth frame, the frame its meaning is guessed from, and the layer to read."""
     strip, scene = shown.strip, shown.scene
     source = strip.rackfocus_depth_source
@@ -183,6 +189,9 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFram
     if source == "AUTO":
         source = "STRIP" if paired is not None else "FILE" if strip.rackfocus_depth_path else "LAYER"
     layer = strip.rackfocus_depth_layer
+    if source == "CARDS":
+        made = _stamped(cards.depth_file(shown, picture, draft), 0)
+        return made, made, ""
     if source == "STRIP":
         if paired is None:
             raise strips.StripError(strip.name, "no depth strip is paired with it")
@@ -205,6 +214,8 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame) -> tuple[FileFram
         raise strips.StripError(
             strip.name, "it has no depth: pair a depth strip, choose a depth file, or use EXR files with a depth pass"
         )
+    if strip.type == "SCENE":
+        return _stamped(picture.path, 0), _stamped(picture.path, 0), ""
     return _stamped(picture.path, picture.index), _first_of(strip, scene), layer
 
 
@@ -227,11 +238,25 @@ def _stamped(path: str, index: int) -> FileFrame:
     return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
 
 
-def _kept_or_made(job: Job) -> Made:
+def compute(job: Job, draft_width: int) -> Made:
+    """`make` without this module's memory, drafts at most draft_width pixels across: for whoever keeps them himself and
+    does not want to wait for others."""
+    return _kept_or_made(job, draft_width)
+
+
+def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+    """A picture through the core with a job's values, at a draft's or at final quality; graded as Blender does first.
+
+    picture: (H, W, 4) float32, depth_m: (H, W), as `sources` gives them, or both made smaller.
+    """
+    return _refocus(job, adjust.adjust(picture, *job.grade), depth_m, "draft" if job.draft else "final")
+
+
+def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
     kept = cache.get(replace(job, draft=False))  # also for a draft: nothing is quicker, or better
     if kept is not None:
         return kept
-    made = _make(job)
+    made = _make(job, draft_width)
     if job.draft:
         return made
     half = None
@@ -263,12 +288,12 @@ def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
     return _sources.get(key, lambda: _read(job))
 
 
-def _make(job: Job) -> Made:
+def _make(job: Job, draft_width: int) -> Made:
     picture, depth_m = _source(job)
     picture = adjust.adjust(picture, *job.grade)
     height, width = picture.shape[:2]
-    if job.draft and width > DRAFT_WIDTH:
-        flat = _draft(job, picture, depth_m)
+    if job.draft and width > draft_width:
+        flat = _draft(job, picture, depth_m, draft_width)
     else:
         flat = pixels.encode(_refocus(job, picture, depth_m, "draft" if job.draft else "final"), picture)
     return Made(width, height, flat)
@@ -321,10 +346,10 @@ def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -
     return made if mix == 1 else picture + mix * (made - picture)
 
 
-def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray | None:
+def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int) -> np.ndarray | None:
     """Computed small, shown large. What is in focus keeps its full size, as the strip's own picture shows there."""
     height, width = picture.shape[:2]
-    size = (DRAFT_WIDTH, max(1, round(height * DRAFT_WIDTH / width)))
+    size = (draft_width, max(1, round(height * draft_width / width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     small_depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
     made = _refocus(job, small, small_depth_m, "draft")
@@ -359,6 +384,11 @@ class _Memory:
             while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
                 self._items.popitem(last=False)
             return item
+
+    def alone(self, make_it: Callable[[], Any]) -> Any:
+        """Make something while nobody makes an item, and keep nothing."""
+        with self._lock:
+            return make_it()
 
     def clear(self) -> None:
         with self._lock:

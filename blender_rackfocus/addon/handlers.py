@@ -2,7 +2,7 @@
 """When a frame is due: Blender's handlers, and what each of them asks for.
 
 render_init, render_pre    final quality, full size; an error stops the render
-frame_change_post          another frame in the window: a draft
+frame_change_post          another frame in the window: a draft, and the final frame when nothing moves (see `live`)
 depsgraph_update_post      an edit: strips get apart what they share, and a draft of what changed
 undo, redo, load, save     pixels are no part of the file: they are dropped before it is written and made again after
 """
@@ -18,13 +18,28 @@ from bpy.app.handlers import persistent
 
 from ..media import MediaError
 from ..media.movies import close_movies
-from . import baked_strips, dna, errors, frames, group, modifier, ownership, pixels, source_cache, staleness, strips
+from . import (
+    baked_strips,
+    dna,
+    errors,
+    frames,
+    group,
+    live,
+    modifier,
+    ownership,
+    pixels,
+    source_cache,
+    staleness,
+    strips,
+    views,
+)
 from .errors import FrameError
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
 
 _BLANK = "cannot be made"
+_SOON = "is being made"
 
 _paused = False
 _rendering = False
@@ -91,7 +106,11 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         baked_strips.remark(one.strip.name, use.remark)
     if use is not None and use.path:
         return image is not None and _show_baked(one, image, use)
-    if image is None or pixels.holds(image, job):
+    if image is None:
+        return False
+    if job is not None and not final:
+        return _show_draft(one, image, job, own=use is not None)
+    if pixels.holds(image, job):
         return False
     made = None
     if job is not None:
@@ -105,6 +124,32 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         pixels.show_own(image, job)  # the baked frame is not right, and this one has nothing to change
     else:
         pixels.empty(image, job)
+    return True
+
+
+def _show_draft(one: strips.Shown, image: bpy.types.Image, job: frames.Job, *, own: bool) -> bool:
+    """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
+    right."""
+    playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    try:
+        wish, made = live.ask(image.session_uid, job, views.current(), playing)
+    except (MediaError, ValueError) as error:
+        raise frames.frame_error(one, error, job.picture.path) from error
+    if pixels.holds(image, wish):
+        return False
+    if made is None:
+        if live.is_same_picture(pixels.held(image), wish) or pixels.holds(image, _SOON):
+            return False  # the same frame a moment ago, or already nothing: wait with it
+        if own:
+            pixels.show_own(image, _SOON)
+        else:
+            pixels.empty(image, _SOON)
+    elif made.flat is not None:
+        pixels.fill(image, made.width, made.height, made.flat, wish)
+    elif own or wish.view != views.RESULT:
+        pixels.show_own(image, wish)
+    else:
+        pixels.empty(image, wish)
     return True
 
 
@@ -257,12 +302,13 @@ def _on_render_end(_scene: bpy.types.Scene, *_rest: object) -> None:
 
 @persistent
 def _on_frame_change(_scene: bpy.types.Scene, *_rest: object) -> None:
-    refresh()
+    if not errors.is_stopping():
+        refresh()
 
 
 @persistent
 def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
-    if _rendering:
+    if _rendering or errors.is_stopping():
         return
     ownership.separate()
     baked_strips.follow_all()
@@ -275,6 +321,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
 def _on_load(*_rest: object) -> None:
     pixels.forget()
     frames.forget()
+    live.forget()
     staleness.forget()
     errors.forget()
     dna.prepare()
@@ -327,6 +374,7 @@ def unregister() -> None:
     for timer in (_settle, refresh):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
+    live.stop()
     pixels.drop_all()
     pixels.forget()
     frames.forget()

@@ -43,6 +43,11 @@ def holds(image: bpy.types.Image, key: object) -> bool:
     return _filled.get(image.session_uid) == key
 
 
+def held(image: bpy.types.Image) -> object:
+    """The key of what the image holds now; None where that is not known."""
+    return _filled.get(image.session_uid)
+
+
 def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key: object) -> None:
     """Put encoded pixels into an image and make Blender notice."""
     if tuple(image.size) != (width, height) or not image.is_float:

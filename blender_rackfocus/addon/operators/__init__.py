@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, compositor, estimate, lens, mark_track, marks, rack, recipes, strip_modifier
+from . import bake, cards, compositor, estimate, eyedropper, lens, mark_track, marks, rack, recipes, strip_modifier
 
-_MODULES = (strip_modifier, rack, marks, mark_track, recipes, lens, compositor, bake, estimate)
+_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate, cards)
 
 CLASSES = tuple(cls for module in _MODULES for cls in module.CLASSES)
 

@@ -86,8 +86,9 @@ class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
-        if strip.type not in modifier.KINDS:
-            self.report({"ERROR"}, f'"{strip.name}" is no image or movie strip; Rack Focus works on those')
+        if not modifier.suits(strip):
+            kinds = "image and movie strips, and on scene strips that show their camera"
+            self.report({"ERROR"}, f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
             return {"CANCELLED"}
         depth = None
         if self.depth_strip:
@@ -141,9 +142,10 @@ class RACKFOCUS_OT_refresh(bpy.types.Operator):
     bl_label = "Refresh Rack Focus"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from .. import frames
+        from .. import frames, live
 
         frames.forget()
+        live.forget()
         pixels.forget()
         ownership.separate()
         handlers.refresh(context)
