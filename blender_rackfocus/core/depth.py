@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ FAR_LIMIT_M = 1e9
 
 KINDS = ("METRES", "INVERSE", "NORMALISED")
 RAMPS = ("INVERSE_Z", "LINEAR_Z")
+_BLENDERS_DEPTH = re.compile(r".\.Depth\.Z$")  # "ViewLayer.Depth.Z"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ def guess_convention(
         return DepthConvention("NORMALISED", near_m, far_m, white_near=False, ramp="LINEAR_Z"), reason
     if "disp" in name or "inverse" in name:
         return DepthConvention("INVERSE"), f"the layer is called {layer}: 1/z"
+    if _BLENDERS_DEPTH.search(layer):
+        return DepthConvention("METRES"), f"the layer is called {layer}, as Blender calls its depth: metres"
     finite = values[np.isfinite(values)]
     if np.isposinf(values).any() or (finite >= FAR_LIMIT_M).any():
         return DepthConvention("METRES"), "empty pixels are infinitely far: metres"

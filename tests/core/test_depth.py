@@ -149,6 +149,9 @@ def test_guess_normalised_and_which_end_is_near(integer, white_near):
 def test_guess_listens_to_the_layers_name():
     raw = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
     assert guess_convention(raw * 40, integer=False, layer="disparity.R")[0].kind == "INVERSE"
+    near, reason = guess_convention(raw, integer=False, layer="ViewLayer.Depth.Z")  # all of the shot within a metre
+    assert near.kind == "METRES"
+    assert "Blender" in reason
     mist, _ = guess_convention(raw, integer=False, layer="ViewLayer.Mist.Z")
     assert (mist.kind, mist.white_near, mist.ramp) == ("NORMALISED", False, "LINEAR_Z")
 
