@@ -127,9 +127,9 @@ def _clip(
         return None, movie, [one.path]
     names = [element.filename for element in strip.elements]
     paths = [strips.absolute_path(os.path.join(strip.directory, name), scene) for name in names]
-    numbers = [depthfiles.number_of(name) for name in names]
+    numbers = [number for name in names if (number := depthfiles.number_of(name)) is not None]
     still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
-    usable = None not in numbers and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
+    usable = len(numbers) == len(names) and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
     return numbers if usable else None, still, paths
 
 

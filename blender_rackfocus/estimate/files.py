@@ -71,13 +71,14 @@ class StillFrames:
         ocio_config: str | None = None,
     ) -> None:
         self._paths = tuple(os.fspath(path) for path in paths)
-        self._reading = {"colorspace": colorspace, "alpha_mode": alpha_mode, "ocio_config": ocio_config}
+        self._colorspace, self._alpha_mode, self._ocio_config = colorspace, alpha_mode, ocio_config
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return read_frame(self._paths[index], **self._reading)
+        path = self._paths[index]
+        return read_frame(path, 0, self._colorspace, self._alpha_mode, ocio_config=self._ocio_config)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -152,8 +153,9 @@ def run(
     Raises as `estimate_clip` does, and MediaError where the disk will not have a file.
     """
     done = task.done()
-    if done == task.files.keys():
-        return provenance_of(task.first()), None
+    told = provenance_of(task.first()) if done == task.files.keys() else None
+    if told is not None:
+        return told, None
     try:
         task.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

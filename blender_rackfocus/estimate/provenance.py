@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 SourceName = Literal["STEREO", "NETWORK", "PARALLAX", "CARDS"]
 
@@ -80,7 +80,7 @@ class Provenance:
         if source not in _TITLES:
             return None
         return Provenance(
-            source=source,
+            source=cast(SourceName, source),  # one of _TITLES, see above
             model=pairs.get("rackfocus:depth_model", ""),
             metric=pairs.get("rackfocus:depth_scale") == "metric",
             settings=json.loads(pairs.get("rackfocus:depth_settings", "{}")),

@@ -139,7 +139,9 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
             self._say(context)
             return {"PASS_THROUGH"}
         self._quiet(context)
-        return self._finish(context, self._job.task, self._job.outcome)
+        outcome = self._job.outcome
+        assert outcome is not None  # the thread is over: it left one
+        return self._finish(context, self._job.task, outcome)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: another file is opened, or the user stops it."""
