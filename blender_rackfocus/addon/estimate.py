@@ -10,10 +10,12 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import bpy
 
 from ..estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, suggest_kind
+from ..estimate.network import Kind
 from ..estimate.provenance import EstimateError
 from . import cache, colour_config, depthfiles, modifier, strips
 
@@ -143,7 +145,7 @@ def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -
         return None
     if kind == "AUTO":
         kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
-    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else kind, invert)
+    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else cast(Kind, kind), invert)
 
 
 def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:
