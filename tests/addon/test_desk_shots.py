@@ -91,6 +91,14 @@ def test_say_snap_to_the_background_from_where_focus_is(strip, shot):
     assert focus(strip, 26) == pytest.approx(FAR_M, rel=0.02)
 
 
+def test_say_to_the_background_and_back_to_where_focus_was(strip, shot):
+    shot.scene.frame_set(11)
+    assert bpy.ops.rackfocus.say(sentence="rack to the background and back over 1 second") == {"FINISHED"}
+    assert focus(strip, 11) == pytest.approx(5.0)
+    assert focus(strip, 11 + 24) == pytest.approx(FAR_M, rel=0.02)
+    assert focus(strip, LENGTH) == pytest.approx(5.0, rel=0.001)
+
+
 def test_say_pulls_back_to_reveal(strip):
     assert bpy.ops.rackfocus.say(sentence="shallow depth of field, pulls back to reveal") == {"FINISHED"}
     assert shots.value_of(strip, "F-Stop") == pytest.approx(1.4)
