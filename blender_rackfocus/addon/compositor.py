@@ -29,6 +29,7 @@ from bpy.app.handlers import persistent
 from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, to_metres
 from ..media import MediaError
+from ..media.baked import rounded
 from . import camera_lens, errors, group, inputs, node, passes, pixels, settings, upstream
 from .passes import PassError
 
@@ -305,7 +306,9 @@ def refocused(
         quality="final",
     )
     mix = np.float32(min(values["Mix"], 1.0))
-    return made if mix == 1 else picture + mix * (made - picture)
+    made = made if mix == 1 else picture + mix * (made - picture)
+    changed = np.any(made != picture, axis=2, keepdims=True)
+    return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
 
 
 def _values(

@@ -46,8 +46,8 @@ class Job:
     """Everything that decides a frame's pixels. Plain data: hashable, comparable, free of Blender.
 
     reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
-    convention is set. values: the inputs in the order of inputs.NAMES. grade: what `adjust` does before any modifier.
-    draft: made for speed, up to DRAFT_WIDTH across.
+    convention is set. values: the inputs in the order of inputs.NAMES, in single precision as everywhere in Blender.
+    grade: what `adjust` does before any modifier. draft: made for speed, up to DRAFT_WIDTH across.
     """
 
     picture: FileFrame
@@ -147,7 +147,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         reference=None if convention else reference,
         near_m=strip.rackfocus_near_m,
         far_m=strip.rackfocus_far_m,
-        values=tuple(values[name] for name in inputs.NAMES),
+        values=tuple(float(np.float32(values[name])) for name in inputs.NAMES),
         grade=_grade_of(strip, picture.path),
         draft=draft,
     )

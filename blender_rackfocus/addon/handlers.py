@@ -104,7 +104,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
             raise
     if use is not None and use.remark:
         baked_strips.remark(one.strip.name, use.remark)
-    if use is not None and use.path:
+    if use is not None and use.path and (final or views.current() == views.RESULT):
         return image is not None and _show_baked(one, image, use)
     if image is None:
         return False
@@ -176,7 +176,10 @@ def _blank(found: bpy.types.StripModifier) -> bool:
     image = group.image_of(found.node_group)
     if image is None or image.library is not None or pixels.holds(image, _BLANK):
         return False
-    pixels.empty(image, _BLANK)
+    if group.baked_node(found.node_group) is not None:
+        pixels.show_own(image, _BLANK)  # the baked frame is not right either, or it would be shown
+    else:
+        pixels.empty(image, _BLANK)
     return True
 
 

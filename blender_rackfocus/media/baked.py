@@ -61,6 +61,16 @@ def quantised(picture: np.ndarray) -> np.ndarray:
     return np.clip(picture, -_HALF_MAX, _HALF_MAX).astype(np.float16)
 
 
+def rounded(picture: np.ndarray) -> np.ndarray:
+    """A picture, (H, W, 4) float32, as a baked EXR gives it back where it counts; alpha cut to 0..1."""
+    code = CODES["EXR"]
+    coded = np.array(picture, np.float32)
+    coded[..., 3] = np.clip(coded[..., 3], 0.0, 1.0) + np.float32(code.offset)
+    coded = quantised(coded).astype(np.float32)
+    coded[..., 3] -= np.float32(code.offset)
+    return coded
+
+
 def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray, notes: dict[str, Any]) -> None:
     """Write a frame; the kind of file is told by the name.
 
