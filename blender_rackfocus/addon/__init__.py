@@ -11,6 +11,7 @@ def _modules() -> tuple:
         bake_panel,
         baked_strips,
         cards,
+        cards,
         compositor,
         desk_panel,
         errors,
@@ -25,7 +26,7 @@ def _modules() -> tuple:
         views,
     )
 
-    properties = (settings, cards, node_settings, baked_strips, marks, preferences, views)
+    properties = (settings, cards, cards, node_settings, baked_strips, marks, preferences, views)
     return (*properties, operators, panels, desk_panel, bake_panel, node_panel, errors, handlers, compositor, cli)
 
 

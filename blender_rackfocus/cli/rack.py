@@ -149,7 +149,10 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int) -> Non
     settings = EstimateSettings(estimated.network_of(args), parallax=_camera(args))
     folder = estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
     named = {index: folder / f"{depthfiles.INDEXED}{index:06d}.exr" for index in indices}
-    provenance, _report = estimated.estimate(clip, named, settings, args.source)
+    try:
+        provenance, _report = estimated.estimate(clip, named, settings, args.source)
+    except CommandError as error:
+        raise CommandError(f"{error} Or name the clip's depth with --depth.") from error
     estimated.describe(provenance)
     args.depth, args.depth_kind, args.depth_layer = str(folder / f"{depthfiles.INDEXED}######.exr"), provenance.kind, ""
     args.black_near = args.linear_z = False
