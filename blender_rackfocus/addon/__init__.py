@@ -11,12 +11,12 @@ def _modules() -> tuple:
         bake_panel,
         baked_strips,
         cards,
-        cards,
         compositor,
         desk_panel,
         errors,
         handlers,
         marks,
+        menus,
         node_panel,
         node_settings,
         operators,
@@ -26,8 +26,9 @@ def _modules() -> tuple:
         views,
     )
 
-    properties = (settings, cards, cards, node_settings, baked_strips, marks, preferences, views)
-    return (*properties, operators, panels, desk_panel, bake_panel, node_panel, errors, handlers, compositor, cli)
+    properties = (settings, cards, node_settings, baked_strips, marks, preferences, views)
+    drawn = (panels, desk_panel, menus, bake_panel, node_panel)
+    return (*properties, operators, *drawn, errors, handlers, compositor, cli)
 
 
 def register() -> None:
