@@ -198,9 +198,12 @@ def refresh(context: bpy.types.Context | None = None) -> None:
     """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
     if bpy.app.background or _paused or _is_rendering():
         return
-    for scene in _scenes_on_screen():
+    on_screen = _scenes_on_screen()
+    for scene in on_screen:
         _keep_prefetch_off(scene)
         show(scene, final=False)
+    if not on_screen:
+        live.only(set())
     _settle_later()
 
 

@@ -20,7 +20,7 @@ import bpy
 from ..media import MediaError
 from . import colour_config, frames, views
 
-PATIENCE_S = 0.05
+PATIENCE_S = 0.03
 """How long the main thread waits for a draft before it goes on without."""
 IDLE_S = 0.35
 """Rest after the last change before final frames are made."""
@@ -89,11 +89,11 @@ class _Worker:
                 self._changed.wait_for(lambda: self._waiting or self._ends)
                 if self._ends:
                     return
-                _, (wish, width) = self._waiting.popitem(last=False)
+                image, (wish, width) = self._waiting.popitem(last=False)
                 self._busy = wish
             outcome = _grant(wish, width)
             with self._changed:
-                _keep(wish, outcome)
+                _keep(image, wish, outcome)
                 self._busy = None
                 self._changed.notify_all()
 
@@ -102,6 +102,8 @@ _drafts, _finals = _Worker("rackfocus-draft"), _Worker("rackfocus-final")
 _granted: OrderedDict[Wish, frames.Made | Exception] = OrderedDict()
 _lock = threading.Lock()
 _wanted: dict[int, Wish] = {}
+_newest: dict[int, Wish] = {}
+"""The last wish granted for every image."""
 _last_change = 0.0
 _draft_width = frames.DRAFT_WIDTH
 _news = False
@@ -110,7 +112,8 @@ _news = False
 def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, frames.Made | None]:
     """What an image is to show now: the wish it is for, and its pixels, None where they are not ready.
 
-    image: any number that stands for it. job: a draft. Raises MediaError or ValueError where it cannot be made.
+    image: any number that stands for it. job: a draft. The wish may be an earlier one of the same media frame. Raises
+    MediaError or ValueError where it cannot be made.
     """
     global _last_change
     wish = Wish(job, view)
@@ -129,7 +132,12 @@ def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, fr
     _drafts.wait_for(wish, PATIENCE_S)
     _adapt(playing, time.monotonic() - started)
     _poll_later()
-    return wish, _outcome(wish) if wish in _granted else None
+    if wish in _granted:
+        return wish, _outcome(wish)
+    # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
+    newest = _newest.get(image)
+    made = _granted.get(newest) if is_same_picture(newest, wish) else None
+    return (newest, made) if isinstance(made, frames.Made) else (wish, None)
 
 
 def is_same_picture(held: object, wish: Wish) -> bool:
@@ -148,6 +156,7 @@ def forget() -> None:
     _finals.drop()
     with _lock:
         _granted.clear()
+        _newest.clear()
     _wanted.clear()
 
 
@@ -180,10 +189,11 @@ def _grant(wish: Wish, draft_width: int) -> frames.Made | Exception:
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
 
 
-def _keep(wish: Wish, outcome: frames.Made | Exception) -> None:
+def _keep(image: int, wish: Wish, outcome: frames.Made | Exception) -> None:
     global _news
     with _lock:
         _granted[wish] = outcome
+        _newest[image] = wish
         while len(_granted) > 2 and sum(map(_bytes_of, _granted.values())) > _MEMORY_BYTES:
             _granted.popitem(last=False)
         _news = True
@@ -242,3 +252,4 @@ def only(images: set[int]) -> None:
     """Wishes of other images are not wanted any more: their strips are not on screen."""
     for image in set(_wanted) - images:
         del _wanted[image]
+        _newest.pop(image, None)

@@ -156,7 +156,8 @@ def _lead_in(existing: list[Key], start: Key, notes: list[str]) -> tuple[list[Ke
         return [], start
     if late:
         head = [key for key in split(existing, leave) if key.frame <= leave]
-    notes.append(_leads(head[-1], start))
+    if not same_focus(head[-1].focus_m, start.focus_m):
+        notes.append(_leads(head[-1], start))
     speed = _speed_into(head[-2], head[-1]) if late and len(head) > 1 else 0.0
     left, start = _flat_gap(head[-1], start)
     head[-1] = _going_on(left, start, speed) if left.interpolation == "BEZIER" else left

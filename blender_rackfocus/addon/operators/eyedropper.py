@@ -191,8 +191,11 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
     blf.size(0, 14 * scale)
     wide = max(side, blf.dimensions(0, text)[0] + 16 * scale)
     high = side + 24 * scale
-    x = min(operator._mouse[0] + 24 * scale, region.width - wide - 4)
-    y = min(operator._mouse[1] + 24 * scale, region.height - high - 4)
+    x, y = (at + 24 * scale for at in operator._mouse)
+    if x + wide > region.width:  # never over what is looked at
+        x = operator._mouse[0] - 24 * scale - wide
+    if y + high > region.height:
+        y = operator._mouse[1] - 24 * scale - high
     gpu.state.blend_set("ALPHA")
     _box(x, y, wide, high, (0.05, 0.05, 0.06, 0.85))
     blf.color(0, 1, 1, 1, 1)

@@ -79,10 +79,13 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if not (self.to_mark or self.to_distance):
-            self.report({"ERROR"}, "Choose where to rack to: a mark or a distance")
+        if self.to_mark or self.to_distance:
+            return self.execute(context)
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
             return {"CANCELLED"}
-        return self.execute(context)
+        self.strip_name, self.frame = strip.name, strip.id_data.frame_current
+        return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = racked_strip(self, context, self.strip_name)
@@ -102,11 +105,15 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
             self.report({"INFO"}, note)
         return {"FINISHED"}
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
+        strip = strip_named(context, self.strip_name)
         for name in ("frame", "duration", "feel", "from_mark", "from_distance", "to_mark", "to_distance", "follow"):
-            layout.prop(self, name)
+            if name.endswith("mark") and strip is not None:
+                layout.prop_search(self, name, strip, marks.MARKS)
+            else:
+                layout.prop(self, name)
 
 
 def pull_focus(

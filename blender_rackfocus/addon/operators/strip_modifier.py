@@ -105,6 +105,8 @@ class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
             return {"CANCELLED"}
         fresh = modifier.find(strip) is None
         modifier.add(strip)
+        if fresh:
+            _put_default_lens_on(strip)
         if fresh or self.properties.is_property_set("depth_source"):
             strip.rackfocus_depth_source = self.depth_source
         if self.depth_path:
@@ -188,6 +190,15 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
         handlers.refresh(context)
         self.report({"INFO"}, f"Settings copied to {len(targets)} strip(s)")
         return {"FINISHED"}
+
+
+def _put_default_lens_on(strip: bpy.types.Strip) -> None:
+    from ...core import lenses
+    from .. import cache, shots
+
+    chosen = getattr(cache.preferences(), "default_lens", "NONE")
+    if chosen in lenses.LENSES:
+        shots.put_on(strip, lenses.LENSES[chosen])
 
 
 def _others(context: bpy.types.Context, strip: bpy.types.Strip) -> list[bpy.types.Strip]:

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender's window: the eyedropper on a near and a far object, a rack between them, scrub, undo, redo, views.
+
+Arguments after `--`: where the result goes (JSON), the folder for pictures, the first file of the picture sequence;
+depth lies beside it as d_*.exr (near on the left, far on the right).
+"""
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+RESULT, PICTURES, FIRST = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
+WAIT_S = 0.9
+told = {"longest_s": 0.0}
+bpy.context.preferences.view.show_splash = False
+
+
+def part(name):
+    return next(m for key, m in list(sys.modules.items()) if key.endswith(f"blender_rackfocus.addon.{name}"))
+
+
+def scene():
+    return bpy.context.workspace.sequencer_scene or bpy.context.scene
+
+
+def strip():
+    return scene().sequence_editor.strips_all["Shot"]
+
+
+def focus():
+    return part("focus_keys").Focus(strip())
+
+
+def keys():
+    curve = focus().curve
+    return [] if curve is None else [[p.co.x, round(p.co.y, 3)] for p in curve.keyframe_points]
+
+
+def image():
+    return part("group").image_of(part("modifier").find(strip()).node_group)
+
+
+def shoot(name):
+    subprocess.run(["import", "-window", "root", str(PICTURES / f"desk_{name}.png")], check=True, timeout=60)
+
+
+def preview():
+    for area in bpy.context.window.screen.areas:
+        if area.type == "SEQUENCE_EDITOR" and area.spaces.active.view_type in {"PREVIEW", "SEQUENCER_PREVIEW"}:
+            return area, next(region for region in area.regions if region.type == "PREVIEW")
+    raise AssertionError("no preview in this workspace")
+
+
+def in_preview(operator, *args, **given):
+    area, region = preview()
+    with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
+        return operator(*args, **given)
+
+
+def mouse(x, y):
+    """Window pixel of a canvas point."""
+    _area, region = preview()
+    u, v = region.view2d.view_to_region(x, y, clip=False)
+    return int(region.x + u), int(region.y + v)
+
+
+def move(x, y, **keys):
+    px, py = mouse(x, y)
+    bpy.context.window.event_simulate("MOUSEMOVE", "NOTHING", x=px, y=py, **keys)
+
+
+def click(x, y, **keys):
+    px, py = mouse(x, y)
+    for value in ("PRESS", "RELEASE"):
+        bpy.context.window.event_simulate("LEFTMOUSE", value, x=px, y=py, **keys)
+
+
+def key(letter, **modifiers):
+    for value in ("PRESS", "RELEASE"):
+        bpy.context.window.event_simulate(letter, value, x=800, y=450, **modifiers)
+
+
+def clocked(function):
+    """Remember the longest time a handler of ours keeps the window waiting."""
+
+    def inner(*args, **given):
+        started = time.perf_counter()
+        try:
+            return function(*args, **given)
+        finally:
+            told["longest_s"] = max(told["longest_s"], time.perf_counter() - started)
+
+    return inner
+
+
+def set_up():
+    one = scene()
+    one.render.resolution_x, one.render.resolution_y = 1920, 1080
+    one.view_settings.view_transform = "Standard"
+    one.frame_start, one.frame_end = 1, 48
+    editor = one.sequence_editor or one.sequence_editor_create()
+    made = editor.strips.new_image("Shot", str(FIRST), 1, 1, fit_method="ORIGINAL")
+    made.right_handle = 49
+    editor.active_strip = made
+    depth = str(FIRST.parent / "d_0001.exr")
+    assert bpy.ops.rackfocus.modifier_add(strip_name="Shot", depth_path=depth) == {"FINISHED"}
+    for name, value in (("Focal Length", 85.0), ("F-Stop", 1.4)):
+        part("modifier").socket(part("modifier").find(made), name).value = value
+    one.tool_settings.use_keyframe_insert_auto = True
+    one.frame_set(5)
+    area, _region = preview()
+    in_preview(bpy.ops.sequencer.view_all_preview)
+    for area in bpy.context.window.screen.areas:
+        if area.type == "SEQUENCE_EDITOR":
+            area.spaces.active.show_region_ui = True
+    handlers = part("handlers")
+    handlers.refresh = clocked(handlers.refresh)
+
+
+def show_tab():
+    for area in bpy.context.window.screen.areas:
+        if area.type == "SEQUENCE_EDITOR":
+            region = next(region for region in area.regions if region.type == "UI")
+            if region.active_panel_category != "UNSUPPORTED":
+                region.active_panel_category = "Rack Focus"
+
+
+def eyedropper():
+    told["poll"] = in_preview(bpy.ops.rackfocus.eyedropper.poll)
+    told["started"] = list(in_preview(bpy.ops.rackfocus.eyedropper, "INVOKE_DEFAULT", True))
+
+
+def note(name):
+    def step():
+        told[name] = {"focus": round(focus().at_m(), 4), "keys": keys(), "frame": scene().frame_current}
+
+    return step
+
+
+def rack():
+    in_preview(bpy.ops.rackfocus.rack, "INVOKE_DEFAULT", True, strip_name="Shot", frame=12, duration=24,
+               from_mark="Near", to_mark="Far")  # fmt: skip
+
+
+def add_marks():
+    in_preview(bpy.ops.rackfocus.mark_add, "EXEC_DEFAULT", True, name="Near", distance=2.0)
+    in_preview(bpy.ops.rackfocus.mark_add, "EXEC_DEFAULT", True, name="Far", distance=10.0)
+
+
+def undo():
+    in_preview(bpy.ops.ed.undo)
+
+
+def redo():
+    in_preview(bpy.ops.ed.redo)
+
+
+def view(name):
+    def step():
+        bpy.context.window_manager.rackfocus_view = name
+
+    return step
+
+
+def settled(name):
+    def step():
+        held = part("pixels").held(image())
+        told[name] = {"final": bool(getattr(held, "job", None)) and not held.job.draft,
+                      "view": getattr(held, "view", None)}  # fmt: skip
+        shoot(name)
+
+    return step
+
+
+def drag():
+    """Thirty edits as a slider drag makes them, a redraw between each."""
+    socket = part("modifier").socket(part("modifier").find(strip()), "F-Stop")
+    for i in range(30):
+        socket.value = 1.4 + 0.05 * i
+        bpy.context.view_layer.update()
+        bpy.ops.wm.redraw_timer(type="DRAW_WIN", iterations=1) if i % 10 == 0 else None
+
+
+def until_settled():
+    return part("live").is_settled()
+
+
+def chart(on):
+    def step():
+        bpy.context.window_manager.rackfocus_chart = on
+
+    return step
+
+
+def zoom():
+    in_preview(bpy.ops.sequencer.view_zoom_ratio, ratio=0.5)
+
+
+def render():
+    render = scene().render
+    render.image_settings.media_type, render.image_settings.file_format = "IMAGE", "PNG"
+    render.filepath = told["rendered"] = str(PICTURES / "desk_rendered.png")
+    told["view while rendering"] = bpy.context.window_manager.rackfocus_view
+    scene().frame_set(5)
+    bpy.ops.render.render("INVOKE_DEFAULT", write_still=True)
+
+
+def until_rendered():
+    return not bpy.app.is_job_running("RENDER")
+
+
+STEPS = iter(
+    (
+        set_up,
+        show_tab,
+        until_settled,
+        lambda: told.update(longest_s=0.0),
+        eyedropper,
+        lambda: move(-400, 100),
+        lambda: shoot("hover"),
+        lambda: click(-400, 100),
+        note("near"),
+        lambda: scene().frame_set(40),
+        zoom,
+        eyedropper,
+        lambda: move(300, -50),
+        lambda: click(300, -50),
+        note("far"),
+        add_marks,
+        rack,
+        note("racked"),
+        lambda: scene().frame_set(24),
+        note("scrubbed"),
+        undo,
+        note("undone"),
+        redo,
+        note("redone"),
+        until_settled,
+        settled("result"),
+        drag,
+        lambda: told.update(after_drag=told["longest_s"]),
+        until_settled,
+        settled("dragged"),
+        chart(True),
+        view("SPLIT"),
+        until_settled,
+        settled("split"),
+        view("DEPTH"),
+        until_settled,
+        settled("depth"),
+        view("COC"),
+        until_settled,
+        settled("coc"),
+        view("FOCUS"),
+        until_settled,
+        settled("focus"),
+        render,
+        until_rendered,
+        view("ORIGINAL"),
+        settled("original"),
+        view("RESULT"),
+        until_settled,
+        settled("again"),
+        eyedropper,
+        lambda: move(-100, 0),
+        lambda: click(-100, 0, ctrl=True),
+        lambda: told.update(marks=[[m.name, round(m.distance_m, 3), round(m.x, 3), round(m.y, 3)]
+                                   for m in strip().rackfocus_marks]),
+        eyedropper,
+        lambda: key("ESC"),
+        note("escaped"),
+    )
+)  # fmt: skip
+waiting = []
+
+
+def tick():
+    try:
+        step = waiting.pop() if waiting else next(STEPS, None)
+        if step is not None:
+            if step() is False:
+                waiting.append(step)
+            return WAIT_S
+    except Exception:
+        told["traceback"] = traceback.format_exc()
+    RESULT.write_text(json.dumps(told), encoding="utf-8")
+    bpy.ops.wm.quit_blender()
+    return None
+
+
+bpy.app.timers.register(tick, first_interval=3.0, persistent=True)
