@@ -6,11 +6,7 @@ per pixel (hidden); tile by tile, samples are sorted into layers, blurred and co
 """
 
 import math
-import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -20,9 +16,10 @@ from .blur import Field
 from .edges import unmixed
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
-from .layers import FINENESS, Level, Lit, Stand, layer_step, render_tile
+from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
-from .levels import NOWHERE, Sheet, pairs_of, reduced, stacked
+from .levels import FINENESS, Stand, layer_step, levels_of
+from .workers import Each, bands, up_to, workers
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -33,12 +30,6 @@ BLURRED_PX = 0.75
 QUALITIES = ("draft", "final")
 TILES_PX = {"final": 384, "draft": 256, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
-
-SCALE_FROM_PX = {"final": ((16.0, 2), (48.0, 4), (112.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
-"""Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
-
-BAND_PX = 200_000
-"""Pixels taken apart at once by one thread."""
 
 NOTHING_SPREADS = 1e-4
 
@@ -63,21 +54,20 @@ def defocus_frame(
     _check(rgba, depth_m, quality)
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
-    width = rgba.shape[1]
-    coc = coc_px(depth_m, lens, width)
-    if lens.axial_chromatic:
-        out = np.empty_like(rgba)
-        groups = [0], [1, 3][: rgba.shape[2] - 2], [2]  # alpha goes with green
-        light = _lit(rgba, coc, highlights)
-        for channels, offset in zip(groups, chromatic_offset_px(lens, width), strict=True):
-            part = np.ascontiguousarray(light[..., channels])
-            out[..., channels] = _render(part, coc + np.float32(offset), aperture, quality)
-    elif rgba.shape[2] == 4 and (rgba[..., 3] == 1).all():  # opaque: alpha is coverage, which is carried anyway
-        out = np.ones_like(rgba)
-        colour = cv2.cvtColor(rgba, cv2.COLOR_BGRA2BGR)  # drops alpha, keeps the order
-        out[..., :3] = _render(colour, coc, aperture, quality, light=_lit(colour, coc, highlights))
-    else:
-        out = _render(rgba, coc, aperture, quality, light=_lit(rgba, coc, highlights))
+    with workers() as each:
+        width = rgba.shape[1]
+        coc = _circles(rgba, depth_m, lens, each)
+        colour = _without_alpha(rgba, each)
+        light = _lit(colour, coc, highlights)
+        if lens.axial_chromatic:
+            out = rgba.copy()
+            groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
+            for channels, offset in zip(groups, chromatic_offset_px(lens, width), strict=True):
+                part = np.ascontiguousarray(light[..., channels])
+                circles = _with_dead_zone(coc + np.float32(offset))
+                out[..., channels] = _render(part, part, circles, aperture, quality, each)
+        else:
+            out = _render(rgba, light, _with_dead_zone(coc), aperture, quality, each)
     if aperture.vignetting > 0:
         out *= vignetting_gain(*coc.shape, aperture)[..., None]
     scale = breathing_scale(lens)
@@ -96,28 +86,64 @@ def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
+def _circles(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, each: Each) -> np.ndarray:
+    """Signed circles of all pixels; their values are checked on the way."""
+    coc = np.empty(depth_m.shape, np.float32)
+
+    def take(rows: slice) -> None:
+        if not cv2.checkRange(rgba[rows])[0]:
+            raise ValueError("rgba: must be finite everywhere")
+        coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
+
+    each(take, [(rows,) for rows in bands(*coc.shape)])
+    return coc
+
+
+def _without_alpha(rgba: np.ndarray, each: Each) -> np.ndarray:
+    """The colours of an opaque picture, whose alpha is coverage and carried anyway; others come back as they are."""
+    if rgba.shape[2] == 3 or not (rgba[..., 3] == 1).all():
+        return rgba
+    colour = np.empty((*rgba.shape[:2], 3), np.float32)
+    each(  # drops alpha, keeps the order
+        lambda rows: cv2.cvtColor(rgba[rows], cv2.COLOR_BGRA2BGR, dst=colour[rows]),
+        [(rows,) for rows in bands(*rgba.shape[:2])],
+    )
+    return colour
+
+
+def _with_alpha(colour: np.ndarray, channels: int) -> np.ndarray:
+    return colour if colour.shape[2] == channels else cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)  # alpha 1
+
+
 def _render(
-    picture: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, *, light: np.ndarray | None = None
+    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, each: Each
 ) -> np.ndarray:
-    """Any number of channels through the lens; `light`, if given, is what out-of-focus pixels spread."""
-    coc = _with_dead_zone(coc)
+    """A picture through the lens; `light` is what its out-of-focus pixels spread, without alpha if it is opaque."""
     if not coc.any():
         return picture.copy()
-    light = picture if light is None else light
     if quality == "draft":
-        return _render_draft(picture, light, coc, aperture)
+        return _render_draft(picture, light, coc, aperture, each)
     out = np.empty_like(picture)
 
     def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
-        kept = (before < NOTHING_SPREADS) & (coc[rows, columns] == 0)
-        np.copyto(result, picture[rows, columns], where=kept[..., None])
-        out[rows, columns] = result
+        result = _with_alpha(result, picture.shape[2])
+        out[rows, columns] = _kept(result, picture[rows, columns], coc[rows, columns], before)
 
-    _composite(light, coc, aperture, quality, put)
+    _composite(light, coc, aperture, quality, put, each)
     return out
 
 
-def _render_draft(picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture) -> np.ndarray:
+def _kept(result: np.ndarray, picture: np.ndarray, coc: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The result, with pixels in focus that nothing spreads over as they were in the picture."""
+    kept = (before < NOTHING_SPREADS) & (coc == 0)
+    if kept.any():
+        np.copyto(result, picture, where=kept[..., None])
+    return result
+
+
+def _render_draft(
+    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, each: Each
+) -> np.ndarray:
     """The lens at half the size; what is in focus gets its detail back, as far as nothing nearer spreads over it."""
     height, width = coc.shape
     half = max(1, -(-width // 2)), max(1, -(-height // 2))
@@ -129,22 +155,30 @@ def _render_draft(picture: np.ndarray, light: np.ndarray, coc: np.ndarray, apert
     def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
         through[rows, columns], covered[rows, columns] = result, before
 
-    _composite(small, small_coc, aperture, "draft", put, step=0.75)
-    out = _enlarged(through, coc.shape)
-    covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_LINEAR)
-    focus = cv2.min(cv2.max(1.5 - cv2.absdiff(coc, 0.0), 0.0), 1.0)  # how far a pixel is in focus
-    seen = cv2.multiply(focus, 1 - covered)
-    detail = cv2.subtract(picture, _enlarged(small, coc.shape)).reshape(picture.shape)
-    detail *= seen[..., None]
-    out += detail
-    kept = (covered < NOTHING_SPREADS) & (coc == 0)
-    np.copyto(out, picture, where=kept[..., None])
+    _composite(small, small_coc, aperture, "draft", put, each, step=0.75)
+    out = np.empty_like(picture)
+
+    def finish(rows: slice) -> None:
+        around = slice(max(rows.start // 2 - 1, 0), rows.stop // 2 + 1)
+        cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start)
+        whole = width, min(2 * around.stop, height) - 2 * around.start
+        large = [_enlarged(plane[around], whole)[cut] for plane in (through, small, covered)]
+        result, blunt, before = large
+        here = coc[rows]
+        focus = np.clip(np.float32(1.5) - np.abs(here), 0, 1)  # how far a pixel is in focus
+        focus *= 1 - before[..., 0]
+        blunt = cv2.subtract(light[rows], blunt).reshape(result.shape)
+        blunt *= focus[..., None]
+        result += blunt
+        out[rows] = _kept(_with_alpha(result, picture.shape[2]), picture[rows], here, before[..., 0])
+
+    each(finish, [(rows,) for rows in bands(height, width, 2)])
     return out
 
 
-def _enlarged(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    large = cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return large.reshape(shape[0], shape[1], -1)
+def _enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    return large.reshape(size[1], size[0], -1)
 
 
 def _composite(
@@ -153,6 +187,7 @@ def _composite(
     aperture: Aperture,
     quality: str,
     put: Callable[[slice, slice, np.ndarray, np.ndarray], None],
+    each: Each,
     *,
     step: float | None = None,
 ) -> None:
@@ -160,114 +195,50 @@ def _composite(
     height, width = coc.shape
     light = light.reshape(height, width, -1)
     stand = Stand(step or layer_step(width, quality), FINENESS[quality])
-    with _workers() as each:
-        light = unmixed(light, coc) if quality == "final" else light
-        hidden = hidden_samples(light, coc, 2 if width < 1400 else 4)
-        levels = _levels(light, coc, hidden, stand, quality, each)
-        rim = max(level.scale for level in levels)
-        tile = TILES_PX["field" if aperture.varies_over_field else quality]
+    light = unmixed(light, coc, each) if quality == "final" else light
+    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, each)
+    levels = levels_of(light, coc, hidden, stand, quality, each)
+    rim = max(level.scale for level in levels)
+    wanted = TILES_PX["field" if aperture.varies_over_field else quality]
+    tile_y, tile_x = _tile(height, wanted, rim), _tile(width, wanted, rim)
 
-        def fill(top: int, left: int) -> None:
-            bottom, right = min(top + tile, height), min(left + tile, width)
-            rows, columns = slice(top, bottom), slice(left, right)
-            place = top - rim, top + _up_to(bottom - top, rim) + rim, left - rim, left + _up_to(right - left, rim) + rim
-            lit = Lit(stand, aperture, _fields(coc.shape, aperture, (top, left), tile, rim))
-            done = render_tile(levels, place, lit)
-            if done is None:
-                put(rows, columns, light[rows, columns], np.zeros((bottom - top, right - left), np.float32))
-                return
-            total, before = done
-            inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
-            total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
-            put(rows, columns, _picture(total, light.shape[2]), before[inner])
+    def fill(top: int, left: int) -> None:
+        bottom, right = min(top + tile_y, height), min(left + tile_x, width)
+        rows, columns = slice(top, bottom), slice(left, right)
+        place = top - rim, top + up_to(bottom - top, rim) + rim, left - rim, left + up_to(right - left, rim) + rim
+        lit = Lit(stand, aperture, _fields(coc.shape, aperture, (top, left), (tile_y, tile_x), rim))
+        done = render_tile(levels, place, lit)
+        if done is None:
+            put(rows, columns, light[rows, columns], np.zeros((bottom - top, right - left), np.float32))
+            return
+        total, before = done
+        inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
+        total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
+        put(rows, columns, _picture(total, light.shape[2]), before[inner])
 
-        each(fill, [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)])
-
-
-def _up_to(length: int, grid: int) -> int:
-    return -(-length // grid) * grid
+    each(fill, [(y, x) for y in range(0, height, tile_y) for x in range(0, width, tile_x)])
 
 
-def _levels(
-    light: np.ndarray,
-    coc: np.ndarray,
-    hidden: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
-    stand: Stand,
-    quality: str,
-    each: Callable,
-) -> list[Level]:
-    """The picture's samples, at the sizes at which their layers are blurred."""
-    widest = max(float(coc.max()), -float(coc.min()))
-    top = stand.last_within(widest) + 1
-    borders = [-1, *(min(stand.last_within(radius), top) for radius, _ in SCALE_FROM_PX[quality]), top]
-    scales = [1, *(scale for _, scale in SCALE_FROM_PX[quality])]
-    each_level = zip(scales, borders[:-1], borders[1:], strict=True)
-    used = [(scale, low + 1, high) for scale, low, high in each_level if high > low]
-    grid = used[-1][0]
-    height, width = _up_to(coc.shape[0], grid), _up_to(coc.shape[1], grid)
-    if (height, width) != coc.shape:
-        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
-        hidden = None if hidden is None else tuple(_mirrored(plane, height, width) for plane in hidden)
-    count = light.shape[2] // 2 + 1
-    main = Sheet(np.empty((count, height, 2 * width), np.float32), np.empty((height, width), np.float32))
-    back = None if hidden is None else Sheet(np.empty_like(main.pairs), np.empty_like(main.place))
-    band = _up_to(max(BAND_PX // width, 1), grid)
-    tops = range(0, height, band)
-    found: dict[tuple[int, int, bool], list[Sheet]] = {}
-
-    def take(start: int) -> None:
-        rows = slice(start, min(start + band, height))
-        own = Sheet(main.pairs[:, rows], main.place[rows])
-        pairs_of(light[rows], None, own.pairs)
-        own.place[...] = stand.at(coc[rows])
-        sources = [own]
-        if hidden is not None:
-            behind = Sheet(back.pairs[:, rows], back.place[rows])
-            coverage = hidden[2][rows]
-            if coverage.any():
-                pairs_of(hidden[0][rows], coverage, behind.pairs)
-                behind.place[...] = np.where(coverage > 0, stand.at(hidden[1][rows]), np.float32(NOWHERE))
-                sources.append(behind)
-            else:
-                behind.pairs.fill(0)
-                behind.place.fill(NOWHERE)
-        for scale, first, last in used[1:]:
-            for source in sources:
-                found[start, scale, source is own] = reduced(source, scale, first, last, part=source is own)
-
-    each(take, [(start,) for start in tops])
-    levels = [Level(1, 0, used[0][2], [main] if back is None else [main, back])]
-    for scale, first, last in used[1:]:
-        heights = [(min(start + band, height) - start) // scale for start in tops]
-        sheets = []
-        for whole in (True, False):
-            bands = [found.get((start, scale, whole), []) for start in tops]
-            sheets += stacked(bands, heights, width // scale, count)
-        levels.append(Level(scale, first, last, sheets))
-    return levels
-
-
-def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The picture continued below and to the right, to a height and width."""
-    over = 0, height - picture.shape[0], 0, width - picture.shape[1]
-    return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REFLECT).reshape(height, width, *picture.shape[2:])
+def _tile(length: int, wanted: int, grid: int) -> int:
+    """Edge of tiles that share a length out evenly."""
+    return up_to(-(-length // -(-length // wanted)), grid)
 
 
 def _fields(
-    shape: tuple[int, int], aperture: Aperture, corner: tuple[int, int], tile: int, rim: int
+    shape: tuple[int, int], aperture: Aperture, corner: tuple[int, int], tile: tuple[int, int], rim: int
 ) -> Callable[[tuple[int, int], tuple[int, int], int], dict[Field, np.ndarray]]:
     """The kernels of a tile: that of the centre, or those of its four corners, mixed bilinearly."""
     if not aperture.varies_over_field:
         return lambda rows, columns, scale: {CENTRE: np.float32(1)}
     half_diagonal = math.hypot(*shape) / 2
-    y, x = ([(c + at - n / 2) / half_diagonal for at in (0, tile)] for c, n in zip(corner, shape, strict=True))
+    y, x = ([(c + at - n / 2) / half_diagonal for at in (0, t)] for c, t, n in zip(corner, tile, shape, strict=True))
 
-    def ramp(span: tuple[int, int], scale: int) -> np.ndarray:
-        at = ((np.arange(*span, dtype=np.float32) + np.float32(0.5)) * scale - rim) / tile
+    def ramp(span: tuple[int, int], scale: int, length: int) -> np.ndarray:
+        at = ((np.arange(*span, dtype=np.float32) + np.float32(0.5)) * scale - rim) / length
         return np.clip(at, 0, 1)
 
     def fields(rows: tuple[int, int], columns: tuple[int, int], scale: int) -> dict[Field, np.ndarray]:
-        down, right = ramp(rows, scale), np.repeat(ramp(columns, scale), 2)
+        down, right = ramp(rows, scale, tile[0]), np.repeat(ramp(columns, scale, tile[1]), 2)
         return {
             _within_barrel(x[i], y[j]): np.outer(down if j else 1 - down, right if i else 1 - right)
             for j in (0, 1)
@@ -281,32 +252,6 @@ def _within_barrel(x: float, y: float) -> Field:
     """A field position; beyond the picture's corner, where tiles hang over it, the barrel closes no further."""
     beyond = max(math.hypot(x, y), 1.0)
     return x / beyond, y / beyond
-
-
-_counting = threading.Lock()
-_threads_before: list[int] = []
-"""OpenCV's number of threads as each of the renders under way found it: the first one's is the user's."""
-
-
-@contextmanager
-def _workers() -> Iterator[Callable]:
-    """Runs a job for many arguments on all cores. OpenCV's own threads rest until the last render is done."""
-    with _counting:
-        _threads_before.append(cv2.getNumThreads())
-        cv2.setNumThreads(1)
-    try:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-
-            def each(job: Callable, arguments: list[tuple]) -> None:
-                for done in [pool.submit(job, *own) for own in arguments]:
-                    done.result()
-
-            yield each
-    finally:
-        with _counting:
-            last = _threads_before.pop()
-            if not _threads_before:
-                cv2.setNumThreads(last)
 
 
 def _picture(total: np.ndarray, channels: int) -> np.ndarray:
@@ -343,7 +288,5 @@ def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:
         raise ValueError("depth_m: must be a float32 array of the picture's height and width")
     if rgba.size == 0:
         raise ValueError("rgba: must not be empty")
-    if not cv2.checkRange(rgba)[0]:
-        raise ValueError("rgba: must be finite everywhere")
     if quality not in QUALITIES:
         raise ValueError(f"quality: must be one of {', '.join(QUALITIES)}")

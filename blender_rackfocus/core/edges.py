@@ -11,6 +11,8 @@ rest, its texture. What is taken out is on average what the near side's edge pix
 import cv2
 import numpy as np
 
+from .workers import Each, bands
+
 MIXED_FROM_PX = 1.0
 """Difference in the circle of confusion to a neighbour from which a far pixel's colour is taken for a mixture."""
 
@@ -20,17 +22,33 @@ SAME_SURFACE_PX = 0.5
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
-def unmixed(rgb: np.ndarray, coc: np.ndarray) -> np.ndarray:
-    """The picture with the near surface's colour taken out of pixels on the far side of edges.
+_REACH = 3
+"""Rows around a pixel that decide about it."""
+
+
+def unmixed(rgb: np.ndarray, coc: np.ndarray, each: Each) -> np.ndarray:
+    """The picture with the near surface's colour taken out of pixels on the far side of edges: a new array.
 
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
-    returns  rgb itself where there are no edges, else a new array
     """
+    out = np.empty_like(rgb)
+
+    def take(rows: slice) -> None:
+        out[rows] = rgb[rows]
+        around = slice(max(rows.start - _REACH, 0), rows.stop + _REACH)
+        _unmix(rgb[around], coc[around], slice(rows.start - around.start, rows.stop - around.start), out[rows])
+
+    each(take, [(rows,) for rows in bands(*coc.shape)])
+    return out
+
+
+def _unmix(rgb: np.ndarray, coc: np.ndarray, rows: slice, out: np.ndarray) -> None:
+    """Write pixels on the far side of edges into `out`, which holds these rows of the picture."""
     height, width = coc.shape
     step = coc - cv2.erode(coc, np.ones((3, 3), np.uint8))
-    mixed = np.flatnonzero(step > MIXED_FROM_PX)
+    mixed = np.flatnonzero(step[rows] > MIXED_FROM_PX) + rows.start * width
     if mixed.size == 0:
-        return rgb
+        return
     steps, circles, colours = step.ravel(), coc.ravel(), rgb.reshape(height * width, -1)
     y, x = np.divmod(mixed, width)
     own = circles[mixed]
@@ -52,7 +70,4 @@ def unmixed(rgb: np.ndarray, coc: np.ndarray) -> np.ndarray:
     alpha = ((held - far) * apart).sum(1, keepdims=True) / np.maximum((apart * apart).sum(1, keepdims=True), 1e-6)
     share = np.clip(steps[mixed] - np.float32(MIXED_FROM_PX), 0, 1)[:, None] * (far_count > 0)
     share *= np.clip(alpha, 0, 1)
-    out = rgb.copy()
-    flat = out.reshape(height * width, -1)
-    flat[mixed] = np.maximum(held - share * apart, 0)
-    return out
+    out.reshape(-1, rgb.shape[2])[mixed - rows.start * width] = np.maximum(held - share * apart, 0)

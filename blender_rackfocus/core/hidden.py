@@ -12,26 +12,90 @@ A continuous surface whose c changes by less than a pixel per pixel (floors, wal
 threshold decides what an edge is, and, as only differences of c count, none of it changes while the focus moves.
 """
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import cv2
 import numpy as np
+
+from .workers import Each
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
 
-def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """The surface behind each pixel that a neighbouring farther surface continues under.
+MOST_RINGS = 24
+"""The search goes no more cells far than this: beyond it, cells grow."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The surface behind each pixel that a neighbouring farther surface continues under, in cells of the picture.
+
+    colour  (h, w, C) float32;  coc (h, w) float32 signed radius in pixels, 0 where there is none
+    reach   (h, w) float32: pixels whose own circle is below it have it behind them, -inf where there is none
+    cell    edge of the cells in pixels
+    """
+
+    colour: np.ndarray
+    coc: np.ndarray
+    reach: np.ndarray
+    cell: int
+
+    def band(self, rows: slice, coc: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Colour (h, W, C), circle and coverage 0..1 (h, W) of rows from a multiple of `cell` on, None if all empty.
+
+        coc  (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
+        """
+        height, width = coc.shape
+        own = slice(rows.start // self.cell, -(-rows.stop // self.cell))
+        if not np.isfinite(self.reach[own]).any():
+            return None
+        around = slice(max(own.start - 1, 0), own.stop + 1)
+        colour = _enlarged(self.colour[around], self.cell, cv2.INTER_LINEAR)
+        colour = _fitted(colour[(own.start - around.start) * self.cell :], height, width)
+        cells = (_enlarged(plane[own], self.cell, cv2.INTER_NEAREST) for plane in (self.reach, self.coc))
+        reach, back = (_fitted(plane, height, width) for plane in cells)
+        coverage = reach - coc
+        coverage += np.float32(0.5)
+        return colour, back, np.clip(coverage, 0, 1, out=coverage)
+
+
+def _enlarged(plane: np.ndarray, cell: int, way: int) -> np.ndarray:
+    large = cv2.resize(plane, (plane.shape[1] * cell, plane.shape[0] * cell), interpolation=way)
+    return large.reshape(*large.shape[:2], *plane.shape[2:])
+
+
+def _fitted(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut to a size, or continued to it."""
+    plane = plane[:height, :width]
+    over = 0, height - plane.shape[0], 0, width - plane.shape[1]
+    if any(over):
+        plane = cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE).reshape(height, width, *plane.shape[2:])
+    return plane
+
+
+def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> Hidden | None:
+    """The surface behind each pixel that a neighbouring farther surface continues under, or None if there is none.
 
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
-    cell  edge of the search's cells in pixels, >= 1
-    returns (colour (H, W, C), coc (H, W), coverage 0..1 (H, W)), all float32, or None where nothing is hidden
+    cell  edge of the search's cells in pixels, >= 1; larger ones are taken where the search would go far
     """
-    height, width = coc.shape
     nearest, farthest = _cells(coc, cell)
+    while float(farthest.max() - nearest.min()) > MOST_RINGS * cell:
+        cell *= 2
+        nearest, farthest = _cells(coc, cell)
     receivers = _receivers(nearest, farthest, cell)
     if receivers.size == 0:
         return None
-    source, beyond, distance = _search(receivers, nearest, farthest, cell)
+    parts = np.array_split(receivers, max(receivers.size // 4000, 1))
+    results: list = [None] * len(parts)
+
+    def search(number: int) -> None:
+        results[number] = _search(parts[number], nearest, farthest, cell)
+
+    each(search, [(number,) for number in range(len(parts))])
+    source, beyond, distance = (np.concatenate(own) for own in zip(*results, strict=True))
     found = source >= 0
     if not found.any():
         return None
@@ -43,16 +107,11 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int) -> tuple[np.ndar
     planes[receivers, -1] = 1
     planes = cv2.blur(planes.reshape(*farthest.shape, -1), (3, 3), borderType=cv2.BORDER_CONSTANT)
     planes[..., :-1] /= np.maximum(planes[..., -1:], np.float32(1e-6))
-    far_coc = np.full(farthest.size, -np.inf, np.float32)
-    far_coc[receivers] = farthest.ravel()[source] - distance
-    depth = np.zeros(farthest.size, np.float32)
-    depth[receivers] = farthest.ravel()[source]
-    size = farthest.shape[1] * cell, farthest.shape[0] * cell
-    reach = cv2.resize(far_coc.reshape(farthest.shape), size, interpolation=cv2.INTER_NEAREST)[:height, :width]
-    back_coc = cv2.resize(depth.reshape(farthest.shape), size, interpolation=cv2.INTER_NEAREST)[:height, :width]
-    back = cv2.resize(planes[..., :-1], size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-    coverage = np.clip(reach - coc + np.float32(0.5), 0, 1)
-    return back, back_coc, coverage
+    reach = np.full(farthest.shape, -np.inf, np.float32)
+    reach.ravel()[receivers] = farthest.ravel()[source] - distance
+    back = np.zeros(farthest.shape, np.float32)
+    back.ravel()[receivers] = farthest.ravel()[source]
+    return Hidden(np.ascontiguousarray(planes[..., :-1]), back, reach, cell)
 
 
 def _cells(coc: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +160,7 @@ def _search(
         if not reaches.any():
             continue
         hit = waiting[reaches]
-        source[hit], distance[hit] = at[reaches], max(float(away - np.float32(0.5 * cell)), 0.0)
+        source[hit], distance[hit] = at[reaches], max(away - np.float32(0.5 * cell), 0.0)
         by = np.clip(sy[reaches] + round(y_step / length), 0, rows - 1)
         bx = np.clip(sx[reaches] + round(x_step / length), 0, columns - 1)
         past = by * columns + bx
@@ -111,6 +170,7 @@ def _search(
     return source, beyond, distance
 
 
+@lru_cache(maxsize=64)
 def _offsets(reach: int) -> list[tuple[int, int, float]]:
     """Cells around (0, 0) in order of distance: 8 directions close by, 16 farther out."""
     out = []

@@ -17,7 +17,6 @@ has been composited is enlarged with it. On the far side it goes back: each redu
 its pixels leave open, and what comes of it is dealt out to them by what each leaves open.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +24,8 @@ import cv2
 import numpy as np
 
 from .aperture import Aperture
-from .blur import Field, blurred, reach_px, reduced_radius
-from .levels import Sheet
+from .blur import Box, Field, blurred, reach_px, reduced_radius
+from .levels import Level, Sheet, Stand
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -37,57 +36,8 @@ EMPTY = 0.06
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
 
-FINENESS = {"final": 8.0, "draft": 4.0}
-"""Layers stand one step apart up to so many steps; from there on, the radius over so much."""
-
-
-def layer_step(width_px: int, quality: str) -> float:
-    """Distance of layers around the focus plane, in pixels, in a picture so wide."""
-    return max(1.0, math.sqrt(width_px / 960.0)) * (1.0 if quality == "final" else 1.5)
-
-
-@dataclass(frozen=True)
-class Stand:
-    """Where layers stand: their distance around the focus plane in pixels, and from how many on it grows."""
-
-    step: float
-    fineness: float
-
-    def at(self, coc: np.ndarray) -> np.ndarray:
-        """Where circles stand among the layers: layer n at n, focus at 0, near negative; linear, then logarithmic."""
-        size = np.abs(coc) * np.float32(1 / self.step)
-        wide = size > np.float32(self.fineness)
-        if wide.any():
-            log = cv2.log(np.maximum(size, np.float32(self.fineness)) * np.float32(1 / self.fineness))
-            log *= np.float32(1 / math.log1p(1 / self.fineness))
-            size = np.minimum(size, np.float32(self.fineness), out=size)
-            size += log.reshape(size.shape)
-        return np.copysign(size, coc, out=size)
-
-    def radius(self, layer: int) -> float:
-        """The signed circle of a layer, in pixels: the inverse of `at`."""
-        size = abs(layer)
-        fine = self.fineness
-        radius = size if size <= fine else fine * (1 + 1 / fine) ** (size - fine)
-        return math.copysign(self.step * radius, layer) if layer else 0.0
-
-    def last_within(self, radius_px: float) -> int:
-        """The last layer whose circle is not above a radius."""
-        layer = 0
-        while self.radius(layer + 1) <= radius_px:
-            layer += 1
-        return layer
-
-
-@dataclass(frozen=True)
-class Level:
-    """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size."""
-
-    scale: int
-    first: int
-    last: int
-    sheets: Sequence[Sheet]
-
+_INSIDE = 1 - 1e-4
+"""A sample this far from a layer, in layers, no longer counts as one of its own."""
 
 @dataclass(frozen=True)
 class Lit:
@@ -186,7 +136,8 @@ def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _
         ratio = now.scale // fine.scale
         share = opening / np.maximum(_larger(small, ratio), np.float32(1e-6))
         for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
-            sums += came * _double(share)
+            came *= _double(share)
+            sums += came
         now = fine
     return now if now.scale == 1 else now.enlarged(1)
 
@@ -208,7 +159,8 @@ def _add(
     np.subtract(left, cover, out=left)
     np.maximum(left, 0, out=left)
     came *= _double(share)
-    now.total[:, rows, 2 * columns.start : 2 * columns.stop] += came
+    total = now.total[:, rows, 2 * columns.start : 2 * columns.stop]
+    np.add(total, came, out=total)
 
 
 def _separate(
@@ -252,14 +204,11 @@ class _Window:
         reach = min(reach_px(small), self.rim)
         cut = self.rim - reach
         inner = slice(cut, cut + height + 2 * reach), slice(cut, cut + width + 2 * reach)
-        weights = [_weight(sheet.place[inner], number) for sheet in self.sheets]
-        lit = weights[0]
-        for weight in weights[1:]:
-            lit = cv2.max(lit, weight)
-        x, y, columns, rows = cv2.boundingRect(cv2.compare(lit, 0, cv2.CMP_GT))
-        if rows == 0:
+        boxes = [_box(sheet.place[inner], number) for sheet in self.sheets]
+        lit = [box for box in boxes if box is not None]
+        if not lit:
             return None
-        box = (y, y + rows), (x, x + columns)
+        box = tuple((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
         out = tuple(
             (max(start - reach, reach), min(stop + reach, length + reach))
             for (start, stop), length in zip(box, self.size, strict=True)
@@ -267,10 +216,20 @@ class _Window:
         if out[0][0] >= out[0][1] or out[1][0] >= out[1][1]:
             return None
         layer = None
-        for sheet, weight in zip(self.sheets, weights, strict=True):
-            double = _double(weight[y : y + rows, x : x + columns])
-            part = sheet.pairs[:, cut + y : cut + y + rows, 2 * (cut + x) : 2 * (cut + x + columns)] * double
-            layer = part if layer is None else np.add(layer, part, out=layer)
+        for sheet, own in zip(self.sheets, boxes, strict=True):
+            if own is None:
+                continue
+            (y, y_end), (x, x_end) = own
+            rows, columns = slice(y + cut, y_end + cut), slice(2 * (x + cut), 2 * (x_end + cut))
+            part = sheet.pairs[:, rows, columns] * _double(_weight(sheet.place[inner][y:y_end, x:x_end], number))
+            if layer is None and own == box:
+                layer = part
+                continue
+            if layer is None:
+                layer = np.zeros((len(part), box[0][1] - box[0][0], 2 * (box[1][1] - box[1][0])), np.float32)
+            top, left = y - box[0][0], 2 * (x - box[1][0])
+            into = layer[:, top : top + part.shape[1], left : left + part.shape[2]]
+            np.add(into, part, out=into)
         (top, bottom), (left, right) = ((start - reach, stop - reach) for start, stop in out)
         if radius:
             fields = light.fields((top, bottom), (left, right), scale)
@@ -287,11 +246,18 @@ def _numbers(place: np.ndarray, level: Level) -> set[int]:
     return {n for n in both if level.first <= abs(n) <= last}
 
 
+def _box(place: np.ndarray, number: int) -> Box | None:
+    """Where the samples lie that belong to a layer."""
+    x, y, columns, rows = cv2.boundingRect(cv2.inRange(place, number - _INSIDE, number + _INSIDE))
+    return ((y, y + rows), (x, x + columns)) if rows else None
+
+
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
     """How far samples belong to a layer: 1 on it, falling to 0 at the next on either side."""
-    weight = cv2.absdiff(place, float(number)) if number else np.abs(place)
+    weight = np.subtract(place, np.float32(number))  # OpenCV takes a box of four values for a scalar
+    np.abs(weight, out=weight)
     np.subtract(1, weight, out=weight)
-    return cv2.max(weight, 0.0, dst=weight)
+    return np.maximum(weight, 0, out=weight)
 
 
 def _double(plane: np.ndarray) -> np.ndarray:

@@ -8,17 +8,66 @@ A cell of a reduced picture holds up to two samples, A and B: where its pixels l
 parted in the middle, so an edge between two surfaces stays one. Both carry the light and coverage of their pixels.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .hidden import Hidden
+from .workers import Each, bands, up_to
+
 NOWHERE = 1e6
 """Place among the layers of a sample without coverage."""
 
 APART = 1.0
 """Pixels of a cell that lie farther apart than so many layers become two samples."""
+
+
+SCALE_FROM_PX = {"final": ((13.0, 2), (36.0, 4), (96.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
+"""Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
+
+FINENESS = {"final": 8.0, "draft": 4.0}
+"""Layers stand one step apart up to so many steps; from there on, the radius over so much."""
+
+
+def layer_step(width_px: int, quality: str) -> float:
+    """Distance of layers around the focus plane, in pixels, in a picture so wide."""
+    return max(1.0, math.sqrt(width_px / 960.0)) * (1.0 if quality == "final" else 1.5)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where layers stand: their distance around the focus plane in pixels, and from how many on it grows."""
+
+    step: float
+    fineness: float
+
+    def at(self, coc: np.ndarray) -> np.ndarray:
+        """Where circles stand among the layers: layer n at n, focus at 0, near negative; linear, then logarithmic."""
+        size = np.abs(coc) * np.float32(1 / self.step)
+        wide = size > np.float32(self.fineness)
+        if wide.any():
+            log = cv2.log(np.maximum(size, np.float32(self.fineness)) * np.float32(1 / self.fineness))
+            log *= np.float32(1 / math.log1p(1 / self.fineness))
+            size = np.minimum(size, np.float32(self.fineness), out=size)
+            size += log.reshape(size.shape)
+        return np.copysign(size, coc, out=size)
+
+    def radius(self, layer: int) -> float:
+        """The signed circle of a layer, in pixels: the inverse of `at`."""
+        size = abs(layer)
+        fine = self.fineness
+        radius = size if size <= fine else fine * (1 + 1 / fine) ** (size - fine)
+        return math.copysign(self.step * radius, layer) if layer else 0.0
+
+    def last_within(self, radius_px: float) -> int:
+        """The last layer whose circle is not above a radius."""
+        layer = 0
+        while self.radius(layer + 1) <= radius_px:
+            layer += 1
+        return layer
 
 
 @dataclass(frozen=True)
@@ -31,6 +80,92 @@ class Sheet:
 
     pairs: np.ndarray
     place: np.ndarray
+
+    def rows(self, rows: slice) -> "Sheet":
+        """A band of it, sharing memory."""
+        return Sheet(self.pairs[:, rows], self.place[rows])
+
+
+@dataclass(frozen=True)
+class Level:
+    """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size."""
+
+    scale: int
+    first: int
+    last: int
+    sheets: list[Sheet]
+
+
+def levels_of(
+    light: np.ndarray, coc: np.ndarray, hidden: Hidden | None, stand: Stand, quality: str, each: Each
+) -> list[Level]:
+    """The picture's samples, at the sizes at which their layers are blurred.
+
+    light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them, if anything
+    returns levels from full size down; heights and widths are multiples of the largest scale, the picture mirrored
+    """
+    widest = max(float(coc.max()), -float(coc.min()))
+    top = stand.last_within(widest) + 1
+    borders = [-1, *(min(stand.last_within(radius), top) for radius, _ in SCALE_FROM_PX[quality]), top]
+    scales = [1, *(scale for _, scale in SCALE_FROM_PX[quality])]
+    each_level = zip(scales, borders[:-1], borders[1:], strict=True)
+    used = [(scale, low + 1, high) for scale, low, high in each_level if high > low]
+    grid = used[-1][0]
+    height, width = up_to(coc.shape[0], grid), up_to(coc.shape[1], grid)
+    if (height, width) != coc.shape:
+        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
+    main = _empty_sheet(light.shape[2] // 2 + 1, height, width)
+    back = None if hidden is None else _empty_sheet(len(main.pairs), height, width)
+    parts = bands(height, width, max(grid, 1 if hidden is None else hidden.cell))
+    found: dict[tuple[int, int, bool], list[Sheet]] = {}
+
+    def take(rows: slice) -> None:
+        own = main.rows(rows)
+        pairs_of(light[rows], None, own.pairs)
+        own.place[...] = stand.at(coc[rows])
+        sources = [own]
+        if back is not None and _behind(hidden, coc, rows, stand, back.rows(rows)):
+            sources.append(back.rows(rows))
+        for scale, first, last in used[1:]:
+            for source in sources:
+                found[rows.start, scale, source is own] = reduced(source, scale, first, last, part=source is own)
+
+    each(take, [(rows,) for rows in parts])
+    levels = [Level(1, 0, used[0][2], [main] if back is None else [main, back])]
+    wanted: list[tuple] = []
+    for scale, first, last in used[1:]:
+        levels.append(Level(scale, first, last, []))
+        heights = [(rows.stop - rows.start) // scale for rows in parts]
+        for whole in (True, False):
+            own = [found.get((rows.start, scale, whole), []) for rows in parts]
+            for number in range(max(map(len, own))):
+                wanted.append((levels[-1].sheets, own, number, heights, width // scale, len(main.pairs)))
+    each(lambda sheets, *own: sheets.append(stacked(*own)), wanted)
+    return levels
+
+
+def _behind(hidden: Hidden, coc: np.ndarray, rows: slice, stand: Stand, sheet: Sheet) -> bool:
+    """Write a band of the hidden samples into a sheet; False if there are none."""
+    found = hidden.band(rows, coc[rows])
+    if found is None:
+        sheet.pairs.fill(0)
+        sheet.place.fill(NOWHERE)
+        return False
+    colour, back_coc, coverage = found
+    pairs_of(colour, coverage, sheet.pairs)
+    sheet.place[...] = stand.at(back_coc)
+    sheet.place[coverage == 0] = NOWHERE
+    return True
+
+
+def _empty_sheet(pairs: int, height: int, width: int) -> Sheet:
+    return Sheet(np.empty((pairs, height, 2 * width), np.float32), np.empty((height, width), np.float32))
+
+
+def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture continued below and to the right, to a height and width."""
+    over = 0, height - picture.shape[0], 0, width - picture.shape[1]
+    return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REFLECT).reshape(height, width, *picture.shape[2:])
 
 
 def pairs_of(colour: np.ndarray, coverage: np.ndarray | None, out: np.ndarray) -> None:
@@ -120,16 +255,16 @@ def _parted(
     return other
 
 
-def stacked(bands: Sequence[list[Sheet]], heights: Sequence[int], width: int, pairs: int) -> list[Sheet]:
-    """Sheets of the bands of a picture, put together."""
-    out = []
-    for number in range(max((len(band) for band in bands), default=0)):
-        place = np.full((sum(heights), width), NOWHERE, np.float32)
-        planes = np.zeros((pairs, sum(heights), 2 * width), np.float32)
-        top = 0
-        for band, height in zip(bands, heights, strict=True):
-            if number < len(band):
-                place[top : top + height], planes[:, top : top + height] = band[number].place, band[number].pairs
-            top += height
-        out.append(Sheet(planes, place))
-    return out
+def stacked(bands: Sequence[list[Sheet]], number: int, heights: Sequence[int], width: int, pairs: int) -> Sheet:
+    """The sheet so numbered of each band of a picture, put together."""
+    place = np.empty((sum(heights), width), np.float32)
+    planes = np.empty((pairs, sum(heights), 2 * width), np.float32)
+    top = 0
+    for band, height in zip(bands, heights, strict=True):
+        rows = slice(top, top + height)
+        if number < len(band):
+            place[rows], planes[:, rows] = band[number].place, band[number].pairs
+        else:
+            place[rows], planes[:, rows] = NOWHERE, 0
+        top += height
+    return Sheet(planes, place)

@@ -75,9 +75,9 @@ def test_bands_are_put_together():
     whole = reduced(sheet, 2, 3, 9, part=True)
     parts = [Sheet(sheet.pairs[:, rows], sheet.place[rows]) for rows in (slice(0, 6), slice(6, 16))]
     bands = [reduced(part, 2, 3, 9, part=True) for part in parts]
-    (joined,) = stacked(bands, [3, 5], WIDTH // 2, 2)
+    joined = stacked(bands, 0, [3, 5], WIDTH // 2, 2)
     np.testing.assert_array_equal(joined.pairs, whole[0].pairs)
     np.testing.assert_array_equal(joined.place, whole[0].place)
-    (half,) = stacked([[], bands[1]], [3, 5], WIDTH // 2, 2)
+    half = stacked([[], bands[1]], 0, [3, 5], WIDTH // 2, 2)
     assert (half.place[:3] == NOWHERE).all()
     assert not half.pairs[:, :3].any()
