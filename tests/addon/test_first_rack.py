@@ -7,7 +7,7 @@ import stripes
 from blender_rackfocus import media
 from blender_rackfocus.addon import modifier
 
-KING_M, QUEEN_M = 0.67, 0.98
+KING_M, QUEEN_M = 0.67, 0.99
 
 
 def _contrasts(rgba):
