@@ -11,8 +11,11 @@ def _modules() -> tuple:
         bake_panel,
         baked_strips,
         cards,
+        clock,
         compositor,
+        depth_panel,
         desk_panel,
+        doctor,
         errors,
         handlers,
         marks,
@@ -26,8 +29,8 @@ def _modules() -> tuple:
         views,
     )
 
-    properties = (settings, cards, node_settings, baked_strips, marks, preferences, views)
-    drawn = (panels, desk_panel, menus, bake_panel, node_panel)
+    properties = (settings, cards, doctor, node_settings, baked_strips, marks, clock, preferences, views)
+    drawn = (panels, depth_panel, desk_panel, menus, bake_panel, node_panel)
     return (*properties, operators, *drawn, errors, handlers, compositor, cli)
 
 

@@ -20,6 +20,7 @@ from ..media import MediaError
 from ..media.movies import close_movies
 from . import (
     baked_strips,
+    clock,
     dna,
     errors,
     frames,
@@ -317,6 +318,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
     if _rendering or errors.is_stopping():
         return
     ownership.separate()
+    clock.follow_all()
     baked_strips.follow_all()
     if not _paused:
         staleness.changed()

@@ -56,7 +56,9 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     for name in ("result", "dragged", "split", "depth", "coc", "focus", "again"):
         assert told[name]["final"], f"{name} did not settle to final quality"
     assert [told[n]["view"] for n in ("split", "depth", "coc", "focus")] == ["SPLIT", "DEPTH", "COC", "FOCUS"]
-    assert told["after_drag"] < 0.1, "our handlers kept the window waiting"
+    waits = sorted(told["after_drag"])
+    assert len(waits) > 30
+    assert waits[int(0.9 * len(waits))] < 0.1, f"our handlers kept the window waiting: {waits[-5:]}"
 
     assert told["view while rendering"] == "FOCUS"
     seen = pixels(told["rendered"]).astype(float)
@@ -68,3 +70,6 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     assert (name, metres) == ("Mark", 2.0)
     assert (x, y) == (pytest.approx(0.5 - 100 / 1920, abs=0.003), pytest.approx(0.5, abs=0.003))
     assert told["escaped"]["keys"] == racked
+    slipped = [frame for frame, _ in told["slipped"]["keys"]]
+    assert slipped == [9.0, 16.0, 40.0, 44.0], "keys stay on their media frames"
+    assert told["unslipped"]["keys"] == racked
