@@ -53,6 +53,12 @@ def write(folder: Path, frames: int) -> list[Path]:
     return paths
 
 
+def contrasts(rgba: np.ndarray) -> tuple[float, float]:
+    """Contrast of the near and of the far stripes in a picture of the clip, away from borders and the depths' edge."""
+    middle = rgba[40:-40]
+    return contrast(middle[:, 20:120, 0]), contrast(middle[:, 200:300, 1])
+
+
 def contrast(channel: np.ndarray) -> float:
     """How strongly stripes show: spread over mean of the middle of a region, 0 when they are blurred away."""
     return float(channel.std() / max(channel.mean(), 1e-6))

@@ -136,8 +136,11 @@ def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, fr
         return wish, _outcome(wish)
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
     newest = _newest.get(image)
-    made = _granted.get(newest) if is_same_picture(newest, wish) else None
-    return (newest, made) if isinstance(made, frames.Made) else (wish, None)
+    if newest is not None and is_same_picture(newest, wish):
+        made = _granted.get(newest)
+        if isinstance(made, frames.Made):
+            return newest, made
+    return wish, None
 
 
 def is_same_picture(held: object, wish: Wish) -> bool:

@@ -116,7 +116,7 @@ def fill_holes(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """
     if not hole.any():
         return values.astype(np.float32)
-    out = _pull_push(np.where(hole, 0, values).astype(np.float32), (~hole).astype(np.float32))
+    out = pull_push(np.where(hole, 0, values).astype(np.float32), (~hole).astype(np.float32))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=4)
     for n in range(1, count):
         x, y, w, h, _ = boxes[n]
@@ -142,12 +142,14 @@ def _harmonic(patch: np.ndarray, inside: np.ndarray, rounds: int) -> np.ndarray:
     return patch[1:-1, 1:-1].astype(np.float32)
 
 
-def _pull_push(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def pull_push(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values where weight is above 0, elsewhere filled from around, coarse to fine (Gortler et al., "The Lumigraph",
+    SIGGRAPH 1996). value, weight : (H, W) float32, weight >= 0, value 0 where weight is. Returns (H, W) float32."""
     if min(value.shape) <= 2 or weight.min() > 0:
         mean = float((value * weight).sum() / max(float(weight.sum()), 1e-9))
         return np.where(weight > 0, value, mean).astype(np.float32)
     size = ((value.shape[1] + 1) // 2, (value.shape[0] + 1) // 2)
     w = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
     v = cv2.resize(value * weight, size, interpolation=cv2.INTER_AREA)
-    coarse = _pull_push(np.divide(v, w, out=np.zeros_like(v), where=w > 0), (w > 0).astype(np.float32))
+    coarse = pull_push(np.divide(v, w, out=np.zeros_like(v), where=w > 0), (w > 0).astype(np.float32))
     return np.where(weight > 0, value, cv2.resize(coarse, value.shape[::-1], interpolation=cv2.INTER_LINEAR))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..core.depth_repair import pull_push
 from .parallax import consistent, flow, grey_for_flow
 
 GREY_WIDTH_PX = 256
@@ -244,16 +245,4 @@ def fill_unknown(value: np.ndarray) -> np.ndarray:
     known = np.isfinite(value)
     if known.all():
         return value
-    return _pull_push(np.where(known, value, 0).astype(np.float32), known.astype(np.float32))
-
-
-def _pull_push(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    if min(value.shape) <= 2 or weight.min() > 0:
-        mean = float((value * weight).sum() / max(float(weight.sum()), 1e-9))
-        return np.where(weight > 0, value, mean).astype(np.float32)
-    size = ((value.shape[1] + 1) // 2, (value.shape[0] + 1) // 2)
-    w = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    v = cv2.resize(value * weight, size, interpolation=cv2.INTER_AREA)
-    coarse = _pull_push(np.divide(v, w, out=np.zeros_like(v), where=w > 0), (w > 0).astype(np.float32))
-    big = cv2.resize(coarse, value.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(weight > 0, value, big).astype(np.float32)
+    return pull_push(np.where(known, value, 0).astype(np.float32), known.astype(np.float32))

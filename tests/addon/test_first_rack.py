@@ -10,11 +10,6 @@ from blender_rackfocus.addon import modifier
 KING_M, QUEEN_M = 0.67, 0.99
 
 
-def _contrasts(rgba):
-    middle = rgba[40:-40]
-    return stripes.contrast(middle[:, 20:120, 0]), stripes.contrast(middle[:, 200:300, 1])
-
-
 def _in_the_sequencer(view):
     """Where the user's mouse is: the sequencer of the Video Editing workspace."""
     window = bpy.context.window_manager.windows[0]
@@ -62,12 +57,12 @@ def test_the_first_rack_of_the_readme(registered, tmp_path, monkeypatch):
     movie = media.movies.open_movie(tmp_path / "first_rack.mp4")
     assert movie.frame_count == len(plate)
     for number in (1, 10, 20):
-        near, far = _contrasts(movie.read(number - 1))
+        near, far = stripes.contrasts(movie.read(number - 1))
         assert near > 0.4, number
         assert far < 0.1, number
     for number in (27, 32):
-        near, far = _contrasts(movie.read(number - 1))
+        near, far = stripes.contrasts(movie.read(number - 1))
         assert near < 0.1, number
         assert far > 0.4, number
-    between = [_contrasts(movie.read(number - 1)) for number in (22, 23, 24, 25)]
+    between = [stripes.contrasts(movie.read(number - 1)) for number in (22, 23, 24, 25)]
     assert [near for near, _ in between] == sorted((near for near, _ in between), reverse=True)

@@ -13,16 +13,11 @@ from blender_rackfocus import media
 FAST = ("--lens", "80", "--f-stop", "1", "--at", "4", "--over", "4")
 
 
-def _contrasts(rgba):
-    middle = rgba[40:-40]
-    return stripes.contrast(middle[:, 20:120, 0]), stripes.contrast(middle[:, 200:300, 1])
-
-
 def _assert_racked(first, last):
-    near, far = _contrasts(first)
+    near, far = stripes.contrasts(first)
     assert near > 0.4
     assert far < 0.1
-    near, far = _contrasts(last)
+    near, far = stripes.contrasts(last)
     assert near < 0.1
     assert far > 0.4
 
