@@ -28,7 +28,7 @@ BLURRED_PX = 0.75
 """From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
 
 QUALITIES = ("draft", "final")
-TILES_PX = {"final": 384, "draft": 256, "field": 128}
+TILES_PX = {"final": 256, "draft": 256, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 NOTHING_SPREADS = 1e-4

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from .aperture import Aperture
-from .blur import Box, Field, blurred, reach_px, reduced_radius
+from .blur import Box, Field, Span, blurred, reach_px, reduced_radius
 from .levels import Level, Sheet, Stand
 
 SEPARATE_PX = 6.0
@@ -60,16 +60,19 @@ class _Sum:
     left: np.ndarray  # what the present surface leaves, 1 - its coverage
     through: np.ndarray  # what surfaces before it let through
     latest: np.ndarray  # circle of the last layer that came
+    open: Box | None  # what is not yet closed lies in here
 
     @staticmethod
     def fresh(scale: int, pairs: int, height: int, width: int) -> "_Sum":
         one = np.ones((height, width), np.float32)
-        return _Sum(scale, np.zeros((pairs, height, 2 * width), np.float32), one, one.copy(), np.zeros_like(one))
+        total = np.zeros((pairs, height, 2 * width), np.float32)
+        return _Sum(scale, total, one, one.copy(), np.zeros_like(one), _all(one))
 
     def enlarged(self, scale: int) -> "_Sum":
         ratio = self.scale // scale
         planes = (_larger(plane, ratio) for plane in (self.left, self.through, self.latest))
-        return _Sum(scale, _larger_pairs(self.total, ratio), *planes)
+        left, through, latest = planes
+        return _Sum(scale, _larger_pairs(self.total, ratio), left, through, latest, _all(left))
 
 
 def render_tile(
@@ -104,14 +107,25 @@ def render_tile(
         for number in numbers:
             if number >= 0 and before is None:
                 before = _covered(now)
-            came = window.layer(number, light)
+            came = window.layer(number, light, now.open)
             if came is not None:
                 _add(now, *came, number, light.stand)
-                if float((now.left * now.through).max()) < FULL:
+                now.open = _opening(now)
+                if now.open is None:
                     return _resumed(now, waiting).total, before if before is not None else _covered(now)
         if side == 0 and before is None:
             before = np.zeros(size, np.float32) if now is None else _covered(now)
     return _resumed(now, waiting).total, before
+
+
+def _all(plane: np.ndarray) -> Box:
+    return (0, plane.shape[0]), (0, plane.shape[1])
+
+
+def _opening(now: _Sum) -> Box | None:
+    """Where there are pixels that are not yet closed."""
+    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.left * now.through, FULL, cv2.CMP_GT))
+    return ((y, y + rows), (x, x + columns)) if rows else None
 
 
 def _covered(now: _Sum) -> np.ndarray:
@@ -196,8 +210,8 @@ class _Window:
                 numbers |= present
         self.numbers = sorted(numbers)
 
-    def layer(self, number: int, light: Lit) -> tuple[slice, slice, np.ndarray] | None:
-        """The samples that belong to a layer, blurred: (rows, columns, pairs) of the tile it reaches, or None."""
+    def layer(self, number: int, light: Lit, wanted: Box) -> tuple[slice, slice, np.ndarray] | None:
+        """The samples that belong to a layer, blurred: (rows, columns, pairs) of what is wanted, or None."""
         scale, height, width = self.level.scale, *self.size
         radius = light.stand.radius(number)
         small = radius if scale == 1 else reduced_radius(radius, scale)
@@ -208,13 +222,18 @@ class _Window:
         lit = [box for box in boxes if box is not None]
         if not lit:
             return None
-        box = tuple((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
-        out = tuple(
-            (max(start - reach, reach), min(stop + reach, length + reach))
-            for (start, stop), length in zip(box, self.size, strict=True)
-        )
-        if out[0][0] >= out[0][1] or out[1][0] >= out[1][1]:
+        out, seen = [], []  # what is reached of what is wanted; what reaches it
+        for axis, (first, last) in enumerate(wanted):
+            start, stop = min(box[axis][0] for box in lit), max(box[axis][1] for box in lit)
+            out.append((max(start - reach, first + reach), min(stop + reach, last + reach)))
+            seen.append((out[-1][0] - reach, out[-1][1] + reach))
+            if out[-1][0] >= out[-1][1]:
+                return None
+        boxes = [None if box is None else _common(box, seen) for box in boxes]
+        lit = [box for box in boxes if box is not None]
+        if not lit:
             return None
+        box = tuple((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
         layer = None
         for sheet, own in zip(self.sheets, boxes, strict=True):
             if own is None:
@@ -250,6 +269,11 @@ def _box(place: np.ndarray, number: int) -> Box | None:
     """Where the samples lie that belong to a layer."""
     x, y, columns, rows = cv2.boundingRect(cv2.inRange(place, number - _INSIDE, number + _INSIDE))
     return ((y, y + rows), (x, x + columns)) if rows else None
+
+
+def _common(a: Box, b: Sequence[Span]) -> Box | None:
+    (top, bottom), (left, right) = ((max(p[0], q[0]), min(p[1], q[1])) for p, q in zip(a, b, strict=True))
+    return ((top, bottom), (left, right)) if top < bottom and left < right else None
 
 
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
