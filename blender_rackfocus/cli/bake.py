@@ -253,7 +253,8 @@ def _stoppable() -> Iterator[Callable[[], None]]:
         yield stop_if_asked
     finally:
         for one, handler in before.items():
-            signal.signal(one, handler)
+            # None: Blender's own, set in C, which Python cannot put back. The command is over, and Blender with it.
+            signal.signal(one, signal.SIG_DFL if handler is None else handler)
 
 
 def _ranges(text: str) -> list[int]:
