@@ -62,7 +62,8 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._pick, self._problem, self._mouse, self._region = None, "", (0, 0), None
+        self._pick: eyedropper.Pick | None = None
+        self._problem, self._mouse, self._region = "", (0, 0), None
         self._handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (self,), "PREVIEW", "POST_PIXEL")
         context.window.cursor_modal_set("EYEDROPPER")
         context.workspace.status_text_set(_HELP)
