@@ -52,7 +52,7 @@ def task_of(
     shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
     if shown[0].deinterlace:
         raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
-    numbers, frames, paths = _clip(strip, scene, shown)
+    numbers, frames, paths = _clip(strip, scene, shown[0])
     first = max(min(one.index for one in shown) - handles, 0)
     last = min(max(one.index for one in shown) + handles, max(len(frames) - 1, 0))
     if first > last:
@@ -62,12 +62,22 @@ def task_of(
         parallax=_parallax(strip, focal_known, invert),
     )
     files.refuse_if_missing(settings, source)
-    head = depthfiles.INDEXED if numbers is None else "depth_"
-    indices = range(first, last + 1)
-    names = {index: Path(f"{head}{index if numbers is None else numbers[index]:06d}.exr") for index in indices}
+    names = {index: _name(index, numbers) for index in range(first, last + 1)}
     task = files.Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
     folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
     return replace(task, files={index: folder / name for index, name in names.items()})
+
+
+def names_of(strip: bpy.types.Strip, scene: bpy.types.Scene) -> dict[int, str]:
+    """The name of the depth file of each frame that a strip shows, by the frame's number in the clip."""
+    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
+    return {one.index: _name(one.index, _numbers(strip)).name for one in shown}
+
+
+def repair_folder(strip: bpy.types.Strip, told: str) -> Path:
+    """The folder for a repaired sequence. told: everything it is made of."""
+    name = hashlib.blake2b(told.encode(), digest_size=5).hexdigest()
+    return Path(_folder(False)) / f"{_plain(strip.name)}-repaired-{name}"
 
 
 def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[int, int]) -> Path:
@@ -79,8 +89,13 @@ def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[i
 def use(strip: bpy.types.Strip, task: files.Task, provenance: Provenance, *, beside: bool = False) -> None:
     """Make a strip use the depth of a finished task: adds the modifier where there is none, sets file, convention and
     the note that the panel shows."""
+    use_files(strip, task.first(), provenance, beside=beside)
+
+
+def use_files(strip: bpy.types.Strip, first: Path, provenance: Provenance, *, beside: bool = False) -> None:
+    """Make a strip use a sequence of ours, named by its first file."""
     modifier.add(strip)
-    path = str(task.folder / re.sub(r"\d+(?=\.exr$)", lambda digits: "#" * len(digits[0]), task.first().name))
+    path = str(first.with_name(re.sub(r"\d+(?=\.exr$)", lambda digits: "#" * len(digits[0]), first.name)))
     path = bpy.path.relpath(path) if beside else path
     strip.rackfocus_depth_path = path
     strip.rackfocus_depth_layer = ""
@@ -120,19 +135,29 @@ def model_of(strip: bpy.types.Strip | None) -> str:
 
 
 def _clip(
-    strip: bpy.types.Strip, scene: bpy.types.Scene, shown: list[strips.MediaFrame]
+    strip: bpy.types.Strip, scene: bpy.types.Scene, one: strips.MediaFrame
 ) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
     """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
-    one, config = shown[0], colour_config.path()
+    config = colour_config.path()
     if one.kind == "MOVIE":
         movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
         return None, movie, [one.path]
-    names = [element.filename for element in strip.elements]
-    paths = [strips.absolute_path(os.path.join(strip.directory, name), scene) for name in names]
-    numbers = [number for name in names if (number := depthfiles.number_of(name)) is not None]
+    names = [os.path.join(strip.directory, element.filename) for element in strip.elements]
+    paths = [strips.absolute_path(name, scene) for name in names]
     still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
-    usable = len(numbers) == len(names) and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
-    return numbers if usable else None, still, paths
+    return _numbers(strip), still, paths
+
+
+def _numbers(strip: bpy.types.Strip) -> list[int] | None:
+    """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
+    numbers = [depthfiles.number_of(e.filename) for e in strip.elements] if strip.type == "IMAGE" else [None]
+    usable = None not in numbers and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
+    return numbers if usable else None
+
+
+def _name(index: int, numbers: list[int] | None) -> Path:
+    """Numbered as the picture is, else by the clip's frames."""
+    return Path(f"{depthfiles.INDEXED}{index:06d}.exr" if numbers is None else f"depth_{numbers[index]:06d}.exr")
 
 
 def _reading(one: strips.MediaFrame) -> str:

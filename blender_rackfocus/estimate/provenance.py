@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-SourceName = Literal["STEREO", "NETWORK", "PARALLAX", "CARDS"]
+SourceName = Literal["STEREO", "NETWORK", "PARALLAX", "CARDS", "REPAIRED"]
 
 _TITLES = {
     "STEREO": "Estimated from a stereo pair",
     "NETWORK": "Estimated by a neural network",
     "PARALLAX": "Estimated from the camera's movement",
     "CARDS": "Set by hand (cards)",
+    "REPAIRED": "Repaired by the depth doctor",
 }
 
 
@@ -30,7 +31,7 @@ class Cancelled(Exception):
 class Provenance:
     """Where a depth came from, as file metadata and the panel show it.
 
-    source: which of the four ways. model: file and fingerprint, or the name of the method. metric: the values are
+    source: which of the ways. model: file and fingerprint, or the name of the method. metric: the values are
     metres the source itself knows. A relative depth (metric False) holds nearness, 0 = far and 1 = near with 1/z
     linear between, and metres come from the near and far distance a person gives.
     settings: name -> plain value. why: the reason AUTO took this source. notes: what the user should know
@@ -59,6 +60,8 @@ class Provenance:
             scale = f"relative, brought to metres by the near {near_m:g} m and far {far_m:g} m given by hand"
         if self.source == "CARDS":
             scale = "metres as given by hand, not an estimate"
+        if self.source == "REPAIRED":
+            scale = "metres, as true as what it was made from"
         return f"{_TITLES[self.source]}: {self.model}; {scale}"
 
     def metadata(self) -> dict[str, str]:

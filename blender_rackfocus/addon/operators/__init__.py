@@ -5,11 +5,25 @@ from __future__ import annotations
 
 import bpy
 
-from . import bake, cards, compositor, estimate, eyedropper, lens, mark_track, marks, rack, recipes, strip_modifier
+from . import (
+    bake,
+    cards,
+    compositor,
+    doctor,
+    estimate,
+    eyedropper,
+    lens,
+    mark_track,
+    marks,
+    rack,
+    recipes,
+    strip_modifier,
+)
 
-_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate, cards)
+_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate)
+_DEPTH = (cards, doctor)
 
-CLASSES = tuple(cls for module in _MODULES for cls in module.CLASSES)
+CLASSES = tuple(cls for module in (*_MODULES, *_DEPTH) for cls in module.CLASSES)
 
 
 def register() -> None:
