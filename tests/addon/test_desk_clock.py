@@ -116,3 +116,27 @@ def test_the_handler_does_it_when_blender_tells_of_an_edit(strip, shot):
     strip.color_saturation = 0.9
     bpy.context.view_layer.update()
     assert keys(strip) == [(16, 2.0), (36, 8.0)]
+
+
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_blenders_own_slip_is_followed_once(shot, with_keys):
+    bpy.ops.wm.read_factory_settings(use_empty=False)  # with a window
+    shot.set_up(shot.scene)
+    strip = shot.racked(shot.pictures(frames=FRAMES), shot.depths(frames=1)[0])
+    shot.key(strip, "Focus Distance", {10: 2.0, 30: 8.0})
+    strip.left_handle, strip.right_handle = 6, 40
+    clock.follow(strip)
+    before = media(strip)
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "SEQUENCE_EDITOR"
+    window.workspace.sequencer_scene = shot.scene
+    strip.select = True
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        assert bpy.ops.sequencer.slip("EXEC_DEFAULT", offset=4, slip_keyframes=with_keys) == {"FINISHED"}
+    bpy.context.view_layer.update()
+    clock.follow(strip)
+    assert (strip.left_handle, strip.right_handle) == (6, 40)
+    assert keys(strip) == [(14, 2.0), (34, 8.0)]
+    assert media(strip) == before

@@ -190,15 +190,6 @@ def until_settled():
     return part("live").is_settled()
 
 
-def slip():
-    area = next(a for a in bpy.context.window.screen.areas
-                if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "SEQUENCER")  # fmt: skip
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    strip().select = True
-    with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
-        bpy.ops.sequencer.slip("EXEC_DEFAULT", True, offset=4)
-
-
 def chart(on):
     def step():
         bpy.context.window_manager.rackfocus_chart = on
@@ -283,10 +274,6 @@ STEPS = iter(
         eyedropper,
         lambda: key("ESC"),
         note("escaped"),
-        slip,
-        note("slipped"),
-        undo,
-        note("unslipped"),
     )
 )  # fmt: skip
 waiting = []

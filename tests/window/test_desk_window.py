@@ -70,6 +70,3 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     assert (name, metres) == ("Mark", 2.0)
     assert (x, y) == (pytest.approx(0.5 - 100 / 1920, abs=0.003), pytest.approx(0.5, abs=0.003))
     assert told["escaped"]["keys"] == racked
-    slipped = [frame for frame, _ in told["slipped"]["keys"]]
-    assert slipped == [9.0, 16.0, 40.0, 44.0], "keys stay on their media frames"
-    assert told["unslipped"]["keys"] == racked
