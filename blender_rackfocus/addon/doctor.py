@@ -4,7 +4,7 @@ that are not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,13 +224,18 @@ def _between(
     order: list[int], number: int, metres: Callable[[int], np.ndarray | None], strip: bpy.types.Strip
 ) -> np.ndarray:
     """A missing frame from the nearest ones that are there."""
-    before = next((i for i in reversed(order[:number]) if metres(i) is not None), None)
-    after = next((i for i in order[number + 1 :] if metres(i) is not None), None)
-    if before is None and after is None:
-        raise strips.StripError(strip.name, "none of its frames has depth")
+
+    def first(indices: Iterable[int]) -> tuple[int, np.ndarray] | None:
+        return next(((i, depth_m) for i in indices if (depth_m := metres(i)) is not None), None)
+
+    before, after = first(reversed(order[:number])), first(order[number + 1 :])
     if before is None or after is None:
-        return metres(after if before is None else before)
-    return doctor.between(metres(before), metres(after), (order[number] - before) / (after - before))
+        only = before or after
+        if only is None:
+            raise strips.StripError(strip.name, "none of its frames has depth")
+        return only[1]
+    share = (order[number] - before[0]) / (after[0] - before[0])
+    return doctor.between(before[1], after[1], share)
 
 
 def _source_name(reader: _Reader) -> str:

@@ -150,8 +150,10 @@ def _clip(
 
 def _numbers(strip: bpy.types.Strip) -> list[int] | None:
     """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
-    numbers = [depthfiles.number_of(e.filename) for e in strip.elements] if strip.type == "IMAGE" else [None]
-    usable = None not in numbers and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
+    if strip.type != "IMAGE":
+        return None
+    numbers = [number for e in strip.elements if (number := depthfiles.number_of(e.filename)) is not None]
+    usable = len(numbers) == len(strip.elements) and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
     return numbers if usable else None
 
 

@@ -131,8 +131,8 @@ class RACKFOCUS_OT_depth_from_points(_OnStrip, bpy.types.Operator):
         scene = sequencer_scene(context)
         frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
         try:
-            values = tuple(doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
-            found, words = doctor.from_two_points(strip, scene, values, (self.metres_1, self.metres_2))
+            one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
+            found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
         except _EXPECTED as error:
             self.report({"ERROR"}, _words(error))
             return {"CANCELLED"}
