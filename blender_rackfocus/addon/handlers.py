@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import traceback
 from collections.abc import Iterable, Iterator
 
 import bpy
@@ -274,7 +275,12 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
     global _frames_rendered
     if errors.is_stopping():
         return
-    problems = show(scene, final=True)
+    try:
+        problems = show(scene, final=True)
+    except Exception as error:  # Blender would print it, and render on with whatever pixels are there
+        traceback.print_exc()
+        cause = f"unexpected {type(error).__name__}: {error}"
+        problems = [FrameError("of this scene", scene.frame_current, "", cause)]
     if problems:
         errors.stop_render(scene, problems)
         return

@@ -141,3 +141,16 @@ def test_the_compositor(shot):
         one.inputs["Focus Distance"].default_value = focus_m[frame]
         one.inputs["Focus Distance"].keyframe_insert("default_value", frame=frame)
     assert_exact({frame: shot.still(frame, scene) for frame in FRAMES}, wanted)
+
+
+def test_an_error_nobody_thought_of_ends_the_render_too(rack, monkeypatch, capfd):
+    def broken(job, *rest):
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(frames, "_make", broken)
+    monkeypatch.setenv(cache.ENVIRONMENT, "off")
+    frames.forget()
+    pixels.forget()
+    outcome, written = rack.animation("broken", 1, 4)
+    assert (outcome, written) == ({"CANCELLED"}, {})
+    assert "unexpected RuntimeError: surprise" in capfd.readouterr().err
