@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Estimate the depth of a clip: the room's one way in.
 
-Two passes. The first reads each frame once and keeps, in a scratch folder, the source's small answer and the motion
-from the frame before. Between them lie the cuts and one scale per shot. The second goes backward over the small
-answers, then forward over the frames: smooth, bring to the picture's size and edges, hand to the caller. Memory holds a
-few frames, whatever the length. Stopped at any moment, a second run with the same scratch folder does only the rest.
+Two passes. The first reads each frame once and keeps, in a scratch folder, the source's small answer, the motion from
+the frame before and a small picture for its edges. Between them lie the cuts and one scale per shot. The second goes
+backward over the small answers, then forward: smooth, bring to the picture's size and edges, hand to the caller.
+Memory holds a few frames, whatever the length. Stopped at any moment, a second run with the same scratch folder does
+only the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .edges import upsample
+from .edges import look_of, upsample_by
 from .provenance import Cancelled, EstimateError, Provenance
 from .scratch import Scratch
 from .sources import EstimateSettings, Frames, Source, open_source
@@ -97,7 +98,7 @@ def estimate_clip(
     ticker.look()
     ready = open_source(frames, settings, wanted, source)
     key = {
-        "version": 1,
+        "version": 2,
         "clip": clip_key,
         "indices": [wanted[0], wanted[-1], len(wanted)],
         "size": len(frames),
@@ -106,7 +107,7 @@ def estimate_clip(
     }
     store = Scratch(scratch, key)
     try:
-        seconds = _ask_source(frames, ready, wanted, store, ticker)
+        seconds = _ask_source(frames, ready, wanted, store, ticker, settings.follow_edges)
         shots = _shots(wanted, store)
         known = [any(_known(store.get("near", i)) for i in shot) for shot in shots]
         if not any(known):
@@ -120,7 +121,7 @@ def estimate_clip(
                     f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; "
                     "choose another source for it, or set cards."
                 )
-            figures = _finish_shot(frames, ready, settings, shot, store, done, sink, ticker)
+            figures = _finish_shot(ready, settings, shot, store, done, sink, ticker)
             before += figures[0]
             after += figures[1]
             written += figures[2]
@@ -237,13 +238,17 @@ def _ahead(frames: Frames, indices: Sequence[int]) -> Generator[tuple[int, np.nd
                 upcoming.cancel()
 
 
-def _ask_source(frames: Frames, source: Source, wanted: list[int], store: Scratch, ticker: _Ticker) -> float:
-    """First pass: the source's answer, a small grey picture and the link to the frame before, each kept on disk."""
+def _ask_source(
+    frames: Frames, source: Source, wanted: list[int], store: Scratch, ticker: _Ticker, follow_edges: bool
+) -> float:
+    """First pass: the source's answer, a small grey picture, the link to the frame before, and what the edges are told
+    from, each kept on disk. Frames are read here, once, and never again."""
     seconds = 0.0
     neighbours = {b: a for a, b in itertools.pairwise(wanted) if b == a + 1}
 
     def complete(i: int) -> bool:
-        return store.has("near", i) and store.has("grey", i) and (i not in neighbours or store.has("link", i))
+        kept = all(store.has(name, i) for name in ("near", "grey", "size", "look"))
+        return kept and (i not in neighbours or store.has("link", i))
 
     missing = [i for i in wanted if not complete(i)]
     for i in wanted:
@@ -261,6 +266,8 @@ def _ask_source(frames: Frames, source: Source, wanted: list[int], store: Scratc
         near = source.nearness(i, picture)
         seconds += time.perf_counter() - begun
         near = np.full(grey.shape, np.nan, np.float32) if near is None else near
+        store.put("size", i, np.array(picture.shape[:2]))
+        store.put("look", i, look_of(picture) if follow_edges else np.zeros(0, np.uint8))
         store.put("near", i, _small(near))
         ticker.step("ESTIMATE", i, worked=True)
     ticker.done = len(wanted)
@@ -299,7 +306,6 @@ def _shots(wanted: list[int], store: Scratch) -> list[list[int]]:
 
 
 def _finish_shot(
-    frames: Frames,
     source: Source,
     settings: EstimateSettings,
     shot: list[int],
@@ -330,7 +336,6 @@ def _finish_shot(
     forward, last, written = Average(), np.empty(0), 0
     before: list[float] = []
     after: list[float] = []
-    pictures = _ahead(frames, rest)
     for n, i in enumerate(shot):
         now, joint = value(i), None
         if n:
@@ -351,11 +356,9 @@ def _finish_shot(
             after.append(flicker(last, near, joint, spread))
         last = near
         if i not in done:
-            index, picture = next(pictures)
-            _hand_over(index, near, picture, source, settings, (low, high), sink)
+            _hand_over(i, near, store, source, settings, (low, high), sink)
             written += 1
         ticker.step("STEADY", i, worked=i not in done)
-    pictures.close()
     store.drop("later")
     return before, after, written
 
@@ -402,16 +405,16 @@ def _backward(
 def _hand_over(
     index: int,
     near: np.ndarray,
-    picture: np.ndarray,
+    store: Scratch,
     source: Source,
     settings: EstimateSettings,
     bounds: tuple[float, float],
     sink: Sink,
 ) -> None:
     low, high = bounds
-    height, width = picture.shape[:2]
+    height, width = (int(side) for side in store.get("size", index))
     if settings.follow_edges:
-        full = upsample(near, picture, high - low)
+        full = upsample_by(near, store.get("look", index), (height, width), high - low)
     else:
         full = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
     if source.provenance.metric:

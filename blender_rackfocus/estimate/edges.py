@@ -19,29 +19,34 @@ _THREADS = 2
 _STEP = 0.05  # of the depth's range: a smaller step inside the reach is a slope
 
 
+def look_of(picture: np.ndarray) -> np.ndarray:
+    """What the edges of a picture are told from, small enough to be kept until its depth is ready.
+
+    picture : (H, W, 3 or 4) float32 scene-linear. Returns (h, w, 3) uint8, the square root of light: full size, or half
+    of it where the picture is wider than _FULL_WIDTH_PX.
+    """
+    height, width = picture.shape[:2]
+    if width > _FULL_WIDTH_PX:
+        picture = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    return np.rint(255 * np.minimum(_encode(picture), 1)).astype(np.uint8)
+
+
 def upsample(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.ndarray:
     """Bring nearness to the picture's size with the picture's edges.
 
     nearness : (h, w) float32 without NaN. picture : (H, W, 3 or 4) float32 scene-linear. spread : range of the values,
     to tell a step from a slope. Returns (H, W) float32.
     """
-    height, width = picture.shape[:2]
-    if width > _FULL_WIDTH_PX:
-        return _from_half(nearness, picture, spread)
-    smooth = cv2.resize(nearness, (width, height), interpolation=cv2.INTER_LINEAR)
-    model, band = _two_sides(nearness, picture, spread)
-    if model is None:
-        return smooth
-    with ThreadPoolExecutor(_THREADS) as workers:  # tiles do not overlap
-        list(workers.map(lambda tile: _apply(smooth, picture, model, band, tile), _tiles(band, height, width)))
-    return smooth
+    return upsample_by(nearness, look_of(picture), picture.shape[:2], spread)
 
 
-def _from_half(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.ndarray:
-    """Big pictures: sides are told at half size; a step is then doubled as it is, so that no mixture appears on it."""
-    height, width = picture.shape[:2]
-    half = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    near = upsample(nearness, half, spread)
+def upsample_by(nearness: np.ndarray, look: np.ndarray, shape: tuple[int, int], spread: float) -> np.ndarray:
+    """`upsample` by what `look_of` kept of a picture of shape (H, W)."""
+    near = _follow(nearness, look, spread)
+    if near.shape == shape:
+        return near
+    # Sides were told at half size; a step is then doubled as it is, so that no mixture appears on it.
+    height, width = shape
     out = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
     kernel = np.ones((3, 3), np.uint8)
     step = (cv2.dilate(near, kernel) - cv2.erode(near, kernel) > 0.5 * _STEP * spread).astype(np.uint8)
@@ -49,6 +54,18 @@ def _from_half(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.n
         big = cv2.resize(step, (width, height), interpolation=cv2.INTER_NEAREST)
         cv2.copyTo(cv2.resize(near, (width, height), interpolation=cv2.INTER_NEAREST), big, out)
     return out
+
+
+def _follow(nearness: np.ndarray, look: np.ndarray, spread: float) -> np.ndarray:
+    """Nearness at the look's size, each pixel given to the side whose colour it has."""
+    height, width = look.shape[:2]
+    smooth = cv2.resize(nearness, (width, height), interpolation=cv2.INTER_LINEAR)
+    model, band = _two_sides(nearness, look, spread)
+    if model is None:
+        return smooth
+    with ThreadPoolExecutor(_THREADS) as workers:  # tiles do not overlap
+        list(workers.map(lambda tile: _apply(smooth, look, model, band, tile), _tiles(band, height, width)))
+    return smooth
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -60,7 +77,7 @@ def _encode(linear: np.ndarray) -> np.ndarray:
     return cv2.sqrt(np.maximum(linear[..., :3], 0).astype(np.float32))
 
 
-def _two_sides(nearness: np.ndarray, picture: np.ndarray, spread: float) -> tuple[np.ndarray | None, np.ndarray]:
+def _two_sides(nearness: np.ndarray, look: np.ndarray, spread: float) -> tuple[np.ndarray | None, np.ndarray]:
     """Per coarse pixel: a linear test of colour (3 weights and an offset: 0 far side, 1 near side), the two sides'
     nearness, how well colour tells them apart; and where that is wanted (0-1)."""
     h, w = nearness.shape
@@ -70,7 +87,7 @@ def _two_sides(nearness: np.ndarray, picture: np.ndarray, spread: float) -> tupl
     band = np.clip((step / max(spread, 1e-12) - _STEP) / _STEP, 0, 1).astype(np.float32)
     if not band.any():
         return None, band
-    small = _encode(cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA))
+    small = cv2.resize(look, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     place = (nearness - low) / np.maximum(step, 1e-12)
     near, far = (place > 0.75).astype(np.float32), (place < 0.25).astype(np.float32)
     size = (2 * _REACH_PX + 3,) * 2
@@ -120,7 +137,7 @@ def _tiles(band: np.ndarray, height: int, width: int, size: int = 128):
 
 
 def _apply(
-    out: np.ndarray, picture: np.ndarray, model: np.ndarray, band: np.ndarray, tile: tuple[int, int, int, int]
+    out: np.ndarray, look: np.ndarray, model: np.ndarray, band: np.ndarray, tile: tuple[int, int, int, int]
 ) -> None:
     top, bottom, left, right = tile
     h, w = band.shape
@@ -135,7 +152,7 @@ def _apply(
     side = cv2.warpAffine(model[..., 4:], place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     wanted = cv2.warpAffine(band, place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     view = out[top:bottom, left:right]
-    colour = _encode(picture[top:bottom, left:right])
+    colour = look[top:bottom, left:right].astype(np.float32) / 255
     told = _dot(colour, first) + first[..., 3]
     near, far, trust = side[..., 0], side[..., 1], side[..., 2]
     coarse = (view - far) / np.where(np.abs(near - far) < 1e-12, 1e-12, near - far)
