@@ -94,7 +94,7 @@ class Aperture:
     cats_eye: float = 0.0
     vignetting: float = 0.0
     picture: np.ndarray | None = None
-    _picture_digest: bytes = dataclasses.field(init=False, repr=False, default=b"")
+    _key: tuple = dataclasses.field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         if self.blades != int(self.blades) or not (self.blades == 0 or 3 <= self.blades <= 16):
@@ -109,16 +109,14 @@ class Aperture:
         _require(self, "vignetting", lambda v: 0 <= v <= 1, "from 0 to 1")
         if self.picture is not None:
             object.__setattr__(self, "picture", _frozen_picture(self.picture))
-        object.__setattr__(self, "_picture_digest", _digest(self.picture))  # kernels are looked up by it very often
-
-    def _key(self) -> tuple:
-        return tuple(getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "picture")
+        plain = [getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("picture", "_key")]
+        object.__setattr__(self, "_key", (*plain, _digest(self.picture)))  # kernels are looked up by it very often
 
     def __eq__(self, other: object) -> bool:
-        return self._key() == other._key() if isinstance(other, Aperture) else NotImplemented
+        return self._key == other._key if isinstance(other, Aperture) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self._key)
 
     @property
     def varies_over_field(self) -> bool:

@@ -36,6 +36,9 @@ EMPTY = 0.06
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
 
+_MOST = np.float32(1e30)
+"""No bound: numpy's clip is quicker than its minimum and maximum."""
+
 _INSIDE = 1 - 1e-4
 """A sample this far from a layer, in layers, no longer counts as one of its own."""
 
@@ -98,21 +101,15 @@ def render_tile(
     for window, side in passes:
         numbers = [n for n in window.numbers if n * side > 0 or side == 0]
         scale = window.level.scale
-        if numbers:
-            if now is None:
-                now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
-            elif now.scale > scale:
-                now = now.enlarged(scale)
-            elif now.scale < scale:
-                now = _suspended(now, scale, waiting)
-        if now is None:  # no layer has come yet
-            if side == 0:
-                before = np.zeros(size, np.float32)
-            continue
+        if numbers and now is None:
+            now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
+        elif numbers and now.scale > scale:
+            now = now.enlarged(scale)
+        elif numbers and now.scale < scale:
+            now = _suspended(now, scale, waiting)
         for number in numbers:
             if number >= 0 and before is None:
                 before = _covered(now)
-            assert now.open is not None  # else the tile is done, see below
             came = window.layer(number, light, now.open)
             if came is not None:
                 _add(now, *came, number, light.stand)
@@ -120,9 +117,7 @@ def render_tile(
                 if now.open is None:
                     return _resumed(now, waiting).total, before if before is not None else _covered(now)
         if side == 0 and before is None:
-            before = _covered(now)
-    assert now is not None  # some layer came, see above
-    assert before is not None  # side 0 was passed
+            before = np.zeros(size, np.float32) if now is None else _covered(now)
     return _resumed(now, waiting).total, before
 
 
@@ -158,8 +153,7 @@ def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _
         ratio = now.scale // fine.scale
         share = opening / np.maximum(_larger(small, ratio), np.float32(1e-6))
         for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
-            came *= _double(share)
-            sums += came
+            cv2.accumulateProduct(came, _double(share), sums)
         now = fine
     return now if now.scale == 1 else now.enlarged(1)
 
@@ -171,31 +165,36 @@ def _add(
     here = rows, columns
     radius, below = stand.radius(number), stand.radius(number - 1)
     left, through, latest = now.left[here], now.through[here], now.latest[here]
-    cover = np.maximum(came[-1][:, 1::2], 0)
+    cover = cv2.extractChannel(came[-1].reshape(*left.shape, 2), 1).reshape(left.shape)
+    np.clip(cover, 0, _MOST, out=cover)  # the transform leaves a grain of noise
     _separate(left, through, cover, latest, radius, below)
     latest[...] = radius
-    share = np.maximum(cover, np.float32(1e-6))
+    share = np.clip(cover, np.float32(1e-6), _MOST)
     np.divide(left, share, out=share)
-    np.minimum(share, 1, out=share)
+    np.clip(share, 0, 1, out=share)
     share *= through
     np.subtract(left, cover, out=left)
-    np.maximum(left, 0, out=left)
-    came *= _double(share)
-    total = now.total[:, rows, 2 * columns.start : 2 * columns.stop]
-    np.add(total, came, out=total)
+    np.clip(left, 0, 1, out=left)
+    share = _double(share)
+    for sums, plane in zip(now.total, came, strict=True):
+        cv2.accumulateProduct(plane, share, sums[rows, 2 * columns.start : 2 * columns.stop])
 
 
 def _separate(
     left: np.ndarray, through: np.ndarray, cover: np.ndarray, latest: np.ndarray, radius: float, below: float
 ) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
-    empty = np.maximum(1 - cover * np.float32(1 / EMPTY), 0)
-    empty *= np.float32((below - radius) / SEPARATE_PX)
-    empty += np.minimum(latest - np.float32(below), 0) * np.float32(1 / SEPARATE_PX)
-    kept = cv2.exp(empty).reshape(left.shape)
-    kept *= 1 - left
+    gap = cover * np.float32((radius - below) / SEPARATE_PX / EMPTY)
+    gap -= np.float32((radius - below) / SEPARATE_PX)
+    np.clip(gap, -_MOST, 0, out=gap)
+    earlier = latest - np.float32(below)
+    np.clip(earlier, -_MOST, 0, out=earlier)
+    earlier *= np.float32(1 / SEPARATE_PX)
+    gap += earlier
+    kept = cv2.exp(gap).reshape(left.shape)
+    kept *= np.subtract(1, left, out=gap)
     moved = np.subtract(1, kept, out=kept)
-    through *= left / np.maximum(moved, np.float32(1e-6))
+    through *= np.divide(left, np.clip(moved, np.float32(1e-6), 1, out=gap), out=gap)
     left[...] = moved
 
 
@@ -241,9 +240,8 @@ class _Window:
         lit = [box for box in boxes if box is not None]
         if not lit:
             return None
-        tall, wide = ((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
-        box = tall, wide
-        layer: np.ndarray | None = None
+        box = tuple((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
+        layer = None
         for sheet, own in zip(self.sheets, boxes, strict=True):
             if own is None:
                 continue
@@ -258,11 +256,10 @@ class _Window:
             top, left = y - box[0][0], 2 * (x - box[1][0])
             into = layer[:, top : top + part.shape[1], left : left + part.shape[2]]
             np.add(into, part, out=into)
-        assert layer is not None  # one box at least is lit
         (top, bottom), (left, right) = ((start - reach, stop - reach) for start, stop in out)
         if radius:
             fields = light.fields((top, bottom), (left, right), scale)
-            layer = blurred(layer, box, (out[0], out[1]), small, light.aperture, fields)
+            layer = blurred(layer, box, out, small, light.aperture, fields)
         return slice(top, bottom), slice(left, right), layer
 
 
@@ -291,7 +288,7 @@ def _weight(place: np.ndarray, number: int) -> np.ndarray:
     weight = np.subtract(place, np.float32(number))  # OpenCV takes a box of four values for a scalar
     np.abs(weight, out=weight)
     np.subtract(1, weight, out=weight)
-    return np.maximum(weight, 0, out=weight)
+    return np.clip(weight, 0, 1, out=weight)
 
 
 def _double(plane: np.ndarray) -> np.ndarray:
