@@ -36,6 +36,7 @@ class _Tab:
 
 class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
     bl_label = "Estimate Depth"
+    bl_order = 12  # behind the desk
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -69,6 +70,7 @@ class RACKFOCUS_UL_cards(bpy.types.UIList):
 
 class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
     bl_label = "Cards"
+    bl_order = 13  # behind the desk
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -91,6 +93,7 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
 
 class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
     bl_label = "Depth Doctor"
+    bl_order = 14  # behind the desk
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

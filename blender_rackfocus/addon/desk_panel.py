@@ -103,11 +103,15 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         column.separator()
         column.operator("rackfocus.mark_move", text="", icon="TRIA_UP").direction = "UP"
         column.operator("rackfocus.mark_move", text="", icon="TRIA_DOWN").direction = "DOWN"
+        mark = marks.active(strip)
+        if mark is not None:
+            _draw_mark(layout, mark)
         row = layout.row(align=True)
         row.operator("rackfocus.mark_track", text="Track", icon="TRACKING_FORWARDS").x = -1.0
         row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
         column = layout.column(align=True)
         column.use_property_split = True
+        column.use_property_decorate = False
         column.prop_search(scene, "rackfocus_from", strip, marks.MARKS, icon="DOT")
         column.prop_search(scene, "rackfocus_to", strip, marks.MARKS, icon="FORWARD")
         column.prop(scene, "rackfocus_feel")
@@ -115,6 +119,18 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         button = layout.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
         button.from_mark, button.to_mark = scene.rackfocus_from, scene.rackfocus_to
         button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
+
+
+def _draw_mark(layout: bpy.types.UILayout, mark: marks.RackFocusMark) -> None:
+    column = layout.column(align=True)
+    column.use_property_split = True
+    column.use_property_decorate = False
+    if mark.track:
+        column.prop(mark, "kind")
+    if mark.kind == "DISTANCE":
+        column.prop(mark, "distance_m")
+    if mark.x >= 0:
+        column.prop(mark, "nearest")
 
 
 class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):

@@ -190,6 +190,15 @@ def until_settled():
     return part("live").is_settled()
 
 
+def enlarge():
+    """The timeline's area over the whole window, so that the panel is seen whole."""
+    area = next(a for a in bpy.context.window.screen.areas
+                if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "SEQUENCER")  # fmt: skip
+    scene().rackfocus_sentence = "slow rack focus from the foreground to the figure behind, 85mm f/1.4, purple"
+    with bpy.context.temp_override(window=bpy.context.window, area=area):
+        bpy.ops.screen.screen_full_area()
+
+
 def chart(on):
     def step():
         bpy.context.window_manager.rackfocus_chart = on
@@ -274,6 +283,9 @@ STEPS = iter(
         eyedropper,
         lambda: key("ESC"),
         note("escaped"),
+        enlarge,
+        show_tab,
+        lambda: shoot("panel"),
     )
 )  # fmt: skip
 waiting = []
