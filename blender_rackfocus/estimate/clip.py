@@ -412,9 +412,9 @@ def _hand_over(
     sink: Sink,
 ) -> None:
     low, high = bounds
-    height, width = (int(side) for side in store.get("size", index))
+    height, width = (int(side) for side in store.need("size", index))
     if settings.follow_edges:
-        full = upsample_by(near, store.get("look", index), (height, width), high - low)
+        full = upsample_by(near, store.need("look", index), (height, width), high - low)
     else:
         full = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
     if source.provenance.metric:
