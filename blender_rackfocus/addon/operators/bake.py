@@ -212,34 +212,32 @@ class RACKFOCUS_OT_bake(_Strips, bpy.types.Operator):
         return {outcome}
 
 
-class RACKFOCUS_OT_bake_pause(bpy.types.Operator):
-    """Pause the bake that is under way, or go on with it"""
-
-    bl_idname = "rackfocus.bake_pause"
-    bl_label = "Pause Bake"
+class _UnderWay:
+    """For operators on the bake that is under way."""
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         if not Progress.running:
             cls.poll_message_set("No bake is under way")
         return Progress.running
+
+
+class RACKFOCUS_OT_bake_pause(_UnderWay, bpy.types.Operator):
+    """Pause the bake that is under way, or go on with it"""
+
+    bl_idname = "rackfocus.bake_pause"
+    bl_label = "Pause Bake"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         Progress.paused = not Progress.paused
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_bake_cancel(bpy.types.Operator):
+class RACKFOCUS_OT_bake_cancel(_UnderWay, bpy.types.Operator):
     """Stop the bake that is under way; the frames that are done stay"""
 
     bl_idname = "rackfocus.bake_cancel"
     bl_label = "Cancel Bake"
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if not Progress.running:
-            cls.poll_message_set("No bake is under way")
-        return Progress.running
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         Progress.cancelled = True
