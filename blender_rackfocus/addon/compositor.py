@@ -30,7 +30,7 @@ from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, to_metres
 from ..media import MediaError
 from ..media.baked import rounded
-from . import camera_lens, errors, group, inputs, node, passes, pixels, settings, upstream
+from . import camera_lens, errors, group, inputs, node, passes, pixels, scene_passes, settings, upstream
 from .passes import PassError
 
 OWN_TREE = "rackfocus_own_tree"
@@ -121,49 +121,18 @@ def begin(scene: bpy.types.Scene) -> None:
 
 def _stand_in(session: _Session) -> None:
     """The working copy: Render Layers nodes replaced by the passes we shall render."""
-    wanted = _render_layers(session.own)
+    wanted = upstream.render_layers(session.own)
     with_depth = _layers_with_depth(session.own)
     for source in {one.scene for one in wanted}:
         layers: dict[str, dict[str, str]] = {}
         for one in wanted:
             if one.scene == source:
-                layers.setdefault(one.layer, {}).update(_passes_of(one))
+                layers.setdefault(one.layer, {}).update(upstream.passes_of(one))
         deep = {layer for name, layer in with_depth if name == source.name}
         session.passes[source.name] = passes.prepare(source, layers, deep, session.scene, session.folder)
 
-    def replace(tree: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
-        if one.mute:
-            return False
-        if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
-            raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
-        if one.bl_idname != "CompositorNodeRLayers" or one.scene is None:
-            return False
-        _replace(tree, one, session.passes[one.scene.name].image)
-        return True
-
-    session.work = upstream.working_copy(session.own, replace)
-    session.work.name = session.own.name
-
-
-def _render_layers(tree: bpy.types.NodeTree, seen: frozenset[str] = frozenset()) -> list[bpy.types.Node]:
-    """Every Render Layers node at work in a tree and its groups."""
-    found = []
-    for one in tree.nodes:
-        inner = getattr(one, "node_tree", None)
-        if one.mute:
-            continue
-        if one.bl_idname == "CompositorNodeRLayers" and one.scene is not None:
-            found.append(one)
-        elif inner is not None and inner.name not in seen:
-            found += _render_layers(inner, seen | {inner.name})
-    return found
-
-
-def _passes_of(one: bpy.types.Node) -> dict[str, str]:
-    """Passes by name, with their socket types, that a Render Layers node offers."""
-    passes_ = {socket.name: socket.type for socket in one.outputs if socket.enabled and socket.name != "Alpha"}
-    passes_.pop(node.IMAGE, None)
-    return {passes.COMBINED: "RGBA", **passes_}
+    images = {name: one.image for name, one in session.passes.items()}
+    session.work = upstream.with_stand_ins(session.own, images)
 
 
 def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[str, str]]:
@@ -174,26 +143,6 @@ def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[str, str]]:
         if source is not None and source.node.bl_idname == "CompositorNodeRLayers" and source.node.scene is not None:
             found.add((source.node.scene.name, source.node.layer))
     return found
-
-
-STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
-
-
-def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
-    made = tree.nodes.new("CompositorNodeImage")
-    made.image = image
-    made.layer = one.layer
-    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.name, one.layer
-    made.location = one.location
-    for socket in one.outputs:
-        twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
-        for link in list(socket.links):
-            if twin is None:
-                raise PassError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
-            tree.links.new(twin, link.to_socket)
-    name = one.name
-    tree.nodes.remove(one)
-    made.name = name
 
 
 def _asks_compositor(session: _Session, one: bpy.types.Node) -> bool:
@@ -208,9 +157,9 @@ def _asks_compositor(session: _Session, one: bpy.types.Node) -> bool:
 def _pass_of(source: bpy.types.NodeSocket) -> tuple[str, str, str] | None:
     """(scene, view layer, pass) that an output of a stand-in is, or None."""
     one = source.node
-    if STAND_IN_SCENE not in one or source.name == "Alpha":
+    if upstream.STAND_IN_SCENE not in one or source.name == "Alpha":
         return None
-    return one[STAND_IN_SCENE], one[STAND_IN_LAYER], source.name
+    return one[upstream.STAND_IN_SCENE], one[upstream.STAND_IN_LAYER], source.name
 
 
 # --- Each frame ------------------------------------------------------------------------------------------------------
@@ -462,6 +411,8 @@ def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     _rendering.append(scene.name)
     try:
         begin(scene)
+        if len(_rendering) == 1 and scene.name not in _sessions:
+            scene_passes.begin(scene)
     except Exception as error:  # said, and the render stopped, at the first frame
         traceback.print_exc()
         _failed_begin[scene.name] = f"{type(error).__name__}: {error}"
@@ -473,11 +424,14 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         return
     try:
         problems = show(scene)
+        scene_passes.show(scene)
+    except PassError as error:
+        problems = [NodeError(scene.name, scene_passes.STAND_IN, scene.frame_current, error.cause)]
     except Exception as error:  # Blender would print it and render on, with whatever pixels are there
         traceback.print_exc()
         problems = [NodeError(scene.name, node.NODE_NAME, scene.frame_current, f"{type(error).__name__}: {error}")]
     if problems:
-        errors.stop_render(scene, problems)
+        errors.stop_render(scene, problems, inside=len(_rendering) > 1)
 
 
 @persistent
@@ -488,6 +442,7 @@ def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
     if scene.name in _rendering:
         del _rendering[_rendering.index(scene.name) :]
     if not _rendering:
+        scene_passes.end()
         passes.sweep()
         errors.sweep()
 
@@ -496,6 +451,8 @@ def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
 def _on_save(*_rest: object) -> None:
     for session in _sessions.values():
         restore(session.scene)
+    for scene in bpy.data.scenes:
+        scene_passes.restore(scene)
 
 
 @persistent
@@ -504,12 +461,20 @@ def _on_saved(*_rest: object) -> None:
         if session.work is not session.own:
             session.scene[OWN_TREE] = session.own
             session.scene.compositing_node_group = session.work
+    scene_passes.put_back()
+
+
+@persistent
+def _on_edit(*_rest: object) -> None:
+    scene_passes.forget()
 
 
 @persistent
 def _on_load(*_rest: object) -> None:
     _sessions.clear()
     _rendering.clear()
+    scene_passes.forget()
+    scene_passes.end()
     for scene in bpy.data.scenes:
         restore(scene)
 
@@ -519,6 +484,7 @@ _HANDLERS = (
     ("render_pre", _on_render_pre),
     ("render_complete", _on_render_end),
     ("render_cancel", _on_render_end),
+    ("depsgraph_update_post", _on_edit),
     ("save_pre", _on_save),
     ("save_post", _on_saved),
     ("save_post_fail", _on_saved),

@@ -78,14 +78,18 @@ def made(scene: str, strip: str, frame: float) -> None:
     _failed.pop((scene, strip, frame), None)
 
 
-def stop_render(scene: bpy.types.Scene, problems: list[FrameError]) -> None:
-    """Say what is wrong, and make the render that is under way end before it draws or writes this frame."""
+def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: bool = False) -> None:
+    """Say what is wrong, and make the render that is under way end before it draws or writes this frame.
+
+    inside: a scene is being rendered for a scene strip. Rendering another timeline there would wait for ever; where the
+    signal does not serve, the failure is only said and makes the process fail.
+    """
     for problem in problems:
         _failed[scene.name, problem.strip, problem.frame] = str(problem)
         print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
     if bpy.app.background and not bpy.app.module:
         signal.raise_signal(signal.SIGINT)
-    else:
+    elif not inside:
         _fail_inside()
 
 

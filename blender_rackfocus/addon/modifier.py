@@ -17,6 +17,11 @@ KINDS = ("IMAGE", "MOVIE")
 """Strips that show media files, whose frames we can read."""
 
 
+def suits(strip: bpy.types.Strip) -> bool:
+    """Whether a strip can be refocused: it shows media files, or the 3D render of a scene."""
+    return strip.type in KINDS or (strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA")
+
+
 def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
     """The strip's Rack Focus modifier, or None."""
     for modifier in getattr(strip, "modifiers", ()):

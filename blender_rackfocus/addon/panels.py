@@ -36,8 +36,8 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         found = modifier.find(strip)
         if found is None:
             layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
-            if strip.type not in modifier.KINDS:
-                layout.label(text="Works on image and movie strips", icon="INFO")
+            if not modifier.suits(strip):
+                layout.label(text="Works on image, movie and scene strips", icon="INFO")
             return
         row = layout.row(align=True)
         row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
@@ -51,6 +51,7 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
 class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
     bl_label = "Depth"
     bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 10  # behind the desk
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -84,6 +85,7 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
 class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
     bl_label = "Lens Character"
     bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 11
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     @classmethod

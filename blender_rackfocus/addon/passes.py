@@ -105,10 +105,13 @@ _SIZE = (
 )
 
 
-def render(one: PassScene, frame: int, subframe: float) -> None:
-    """Render the passes of a frame into the file, with what the camera is then in `one.camera`. Raises PassError."""
+def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:
+    """Render the passes of a frame into the file, with what the camera is then in `one.camera`.
+
+    through: another camera than the scene's own at that frame. Raises PassError.
+    """
     scene = one.copy
-    camera = camera_at(one.source, frame)
+    camera = through or camera_at(one.source, frame)
     if camera is None:
         raise PassError(f'scene "{one.source.name}" has no camera')
     scene.camera = _pinhole(one, camera)
@@ -137,7 +140,8 @@ def render(one: PassScene, frame: int, subframe: float) -> None:
 def nested_render(scene: bpy.types.Scene) -> None:
     """Render a scene of our own to its file, inside another render. Raises PassError when Blender refuses."""
     try:
-        with errors.nested():
+        # Blender renders the named scene at the frame that the context's scene stands at: so that must be the same one.
+        with errors.nested(), bpy.context.temp_override(scene=scene):
             bpy.ops.render.render(scene=scene.name, write_still=True)
     except RuntimeError as error:
         raise PassError(" ".join(str(error).removeprefix("Error:").split())) from error

@@ -24,12 +24,14 @@ _EPSILON = 1e-4
 
 @dataclass
 class Upstream:
-    """The scene and tree copies of `prepare`, and the file they are rendered to."""
+    """The scene and tree copies of `prepare`, and the file they are rendered to. result: the node and the number of
+    its output that the tree shows."""
 
     scene: bpy.types.Scene
     tree: bpy.types.NodeTree
     target: bpy.types.Scene
     path: str
+    result: tuple[str, int] | None = None
 
 
 def working_copy(
@@ -51,6 +53,64 @@ def working_copy(
     return copied
 
 
+def render_layers(tree: bpy.types.NodeTree, seen: frozenset[str] = frozenset()) -> list[bpy.types.Node]:
+    """Every Render Layers node at work in a tree and its groups."""
+    found = []
+    for one in tree.nodes:
+        inner = getattr(one, "node_tree", None)
+        if one.mute:
+            continue
+        if one.bl_idname == "CompositorNodeRLayers" and one.scene is not None:
+            found.append(one)
+        elif inner is not None and inner.name not in seen:
+            found += render_layers(inner, seen | {inner.name})
+    return found
+
+
+def passes_of(one: bpy.types.Node) -> dict[str, str]:
+    """Passes by name, with their socket types, that a Render Layers node offers."""
+    passes_ = {socket.name: socket.type for socket in one.outputs if socket.enabled and socket.name != "Alpha"}
+    passes_.pop(node.IMAGE, None)
+    return {passes.COMBINED: "RGBA", **passes_}
+
+
+STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
+
+
+def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
+    made = tree.nodes.new("CompositorNodeImage")
+    made.image = image
+    made.layer = one.layer
+    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.name, one.layer
+    made.location = one.location
+    for socket in one.outputs:
+        twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
+        for link in list(socket.links):
+            if twin is None:
+                raise PassError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
+            tree.links.new(twin, link.to_socket)
+    name = one.name
+    tree.nodes.remove(one)
+    made.name = name
+
+
+def with_stand_ins(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> bpy.types.NodeTree:
+    """A working copy of a tree in which Image nodes show what its Render Layers nodes would. images: the multilayer
+    image of each scene, by name. Raises PassError."""
+
+    def replace(copied: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
+        if one.mute:
+            return False
+        if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
+            raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
+        if one.bl_idname != "CompositorNodeRLayers" or one.scene is None:
+            return False
+        _replace(copied, one, images[one.scene.name])
+        return True
+
+    return working_copy(tree, replace)
+
+
 def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str) -> Upstream:
     """Copies of a scene and of the tree it is about to be composited with (its Render Layers already replaced)."""
     scene = target.copy()
@@ -69,7 +129,22 @@ def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str) -> U
     if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in copied.interface.items_tree):
         copied.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     _add_taps(copied)
-    return Upstream(scene, copied, target, path)
+    return Upstream(scene, copied, target, path, _shown_by(copied))
+
+
+def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
+    for one in tree.nodes:
+        if one.bl_idname == "NodeGroupOutput" and one.is_active_output and one.inputs[0].is_linked:
+            source = one.inputs[0].links[0].from_socket
+            return source.node.name, list(source.node.outputs).index(source)
+    return None
+
+
+def result(up: Upstream, frame: int, subframe: float) -> np.ndarray:
+    """What the tree itself shows: (H, W, 4) float32, top row first. Raises PassError."""
+    if up.result is None:
+        raise PassError("its compositor shows nothing")
+    return _run(up, up.tree.nodes[up.result[0]].outputs[up.result[1]], _render_size(up.target), frame, subframe)
 
 
 def picture(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:

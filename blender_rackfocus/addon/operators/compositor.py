@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import bpy
 
-from .. import node, node_settings
+from ...media import MediaError
+from .. import handlers, modifier, node, node_settings, passes, scene_passes, strips
+from .strip_modifier import _OnStrip
 
 _SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
 _PICTURE = ("Image", "Combined")
@@ -116,4 +118,49 @@ def _insert(tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.N
     made.location = before.location.x + before.width + 60, before.location.y
 
 
-CLASSES = (RACKFOCUS_OT_node_add,)
+class RACKFOCUS_OT_scene_passes_render(_OnStrip, bpy.types.Operator):
+    """Render and keep the picture and depth of the scene that a scene strip shows, so that the preview can refocus it.
+    What is kept already is not rendered again"""
+
+    bl_idname = "rackfocus.scene_passes_render"
+    bl_label = "Render Scene Passes"
+
+    whole: bpy.props.BoolProperty(
+        name="Whole Strip", description="Every frame the strip shows; off, the current one", default=True
+    )
+    anew: bpy.props.BoolProperty(
+        name="Anew",
+        description="Also frames that are kept: for changes that cannot be noticed, as in a texture's file or a "
+        "simulation",
+        default=False,
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if not scene_passes.is_one(strip):
+            self.report({"ERROR"}, f'"{strip.name}" is no scene strip that shows its camera')
+            return {"CANCELLED"}
+        scene = strip.id_data
+        if self.anew:
+            scene_passes.renew(strip.scene)
+        span = range(strip.left_handle, strip.right_handle) if self.whole else [scene.frame_current]
+        before = len(scene_passes.rendered())
+        try:
+            for frame in span:
+                scene_passes.media_frame(strip, frame, scene, may_render=True)
+        except (strips.StripError, MediaError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        finally:
+            scene_passes.end()
+            passes.sweep()
+        made = len(scene_passes.rendered()) - before
+        self.report({"INFO"}, f"{made} frame(s) rendered, {len(span) - made} kept already")
+        if modifier.find(strip) is not None:
+            handlers.refresh(context)
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_node_add, RACKFOCUS_OT_scene_passes_render)

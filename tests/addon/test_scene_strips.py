@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scene strips of a 3D scene: picture and depth are rendered once and kept; focus changes render nothing."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, picture, read, set_up
+
+from blender_rackfocus.addon import compositor, errors, inputs, modifier, scene_passes
+
+CLOSE = 2e-3
+"""The sequencer's own rounding of a linear picture through its colour space."""
+
+
+class Edit:
+    """A 3D scene that the counting engine renders, and a timeline that shows it from frame 11 on."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+        self.inner = bpy.context.scene
+        set_up(self.inner)
+        self.inner.render.engine = CountingEngine.bl_idname
+        camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+        self.inner.collection.objects.link(camera)
+        self.inner.camera = camera
+        self.outer = bpy.data.scenes.new("Edit")
+        set_up(self.outer)
+        bpy.context.window.scene = self.outer
+        editor = self.outer.sequence_editor_create()
+        self.strip = editor.strips.new_scene("Shot", self.inner, channel=1, frame_start=11)
+        self.strip.right_handle = 16
+        assert bpy.ops.rackfocus.modifier_add(strip_name="Shot") == {"FINISHED"}
+        self.set(**{"Focal Length": 200.0, "F-Stop": 1.4, "Focus Distance": NEAR_M})
+
+    def set(self, **values: float) -> None:
+        for name, value in values.items():
+            modifier.socket(modifier.find(self.strip), name).value = value
+
+    def animation(self, first: int, last: int, name: str) -> dict[int, np.ndarray]:
+        self.outer.frame_start, self.outer.frame_end = first, last
+        self.outer.render.filepath = f"{self.folder}/{name}/"
+        bpy.ops.render.render(animation=True)
+        return {int(path.stem): read(path) for path in sorted((self.folder / name).glob("*.exr"))}
+
+    def wanted(self, inner_frame: int, source: np.ndarray | None = None) -> np.ndarray:
+        found = modifier.find(self.strip)
+        values = {name: modifier.socket(found, name).value for name in inputs.NAMES}
+        sharp = picture(inner_frame) if source is None else source
+        return compositor.refocused(sharp, depth_m(inner_frame), values)
+
+
+@pytest.fixture
+def edit(registered, tmp_path, monkeypatch):
+    monkeypatch.setenv("RACKFOCUS_CACHE", str(tmp_path / "store"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.utils.register_class(CountingEngine)
+    CountingEngine.rendered.clear()
+    yield Edit(tmp_path)
+    assert not left_behind()
+    bpy.utils.unregister_class(CountingEngine)
+    errors.forget()
+
+
+def test_each_frame_is_rendered_once_and_refocused(edit):
+    made = edit.animation(12, 14, "out")
+    assert sorted(made) == [12, 13, 14]
+    assert [frame for _, frame in CountingEngine.rendered] == [2, 3, 4]
+    for frame in made:
+        assert np.abs(made[frame] - edit.wanted(frame - 10)).max() < CLOSE
+        assert np.abs(made[frame] - picture(frame - 10)).max() > 0.2
+
+
+def test_another_focus_renders_nothing_also_in_another_session(edit):
+    edit.animation(12, 13, "first")
+    edit.set(**{"Focus Distance": FAR_M})
+    scene_passes.forget()
+    scene_passes._folder = ""  # what a new session finds: the store, no temporary files
+    made = edit.animation(12, 13, "second")
+    assert [frame for _, frame in CountingEngine.rendered] == [2, 3]
+    for frame in made:
+        assert np.abs(made[frame] - edit.wanted(frame - 10)).max() < CLOSE
+
+
+@pytest.mark.parametrize("change", ["object", "camera", "material", "key", "setting", "anew"])
+def test_a_change_of_the_scene_renders_it_again(edit, change):
+    bpy.context.window.scene = edit.inner
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    cube.data.materials.append(bpy.data.materials.new("Material"))
+    bpy.context.window.scene = edit.outer
+    edit.animation(12, 12, "first")
+    assert len(CountingEngine.rendered) == 1
+    if change == "object":
+        cube.data.vertices[0].co.x += 0.1
+    elif change == "camera":
+        edit.inner.camera.location.x += 0.1
+    elif change == "material":
+        cube.data.materials[0].node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value = 0.9
+    elif change == "key":
+        cube.keyframe_insert("location", frame=5)
+    elif change == "setting":
+        edit.inner.render.film_transparent = True
+    elif change == "anew":
+        edit.outer.frame_set(12)
+        assert bpy.ops.rackfocus.scene_passes_render(strip_name="Shot", anew=True, whole=False) == {"FINISHED"}
+    edit.animation(12, 12, "second")
+    assert len(CountingEngine.rendered) == 2
+
+
+def test_the_scenes_own_focus_is_no_change(edit):
+    edit.animation(12, 12, "first")
+    edit.inner.camera.data.dof.focus_distance = 3.0
+    edit.inner.frame_set(4)
+    edit.animation(12, 12, "second")
+    assert len(CountingEngine.rendered) == 1
+
+
+def test_the_scenes_compositor_counts(edit):
+    tree = bpy.data.node_groups.new("Inner", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers, brighter = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeExposure")
+    layers.scene = edit.inner
+    brighter.inputs["Exposure"].default_value = -1.0
+    tree.links.new(layers.outputs["Image"], brighter.inputs["Image"])
+    tree.links.new(brighter.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
+    edit.inner.compositing_node_group = tree
+    made = edit.animation(12, 13, "out")
+    for frame in (12, 13):
+        darker = picture(frame - 10) * np.float32([0.5, 0.5, 0.5, 1])
+        assert np.abs(made[frame] - edit.wanted(frame - 10, darker)).max() < CLOSE
+    assert [frame for _, frame in CountingEngine.rendered] == [2, 3]
+    assert edit.inner.compositing_node_group == tree
+    assert edit.inner.render.use_compositing
+
+
+def test_the_scene_is_as_it_was_and_a_file_saved_meanwhile_too(edit):
+    edit.inner.render.use_compositing = False
+    kept = edit.folder / "middle.blend"
+
+    def save(scene, *_):
+        if scene == edit.outer and not kept.exists():
+            bpy.ops.wm.save_as_mainfile(filepath=str(kept), copy=True)
+
+    bpy.app.handlers.render_post.append(save)
+    made = edit.animation(12, 13, "out")
+    bpy.app.handlers.render_post.remove(save)
+    assert np.abs(made[13] - edit.wanted(3)).max() < CLOSE
+    assert edit.inner.compositing_node_group is None
+    assert not edit.inner.render.use_compositing
+    assert not [key for key in edit.inner.keys() if key.startswith("rackfocus_strip")]  # noqa: SIM118
+    with bpy.data.libraries.load(str(kept)) as (inside, _):
+        assert sorted(inside.scenes) == ["Edit", "Scene"]
+        assert scene_passes.STAND_IN not in inside.node_groups
+
+
+def test_a_draft_says_what_is_missing(edit):
+    from blender_rackfocus.addon import handlers
+
+    edit.outer.frame_set(12)
+    (problem,) = handlers.show(edit.outer, final=False)
+    assert "Render Scene Passes" in str(problem)
+    assert bpy.ops.rackfocus.scene_passes_render(strip_name="Shot", whole=False) == {"FINISHED"}
+    assert not handlers.show(edit.outer, final=False)
+
+
+def test_a_rack_focus_node_inside_is_refused(edit):
+    bpy.context.window.scene = edit.inner
+    assert bpy.ops.rackfocus.node_add() == {"FINISHED"}
+    bpy.context.window.scene = edit.outer
+    assert not edit.animation(12, 12, "out")
+    assert "one place only" in errors.failures()[0]
