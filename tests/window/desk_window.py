@@ -8,6 +8,7 @@ depth lies beside it as d_*.exr (near on the left, far on the right).
 import json
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -80,9 +81,9 @@ def click(x, y, **keys):
         bpy.context.window.event_simulate("LEFTMOUSE", value, x=px, y=py, **keys)
 
 
-def key(letter, **modifiers):
+def key(letter, at=(800, 450), **modifiers):
     for value in ("PRESS", "RELEASE"):
-        bpy.context.window.event_simulate(letter, value, x=800, y=450, **modifiers)
+        bpy.context.window.event_simulate(letter, value, x=at[0], y=at[1], **modifiers)
 
 
 def clocked(function):
@@ -190,6 +191,36 @@ def until_settled():
     return part("live").is_settled()
 
 
+def lengthen():
+    """Hundreds of media frames, so that tracking takes its time."""
+    for _ in range(400):
+        strip().elements.append(FIRST.name)
+    strip().right_handle = 301
+    scene().frame_set(5)
+
+
+def track():
+    start = bpy.ops.rackfocus.mark_track
+    told["tracking"] = list(in_preview(start, "INVOKE_DEFAULT", True, name="Tracked", x=0.3, y=0.5))
+
+
+def threads(name):
+    def step():
+        told[name] = {"threads": [t.name for t in threading.enumerate() if t.name == "rackfocus-track"],
+                      "marks": [[m.name, m.kind, len(m.track)] for m in strip().rackfocus_marks]}  # fmt: skip
+        shoot(name.replace(" ", "_"))
+
+    return step
+
+
+def shorten():
+    strip().right_handle = 13
+
+
+def until_tracked():
+    return not any(t.name == "rackfocus-track" for t in threading.enumerate())
+
+
 def enlarge():
     """The timeline's area over the whole window, so that the panel is seen whole."""
     area = next(a for a in bpy.context.window.screen.areas
@@ -283,6 +314,21 @@ STEPS = iter(
         eyedropper,
         lambda: key("ESC"),
         note("escaped"),
+        lengthen,
+        track,
+        threads("tracking now"),
+        lambda: key("ESC"),
+        threads("tracking stopped"),
+        shorten,
+        track,
+        until_tracked,
+        threads("tracked"),
+        undo,
+        threads("track undone"),
+        lambda: move(0, 0),
+        lambda: key("F", at=mouse(0, 0)),
+        lambda: shoot("pie"),
+        lambda: key("ESC"),
         enlarge,
         show_tab,
         lambda: shoot("panel"),

@@ -70,3 +70,11 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     assert (name, metres) == ("Mark", 2.0)
     assert (x, y) == (pytest.approx(0.5 - 100 / 1920, abs=0.003), pytest.approx(0.5, abs=0.003))
     assert told["escaped"]["keys"] == racked
+
+    assert told["tracking now"]["threads"] == ["rackfocus-track"], "it runs beside the window"
+    assert told["tracking stopped"]["threads"] == []
+    before = told["tracking now"]["marks"]
+    assert told["tracking stopped"]["marks"] == before, "Esc leaves everything as it was"
+    assert told["tracked"]["marks"][:-1] == before
+    assert told["tracked"]["marks"][-1][:2] == ["Tracked", "TRACKED"]
+    assert told["track undone"]["marks"] == before, "one step"
