@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .edges import look_of, upsample_by
+from .edges import halved, look_of, upsample_by
 from .provenance import Cancelled, EstimateError, Provenance
 from .scratch import Scratch
 from .sources import EstimateSettings, Frames, Source, open_source
@@ -258,7 +258,8 @@ def _ask_source(
     pictures = ((i, frames[i]) for i in missing) if source.name == "PARALLAX" else _ahead(frames, missing)
     for i, picture in pictures:
         ticker.stop_if_asked()
-        grey = small_grey(picture)
+        small = halved(picture)
+        grey = small_grey(small)
         store.put("grey", i, grey)
         if i in neighbours:
             store.put("link", i, link(store.need("grey", neighbours[i]), grey).pack())
@@ -267,7 +268,7 @@ def _ask_source(
         seconds += time.perf_counter() - begun
         near = np.full(grey.shape, np.nan, np.float32) if near is None else near
         store.put("size", i, np.array(picture.shape[:2]))
-        store.put("look", i, look_of(picture) if follow_edges else np.zeros(0, np.uint8))
+        store.put("look", i, look_of(small) if follow_edges else np.zeros(0, np.uint8))
         store.put("near", i, _small(near))
         ticker.step("ESTIMATE", i, worked=True)
     ticker.done = len(wanted)

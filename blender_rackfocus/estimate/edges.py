@@ -8,15 +8,20 @@ In the spirit of joint bilateral upsampling (Kopf et al., SIGGRAPH 2007), with t
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 
 _REACH_PX = 3  # of the coarse depth: how far its edge may be from the picture's
 _FULL_WIDTH_PX = 1280  # wider pictures have their edges told at half size: a quarter of the time
-_THREADS = 2
 _STEP = 0.05  # of the depth's range: a smaller step inside the reach is a slope
+
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    """A picture wider than _FULL_WIDTH_PX at half size; any other as it is."""
+    height, width = picture.shape[:2]
+    if width <= _FULL_WIDTH_PX:
+        return picture
+    return cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
 
 
 def look_of(picture: np.ndarray) -> np.ndarray:
@@ -25,9 +30,7 @@ def look_of(picture: np.ndarray) -> np.ndarray:
     picture : (H, W, 3 or 4) float32 scene-linear. Returns (h, w, 3) uint8, the square root of light: full size, or half
     of it where the picture is wider than _FULL_WIDTH_PX.
     """
-    height, width = picture.shape[:2]
-    if width > _FULL_WIDTH_PX:
-        picture = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    picture = halved(picture)
     return np.rint(255 * np.minimum(_encode(picture), 1)).astype(np.uint8)
 
 
@@ -63,8 +66,7 @@ def _follow(nearness: np.ndarray, look: np.ndarray, spread: float) -> np.ndarray
     model, band = _two_sides(nearness, look, spread)
     if model is None:
         return smooth
-    with ThreadPoolExecutor(_THREADS) as workers:  # tiles do not overlap
-        list(workers.map(lambda tile: _apply(smooth, look, model, band, tile), _tiles(band, height, width)))
+    _apply(smooth, look, model, band)
     return smooth
 
 
@@ -124,40 +126,35 @@ def _two_sides(nearness: np.ndarray, look: np.ndarray, spread: float) -> tuple[n
     return np.dstack([model, trust]).astype(np.float32), band
 
 
-def _tiles(band: np.ndarray, height: int, width: int, size: int = 128):
-    """Full-size tiles that hold a step; the others are spared the work."""
-    h, w = band.shape
-    for top in range(0, height, size):
-        bottom = min(top + size, height)
-        rows = slice(max(top * h // height - 1, 0), bottom * h // height + 2)
-        for left in range(0, width, size):
-            right = min(left + size, width)
-            if band[rows, max(left * w // width - 1, 0) : right * w // width + 2].any():
-                yield top, bottom, left, right
+_LEAST_TRUST = 0.35
+_ROW = 1024  # cv2.remap takes no list longer than 32767, but a picture of many rows
 
 
-def _apply(
-    out: np.ndarray, look: np.ndarray, model: np.ndarray, band: np.ndarray, tile: tuple[int, int, int, int]
-) -> None:
-    top, bottom, left, right = tile
+def _apply(out: np.ndarray, look: np.ndarray, model: np.ndarray, band: np.ndarray) -> None:
+    """Give the pixels near a step to the side whose colour they have. out: (H, W), changed in place."""
     h, w = band.shape
     height, width = out.shape
-    shape = (right - left, bottom - top)
-    place = np.array(
-        [[w / width, 0, (left + 0.5) * w / width - 0.5], [0, h / height, (top + 0.5) * h / height - 0.5]], np.float32
+    size = (width, height)
+    wanted = cv2.resize(band, size, interpolation=cv2.INTER_LINEAR)
+    trust = cv2.resize(np.ascontiguousarray(model[..., 6]), size, interpolation=cv2.INTER_LINEAR)
+    # Steps fill a small part of a picture: only their pixels are computed.
+    places = np.flatnonzero((wanted > 0) & (trust > _LEAST_TRUST))
+    if not places.size:
+        return
+    padded = np.concatenate([places, np.repeat(places[-1:], -places.size % _ROW)])
+    x = ((padded % width + 0.5) * (w / width) - 0.5).astype(np.float32).reshape(-1, _ROW)
+    y = ((padded // width + 0.5) * (h / height) - 0.5).astype(np.float32).reshape(-1, _ROW)
+    test, sides = (
+        cv2.remap(np.ascontiguousarray(part), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        .reshape(padded.size, -1)[: places.size]
+        for part in (model[..., :4], model[..., 4:6])
     )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    # Only the coarse pixels under the tile are handed over: warpAffine takes at most four channels at a time well.
-    first = cv2.warpAffine(model[..., :4], place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    side = cv2.warpAffine(model[..., 4:], place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    wanted = cv2.warpAffine(band, place, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    view = out[top:bottom, left:right]
-    colour = look[top:bottom, left:right].astype(np.float32) / 255
-    told = _dot(colour, first) + first[..., 3]
-    near, far, trust = side[..., 0], side[..., 1], side[..., 2]
-    coarse = (view - far) / np.where(np.abs(near - far) < 1e-12, 1e-12, near - far)
-    vote = trust * np.clip(told, -0.5, 1.5) + (1 - trust) * np.clip(coarse, 0, 1)
-    share = np.clip((vote - 0.45) / 0.1, 0, 1)
-    sided = far + share * (near - far)
-    blend = wanted * np.clip((trust - 0.35) / 0.3, 0, 1)
-    view += blend * (sided - view)
+    colour = look.reshape(-1, 3)[places].astype(np.float32) / 255
+    told = np.clip(_dot(colour, test) + test[:, 3], -0.5, 1.5)
+    near, far = sides[:, 0], sides[:, 1]
+    before, trust = out.ravel()[places], trust.ravel()[places]
+    coarse = np.clip((before - far) / np.where(np.abs(near - far) < 1e-12, 1e-12, near - far), 0, 1)
+    vote = trust * told + (1 - trust) * coarse
+    sided = far + np.clip((vote - 0.45) / 0.1, 0, 1) * (near - far)
+    blend = wanted.ravel()[places] * np.clip((trust - _LEAST_TRUST) / 0.3, 0, 1)
+    out.ravel()[places] = before + blend * (sided - before)
