@@ -19,7 +19,7 @@ import numpy as np
 
 from ..media import MediaError, baked
 from ..media.locks import Claims
-from . import baked_strips, frames, group, modifier, recipe, strips
+from . import baked_strips, cache, frames, group, modifier, recipe, strips
 from .baked_strips import Place
 from .errors import FrameError
 
@@ -182,6 +182,7 @@ class Bake:
         """Leave: the scene goes back to its frame."""
         self._claims.close()
         baked.sweep(self.place.folder)
+        cache.sweep()
         with contextlib.suppress(OSError):
             os.rmdir(self.place.folder)  # only where nothing came into it
         if self.scene.frame_current != self._frame_before:

@@ -132,6 +132,14 @@ def settle() -> None:
         _waiting.pop().result()
 
 
+def sweep() -> None:
+    """Wait for what is being written, and remove what processes that were killed left half-written."""
+    settle()
+    where = store()
+    if where is not None:
+        where.sweep()
+
+
 def _write(where: Store, key: str, array: np.ndarray, picture: str) -> None:
     try:
         if _free_bytes(where.folder) < array.nbytes + _FREE_BYTES:

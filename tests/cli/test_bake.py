@@ -134,6 +134,7 @@ def test_killed_ten_times_it_ends_like_an_undisturbed_bake(blend, undisturbed, t
         process.kill()
         killed += finish(process)[0] == -signal.SIGKILL
     assert killed == KILLS
+    (next(cache.iterdir()) / "half.rftemp").write_bytes(b"half")  # as a kill while the store writes leaves it
     status, _, err = finish(call(blend, "--folder", bake, cache=cache))
     assert status == 0, err
     assert content(bake) == undisturbed[0]
