@@ -260,6 +260,13 @@ def refocused(
     return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
 
 
+def _asked(session: _Session) -> upstream.Upstream:
+    """Where the compositor can be asked; prepared at the start for trees that need it."""
+    if session.upstream is None:
+        raise PassError("the tree was changed while it renders")
+    return session.upstream
+
+
 def _values(
     session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> dict[str, float]:
@@ -268,7 +275,7 @@ def _values(
         if node.origin(one.inputs[entry.name]) is None:
             found[entry.name] = seen.inputs[entry.name].default_value
         else:
-            told = upstream.value(session.upstream, one.name, entry.name, frame, subframe)
+            told = upstream.value(_asked(session), one.name, entry.name, frame, subframe)
             found[entry.name] = min(max(told, entry.minimum), entry.maximum)
     if one.rackfocus_lens == "CAMERA":
         found.update(_camera(session, one))
@@ -298,7 +305,7 @@ def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float
         raise PassError("no picture is linked to Image")
     taken = _pass_of(source)
     if taken is None:
-        return upstream.picture(session.upstream, one.name, node.IMAGE, frame, subframe), False
+        return upstream.picture(_asked(session), one.name, node.IMAGE, frame, subframe), False
     found = passes.read(session.passes[taken[0]], *taken[1:])
     if found.shape[2] == 3:
         found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
@@ -321,7 +328,7 @@ def _depth(session: _Session, one: bpy.types.Node, size: tuple[int, int], frame:
     if taken is not None:
         raw = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
     else:
-        raw = upstream.plane(session.upstream, one.name, node.DEPTH, frame, subframe)
+        raw = upstream.plane(_asked(session), one.name, node.DEPTH, frame, subframe)
         convention = _convention(one, source) or convention
     return fit_to_picture(to_metres(np.ascontiguousarray(raw), convention), *size)
 
