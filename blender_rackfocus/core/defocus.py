@@ -170,6 +170,9 @@ def _render_draft(
         blunt = cv2.subtract(light[rows], blunt).reshape(result.shape)
         blunt *= focus[..., None]
         result += blunt
+        calm = np.clip(1 - np.abs(here), 0, 1)  # towards what is kept as it was, step by step
+        calm *= np.clip(1 - 20 * before[..., 0], 0, 1)
+        result += calm[..., None] * (light[rows] - result)
         out[rows] = _kept(_with_alpha(result, picture.shape[2]), picture[rows], here, before[..., 0])
 
     each(finish, [(rows,) for rows in bands(height, width, 2)])

@@ -103,7 +103,7 @@ def render_tile(
         scale = window.level.scale
         if numbers and now is None:
             now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
-        elif numbers and now.scale > scale:
+        elif now is not None and now.scale > scale and side <= 0:  # also past empty levels: tiles must not differ by it
             now = now.enlarged(scale)
         elif numbers and now.scale < scale:
             now = _suspended(now, scale, waiting)
