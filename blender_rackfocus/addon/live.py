@@ -20,7 +20,7 @@ import bpy
 from ..media import MediaError
 from . import colour_config, frames, views
 
-PATIENCE_S = 0.03
+PATIENCE_S = 0.02
 """How long the main thread waits for a draft before it goes on without."""
 IDLE_S = 0.35
 """Rest after the last change before final frames are made."""

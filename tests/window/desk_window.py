@@ -19,6 +19,7 @@ RESULT, PICTURES, FIRST = (Path(text) for text in sys.argv[sys.argv.index("--") 
 WAIT_S = 0.9
 told = {"waits_s": []}
 bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.view.render_display_type = "NONE"  # no second window over what is shot
 
 
 def part(name):
