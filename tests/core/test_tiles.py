@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a frame is cut up must not show."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from blender_rackfocus.core import Aperture, Lens, defocus, defocus_frame
+from blender_rackfocus.core.lens import coc_px
+
+HEIGHT, WIDTH = 200, 320
+LENS = Lens(focal_mm=50.0, f_number=2.0, sensor_mm=36.0, focus_m=2.0)
+
+
+def shot():
+    """Discs at many distances before a wall, with bright lamps."""
+    rng = np.random.default_rng(4)
+    depth = np.full((HEIGHT, WIDTH), 20.0, np.float32)
+    rgba = np.dstack([cv2.GaussianBlur(rng.random((HEIGHT, WIDTH, 3), np.float32), (0, 0), 1.2), np.ones_like(depth)])
+    for z in np.linspace(8, 0.7, 40):
+        where = int(rng.uniform(0, WIDTH)), int(rng.uniform(0, HEIGHT))
+        cv2.circle(depth, where, int(16 / z), float(z), -1)
+        cv2.circle(rgba, where, int(16 / z), (*rng.random(3), 1.0), -1)
+        cv2.circle(rgba, where, 1, (20.0, 15.0, 9.0, 1.0), -1)
+    return rgba, depth
+
+
+def lens_with_largest(radius_px, depth):
+    now = float(np.abs(coc_px(depth, LENS, WIDTH)).max())
+    return replace(LENS, f_number=LENS.f_number * now / radius_px)
+
+
+@pytest.mark.parametrize("quality", ["draft", "final"])
+@pytest.mark.parametrize("radius", [10.0, 30.0, 60.0])
+def test_tiles_do_not_show(monkeypatch, quality, radius):
+    rgba, depth = shot()
+    lens = lens_with_largest(radius, depth)
+    pictures = []
+    for edge in (64, 1024):
+        monkeypatch.setitem(defocus.TILES_PX, quality, edge)
+        pictures.append(np.clip(defocus_frame(rgba, depth, lens, quality=quality), 0, 1))
+    np.testing.assert_allclose(pictures[0], pictures[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("quality", ["draft", "final"])
+def test_frames_at_once_are_the_frames_one_by_one(quality):
+    rgba, depth = shot()
+    lenses = [lens_with_largest(radius, depth) for radius in (5.0, 20.0, 40.0)]
+    alone = [defocus_frame(rgba, depth, lens, quality=quality) for lens in lenses]
+    threads = cv2.getNumThreads()
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda lens: defocus_frame(rgba, depth, lens, quality=quality), lenses))
+    assert cv2.getNumThreads() == threads
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_cats_eye_changes_without_a_step():
+    """A row of equal lamps: the centre of each disc moves on little by little from the centre to the side."""
+    rgba = np.zeros((120, 960, 4), np.float32)
+    rgba[..., 3] = 1
+    places = range(500, 940, 40)
+    for x in places:
+        rgba[60, x, :3] = 100.0
+    depth = np.full((120, 960), 20.0, np.float32)
+    lens = replace(LENS, f_number=LENS.f_number * abs(float(coc_px(depth[:1, :1], LENS, 960)[0, 0])) / 12)
+    out = defocus_frame(rgba, depth, lens, aperture=Aperture(cats_eye=1.0))[..., 0]
+    across = np.arange(-20, 20)
+    shift = [float((out[:, x - 20 : x + 20].sum(0) * across).sum() / out[:, x - 20 : x + 20].sum()) for x in places]
+    steps = np.diff(shift)
+    assert abs(shift[-1]) > 1.5
+    assert np.abs(steps - steps.mean()).max() < 0.25
