@@ -133,14 +133,19 @@ def levels_of(
     each(take, [(rows,) for rows in parts])
     levels = [Level(1, 0, used[0][2], [main] if back is None else [main, back])]
     wanted: list[tuple] = []
+    places: list[list[Sheet]] = []
     for scale, first, last in used[1:]:
         levels.append(Level(scale, first, last, []))
         heights = [(rows.stop - rows.start) // scale for rows in parts]
         for whole in (True, False):
             own = [found.get((rows.start, scale, whole), []) for rows in parts]
             for number in range(max(map(len, own))):
-                wanted.append((levels[-1].sheets, own, number, heights, width // scale, len(main.pairs)))
-    each(lambda sheets, *own: sheets.append(stacked(*own)), wanted)
+                places.append(levels[-1].sheets)
+                wanted.append((len(wanted), own, number, heights, width // scale, len(main.pairs)))
+    made: dict[int, Sheet] = {}
+    each(lambda at, *own: made.update({at: stacked(*own)}), wanted)
+    for at, sheets in enumerate(places):  # in this order, whichever was done first: sums of floats depend on it
+        sheets.append(made[at])
     return levels
 
 
