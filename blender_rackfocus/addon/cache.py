@@ -96,12 +96,16 @@ def has(job: Job) -> bool:
 
 def get(job: Job) -> Made | None:
     """A job's frame as it was kept, None where it was not."""
+    key = _key(job)
+    return fetch(key) if key is not None else None
+
+
+def fetch(key: str) -> Made | None:
+    """The frame kept under a key, None where there is none."""
     from .frames import Made
 
-    key, where = _key(job), store()
-    if key is None or where is None:
-        return None
-    kept = where.get(key)
+    where = store()
+    kept = where.get(key) if where is not None else None
     if kept is None:
         return None
     if kept.dtype == np.int32 and kept.shape == (2,):
@@ -113,17 +117,24 @@ def get(job: Job) -> Made | None:
 
 
 def put(job: Job, made: Made, half: np.ndarray | None) -> None:
-    """Keep a job's frame, written while Blender goes on. half: its pixels as half floats. Never raises: what cannot be
-    kept is said once."""
-    key, where = _key(job), store()
-    if key is None or where is None:
+    """`keep` a job's frame."""
+    key = _key(job)
+    if key is not None:
+        keep(key, made, half, os.path.basename(job.picture.path))
+
+
+def keep(key: str, made: Made, half: np.ndarray | None, picture: str) -> None:
+    """Keep a frame, written while Blender goes on. half: its pixels as half floats. picture: what `Store.contents`
+    shows. Never raises: what cannot be kept is said once."""
+    where = store()
+    if where is None:
         return
     size = (made.height, made.width)
     array = np.array(size[::-1], np.int32) if half is None else half.reshape(*size, 4)
     with contextlib.suppress(RuntimeError):  # Python is ending
         if _waiting:
             _waiting.pop().result()  # one at a time in memory: no faster than the disk
-        _waiting.append(_writer.submit(_write, where, key, array, os.path.basename(job.picture.path)))
+        _waiting.append(_writer.submit(_write, where, key, array, picture))
 
 
 def settle() -> None:

@@ -26,11 +26,23 @@ import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
-from ..core import defocus_frame
 from ..core.depth import DepthConvention, fit_to_picture, to_metres
 from ..media import MediaError
-from ..media.baked import rounded
-from . import camera_lens, errors, group, inputs, node, passes, pixels, scene_passes, settings, upstream
+from . import (
+    camera_lens,
+    errors,
+    focus_keys,
+    group,
+    inputs,
+    node,
+    node_pixels,
+    passes,
+    pixels,
+    scene_passes,
+    settings,
+    upstream,
+)
+from .node_pixels import Region
 from .passes import PassError
 
 OWN_TREE = "rackfocus_own_tree"
@@ -217,47 +229,11 @@ def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: i
     picture, rendered = _picture(session, one, frame, subframe)
     depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
     region = _region(session.scene, picture.shape[:2]) if rendered else None
-    flat = pixels.encode(refocused(picture, depth_m, values, region), picture)
-    height, width = picture.shape[:2]
-    if flat is None:
+    made = node_pixels.make(one.name, picture, depth_m, values, region)
+    if made.flat is None:
         pixels.empty(image)
     else:
-        pixels.fill(image, width, height, flat, None)
-
-
-@dataclass(frozen=True)
-class Region:
-    """The part of the frame that was rendered. rows, columns: where it lies in the picture. share: its width as a
-    share of the whole frame's, which the sensor spans."""
-
-    rows: slice
-    columns: slice
-    share: float
-
-
-def refocused(
-    picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
-) -> np.ndarray:
-    """The picture through the lens of these inputs, at final quality; outside the region it stays. Raises
-    ValueError."""
-    if region is not None:
-        part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
-        cut = region.rows, region.columns
-        made = picture.copy()
-        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
-        return made
-    made = defocus_frame(
-        picture,
-        depth_m,
-        inputs.lens_of(values),
-        aperture=inputs.aperture_of(values),
-        highlights=inputs.highlights_of(values),
-        quality="final",
-    )
-    mix = np.float32(min(values["Mix"], 1.0))
-    made = made if mix == 1 else picture + mix * (made - picture)
-    changed = np.any(made != picture, axis=2, keepdims=True)
-    return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
+        pixels.fill(image, made.width, made.height, made.flat, None)
 
 
 def _asked(session: _Session) -> upstream.Upstream:
@@ -274,6 +250,9 @@ def _values(
     for entry in inputs.INPUTS:
         if node.origin(one.inputs[entry.name]) is None:
             found[entry.name] = seen.inputs[entry.name].default_value
+            if entry.name == focus_keys.INPUT:
+                path = one.inputs[entry.name].path_from_id("default_value")
+                found[entry.name] = focus_keys.focus_m(session.own, path, found[entry.name], now=frame + subframe)
         else:
             told = upstream.value(_asked(session), one.name, entry.name, frame, subframe)
             found[entry.name] = min(max(told, entry.minimum), entry.maximum)

@@ -97,16 +97,20 @@ class Focus:
         return True
 
 
-def focus_m(owner: bpy.types.ID, data_path: str, value_m: float, frame: float | None = None) -> float:
+def focus_m(
+    owner: bpy.types.ID, data_path: str, value_m: float, frame: float | None = None, *, now: float | None = None
+) -> float:
     """The focus in metres behind a focus property.
 
-    owner, data_path: where its animation is. value_m: what the property holds now. frame: None = the owner scene's
-    current one; a number evaluates the F-curve there, whatever the property holds.
+    owner, data_path: where its animation is. value_m: what the property holds now. frame: None = the current one; a
+    number evaluates the F-curve there, whatever the property holds. now: the current frame, where the owner is no
+    scene that tells it.
     """
     curve = curve_of(owner, data_path)
     if curve is None or _is_driven(owner, data_path):
         return value_m
-    at = owner.frame_current_final if frame is None else frame
+    current = owner.frame_current_final if now is None else now
+    at = current if frame is None else frame
     given = curve.evaluate(at)
     held = min(max(given, _MINIMUM), FARTHEST_M)
     if frame is None and not math.isclose(value_m, held, rel_tol=SAME):

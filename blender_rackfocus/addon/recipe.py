@@ -34,6 +34,7 @@ _MAKERS = (
     "addon/adjust.py",
     "addon/frames.py",
     "addon/inputs.py",
+    "addon/node_pixels.py",
     "addon/pixels.py",
 )
 """The source files that decide a frame's pixels."""

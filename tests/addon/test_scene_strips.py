@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, picture, read, set_up
 
-from blender_rackfocus.addon import compositor, errors, inputs, modifier, scene_passes
+from blender_rackfocus.addon import errors, inputs, modifier, node_pixels, scene_passes
 
 CLOSE = 2e-3
 """The sequencer's own rounding of a linear picture through its colour space."""
@@ -48,7 +48,7 @@ class Edit:
         found = modifier.find(self.strip)
         values = {name: modifier.socket(found, name).value for name in inputs.NAMES}
         sharp = picture(inner_frame) if source is None else source
-        return compositor.refocused(sharp, depth_m(inner_frame), values)
+        return node_pixels.refocused(sharp, depth_m(inner_frame), values)
 
 
 @pytest.fixture
