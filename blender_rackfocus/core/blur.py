@@ -77,10 +77,11 @@ def blurred(
 def _mixed(fields: dict[Field, np.ndarray], through: Callable[[Field], np.ndarray]) -> np.ndarray:
     if len(fields) == 1:
         return through(next(iter(fields)))
-    total = None
+    total: np.ndarray | None = None
     for field, share in fields.items():
         part = through(field) * share
         total = part if total is None else np.add(total, part, out=total)
+    assert total is not None  # there is a field at least
     return total
 
 

@@ -69,7 +69,7 @@ def defocus_frame(
         else:
             out = _render(rgba, light, _with_dead_zone(coc), aperture, quality, each)
     if aperture.vignetting > 0:
-        out *= vignetting_gain(*coc.shape, aperture)[..., None]
+        out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
     return out if scale == 1.0 else magnified(out, scale)
 
@@ -232,7 +232,7 @@ def _fields(
 ) -> Callable[[tuple[int, int], tuple[int, int], int], dict[Field, np.ndarray]]:
     """The kernels of a tile: that of the centre, or those of its four corners, mixed bilinearly."""
     if not aperture.varies_over_field:
-        return lambda rows, columns, scale: {CENTRE: np.float32(1)}
+        return lambda rows, columns, scale: {CENTRE: np.ones((1, 1), np.float32)}
     half_diagonal = math.hypot(*shape) / 2
     y, x = ([(c + at - n / 2) / half_diagonal for at in (0, t)] for c, t, n in zip(corner, tile, shape, strict=True))
 

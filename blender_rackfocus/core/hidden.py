@@ -160,7 +160,7 @@ def _search(
         if not reaches.any():
             continue
         hit = waiting[reaches]
-        source[hit], distance[hit] = at[reaches], max(away - np.float32(0.5 * cell), 0.0)
+        source[hit], distance[hit] = at[reaches], max(float(away - np.float32(0.5 * cell)), 0.0)
         by = np.clip(sy[reaches] + round(y_step / length), 0, rows - 1)
         bx = np.clip(sx[reaches] + round(x_step / length), 0, columns - 1)
         past = by * columns + bx

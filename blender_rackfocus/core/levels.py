@@ -124,7 +124,7 @@ def levels_of(
         pairs_of(light[rows], None, own.pairs)
         own.place[...] = stand.at(coc[rows])
         sources = [own]
-        if back is not None and _behind(hidden, coc, rows, stand, back.rows(rows)):
+        if hidden is not None and back is not None and _behind(hidden, coc, rows, stand, back.rows(rows)):
             sources.append(back.rows(rows))
         for scale, first, last in used[1:]:
             for source in sources:
