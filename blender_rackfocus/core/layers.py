@@ -101,17 +101,23 @@ def render_tile(
     for window, side in passes:
         numbers = [n for n in window.numbers if n * side > 0 or side == 0]
         scale = window.level.scale
-        if numbers and now is None:
-            now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
-        elif now is not None and now.scale > scale and side <= 0:  # also past empty levels: tiles must not differ by it
+        if now is None:
+            if numbers:
+                now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
+        elif now.scale > scale and side <= 0:  # also past empty levels: tiles must not differ by it
             _settle(now, light.stand.radius(-window.level.last - 1))
             now = now.enlarged(scale)
-        elif now is not None and now.scale < scale and any(w.numbers and w.numbers[-1] > 0 for w in windows[1:]):
+        elif now.scale < scale and any(w.numbers and w.numbers[-1] > 0 for w in windows[1:]):
             _settle(now, light.stand.radius(window.level.first - 1))
             now = _suspended(now, scale, waiting)
+        if now is None:  # no layer has come yet
+            if side == 0:
+                before = np.zeros(size, np.float32)
+            continue
         for number in numbers:
             if number >= 0 and before is None:
                 before = _covered(now)
+            assert now.open is not None  # else the tile is done, see below
             came = window.layer(number, light, now.open)
             if came is not None:
                 _add(now, *came, number, light.stand)
@@ -119,7 +125,9 @@ def render_tile(
                 if now.open is None:
                     return _resumed(now, waiting).total, before if before is not None else _covered(now)
         if side == 0 and before is None:
-            before = np.zeros(size, np.float32) if now is None else _covered(now)
+            before = _covered(now)
+    assert now is not None  # some layer came, see above
+    assert before is not None  # side 0 was passed
     return _resumed(now, waiting).total, before
 
 
@@ -248,8 +256,9 @@ class _Window:
         lit = [box for box in boxes if box is not None]
         if not lit:
             return None
-        box = tuple((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
-        layer = None
+        tall, wide = ((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
+        box = tall, wide
+        layer: np.ndarray | None = None
         for sheet, own in zip(self.sheets, boxes, strict=True):
             if own is None:
                 continue
@@ -264,10 +273,11 @@ class _Window:
             top, left = y - box[0][0], 2 * (x - box[1][0])
             into = layer[:, top : top + part.shape[1], left : left + part.shape[2]]
             np.add(into, part, out=into)
+        assert layer is not None  # one box at least is lit
         (top, bottom), (left, right) = ((start - reach, stop - reach) for start, stop in out)
         if radius:
             fields = light.fields((top, bottom), (left, right), scale)
-            layer = blurred(layer, box, out, small, light.aperture, fields)
+            layer = blurred(layer, box, (out[0], out[1]), small, light.aperture, fields)
         return slice(top, bottom), slice(left, right), layer
 
 
