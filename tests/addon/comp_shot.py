@@ -11,7 +11,8 @@ import numpy as np
 import OpenImageIO as oiio
 from live_shot import write_exr
 
-from blender_rackfocus.addon import inputs, node, node_pixels
+from blender_rackfocus.addon import inputs, node
+from blender_rackfocus.addon.node_pixels import refocused
 
 WIDTH, HEIGHT = 96, 56
 NEAR_M, FAR_M = 2.0, 8.0
@@ -149,7 +150,7 @@ def values(one: bpy.types.Node, **other: float) -> dict[str, float]:
 
 def wanted(one: bpy.types.Node, frame: int, source: np.ndarray | None = None, **other: float) -> np.ndarray:
     """What the core makes of the frame with the node's inputs."""
-    return node_pixels.refocused(picture(frame) if source is None else source, depth_m(frame), values(one, **other))
+    return refocused(picture(frame) if source is None else source, depth_m(frame), values(one, **other))
 
 
 def difference(made: np.ndarray, expected: np.ndarray) -> float:
