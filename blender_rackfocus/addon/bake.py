@@ -94,7 +94,12 @@ def estimate(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int
     for frame in which:
         path = place.file(baked_strips.number_of(strip, frame))
         missing += baked.notes_of(path) is None
-    needed = missing * (width * height * 8 + _ROUND_OFF_BYTES)
+    return estimate_of(missing, (width, height), place)
+
+
+def estimate_of(missing: int, size: tuple[int, int], place: Place) -> Estimate:
+    """What so many frames of a size (width, height) need at most."""
+    needed = missing * (size[0] * size[1] * 8 + _ROUND_OFF_BYTES)
     return Estimate(missing, needed, _free_bytes(place.folder))
 
 

@@ -60,19 +60,29 @@ def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = 
 
     folder: instead of the scene's own setting. A .blend that was never saved bakes into a folder of the user's.
     """
+    return named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
+
+
+def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
+    """`default_place` of anything. what: its name. told_apart: a hash for names that look alike as file names."""
     chosen = folder or scene.rackfocus_bake_folder or FOLDER
     name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
     if chosen.startswith("//") and not bpy.data.filepath:
         chosen = os.path.join(cache.user_folder(), "bake")
     base = os.path.normpath(bpy.path.abspath(chosen))
-    words = "-".join(_plain(word) for word in (scene.name, strip.name))
-    own = os.path.join(base, _plain(name), f"{words}-{recipe.short_hash(scene.name, strip.name)}")
+    words = "-".join(_plain(word) for word in (scene.name, what))
+    own = os.path.join(base, _plain(name), f"{words}-{told_apart}")
     return Place(own, kind or scene.rackfocus_bake_format)
 
 
 def place_of(found: bpy.types.StripModifier) -> Place | None:
     """Where the frames lie that a modifier's group reads; None where it reads none."""
-    node = group.baked_node(found.node_group)
+    return place_in(found.node_group)
+
+
+def place_in(tree: bpy.types.NodeTree) -> Place | None:
+    """`place_of` a node group."""
+    node = group.baked_node(tree)
     if node is None:
         return None
     path = bpy.path.abspath(node.image.filepath, library=node.image.library)
@@ -85,6 +95,13 @@ def attach(strip: bpy.types.Strip, place: Place) -> None:
     """Make a strip's node group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
     found = modifier.find(strip)
     detach(strip)
+    read_by(found.node_group, strip.name, place)
+    follow(strip, found)
+
+
+def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node:
+    """Make a node group read the frames of a place; the node that does. name: for the FrameError that is raised where
+    the group was rebuilt."""
     code = baked.CODES[place.kind]
     image = bpy.data.images.new(f"{group.IMAGE_NAME} Baked", 8, 8, alpha=True)
     image[group.BAKED_MARK] = True
@@ -93,13 +110,12 @@ def attach(strip: bpy.types.Strip, place: Place) -> None:
     image.colorspace_settings.name = code.colorspace
     image.alpha_mode = "CHANNEL_PACKED"
     try:
-        group.add_baked(found.node_group, image, code)
+        return group.add_baked(tree, image, code)
     except (KeyError, StopIteration) as error:
         bpy.data.images.remove(image)
         raise FrameError(
-            strip.name, 0, "", "its node group was changed by hand: remove the modifier and add it again"
+            name, 0, "", "its node group was changed by hand: remove it and add it again"
         ) from error
-    follow(strip, found)
 
 
 def detach(strip: bpy.types.Strip) -> Place | None:

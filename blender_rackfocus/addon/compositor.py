@@ -35,6 +35,7 @@ from . import (
     group,
     inputs,
     node,
+    node_baked,
     node_pixels,
     passes,
     pixels,
@@ -42,6 +43,7 @@ from . import (
     settings,
     upstream,
 )
+from .frames import Made
 from .node_pixels import Region
 from .passes import PassError
 
@@ -71,6 +73,19 @@ class _Session:
     upstream: upstream.Upstream | None = None
     problem: str = ""
     warned: set[str] = field(default_factory=set)
+    collected: dict[str, Collected] | None = None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One node's frame as a bake wants it. picture: what came in, top row first. made: None where the node does
+    nothing. key: what `node_pixels.key_of_frame` tells. whole: the picture that comes in is not the one that Blender
+    itself would render, so nothing of that may be seen."""
+
+    picture: np.ndarray | None
+    made: Made | None
+    key: str
+    whole: bool
 
 
 _sessions: dict[str, _Session] = {}
@@ -202,7 +217,7 @@ def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
         try:
             _fill(session, one, evaluated.nodes[one.name], frame, subframe)
         except (PassError, MediaError, ValueError, camera_lens.CameraError) as error:
-            pixels.empty(group.image_of(one.node_tree))
+            _show_own(one, group.image_of(one.node_tree))
             problem = NodeError(scene.name, one.name, frame, str(error))
             _shown[scene.name, one.name] = str(problem)
             problems.append(problem)
@@ -224,16 +239,57 @@ def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: i
         raise PassError("its node group has lost its image; add the node anew")
     values = _values(session, one, seen, frame, subframe)
     if values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
-        pixels.empty(image)
+        _show_own(one, image)
+        if session.collected is not None:
+            session.collected[one.name] = Collected(None, None, "", False)
         return
     picture, rendered = _picture(session, one, frame, subframe)
     depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
     region = _region(session.scene, picture.shape[:2]) if rendered else None
+    path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
+    if path and node_baked.is_of(path, picture, depth_m, values, region):
+        pixels.empty(image)  # Blender reads the baked frame itself
+        return
     made = node_pixels.make(one.name, picture, depth_m, values, region)
     if made.flat is None:
-        pixels.empty(image)
+        _show_own(one, image)
     else:
         pixels.fill(image, made.width, made.height, made.flat, None)
+    if session.collected is not None:
+        key = node_pixels.key_of_frame(picture, depth_m, values, region)
+        whole = any(each.own_dof for each in session.passes.values())
+        session.collected[one.name] = Collected(picture, made, key, whole)
+
+
+def _show_own(one: bpy.types.Node, image: bpy.types.Image) -> None:
+    """The picture that comes in is what goes out, whatever a baked frame says."""
+    if group.baked_node(one.node_tree) is not None:
+        pixels.show_own(image, None)
+    else:
+        pixels.empty(image)
+
+
+def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
+    """Make the frame that a scene stands at of every Rack Focus node at work, outside of any render; each scene behind
+    them is rendered once. Leaves nothing behind. Raises NodeError."""
+    try:
+        begin(scene)
+        session = _sessions.get(scene.name)
+        if session is None:
+            raise NodeError(scene.name, node.NODE_NAME, scene.frame_current, "its compositor does not show in a render")
+        session.collected = {}
+        problems = show(scene)
+        if problems:
+            raise problems[0]
+        return session.collected
+    finally:
+        session = _sessions.get(scene.name)
+        for one in node.in_tree(session.own if session is not None else None):
+            image = group.image_of(one.node_tree)
+            if image is not None:
+                pixels.empty(image)
+        end(scene)
+        passes.sweep()
 
 
 def _asked(session: _Session) -> upstream.Upstream:

@@ -18,7 +18,7 @@ LENSES = (
     ),
 )
 
-_DEPTH = (
+DEPTH = (
     "rackfocus_depth_kind",
     "rackfocus_depth_ramp",
     "rackfocus_near_m",
@@ -27,7 +27,7 @@ _DEPTH = (
     "rackfocus_depth_scale",
 )
 
-PROPERTIES = {name: settings.PROPERTIES[name] for name in _DEPTH} | {
+PROPERTIES = {name: settings.PROPERTIES[name] for name in DEPTH} | {
     "rackfocus_lens": bpy.props.EnumProperty(
         name="Lens",
         description="Where focus and lens come from",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,7 @@ def difference(notes: dict[str, Any] | None, job: Job | None) -> Difference:
     if (job is None) or "nothing" in notes:
         same = job is None and "nothing" in notes
         return Difference() if same else Difference(stale=("the modifier was switched on or off",))
-    stale, unsure = list(_changed_inputs(notes, values_of(job))), []
+    stale, unsure = list(changed_inputs(notes, values_of(job))), []
     if notes.get("reading") != _reading(job):
         stale.append("depth, colour or strip settings changed")
     for what, file in (("picture", job.picture), ("depth", job.depth), ("reference", job.reference)):
@@ -124,13 +125,14 @@ def outline_differs(notes: dict[str, Any], values: dict[str, float], picture: st
     """What has changed, told without the depth: for machines that have only the baked frames."""
     if "nothing" in notes:
         return ()
-    stale = list(_changed_inputs(notes, {name: _number(values[name]) for name in inputs.NAMES}))
+    stale = list(changed_inputs(notes, {name: _number(values[name]) for name in inputs.NAMES}))
     if _other_frame(notes.get("picture"), picture, index):
         stale.append("the strip shows another frame of its clip here")
     return tuple(stale)
 
 
-def _changed_inputs(notes: dict[str, Any], now: dict[str, float]):
+def changed_inputs(notes: dict[str, Any], now: dict[str, float]) -> Iterator[str]:
+    """What tells the inputs now from the noted ones, in words."""
     was = notes.get("inputs") or {}
     for name, value in now.items():
         if name not in was:

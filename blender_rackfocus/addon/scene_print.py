@@ -75,6 +75,30 @@ def of_tree(tree: bpy.types.NodeTree) -> str:
     return digest.hexdigest()
 
 
+def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.ID]:
+    """Every datablock that a scene's render is made of."""
+    return _blocks(scene)
+
+
+def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
+    """Names and values of a datablock's part that no animation sets. prefix: of its data path, with the dot."""
+    animated = {path.removeprefix(prefix) for path in _animated(part.id_data) if path.startswith(prefix)}
+    return list(_plain(part, animated, set()))
+
+
+def curves_of(block: bpy.types.ID, path: str) -> list[bpy.types.FCurve]:
+    """The F-curves at work that set a property."""
+    animation = block.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return []
+    found = []
+    for layer in animation.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(animation.action_slot)
+            found += [one for one in bag.fcurves if one.data_path == path and not one.mute] if bag is not None else []
+    return found
+
+
 def _collections(one: bpy.types.LayerCollection) -> Iterator[object]:
     yield one.name
     yield from (one.exclude, one.holdout, one.indirect_only, one.collection.hide_render)
