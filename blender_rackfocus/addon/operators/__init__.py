@@ -18,9 +18,10 @@ from . import (
     rack,
     recipes,
     strip_modifier,
+    twin,
 )
 
-_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate)
+_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate, twin)
 _DEPTH = (cards, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_DEPTH) for cls in module.CLASSES)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node-only twin: without the extension it renders refocused, near the real result, and its keys drive it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+import pytest
+from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, write_exr
+
+from blender_rackfocus.addon import focus_keys, group, handlers, modifier, twin
+
+_RENDER_PLAIN = """
+import sys, bpy
+blend, out, frames = sys.argv[1], sys.argv[2], sys.argv[3:]
+bpy.ops.wm.open_mainfile(filepath=blend)
+assert not any("rackfocus" in name for name in sys.modules)
+assert not any("rackfocus" in handler.__module__ for handler in bpy.app.handlers.render_pre)
+for frame in frames:
+    bpy.context.scene.frame_set(int(frame))
+    bpy.context.scene.render.filepath = f"{out}{frame}.png"
+    bpy.ops.render.render(write_still=True)
+"""
+
+
+def plain_blender(shot, *frames: int) -> dict[int, np.ndarray]:
+    """Frames of the open file, rendered by another process that never heard of the extension."""
+    blend, script = shot.folder / "handed_on.blend", shot.folder / "render.py"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False)
+    script.write_text(_RENDER_PLAIN)
+    out = shot.folder / "plain_"
+    subprocess.run([sys.executable, str(script), str(blend), str(out), *map(str, frames)], check=True, cwd=shot.folder)
+    return {frame: read(Path(f"{out}{frame}.png")) for frame in frames}
+
+
+def db(one: np.ndarray, other: np.ndarray) -> float:
+    return -10 * np.log10(max(np.mean(((one[..., :3] - other[..., :3]) / 255.0) ** 2), 1e-10))
+
+
+def soft_pictures(shot, frames: int = 4) -> list[str]:
+    """Noise with structures of a few pixels, as pictures have it, another one in every frame."""
+    paths = []
+    for path in shot.pictures(frames=frames):
+        picture = cv2.GaussianBlur(cv2.imread(path), (0, 0), 1.0).astype(float)
+        cv2.imwrite(path, np.clip((picture - 128) * 3 + 128, 0, 255).astype(np.uint8))
+        paths.append(path)
+    return paths
+
+
+def with_depth_strip(shot):
+    strip = shot.racked(soft_pictures(shot), "")
+    depth = shot.strip(shot.depths(), "Depth", channel=2)
+    depth.mute = True
+    modifier.pair(strip, depth)
+    return strip
+
+
+def with_depth_files(shot):
+    return shot.racked(soft_pictures(shot), shot.depths()[0])
+
+
+@pytest.mark.parametrize("made", [with_depth_strip, with_depth_files])
+def test_plain_blender_renders_the_twin_refocused(shot, made) -> None:
+    strip = made(shot)
+    shot.key(strip, "F-Stop", {1: 1.4, 4: 8.0})
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 2: NEAR_M, 4: FAR_M})
+    real = {frame: shot.still(frame) for frame in (1, 3, 4)}
+    modifier.find(strip).mute = True
+    own = {frame: shot.still(frame) for frame in (1, 3, 4)}
+    modifier.find(strip).mute = False
+    shot.scene.frame_set(1)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    found = twin.find(strip)
+    assert modifier.find(strip) is None
+    told = found.node_group[twin.MEASURED]
+    shown = plain_blender(shot, 1, 3, 4)
+    for frame, picture in shown.items():
+        print(frame, db(picture, real[frame]), db(own[frame], real[frame]), told)
+        assert db(picture, real[frame]) > 30
+        assert db(picture, real[frame]) > db(own[frame], real[frame]) + 8
+    assert db(shown[1], real[1]) == pytest.approx(told, abs=0.5)
+    assert difference(near(shown[1]), near(own[1])) <= 1  # what is sharp stays, and nothing leaks into it
+    assert difference(far(shown[4]), far(own[4])) <= 1
+
+
+def keys(strip) -> list[tuple]:
+    found = twin.find(strip) or modifier.find(strip)
+    path = focus_keys.path_of(found, group.socket_ids(found.node_group)["Focus Distance"])
+    points = focus_keys.curve_of(strip.id_data, path).keyframe_points
+    return [(*one.co, *one.handle_left, *one.handle_right, one.interpolation, one.easing, one.type) for one in points]
+
+
+def test_keys_drivers_and_the_way_back(shot) -> None:
+    strip = with_depth_strip(shot)
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 4: FAR_M})
+    driver = modifier.socket(modifier.find(strip), "F-Stop").driver_add("value").driver
+    driver.expression = "1.4 + 0 * frame"
+    before, values = keys(strip), modifier.values(strip, modifier.find(strip), shot.scene, 3)
+    real = shot.still(3)
+    original = modifier.find(strip).node_group
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    found = twin.find(strip)
+    assert db(shot.still(3), real) > 30
+    # Blender runs in metres between keys: what it reads at frame 3 must be the focus that ours had there.
+    assert modifier.socket(found, "Focus Distance").value == pytest.approx(values["Focus Distance"], rel=1e-3)
+    driver.expression = "5.6"
+    closed = shot.still(3)
+    assert difference(closed, real) > 20
+    assert original.name in bpy.data.node_groups
+    handlers._on_edit(shot.scene)  # what would sweep groups that nobody uses
+    assert bpy.ops.rackfocus.convert_back(strip_name="A") == {"FINISHED"}
+    assert twin.find(strip) is None
+    assert modifier.find(strip).node_group == original
+    assert keys(strip) == before
+    driver.expression = "1.4 + 0 * frame"
+    assert difference(shot.still(3), real) == 0
+    assert not [one for one in bpy.data.node_groups if twin.MARK in one]
+
+
+@pytest.mark.parametrize("kind", ["INVERSE", "NORMALISED", "LINEAR_Z", "CENTIMETRES"])
+def test_what_depth_numbers_mean(shot, kind) -> None:
+    depth_m = two_depths()
+    strip = shot.racked(soft_pictures(shot, 1), "")
+    path = str(shot.folder / "depth.exr")
+    if kind == "INVERSE":
+        strip.rackfocus_depth_kind = "INVERSE"
+        write_exr(Path(path), {"Z": 1 / depth_m})
+    elif kind == "CENTIMETRES":
+        strip.rackfocus_depth_kind, strip.rackfocus_depth_scale = "METRES", 0.01
+        write_exr(Path(path), {"Z": depth_m * 100})
+    else:
+        path = str(shot.folder / "depth.png")
+        strip.rackfocus_depth_kind = "NORMALISED"
+        strip.rackfocus_near_m, strip.rackfocus_far_m = 1.0, 20.0
+        if kind == "LINEAR_Z":
+            strip.rackfocus_depth_ramp, strip.rackfocus_white_near = "LINEAR_Z", False
+            nearness = (depth_m - 1) / 19
+        else:
+            nearness = (1 / depth_m - 1 / 20) / (1 - 1 / 20)
+        cv2.imwrite(path, np.round(nearness * 65535).astype(np.uint16))
+    strip.rackfocus_depth_path = path
+    shot.set(strip, **{"Focus Distance": 4.0, "Blades": 5, "Near Strength": 0.5, "Max Blur": 20.0})
+    real = shot.still(1)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    assert twin.find(strip).node_group[twin.MEASURED] > 28
+    assert db(shot.still(1), real) > 28
+
+
+def test_undone_in_one_step(shot) -> None:
+    strip = with_depth_files(shot)
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 4: FAR_M})
+    before = keys(strip)
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.rackfocus.convert_to_nodes("EXEC_DEFAULT", True, strip_name="A") == {"FINISHED"}
+    bpy.ops.ed.undo()
+    strip = shot.scene.sequence_editor.strips_all["A"]
+    assert twin.find(strip) is None
+    assert modifier.find(strip) is not None
+    assert keys(strip) == before
+
+
+def test_what_cannot_be_converted_is_said_and_left(shot) -> None:
+    strip = shot.racked(shot.pictures(alpha=True), shot.depths()[0])
+    with pytest.raises(RuntimeError, match="transparency"):
+        bpy.ops.rackfocus.convert_to_nodes(strip_name="A")
+    held = shot.racked(soft_pictures(shot, 4)[:2], shot.depths()[0], name="Held", channel=3)
+    held.right_handle = 6  # the picture's last frame is held, and its depth with it
+    with pytest.raises(RuntimeError, match="frame by frame"):
+        bpy.ops.rackfocus.convert_to_nodes(strip_name="Held")
+    for one in (strip, held):
+        assert modifier.find(one) is not None
+        assert twin.find(one) is None
+    assert not [one for one in bpy.data.node_groups if twin.MARK in one]
+    assert not [one for one in bpy.data.images if twin.MARK in one]
+    with pytest.raises(RuntimeError, match="not converted"):
+        bpy.ops.rackfocus.convert_back(strip_name="A")
