@@ -173,7 +173,8 @@ def _guessed(job: frames.Job) -> DepthConvention:
 
 def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:
     """('FILE', 0), ('SEQUENCE', number - frame) or ('MOVIE', index - frame): the same for every frame of the strip."""
-    offsets, names = set(), set()
+    offsets: set[int | None] = set()
+    names: set[tuple[str, str]] = set()
     for frame in range(strip.left_handle, strip.right_handle):
         file = _job(strip, found, scene, frame).depth
         if media.is_movie(file.path):
