@@ -186,7 +186,8 @@ def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.
         offsets.add(int(numbered.group(1)) - frame if numbered else None)
     if len(names) == 1 and next(iter(names))[0] == "FILE":
         return "FILE", 0
-    if len(offsets) != 1 or None in offsets:
+    offset = next(iter(offsets), None)
+    if len(offsets) != 1 or offset is None:
         raise FrameError(
             strip.name,
             strip.left_handle,
@@ -194,7 +195,7 @@ def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.
             "its depth does not follow the scene frame by frame (retimed or held): an Image node cannot count that; "
             "pair a depth strip of float EXR files, or bake",
         )
-    return ("MOVIE" if next(iter(names))[0] == "MOVIE" else "SEQUENCE"), offsets.pop()
+    return ("MOVIE" if next(iter(names))[0] == "MOVIE" else "SEQUENCE"), offset
 
 
 def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
