@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Work on all cores: one pool of threads for a frame; numpy and OpenCV let go of Python's lock while they compute."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +22,15 @@ _threads_before: list[int] = []
 def workers() -> Iterator[Each]:
     """Gives `each(job, arguments)`, which runs a job for many tuples of arguments and waits for all of them.
 
-    An exception in a job is raised in the caller. OpenCV's own threads rest until the last frame under way is done.
+    It takes as many threads as OpenCV is set to (`cv2.setNumThreads`): one setting for both. An
+    exception in a job is raised in the caller. OpenCV's own threads rest until the last frame under way is done.
     """
     with _counting:
         _threads_before.append(cv2.getNumThreads())
         cv2.setNumThreads(1)
+        count = max(_threads_before[0], 1)
     try:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(count) as pool:
 
             def each(job: Callable, arguments: Iterable[tuple]) -> None:
                 for done in [pool.submit(job, *own) for own in arguments]:
