@@ -34,11 +34,15 @@ DRAFT_WIDTH = 960
 
 @dataclass(frozen=True)
 class FileFrame:
-    """A frame of a file as it is now: path, frame in it, and the file's time and size (None: no such file)."""
+    """A frame of a file as it is now: path, frame in it, and the file's time and size (None: no such file).
+
+    content: says what is in a file that lies elsewhere in every session; empty for files of the user's.
+    """
 
     path: str
     index: int
     stamp: tuple[int, int] | None
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
     except (strips.StripError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
     return Job(
-        picture=_stamped(picture.path, picture.index),
+        picture=_passes(picture.path) if strip.type == "SCENE" else _stamped(picture.path, picture.index),
         colorspace=picture.colorspace,
         alpha_mode=picture.alpha_mode,
         depth=depth,
@@ -215,7 +219,7 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
             strip.name, "it has no depth: pair a depth strip, choose a depth file, or use EXR files with a depth pass"
         )
     if strip.type == "SCENE":
-        return _stamped(picture.path, 0), _stamped(picture.path, 0), ""
+        return _passes(picture.path), _passes(picture.path), ""
     return _stamped(picture.path, picture.index), _first_of(strip, scene), layer
 
 
@@ -228,6 +232,11 @@ def _first_of(strip: Any, scene: Any) -> FileFrame:
     still = strip.type == "IMAGE"
     path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
     return _stamped(strips.absolute_path(path, scene), 0)
+
+
+def _passes(path: str) -> FileFrame:
+    """A file that `scene_passes` wrote: its name is the key of what is in it."""
+    return replace(_stamped(path, 0), content=os.path.splitext(os.path.basename(path))[0])
 
 
 def _stamped(path: str, index: int) -> FileFrame:

@@ -44,7 +44,10 @@ _BLANK = "cannot be made"
 _SOON = "is being made"
 
 _paused = False
-_rendering = False
+_rendering: list[str] = []
+"""Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
+_drawing = False
+"""The outermost render has come to a frame: only then can it render another scene for a strip."""
 _frames_rendered = 0
 _cache: source_cache.SourceCache | None = None
 """During a render: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame is
@@ -238,10 +241,9 @@ def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
 
 def _is_rendering() -> bool:
     """Between render_init and its end; forgotten when Blender gave up in between without a word."""
-    global _rendering
     if _rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
-        _rendering = False
-    return _rendering
+        _rendering.clear()
+    return bool(_rendering)
 
 
 def _settle_later() -> None:
@@ -257,12 +259,27 @@ def _settle() -> None:
         pixels.settle()
 
 
+def _is_in_a_strip(scene: bpy.types.Scene) -> bool:
+    """Whether a scene strip shows a scene, so that another render may render it."""
+    return any(
+        strip.type == "SCENE" and strip.scene == scene
+        for other in bpy.data.scenes
+        if other.sequence_editor is not None
+        for strip in other.sequence_editor.strips_all
+    )
+
+
 @persistent
-def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
-    global _rendering, _frames_rendered, _cache
+def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _frames_rendered, _drawing, _cache
     if errors.is_stopping():
         return
-    _rendering, _frames_rendered = True, 0
+    if scene.name in _rendering or not _drawing or not _is_in_a_strip(scene):
+        _rendering.clear()  # Blender gave up on it without a word
+    _rendering.append(scene.name)
+    if len(_rendering) > 1:
+        return  # part of a frame of the outer render, whose books stay as they are
+    _frames_rendered, _drawing = 0, False
     dna.prepare()
     ownership.separate()
     baked_strips.follow_all()
@@ -272,9 +289,10 @@ def _on_render_init(_scene: bpy.types.Scene, *_rest: object) -> None:
 
 @persistent
 def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
-    global _frames_rendered
+    global _frames_rendered, _drawing
     if errors.is_stopping():
         return
+    _drawing, inside = True, len(_rendering) > 1
     try:
         problems = show(scene, final=True)
     except Exception as error:  # Blender would print it, and render on with whatever pixels are there
@@ -282,7 +300,9 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         cause = f"unexpected {type(error).__name__}: {error}"
         problems = [FrameError("of this scene", scene.frame_current, "", cause)]
     if problems:
-        errors.stop_render(scene, problems)
+        errors.stop_render(scene, problems, inside=inside)
+        return
+    if inside:
         return
     _frames_rendered += 1
     if _frames_rendered > 1 and scene.frame_current + scene.frame_step <= scene.frame_end:
@@ -304,11 +324,15 @@ def _make_ahead(scene: bpy.types.Scene, frame: int) -> None:
 
 
 @persistent
-def _on_render_end(_scene: bpy.types.Scene, *_rest: object) -> None:
-    global _rendering, _cache
+def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _drawing, _cache
     if errors.is_stopping():
         return
-    _rendering, _cache = False, None
+    if scene.name in _rendering:
+        del _rendering[_rendering.index(scene.name) :]
+    if _rendering:
+        return
+    _drawing, _cache = False, None
     if not bpy.app.background:
         bpy.app.timers.register(refresh, first_interval=0.0)
 

@@ -79,7 +79,19 @@ def store_key(job: Job) -> str:
     for file in (job.picture, job.depth):
         if file.stamp is None:
             raise MediaError(file.path, "there is no such file")
-    return key_of(renderer=renderer(), job=asdict(replace(job, draft=False)), draft=job.draft)
+    told = replace(
+        job,
+        picture=_anywhere(job.picture),
+        depth=_anywhere(job.depth),
+        reference=_anywhere(job.reference) if job.reference is not None else None,
+        draft=False,
+    )
+    return key_of(renderer=renderer(), job=asdict(told), draft=job.draft)
+
+
+def _anywhere(file: FileFrame) -> FileFrame:
+    """A file that is told by its content is the same wherever and whenever it was written."""
+    return replace(file, path="", stamp=None) if file.content else file
 
 
 def of(job: Job | None) -> dict[str, Any]:
@@ -146,6 +158,8 @@ def _changed_file(what: str, was: dict[str, Any] | None, file: FileFrame | None)
     if file is None or was is None:
         return ("" if file is None and was is None else "the meaning of the depth is guessed differently"), ""
     name = os.path.basename(file.path)
+    if file.content:
+        return ("" if was.get("content") == file.content else "the scene that the strip shows changed"), ""
     # Which file of a depth sequence belongs to a frame cannot be told where the sequence is not.
     can_be_told = file.stamp is not None or what == "picture" or media.is_movie(file.path)
     if can_be_told and _other_frame(was, file.path, file.index):
@@ -171,6 +185,8 @@ def _other_frame(was: dict[str, Any] | None, path: str, index: int) -> bool:
 
 
 def _file(file: FileFrame) -> dict[str, Any]:
+    if file.content:
+        return {"content": file.content, "index": 0, "name": os.path.basename(file.path), "stamp": []}
     return {
         "content": identity.content_of(file.path),
         "index": file.index if media.is_movie(file.path) else 0,

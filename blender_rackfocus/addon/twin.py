@@ -173,8 +173,9 @@ def _guessed(job: frames.Job) -> DepthConvention:
 
 def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:
     """('FILE', 0), ('SEQUENCE', number - frame) or ('MOVIE', index - frame): the same for every frame of the strip."""
-    offsets: set[int | None] = set()
+    offsets: set[int] = set()
     names: set[tuple[str, str]] = set()
+    counts = True
     for frame in range(strip.left_handle, strip.right_handle):
         file = _job(strip, found, scene, frame).depth
         if media.is_movie(file.path):
@@ -183,7 +184,9 @@ def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.
             continue
         numbered = _NUMBERED.match(os.path.basename(file.path))
         names.add(("FILE", file.path))
-        offsets.add(int(numbered.group(1)) - frame if numbered else None)
+        if numbered:
+            offsets.add(int(numbered.group(1)) - frame)
+        counts = counts and numbered is not None
     if len(names) == 1 and next(iter(names))[0] == "FILE":
         return "FILE", 0
     offset = next(iter(offsets), None)

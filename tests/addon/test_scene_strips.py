@@ -171,3 +171,46 @@ def test_a_rack_focus_node_inside_is_refused(edit):
     bpy.context.window.scene = edit.outer
     assert not edit.animation(12, 12, "out")
     assert "one place only" in errors.failures()[0]
+
+
+def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
+    """A plain scene strip: Blender renders its scene, with all events, in the middle of the timeline's frame."""
+    from blender_rackfocus.addon import handlers
+
+    assert bpy.ops.rackfocus.modifier_remove(strip_name="Shot") == {"FINISHED"}
+    seen = []
+
+    def after(scene, *_rest):
+        seen.append((scene.name, handlers._is_rendering(), handlers._cache is not None))
+
+    bpy.app.handlers.render_complete.append(after)
+    try:
+        edit.animation(12, 13, "out")
+    finally:
+        bpy.app.handlers.render_complete.remove(after)
+    inner, outer = edit.inner.name, edit.outer.name
+    assert seen == [(inner, True, True), (inner, True, True), (outer, False, False)]
+
+
+def test_the_same_frame_has_the_same_key_in_another_session(edit):
+    from blender_rackfocus.addon import frames, recipe, strips
+
+    def job():
+        shown = next(one for one in strips.walk(edit.outer, 12) if one.strip == edit.strip)
+        return frames.job_of(shown, modifier.find(edit.strip), draft=False, at_current_frame=False)
+
+    edit.animation(12, 12, "first")
+    first = job()
+    key, notes = recipe.store_key(first), recipe.of(first)
+    scene_passes.forget()
+    scene_passes._folder = ""
+    again = job()
+    assert again.picture.path != first.picture.path
+    assert recipe.store_key(again) == key
+    assert recipe.of(again) == notes
+    assert recipe.difference(notes, again).fresh
+    edit.set(**{"F-Stop": 8.0})
+    assert recipe.store_key(job()) != key
+    scene_passes.renew(edit.inner)
+    edit.animation(12, 12, "third")
+    assert "the scene that the strip shows changed" in recipe.difference(notes, job()).stale
