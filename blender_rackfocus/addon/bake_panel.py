@@ -34,7 +34,7 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
         layout = self.layout
         strip, scene = operators.active(context), sequencer_scene(context)
         if operators.Progress.running:
-            _draw_running(layout)
+            draw_running(layout)
             return
         place = baked_strips.place_of(modifier.find(strip))
         if place is not None:
@@ -50,7 +50,8 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
             _words(layout.box(), cache.problem(), "INFO")
 
 
-def _draw_running(layout: bpy.types.UILayout) -> None:
+def draw_running(layout: bpy.types.UILayout) -> None:
+    """How far the bake in the window is, and its buttons."""
     progress = operators.Progress
     share = progress.done / progress.total if progress.total else 0.0
     layout.progress(text=operators.running_text(), factor=share)

@@ -37,6 +37,7 @@ from . import (
     node,
     node_baked,
     node_pixels,
+    node_recipe,
     passes,
     pixels,
     scene_passes,
@@ -509,6 +510,7 @@ def _on_saved(*_rest: object) -> None:
 @persistent
 def _on_edit(*_rest: object) -> None:
     scene_passes.forget()
+    node_recipe.seen.clear()
 
 
 @persistent
@@ -516,6 +518,7 @@ def _on_load(*_rest: object) -> None:
     _sessions.clear()
     _rendering.clear()
     scene_passes.forget()
+    node_recipe.seen.clear()
     scene_passes.end()
     for scene in bpy.data.scenes:
         restore(scene)

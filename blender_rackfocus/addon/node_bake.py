@@ -218,6 +218,23 @@ def look(scene: bpy.types.Scene, one: bpy.types.Node, which: Iterable[int], plac
     return found
 
 
+def all_there(scene: bpy.types.Scene, one: bpy.types.Node, which: Iterable[int], place: Place) -> bool:
+    """Whether each of these frames is baked and right, as far as can be told. Raises FrameError."""
+    for frame in which:
+        notes = baked.notes_of(place.file(node_baked.number_of(one, frame)))
+        if node_recipe.difference(notes, node_recipe.of(scene, one, frame)).stale:
+            return False
+    return True
+
+
+def at_current_frame(scene: bpy.types.Scene, one: bpy.types.Node, place: Place) -> dict[str, int]:
+    """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
+    key = (scene.name, one.name, scene.frame_current, place.folder)
+    if key not in node_recipe.seen:
+        node_recipe.seen[key] = look(scene, one, [scene.frame_current], place)
+    return node_recipe.seen[key]
+
+
 def lines(found: dict[str, int]) -> list[str]:
     """`look` for the user: what is fresh first, then what is not and why."""
     order = sorted(found.items(), key=lambda item: (item[0] != "fresh", -item[1]))

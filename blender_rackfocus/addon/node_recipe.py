@@ -20,7 +20,8 @@ from .recipe import Difference
 
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
-_SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
+seen: dict[tuple[str, str, int, str], dict[str, int]] = {}
+"""What the panel was told since the last edit."""
 _SIZE = (
     "resolution_x",
     "resolution_y",
@@ -123,8 +124,9 @@ def _print(
     digest = hashlib.blake2b(digest_size=16)
     for each in before:
         digest.update(f"{each.bl_idname} {each.name} {each.mute}\0".encode())
+        skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(each, f"has_{name}s", True)}
         for definition in each.bl_rna.properties:
-            if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in _OF_NO_ACCOUNT:
+            if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in skipped:
                 told = _told(_at(scene, each, definition.identifier, frame, unsure))
                 digest.update(f"{definition.identifier} {told}\0".encode())
         for socket in each.inputs:

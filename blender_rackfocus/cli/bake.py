@@ -18,14 +18,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from .bake_nodes import NodeJobs, folder_of, node_jobs
 from .common import CommandError, Progress, UsageError, say
 from .output import quiet
 from .rack import ensure_registered
 
-SUMMARY = "write a .blend's racked frames to disk, for its strips to read"
+SUMMARY = "write a .blend's racked frames to disk, for its strips and nodes to read"
 EXAMPLES = (
     "bake shot.blend",
     "bake shot.blend --frames 101-150 --strip A --threads 4 --json",
+    "bake comp.blend --node 'Rack Focus'",
     "bake shot.blend --estimate",
     "bake shot.blend --link",
 )
@@ -39,8 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--frames", type=_ranges, metavar="A-B", help="frames of the timeline: 1-50, 7, 1-10,20-30 (default: all)"
     )
-    what.add_argument("--strip", default="", metavar="NAME", help="only this strip (default: all with the modifier)")
-    what.add_argument("--scene", default="", metavar="NAME", help="scene whose sequencer it is (default: the active)")
+    what.add_argument("--strip", default="", metavar="NAME", help="only this strip (default: all strips and nodes)")
+    what.add_argument("--node", default="", metavar="NAME", help="only this Rack Focus node of the scene's compositor")
+    what.add_argument("--scene", default="", metavar="NAME", help="scene to bake (default: the active)")
     what.add_argument("--afresh", action="store_true", help="also frames that are there and right")
     where = parser.add_argument_group("where to")
     where.add_argument("--folder", default="", metavar="DIR", help="bake folder (default: the scene's own setting)")
@@ -50,14 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--json", action="store_true", help="a JSON line for every frame on standard output")
     how.add_argument("--estimate", action="store_true", help="say what it needs on disk, and bake nothing")
     how.add_argument(
-        "--link", action="store_true", help="bake nothing: make the strips read the frames that are there; saves FILE"
+        "--link", action="store_true", help="bake nothing: make strips and nodes read the frames there are; saves FILE"
     )
     how.add_argument("--save", type=Path, metavar="OUT.blend", help="with --link: save as this file instead")
 
 
 def run(args: argparse.Namespace) -> int:
     """Bake; print the folders (or JSON lines). 0 when every frame asked for is there."""
-    import bpy
+    with quiet():  # Blender tells of an OCIO variable as it starts
+        import bpy
 
     if not args.file.is_file():
         raise UsageError(f"{args.file}: there is no such file")
@@ -71,27 +75,33 @@ def run(args: argparse.Namespace) -> int:
     except RuntimeError as error:
         raise CommandError(f"Blender cannot open it: {str(error).strip()}") from error
     scene = _scene(args.scene)
-    jobs = _jobs(args, scene)
+    jobs, nodes = _jobs(args, scene), node_jobs(args, scene)
     if args.link:
-        return _link(args, scene, jobs)
+        return _link(args, scene, jobs, nodes)
     if args.estimate:
-        return _estimate(args, scene, jobs)
-    return _bake(args, scene, jobs)
+        return _estimate(args, scene, jobs, nodes)
+    return _bake(args, scene, jobs, nodes)
 
 
-def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
     from ..addon.operators.bake import too_large
 
-    if not jobs:
+    if not jobs and not nodes.frames:
         say("no strip shows any of these frames: nothing to bake")
-    problem = too_large(_estimates(scene, jobs))
+    problem = too_large([*_estimates(scene, jobs), *nodes.estimates(scene)])
     if problem:
         raise CommandError(problem)
     done: Counter[str] = Counter()
-    progress = Progress("baking", sum(len(which) for _, which, _ in jobs))
+    progress = Progress("baking", sum(len(which) for _, which, _ in jobs) + len(nodes.frames) * len(nodes.places))
+    work = [
+        ([place], _outcomes(scene, name, which, place, args.afresh))
+        for name, which, place in [(strip.name, which, place) for strip, which, place in jobs]
+    ]
+    if nodes.frames:
+        work.append((list(nodes.places.values()), nodes.outcomes(scene, args.afresh)))
     with _stoppable() as stop_if_asked:
-        for name, which, place in [(strip.name, which, place) for strip, which, place in jobs]:
-            for told in _outcomes(scene, name, which, place, args.afresh):
+        for places, outcomes in work:
+            for told in outcomes:
                 done[told["state"]] += 1
                 if args.json:
                     print(json.dumps(told), flush=True)
@@ -99,8 +109,8 @@ def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
                     say(told["error"])
                 progress.step()
                 stop_if_asked()
-            if not args.json and which:
-                print(place.folder)
+            if not args.json:
+                print(*(place.folder for place in places), sep="\n")
     if args.json:
         print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
     say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
@@ -147,21 +157,22 @@ def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool)
 
 def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], Any]]:
     """(strip, frames, place) of everything to bake."""
-    from ..addon import bake, baked_strips
+    from ..addon import bake, baked_strips, node_bake
 
+    if args.node and not args.strip:
+        return []
     try:
         found = bake.strips_of(scene, args.strip)
     except ValueError as error:
         raise UsageError(f"--strip: {error}") from error
-    if not found:
-        raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier')
+    if not found and not node_bake.nodes_of(scene):
+        raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
     jobs = []
     for strip in found:
         own = bake.frames_of(scene, strip) if args.frames is None else bake.covered(strip)
         which = [frame for frame in (own if args.frames is None else args.frames) if frame in own]
-        folder = str(Path(args.folder).absolute()) if args.folder and not args.folder.startswith("//") else args.folder
         if which:
-            jobs.append((strip, which, baked_strips.default_place(scene, strip, folder, args.format or "")))
+            jobs.append((strip, which, baked_strips.default_place(scene, strip, folder_of(args), args.format or "")))
     return jobs
 
 
@@ -171,20 +182,22 @@ def _estimates(scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> list[Any]:
     return [bake.estimate(scene, strip, which, place) for strip, which, place in jobs]
 
 
-def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
     from ..addon.operators.bake import size_text
 
-    for (strip, which, place), one in zip(jobs, _estimates(scene, jobs), strict=True):
+    asked = [(strip.name, which, place) for strip, which, place in jobs]
+    asked += [(name, nodes.frames, place) for name, place in nodes.places.items() if nodes.frames]
+    for (name, which, place), one in zip(asked, [*_estimates(scene, jobs), *nodes.estimates(scene)], strict=True):
         if args.json:
-            told = {"strip": strip.name, "frames": len(which), "missing": one.frames, "folder": place.folder}
+            told = {"strip": name, "frames": len(which), "missing": one.frames, "folder": place.folder}
             print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
         else:
             needs = f"{one.frames} of {len(which)} frames missing, up to {size_text(one.bytes_needed)}"
-            print(f"{strip.name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
+            print(f"{name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
     return 0
 
 
-def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> int:
+def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
     import bpy
 
     from ..addon import baked_strips, staleness
@@ -194,6 +207,7 @@ def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
         if summary.missing or summary.stale:
             raise CommandError(f"{strip.name}: {'; '.join(summary.lines())}. Bake them first")
         baked_strips.attach(strip, place)
+    nodes.link(scene)
     target = (args.save or args.file).absolute()
     try:
         with quiet():
@@ -210,12 +224,18 @@ def _scene(name: str) -> Any:
     scene = bpy.data.scenes.get(name) if name else bpy.context.scene
     if scene is None:
         raise UsageError(f"--scene: there is no scene {name!r}; there are {', '.join(s.name for s in bpy.data.scenes)}")
-    if scene.sequence_editor is None and not name:
-        scene = next((one for one in bpy.data.scenes if one.sequence_editor is not None), scene)
-    if scene.sequence_editor is None:
-        raise CommandError(f'scene "{scene.name}" has nothing in its sequencer')
+    if not name and not _has_work(scene):
+        scene = next((one for one in bpy.data.scenes if _has_work(one)), scene)
+    if not _has_work(scene):
+        raise CommandError(f'scene "{scene.name}" has nothing in its sequencer, and no Rack Focus node at work')
     bpy.context.window.scene = scene
     return scene
+
+
+def _has_work(scene: Any) -> bool:
+    from ..addon import node_bake
+
+    return scene.sequence_editor is not None or bool(node_bake.nodes_of(scene))
 
 
 def _use_threads(count: int | None) -> None:

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import bpy
@@ -44,6 +48,7 @@ def racked(comp):
     for frame, metres in ((1, NEAR_M), (3, FAR_M)):
         one.inputs["Focus Distance"].default_value = metres
         one.inputs["Focus Distance"].keyframe_insert("default_value", frame=frame)
+    comp.scene.frame_start, comp.scene.frame_end = FRAMES[0], FRAMES[-1]
     bpy.ops.wm.save_as_mainfile(filepath=str(comp.folder / "shot.blend"))
     comp.live = comp.animation(1, 3, "live")
     return comp
@@ -191,3 +196,46 @@ def test_a_live_depth_is_rendered_once_per_frame(comp, own_dof):
     finally:
         CountingEngine.rendered.clear()
         bpy.utils.unregister_class(CountingEngine)
+
+
+def test_the_operators_bake_check_and_unbake(racked):
+    assert bpy.ops.rackfocus.node_bake(node_name="Rack Focus") == {"FINISHED"}
+    one = the_node(racked)
+    assert sorted(os.listdir(node_baked.place_of(one).folder)) == ["010002.exr", "010003.exr", "010004.exr"]
+    assert bpy.ops.rackfocus.node_bake_check(all_nodes=True) == {"FINISHED"}
+    folder = node_baked.place_of(one).folder
+    assert bpy.ops.rackfocus.node_unbake(node_name="Rack Focus") == {"FINISHED"}
+    assert node_baked.place_of(one) is None
+    assert bpy.ops.rackfocus.node_bake_use(node_name="Rack Focus") == {"FINISHED"}
+    assert bpy.ops.rackfocus.node_unbake(node_name="Rack Focus", delete_files=True) == {"FINISHED"}
+    assert not os.path.exists(folder)
+    one.mute = True
+    with pytest.raises(RuntimeError, match="not at work"):
+        bpy.ops.rackfocus.node_bake(node_name="Rack Focus")
+
+
+def test_the_command_line_bakes_nodes_and_links_them(racked):
+    blend, linked = racked.folder / "shot.blend", racked.folder / "linked.blend"
+    top = racked.folder / "package"  # a copy: all these processes, and we, are the same version
+    package = Path(blender_rackfocus.__file__).parent
+    shutil.copytree(package, top / "blender_rackfocus", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(package.parent / "blender_manifest.toml", top)
+
+    def run(*words):
+        command = [sys.executable, "-m", "blender_rackfocus", "bake", str(blend), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=top, check=False)
+
+    done = run("--frames", "1-2", "--node", "Rack Focus", "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [(one["frame"], one["state"]) for one in told[:-1]] == [(1, "baked"), (2, "baked")]
+    assert "Bake them first" in run("--link").stderr
+    assert run().returncode == 0
+    done = run("--json")
+    assert json.loads(done.stdout.splitlines()[-1]) == {"done": True, "baked": 0, "kept": 3, "hidden": 0, "failed": 0}
+    assert run("--link", "--save", str(linked)).returncode == 0
+    assert 'no Rack Focus node "Other"' in run("--node", "Other").stderr
+    bpy.ops.wm.open_mainfile(filepath=str(linked))
+    racked.scene = bpy.context.scene
+    assert node_baked.place_of(the_node(racked)) is not None
+    assert_same(without_extension(racked, "without"), racked.live, 1e-6)

@@ -15,16 +15,18 @@ from . import (
     lens,
     mark_track,
     marks,
+    node_bake,
     rack,
     recipes,
     strip_modifier,
     twin,
 )
 
-_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, compositor, bake, estimate, twin)
+_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
+_NODES = (compositor, bake, node_bake)
 _DEPTH = (cards, doctor)
 
-CLASSES = tuple(cls for module in (*_MODULES, *_DEPTH) for cls in module.CLASSES)
+CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)
 
 
 def register() -> None:

@@ -122,7 +122,7 @@ class RACKFOCUS_OT_bake(_Strips, bpy.types.Operator):
         words = f"Rack Focus: baking {Progress.strip}, {Progress.done} of {Progress.total} frames (Esc cancels)"
         context.workspace.status_text_set(words)
         for area in context.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
+            if area.type in {"SEQUENCE_EDITOR", "NODE_EDITOR"}:
                 area.tag_redraw()
         return {"PASS_THROUGH"} if outcome == "MORE" else self._end_modal(context, outcome)
 
@@ -312,7 +312,7 @@ class RACKFOCUS_OT_unbake(_Strips, bpy.types.Operator):
             place = baked_strips.detach(scene.sequence_editor.strips_all[name])
             gone += place is not None
             if place is not None and self.delete_files:
-                _delete_frames(place.folder)
+                delete_frames(place.folder)
         staleness.changed()
         handlers.refresh(context)
         if not gone:
@@ -320,8 +320,8 @@ class RACKFOCUS_OT_unbake(_Strips, bpy.types.Operator):
         return {"FINISHED"} if gone else {"CANCELLED"}
 
 
-def _delete_frames(folder: str) -> None:
-    """Only what we wrote: whole frames with our trailer."""
+def delete_frames(folder: str) -> None:
+    """Delete baked frames. Only what we wrote: whole frames with our trailer."""
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
         if baked.notes_of(path) is not None:
