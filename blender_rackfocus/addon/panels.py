@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import bpy
 
-from . import errors, modifier
+from . import errors, modifier, twin
 from .inputs import INPUTS
 from .operators.strip_modifier import active_strip, sequencer_scene
 
@@ -34,6 +34,9 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
             layout.label(text="Select a strip", icon="INFO")
             return
         found = modifier.find(strip)
+        if found is None and twin.find(strip) is not None:
+            _draw_twin(layout, strip)
+            return
         if found is None:
             layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
             if not modifier.suits(strip):
@@ -46,6 +49,7 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         row.operator("rackfocus.modifier_remove", text="", icon="X")
         _draw_inputs(layout, found, advanced=False)
         layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
+        layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
 
 
 class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
@@ -94,6 +98,20 @@ class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+
+
+def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """A strip whose modifier was converted to Blender's own nodes: the same inputs, and how near it comes."""
+    found = twin.find(strip)
+    layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
+    measured = found.node_group.get(twin.MEASURED, 0.0)
+    layout.label(text=f"{measured:.1f} dB from the real result when converted")
+    _draw_inputs(layout, found, advanced=False)
+    ignored = twin.left_out(found)
+    if ignored:
+        for line in textwrap.wrap(f"Without effect: {', '.join(ignored)}", _TEXT_WIDTH):
+            layout.label(text=line)
+    layout.operator("rackfocus.convert_back", icon="LOOP_BACK")
 
 
 def _has_modifier(context: bpy.types.Context) -> bool:

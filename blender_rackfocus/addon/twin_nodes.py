@@ -247,14 +247,19 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     gathered = make.blur(ground, size, bokehs[1])
     hidden = maths("MULTIPLY", reached[0], HIDDEN)
     guessed = make.node("CompositorNodeInpaint", "What the foreground hides")
-    make.put(ground, guessed.inputs["Image"])
+    # The node fills from what is wholly opaque.
+    known = maths("GREATER_THAN", behind, 0.5)
+    make.put(make.with_alpha(make.vector("MULTIPLY", own, known), known), guessed.inputs["Image"])
     make.put(maths("CEIL", largest_px), guessed.inputs["Size"])
-    colour = make.vector("ADD", gathered, make.vector("MULTIPLY", guessed.outputs[0], hidden))
+    guess = make.vector("DIVIDE", guessed.outputs[0], maths("MAXIMUM", make.alpha(guessed.outputs[0]), HIDDEN))
+    colour = make.vector("ADD", gathered, make.vector("MULTIPLY", guess, hidden))
     ground = make.vector("DIVIDE", colour, maths("MAXIMUM", maths("ADD", make.alpha(gathered), hidden), 1e-6))
     share = maths("DIVIDE", radius, SMALLEST_PX + HALF_PIXEL)
     taken = make.node("ShaderNodeMix", "Little blur is a share of the smallest")
     taken.data_type, taken.clamp_factor, taken.clamp_result = "RGBA", True, False
-    for source, place in ((maths("MULTIPLY", share, share, clamp=True), 0), (own, 6), (ground, 7)):
+    whole = maths("GREATER_THAN", reached[0], 0.0)  # what lies behind the foreground is not the picture's own
+    share = maths("MAXIMUM", maths("MULTIPLY", share, share, clamp=True), whole)
+    for source, place in ((share, 0), (own, 6), (ground, 7)):
         make.put(source, taken.inputs[place])
     ground = taken.outputs[2]
     uncovered = maths("SUBTRACT", 1.0, near_alpha, clamp=True)

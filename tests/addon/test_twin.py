@@ -180,3 +180,22 @@ def test_what_cannot_be_converted_is_said_and_left(shot) -> None:
     assert not [one for one in bpy.data.images if twin.MARK in one]
     with pytest.raises(RuntimeError, match="not converted"):
         bpy.ops.rackfocus.convert_back(strip_name="A")
+
+
+def test_soft_foreground_over_what_is_nearly_sharp(shot) -> None:
+    """Nothing lies behind the focus, and the background itself is a little in front of it."""
+    strip = with_depth_strip(shot)
+    shot.set(strip, **{"Focus Distance": FAR_M * 1.05})
+    real = shot.still(1)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    assert db(shot.still(1), real) > 30
+
+
+def test_a_converted_strip_gets_no_second_modifier(shot) -> None:
+    strip = with_depth_files(shot)
+    shot.set(strip, Breathing=1.0)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    assert twin.left_out(twin.find(strip)) == ["Breathing"]
+    with pytest.raises(RuntimeError, match="converted to nodes"):
+        bpy.ops.rackfocus.modifier_add(strip_name="A")
+    assert len(strip.modifiers) == 1

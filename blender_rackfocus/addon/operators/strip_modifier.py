@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import bpy
 
-from .. import handlers, modifier, ownership, pixels, settings
+from .. import handlers, modifier, ownership, pixels, settings, twin
 from ..inputs import INPUTS
 
 
@@ -89,6 +89,9 @@ class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
         if not modifier.suits(strip):
             kinds = "image and movie strips, and on scene strips that show their camera"
             self.report({"ERROR"}, f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
+            return {"CANCELLED"}
+        if twin.find(strip) is not None:
+            self.report({"ERROR"}, f'"{strip.name}" was converted to nodes; convert it back first')
             return {"CANCELLED"}
         depth = None
         if self.depth_strip:
