@@ -48,10 +48,13 @@ def in_sequencer(operator, *words, **arguments):
 
 def preview_to(folder):
     """The preview's own picture of every frame, written by Blender's viewport render of the sequencer: a step that
-    goes to the frame, and one that writes it after a rest, when drafts have given way to final quality."""
+    goes to the frame, one that waits until drafts have given way to final quality, and one that writes it."""
 
     def go_to(frame):
         return lambda: scene().frame_set(frame)
+
+    def until_settled():
+        return part("live").is_settled()
 
     def write(frame):
         def step():
@@ -63,7 +66,7 @@ def preview_to(folder):
 
         return step
 
-    return [step for frame in FRAMES for step in (go_to(frame), write(frame))]
+    return [step for frame in FRAMES for step in (go_to(frame), until_settled, write(frame))]
 
 
 def shoot(name):
