@@ -19,7 +19,7 @@ import numpy as np
 
 from ..media import MediaError, baked
 from ..media.locks import Claims
-from . import baked_strips, cache, frames, group, modifier, recipe, strips
+from . import baked_strips, cache, frames, group, modifier, passes, recipe, scene_passes, strips
 from .baked_strips import Place
 from .errors import FrameError
 
@@ -115,6 +115,10 @@ def bake_frame(
     shown = _shown(scene, strip, frame)
     if shown is None:
         return Outcome(strip.name, frame, "hidden")
+    blurred = _own_dof(strip)
+    if blurred:
+        words = f'camera "{blurred}" has its own Depth of Field on, which a Blender without this extension would show'
+        raise FrameError(strip.name, frame, "", f"{words} beside the baked one: switch it off")
     job = frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True)
     try:
         notes = recipe.of(job)
@@ -188,6 +192,8 @@ class Bake:
         self._claims.close()
         baked.sweep(self.place.folder)
         cache.sweep()
+        scene_passes.end()
+        passes.sweep()
         with contextlib.suppress(OSError):
             os.rmdir(self.place.folder)  # only where nothing came into it
         if self.scene.frame_current != self._frame_before:
@@ -208,6 +214,18 @@ def _shown(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> strips
     if len({one.frame for one in shown}) > 1:
         raise FrameError(strip.name, frame, "", "it is shown at two different frames at once; duplicate the strip")
     return shown[0] if shown else None
+
+
+def _own_dof(strip: bpy.types.Strip) -> str:
+    """The camera of a scene strip that blurs by itself; empty where there is none."""
+    if not scene_passes.is_one(strip):
+        return ""
+    marked = [mark.camera for mark in strip.scene.timeline_markers]
+    cameras = [strip.scene_camera] if strip.scene_camera is not None else [strip.scene.camera, *marked]
+    for camera in cameras:
+        if camera is not None and camera.type == "CAMERA" and camera.data.dof.use_dof:
+            return camera.name
+    return ""
 
 
 def _is_done(path: str, job: frames.Job | None) -> bool:

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, left_behind, picture
 from live_shot import write_exr
+from test_scene_strips import Edit
 
 import blender_rackfocus
-from blender_rackfocus.addon import cache, errors, group, node_bake, node_baked, node_pixels
+from blender_rackfocus.addon import bake as strip_bake
+from blender_rackfocus.addon import baked_strips, cache, errors, group, node_bake, node_baked, node_pixels
 
 FRAMES = range(1, 4)
 
@@ -196,6 +198,38 @@ def test_a_live_depth_is_rendered_once_per_frame(comp, own_dof):
     finally:
         CountingEngine.rendered.clear()
         bpy.utils.unregister_class(CountingEngine)
+
+
+def test_a_scene_strip_is_rendered_once_per_frame_and_baked(registered, tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path / "store"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.utils.register_class(CountingEngine)
+    try:
+        CountingEngine.rendered.clear()
+        edit = Edit(tmp_path)
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+        place = baked_strips.default_place(edit.outer, edit.strip)
+
+        def states():
+            with strip_bake.Bake(edit.outer, edit.strip, range(12, 15), place) as under_way:
+                return [made.state for made in under_way]
+
+        assert states() == ["baked"] * 3
+        assert not left_behind()
+        assert [frame for _, frame in CountingEngine.rendered] == [2, 3, 4]
+        assert states() == ["kept"] * 3
+        live = edit.animation(12, 14, "live")
+        baked_strips.attach(edit.strip, place)
+        assert_same(edit.animation(12, 14, "baked"), live)
+        assert len(CountingEngine.rendered) == 3
+        edit.inner.camera.data.dof.use_dof = True
+        with pytest.raises(errors.FrameError, match="its own Depth of Field"):
+            states()
+        assert not left_behind()
+    finally:
+        CountingEngine.rendered.clear()
+        bpy.utils.unregister_class(CountingEngine)
+        errors.forget()
 
 
 def test_the_operators_bake_check_and_unbake(racked):
