@@ -191,6 +191,7 @@ def test_a_live_depth_is_rendered_once_per_frame(comp, own_dof):
         assert bake(comp) == ["kept"] * 3
         assert len(CountingEngine.rendered) == 3
         assert_same(comp.animation(1, 3, "baked"), live, 1e-3 if own_dof else 0)
+        assert_same(without_extension(comp, "without"), live, 1e-3 if own_dof else 1e-6)
         path = node_baked.file_at(the_node(comp), 2)
         assert os.path.isfile(path)
         comp.scene.world = bpy.data.worlds.new("World")
