@@ -21,6 +21,8 @@ NEAR_STEPS = (0.25, 0.5, 1.0)
 """Radii of the layers in front of the focus, as shares of the largest one in the frame."""
 HALF_PIXEL = 0.5
 """Blender's discs of size n have the spread of a disc of radius n + 0.5: the pixel's own width is in them."""
+ROUNDING = 0.5 - HALF_PIXEL + 1e-3
+"""Added before rounding down: the nearest whole size for a radius; the last digits of maths nodes must not decide."""
 SMALLEST_PX = 1.0
 """Size of the smallest disc that blurs at all."""
 NO_LIMIT_PX = 1e6
@@ -217,7 +219,7 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     wanted = maths("MULTIPLY", near_px, near_px)
     sizes, reached, below = [], [], 0.0
     for share in NEAR_STEPS:
-        size = maths("ROUND", maths("MULTIPLY_ADD", largest_px, share, -HALF_PIXEL))
+        size = maths("FLOOR", maths("MULTIPLY_ADD", largest_px, share, ROUNDING))
         sizes.append(maths("MAXIMUM", size, SMALLEST_PX))
         radius = maths("ADD", sizes[-1], HALF_PIXEL)
         square = maths("MULTIPLY", radius, radius)
@@ -242,7 +244,7 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     radius = maths("MAXIMUM", far_px, wide)
     # As soon as there is any blur it is the smallest disc's, of which little is taken.
     least = maths("MULTIPLY", maths("GREATER_THAN", radius, 0.0), SMALLEST_PX)
-    size = maths("MAXIMUM", maths("SUBTRACT", radius, HALF_PIXEL), least)
+    size = maths("MAXIMUM", maths("FLOOR", maths("ADD", radius, ROUNDING)), least)  # between, Blender cuts off
     ground = make.with_alpha(make.vector("MULTIPLY", own, behind), behind)
     gathered = make.blur(ground, size, bokehs[1])
     hidden = maths("MULTIPLY", reached[0], HIDDEN)
