@@ -256,11 +256,11 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     guess = make.vector("DIVIDE", guessed.outputs[0], maths("MAXIMUM", make.alpha(guessed.outputs[0]), HIDDEN))
     colour = make.vector("ADD", gathered, make.vector("MULTIPLY", guess, hidden))
     ground = make.vector("DIVIDE", colour, maths("MAXIMUM", maths("ADD", make.alpha(gathered), hidden), 1e-6))
-    share = maths("DIVIDE", radius, SMALLEST_PX + HALF_PIXEL)
+    share = maths("DIVIDE", far_px, SMALLEST_PX + HALF_PIXEL)
     taken = make.node("ShaderNodeMix", "Little blur is a share of the smallest")
     taken.data_type, taken.clamp_factor, taken.clamp_result = "RGBA", True, False
-    whole = maths("GREATER_THAN", reached[0], 0.0)  # what lies behind the foreground is not the picture's own
-    share = maths("MAXIMUM", maths("MULTIPLY", share, share, clamp=True), whole)
+    # What lies behind the foreground is not the picture's own; a circle of next to nothing is no foreground.
+    share = maths("MAXIMUM", maths("MULTIPLY", share, share, clamp=True), reached[0])
     for source, place in ((share, 0), (own, 6), (ground, 7)):
         make.put(source, taken.inputs[place])
     ground = taken.outputs[2]

@@ -199,3 +199,41 @@ def test_a_converted_strip_gets_no_second_modifier(shot) -> None:
     with pytest.raises(RuntimeError, match="converted to nodes"):
         bpy.ops.rackfocus.modifier_add(strip_name="A")
     assert len(strip.modifiers) == 1
+
+
+@pytest.mark.parametrize("kind", ["files", "movie", "strip"])
+def test_depth_of_every_frame_is_its_own(shot, kind) -> None:
+    """Strip, picture numbers and depth numbers all begin elsewhere, and depth moves from frame to frame."""
+    pictures = soft_pictures(shot, 6)
+    levels = [40, 80, 120, 160, 200, 240]
+    planes = [np.repeat(np.repeat(np.uint8([[level, 255 - level]]), 48, 0), 32, 1) for level in levels]
+    strip = shot.racked(pictures, "", start=31)
+    strip.left_handle = 33
+    strip.rackfocus_depth_kind = "NORMALISED"
+    strip.rackfocus_near_m, strip.rackfocus_far_m = 1.0, 50.0
+    if kind == "movie":
+        path = str(shot.folder / "depth.avi")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"FFV1"), 24, (64, 48))
+        assert writer.isOpened()
+        for plane in planes:
+            writer.write(cv2.cvtColor(plane, cv2.COLOR_GRAY2BGR))
+        writer.release()
+        strip.rackfocus_depth_path = path
+    else:
+        files = [str(shot.folder / f"z.{501 + number:05d}.exr") for number in range(6)]
+        for file, plane in zip(files, planes, strict=True):
+            write_exr(Path(file), {"Z": plane.astype(np.float32) / 255})
+        strip.rackfocus_depth_path = files[0]
+        if kind == "strip":
+            depth = shot.strip(files, "Depth", start=31, channel=2)
+            depth.mute = True
+            modifier.pair(strip, depth)
+    shot.set(strip, **{"Focus Distance": 1 / (levels[3] / 255 * 0.98 + 0.02), "F-Stop": 4.0})
+    frames = (33, 34, 36)
+    real = {frame: shot.still(frame) for frame in frames}
+    shot.scene.frame_set(34)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    shown = plain_blender(shot, *frames)
+    for frame in frames:
+        assert db(shown[frame], real[frame]) > 30
+    assert difference(near(shown[34]), near(real[34])) <= 1  # the frame whose depth is the focus
