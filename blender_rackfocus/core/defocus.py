@@ -169,7 +169,7 @@ def _render_draft(
         focus *= 1 - before[..., 0]
         blunt = cv2.subtract(light[rows], blunt).reshape(result.shape)
         blunt *= focus[..., None]
-        darkest = cv2.min(result, light[rows].reshape(result.shape))  # beside a lamp the blunt picture is far too bright
+        darkest = cv2.min(result, light[rows].reshape(result.shape))  # beside a lamp the blunt picture is too bright
         result += blunt
         cv2.max(result, darkest, dst=result)
         calm = np.clip(1 - np.abs(here), 0, 1)  # towards what is kept as it was, step by step

@@ -234,17 +234,3 @@ def test_bad_input_names_itself(name, change):
     call = {"rgba": picture(), "depth_m": plane(3.0), "lens": LENS, "quality": "final"} | change
     with pytest.raises(ValueError, match=name):
         defocus_frame(call["rgba"], call["depth_m"], call["lens"], quality=call["quality"])
-
-
-def test_a_draft_has_no_dark_specks_where_a_subject_in_focus_stands_before_a_lamp():
-    height, width = 90, 160
-    rgba = np.full((height, width, 4), (0.3, 0.2, 0.15, 1.0), np.float32)
-    depth_m = np.ones((height, width), np.float32)
-    y, x = np.mgrid[0:height, 0:width]
-    behind = x + 0.6 * y > 100
-    rgba[behind, :3], depth_m[behind] = 0.01, 4.0
-    lamp = behind & ((x - 83) ** 2 + (y - 40) ** 2 < 36)
-    rgba[lamp, :3] = 40.0
-    lens = Lens(focal_mm=85.0, f_number=2.5, sensor_mm=36.0, focus_m=1.0)
-    draft = defocus_frame(rgba, depth_m, lens, quality="draft")
-    assert draft.min() > 0.005
