@@ -43,7 +43,9 @@ inside "blender --version" | head -1
 step "install the zip" "blender --command extension install-file --repo user_default --enable extension.zip"
 step "verbs answer" "blender -b --command rackfocus --help && blender -b --command rackfocus --version"
 step "tests/blender" "python3 -m pytest -o addopts= --blender-executable /usr/bin/blender -q tests/blender"
-step "tests/window" "python3 -m pytest -o addopts= -p no:pytest-blender -q tests/window"
+# A window on a busy machine may miss its moment: it is tried once more then, and that is said.
+WINDOW="python3 -m pytest -o addopts= -p no:pytest-blender -q tests/window"
+step "tests/window" "$WINDOW || { echo 'AGAIN: tests/window'; $WINDOW; }"
 step "remove" "blender --command extension remove blender_rackfocus"
 step "nothing left" "! find home -path '*rackfocus*' | grep . && ! find home -path '*extensions/.local*' -name '*cv2*' | grep ."
 
