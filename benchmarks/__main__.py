@@ -123,8 +123,8 @@ def memory() -> float:
 def beside_node(repeat: int) -> list[dict]:
     """The Defocus node and the core with the same largest radius, in one run.
 
-    The node is timed on a small picture; it gathers the same square around every pixel, so its time grows with the pixels
-    alone. The core is timed at full size.
+    The node is timed on a small picture: it gathers the same square around every pixel, so its time grows with the
+    number of pixels alone. The core is timed at full size.
     """
     rows = []
     small, small_depth = still_life(*NODE_SIZE)
