@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,3 +235,12 @@ def test_bad_input_names_itself(name, change):
     call = {"rgba": picture(), "depth_m": plane(3.0), "lens": LENS, "quality": "final"} | change
     with pytest.raises(ValueError, match=name):
         defocus_frame(call["rgba"], call["depth_m"], call["lens"], quality=call["quality"])
+
+
+def test_a_draft_has_no_dark_speck_where_a_finger_in_focus_stands_before_a_lamp():
+    """24 x 24 pixels of the demo's chess shot: the lamp's own pixels beside the finger once became far below black."""
+    data = np.load(Path(__file__).with_name("finger_before_lamp.npz"))
+    rgb = data["rgb"].astype(np.float32)
+    lens = Lens(focal_mm=85.0, f_number=2.5, sensor_mm=36.0 * rgb.shape[1] / 640, focus_m=0.99)
+    draft = defocus_frame(rgb, data["depth_m"], lens, aperture=Aperture(blades=7), quality="draft")
+    assert draft.min() >= 0
