@@ -25,9 +25,10 @@ Box = tuple[Span, Span]
 Field = tuple[float, float]
 
 
-def reach_px(radius_px: float) -> int:
-    """How many pixels a kernel of this radius reaches to either side, never too few."""
-    return math.ceil(abs(radius_px) + 1) if radius_px else 0
+def reach_px(radius_px: float, aperture: Aperture) -> tuple[int, int]:
+    """How many pixels a kernel of this radius reaches beyond its centre: (up and down, to either side)."""
+    tall, wide = kernel(radius_px, aperture).shape if radius_px else (1, 1)
+    return tall // 2, wide // 2
 
 
 def reduced_radius(radius_px: float, scale: int) -> float:
@@ -39,84 +40,94 @@ def reduced_radius(radius_px: float, scale: int) -> float:
     return math.copysign(math.sqrt(max(radius_px * radius_px - (scale * scale - 1), 0.0)) / scale, radius_px)
 
 
-def blurred(
-    pairs: np.ndarray, box: Box, out: Box, radius_px: float, aperture: Aperture, fields: dict[Field, np.ndarray]
-) -> np.ndarray:
-    """Convolve pairs of planes that are empty outside a box; of the result, what falls on `out`.
+class Canvas:
+    """Room for a pair of planes that is empty outside a box, and for as much around it as its blur needs.
 
-    pairs      (P, h, 2 w) float32, interleaved along x; h, w are those of the box
-    box, out   ((top, bottom), (left, right)) in common coordinates; the box lies within kernel's reach of `out`
-    radius_px  signed radius of the circle of confusion
-    fields     the kernels to mix: field position (`aperture.kernel`) and its share, (h', 2 w') of `out`'s size or 1.0
-    returns    (P, h', 2 w') float32, h', w' of `out`
+    Pair after pair: fill `part(box)`, which is empty at first, and take what `blurred` gives.
     """
-    if abs(radius_px) <= DIRECT_PX:
-        return _mixed(fields, lambda field: _summed(pairs, box, out, radius_px, aperture, field))
-    reach = kernel(radius_px, aperture).shape
-    (rows, top, into_y), (columns, left, into_x) = (
-        _placed(*both, n // 2) for both, n in zip(zip(box, out, strict=True), reach, strict=True)
-    )
-    waves = np.zeros((len(pairs), rows, 2 * columns), np.float32)
-    waves[:, into_y : into_y + pairs.shape[1], 2 * into_x : 2 * into_x + pairs.shape[2]] = pairs
-    for wave in waves:
-        _transform(wave)
-    height, width = out[0][1] - out[0][0], out[1][1] - out[1][0]
 
-    def through(field: Field) -> np.ndarray:
-        spectrum = _spectrum(radius_px, aperture, field, (rows, columns))
-        several = len(fields) > 1
-        spread = np.empty_like(waves) if several else waves
-        np.multiply(waves.view(np.complex64), spectrum, out=spread.view(np.complex64))
-        for wave in spread:
-            _transform(wave, cv2.DFT_INVERSE)
-        return spread[:, top : top + height, 2 * left : 2 * (left + width)]
+    def __init__(
+        self, box: Box, out: Box, radius_px: float, aperture: Aperture, fields: dict[Field, np.ndarray]
+    ) -> None:
+        """
+        box, out   ((top, bottom), (left, right)) in common coordinates: where something is, and what is wanted
+        radius_px  signed radius of the circle of confusion
+        fields     the kernels to mix: field position (`aperture.kernel`) and its share, (h, 2 w) of `out`'s size or 1.0
+        """
+        self._out, self._radius_px, self._aperture, self._fields = out, radius_px, aperture, fields
+        reach = reach_px(radius_px, aperture)
+        self._direct = abs(radius_px) <= DIRECT_PX
+        placed = _summed_over if self._direct else _transformed_over
+        (self._top, rows), (self._left, columns) = (placed(*both) for both in zip(box, out, reach, strict=True))
+        self._size = rows, columns
+        self._pair: np.ndarray | None = None
 
-    return _mixed(fields, through)
+    def part(self, box: Box) -> np.ndarray:
+        """Where the samples of a box go: (h, 2 w) float32, interleaved along x."""
+        if self._pair is None:
+            self._pair = np.zeros((self._size[0], 2 * self._size[1]), np.float32)
+        return self._cut(self._pair, box)
+
+    def blurred(self) -> np.ndarray:
+        """The convolution, (h, 2 w) float32, as far as it falls on `out`."""
+        assert self._pair is not None  # it is filled first
+        pair, self._pair = self._pair, None
+        if self._radius_px == 0:
+            return self._cut(pair, self._out)
+        if self._direct:
+            return self._mixed(lambda field: self._summed(pair, field))
+        _transform(pair)
+        return self._mixed(lambda field: self._transformed(pair, field))
+
+    def _mixed(self, through: Callable[[Field], np.ndarray]) -> np.ndarray:
+        if len(self._fields) == 1:
+            return through(next(iter(self._fields)))
+        total: np.ndarray | None = None
+        for field, share in self._fields.items():
+            part = through(field) * share
+            total = part if total is None else np.add(total, part, out=total)
+        assert total is not None  # there is a field at least
+        return total
+
+    def _summed(self, pair: np.ndarray, field: Field) -> np.ndarray:
+        weights = kernel(self._radius_px, self._aperture, field)
+        turned = np.ascontiguousarray(weights[::-1, ::-1])  # filter2D correlates
+        spread = cv2.filter2D(_complex(pair), -1, turned, borderType=cv2.BORDER_CONSTANT)
+        return self._cut(spread.reshape(pair.shape), self._out)
+
+    def _transformed(self, pair: np.ndarray, field: Field) -> np.ndarray:
+        spectrum = _spectrum(self._radius_px, self._aperture, field, self._size)
+        spread = np.empty_like(pair) if len(self._fields) > 1 else pair
+        np.multiply(pair.view(np.complex64), spectrum, out=spread.view(np.complex64))
+        _transform(spread, cv2.DFT_INVERSE)
+        return self._cut(spread, self._out)
+
+    def _cut(self, pair: np.ndarray, box: Box) -> np.ndarray:
+        (top, bottom), (left, right) = box
+        return pair[top - self._top : bottom - self._top, 2 * (left - self._left) : 2 * (right - self._left)]
 
 
-def _mixed(fields: dict[Field, np.ndarray], through: Callable[[Field], np.ndarray]) -> np.ndarray:
-    if len(fields) == 1:
-        return through(next(iter(fields)))
-    total: np.ndarray | None = None
-    for field, share in fields.items():
-        part = through(field) * share
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None  # there is a field at least
-    return total
+def _summed_over(box: Span, out: Span, reach: int) -> Span:
+    """First pixel and length of what the direct sum needs: its border is taken for empty."""
+    first, last = min(box[0], out[0] - reach), max(box[1], out[1] + reach)
+    return first, last - first
 
 
-def _placed(box: Span, out: Span, reach: int) -> tuple[int, int, int]:
-    """Length of the transform, and where in it `out` and the box begin: nothing that wraps around meets `out`."""
+def _transformed_over(box: Span, out: Span, reach: int) -> Span:
+    """First pixel and length of the transform: nothing that wraps around meets `out`."""
     first, last = min(box[0], out[0]), max(box[1], out[1])
     least = max(box[1] - out[0] + reach, out[1] - box[0] + reach, last - first, 2 * reach + 1)
-    length = next((n for n in _SIZES_PX if n >= least), None) or cv2.getOptimalDFTSize(least)
-    return length, out[0] - first, box[0] - first
+    return first, next((n for n in _SIZES_PX if n >= least), None) or cv2.getOptimalDFTSize(least)
 
 
-def _summed(pairs: np.ndarray, box: Box, out: Box, radius_px: float, aperture: Aperture, field: Field) -> np.ndarray:
-    weights = kernel(radius_px, aperture, field)
-    height, width = out[0][1] - out[0][0], out[1][1] - out[1][0]
-    cut, over = [], []
-    for inner, outer, n in zip(box, out, weights.shape, strict=True):
-        before, after = inner[0] - outer[0] + n // 2, outer[1] + n // 2 - inner[1]
-        cut.append(slice(max(-before, 0), inner[1] - inner[0] - max(-after, 0)))
-        over.append((max(before, 0), max(after, 0)))
-    turned = np.ascontiguousarray(weights[::-1, ::-1])  # filter2D correlates
-    reach_y, reach_x = (n // 2 for n in weights.shape)
-    result = []
-    for pair in pairs:
-        source = pair.reshape(pair.shape[0], -1, 2)[cut[0], cut[1]]
-        source = cv2.copyMakeBorder(source, *over[0], *over[1], cv2.BORDER_CONSTANT, value=0)
-        spread = cv2.filter2D(source, -1, turned, borderType=cv2.BORDER_CONSTANT)
-        spread = spread[reach_y : reach_y + height, reach_x : reach_x + width]
-        result.append(spread.reshape(height, 2 * width))
-    return np.stack(result)
+def _complex(pair: np.ndarray) -> np.ndarray:
+    """An interleaved pair as a picture of two channels."""
+    return pair.reshape(pair.shape[0], -1, 2)
 
 
 def _transform(wave: np.ndarray, flags: int = 0) -> None:
     """Fourier transform of an interleaved complex picture, in place."""
-    pair = wave.reshape(wave.shape[0], -1, 2)
-    cv2.dft(pair, dst=pair, flags=flags)
+    cv2.dft(_complex(wave), dst=_complex(wave), flags=flags)
 
 
 @lru_cache(maxsize=96)

@@ -28,7 +28,7 @@ BLURRED_PX = 0.75
 """From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
 
 QUALITIES = ("draft", "final")
-TILES_PX = {"final": 256, "draft": 288, "field": 128}
+TILES_PX = {"final": 384, "draft": 288, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 NOTHING_SPREADS = 1e-4
@@ -136,9 +136,7 @@ def _render(
 def _kept(result: np.ndarray, picture: np.ndarray, coc: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The result, with pixels in focus that nothing spreads over as they were in the picture."""
     kept = (before < NOTHING_SPREADS) & (coc == 0)
-    if kept.any():
-        np.copyto(result, picture, where=kept[..., None])
-    return result
+    return cv2.copyTo(picture, kept.view(np.uint8), dst=result).reshape(result.shape)
 
 
 def _render_draft(
@@ -202,7 +200,7 @@ def _composite(
     stand = Stand(step or layer_step(width, quality), FINENESS[quality])
     light = unmixed(light, coc, each) if quality == "final" else light
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, each)
-    levels = levels_of(light, coc, hidden, stand, quality, each)
+    levels = levels_of(light, coc, hidden, stand, aperture, quality, each)
     rim = max(level.scale for level in levels)
     wanted = TILES_PX["field" if aperture.varies_over_field else quality]
     tile_y, tile_x = _tile(height, wanted, rim), _tile(width, wanted, rim)
@@ -261,9 +259,12 @@ def _within_barrel(x: float, y: float) -> Field:
 
 def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     """Interleaved pairs of sums as a picture (h, w, channels), divided by their coverage."""
-    scale = 1 / np.maximum(total[-1][:, 1::2], np.float32(1e-6))
-    planes = [total[channel // 2][:, channel % 2 :: 2] * scale for channel in range(channels)]
-    return cv2.merge(planes).reshape(*scale.shape, channels)
+    coverage = np.maximum(total[-1][:, 1::2], np.float32(1e-6))
+    double = cv2.merge((coverage, coverage)).reshape(coverage.shape[0], -1)
+    pairs = [cv2.divide(pair, double).reshape(*coverage.shape, 2) for pair in total]
+    picture = np.empty((*coverage.shape, channels), np.float32)
+    cv2.mixChannels(pairs, [picture], [n for channel in range(channels) for n in (channel, channel)])
+    return picture
 
 
 def _with_dead_zone(coc: np.ndarray) -> np.ndarray:

@@ -44,30 +44,45 @@ def unmixed(rgb: np.ndarray, coc: np.ndarray, each: Each) -> np.ndarray:
 
 def _unmix(rgb: np.ndarray, coc: np.ndarray, rows: slice, out: np.ndarray) -> None:
     """Write pixels on the far side of edges into `out`, which holds these rows of the picture."""
-    height, width = coc.shape
+    width = coc.shape[1]
     step = coc - cv2.erode(coc, np.ones((3, 3), np.uint8))
-    mixed = np.flatnonzero(step[rows] > MIXED_FROM_PX) + rows.start * width
+    mixed = np.flatnonzero(step[rows] > MIXED_FROM_PX)
     if mixed.size == 0:
         return
-    steps, circles, colours = step.ravel(), coc.ravel(), rgb.reshape(height * width, -1)
+    wide = width + 4  # two pixels more on every side, so that neighbours need no bounds
+    steps, circles, *planes = (_framed(plane) for plane in (step, coc, *cv2.split(rgb)))
     y, x = np.divmod(mixed, width)
-    own = circles[mixed]
-    far, near = np.zeros((2, mixed.size, colours.shape[1]), np.float32)
-    far_count, near_count = np.zeros((2, mixed.size, 1), np.float32)
+    middle = (y + rows.start + 2) * wide + x + 2
+    own, excess = circles.take(middle), steps.take(middle) - np.float32(MIXED_FROM_PX)
+    far, near = np.zeros((2, len(planes), mixed.size), np.float32)
+    far_count, near_count = np.zeros((2, mixed.size), np.float32)
     for down, right in _AROUND:
-        at = np.clip(y + down, 0, height - 1) * width + np.clip(x + right, 0, width - 1)
-        front = (own - circles[at] > MIXED_FROM_PX)[:, None]
-        near += colours[at] * front
+        at = middle + (down * wide + right)
+        front = (own - circles.take(at) > MIXED_FROM_PX).astype(np.float32)
+        _gather(planes, at, front, near)
         near_count += front
-        at = np.clip(y + 2 * down, 0, height - 1) * width + np.clip(x + 2 * right, 0, width - 1)
-        pure = ((steps[at] <= MIXED_FROM_PX) & (np.abs(circles[at] - own) < SAME_SURFACE_PX))[:, None]
-        far += colours[at] * pure
+        at += down * wide + right
+        pure = np.abs(circles.take(at) - own) < SAME_SURFACE_PX
+        pure = (pure & (steps.take(at) <= MIXED_FROM_PX)).astype(np.float32)
+        _gather(planes, at, pure, far)
         far_count += pure
     far /= np.maximum(far_count, 1)
     near /= np.maximum(near_count, 1)
-    held = colours[mixed]
+    held = np.stack([plane.take(middle) for plane in planes])
     apart = near - far
-    alpha = ((held - far) * apart).sum(1, keepdims=True) / np.maximum((apart * apart).sum(1, keepdims=True), 1e-6)
-    share = np.clip(steps[mixed] - np.float32(MIXED_FROM_PX), 0, 1)[:, None] * (far_count > 0)
+    alpha = ((held - far) * apart).sum(0) / np.maximum((apart * apart).sum(0), 1e-6)
+    share = np.clip(excess, 0, 1) * (far_count > 0)
     share *= np.clip(alpha, 0, 1)
-    out.reshape(-1, rgb.shape[2])[mixed - rows.start * width] = np.maximum(held - share * apart, 0)
+    out.reshape(-1, len(planes))[mixed] = np.maximum(held - share * apart, 0).T
+
+
+def _gather(planes: list[np.ndarray], at: np.ndarray, share: np.ndarray, total: np.ndarray) -> None:
+    """Add a share of what planes hold somewhere to their totals."""
+    for plane, sums in zip(planes, total, strict=True):
+        found = plane.take(at)
+        found *= share
+        sums += found
+
+
+def _framed(picture: np.ndarray) -> np.ndarray:
+    return cv2.copyMakeBorder(picture, 2, 2, 2, 2, cv2.BORDER_REPLICATE)

@@ -18,11 +18,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from .workers import Each
+from .workers import Each, bands
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
+
+RECEIVERS = 16_000
+"""Cells that one thread searches for at once."""
 
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
@@ -88,7 +91,7 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> H
     receivers = _receivers(nearest, farthest, cell)
     if receivers.size == 0:
         return None
-    parts = np.array_split(receivers, max(receivers.size // 4000, 1))
+    parts = np.array_split(receivers, -(-receivers.size // RECEIVERS))
     results: list = [None] * len(parts)
 
     def search(number: int) -> None:
@@ -100,10 +103,11 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> H
     if not found.any():
         return None
     receivers, source, beyond, distance = (a[found] for a in (receivers, source, beyond, distance))
-    colour = _far_colour(rgb, coc, farthest, np.concatenate([source, beyond]), cell)
-    colour = (colour[: source.size] + colour[source.size :]) * np.float32(0.5)
+    far = _far_colour(rgb, coc, farthest, cell, each).reshape(farthest.size, -1)
+    colour = far.take(source, axis=0)
+    colour += far.take(beyond, axis=0)
     planes = np.zeros((farthest.size, colour.shape[1] + 1), np.float32)
-    planes[receivers, :-1] = colour
+    planes[receivers, :-1] = colour * np.float32(0.5)
     planes[receivers, -1] = 1
     planes = cv2.blur(planes.reshape(*farthest.shape, -1), (3, 3), borderType=cv2.BORDER_CONSTANT)
     planes[..., :-1] /= np.maximum(planes[..., -1:], np.float32(1e-6))
@@ -141,32 +145,34 @@ def _search(
     receivers: np.ndarray, nearest: np.ndarray, farthest: np.ndarray, cell: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each receiver the nearest cell that reaches it, the one beyond, and its distance in pixels (-1: none)."""
-    rows, columns = nearest.shape
     source = np.full(receivers.size, -1, np.int64)
     beyond, distance = source.copy(), np.zeros(receivers.size, np.float32)
     own = nearest.ravel()[receivers]
+    rings = int(np.ceil((float(farthest.max()) - own).max() / cell)) + 1
+    rows, columns = nearest.shape
+    wide = columns + 2 * rings  # nothing reaches from beyond the picture: no need to ask for its border
+    far = cv2.copyMakeBorder(farthest, rings, rings, rings, rings, cv2.BORDER_CONSTANT, value=-np.inf).ravel()
     y, x = np.divmod(receivers, columns)
-    far = farthest.ravel()
+    at = (y + rings) * wide + x + rings
     waiting = np.arange(receivers.size)
-    widest = float(farthest.max()) - own
-    for y_step, x_step, length in _offsets(int(np.ceil(widest.max() / cell)) + 1):
+    for y_step, x_step, length in _offsets(rings):
+        away = np.float32((length - 0.5) * cell)
+        there = far.take(at + (y_step * wide + x_step))
+        reaches = there - own > max(away, SHALLOWEST_STEP_PX)
+        hits = np.flatnonzero(reaches)
+        if hits.size == 0:
+            continue
+        hit, there = waiting[hits], there[hits]
+        by = np.clip(y[hit] + y_step + round(y_step / length), 0, rows - 1)
+        bx = np.clip(x[hit] + x_step + round(x_step / length), 0, columns - 1)
+        alike = np.abs(farthest[by, bx] - there) < 1
+        source[hit] = (y[hit] + y_step) * columns + x[hit] + x_step
+        beyond[hit] = np.where(alike, by * columns + bx, source[hit])
+        distance[hit] = max(float(away), 0.0)
+        still = ~reaches
+        waiting, at, own = waiting[still], at[still], own[still]
         if waiting.size == 0:
             break
-        away = np.float32(length * cell)
-        sy, sx = y[waiting] + y_step, x[waiting] + x_step
-        inside = (sy >= 0) & (sy < rows) & (sx >= 0) & (sx < columns)
-        at = np.where(inside, sy * columns + sx, 0)
-        reaches = inside & (far[at] - own[waiting] > max(away - np.float32(0.5 * cell), SHALLOWEST_STEP_PX))
-        if not reaches.any():
-            continue
-        hit = waiting[reaches]
-        source[hit], distance[hit] = at[reaches], max(float(away - np.float32(0.5 * cell)), 0.0)
-        by = np.clip(sy[reaches] + round(y_step / length), 0, rows - 1)
-        bx = np.clip(sx[reaches] + round(x_step / length), 0, columns - 1)
-        past = by * columns + bx
-        alike = np.abs(far[past] - far[at[reaches]]) < 1
-        beyond[hit] = np.where(alike, past, at[reaches])
-        waiting = waiting[~reaches]
     return source, beyond, distance
 
 
@@ -181,18 +187,28 @@ def _offsets(reach: int) -> list[tuple[int, int, float]]:
     return sorted(out, key=lambda o: (o[2], o))
 
 
-def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cells: np.ndarray, cell: int) -> np.ndarray:
-    """Colour of each cell's farthest surface, (len(cells), C).
+def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, each: Each) -> np.ndarray:
+    """Colour of each cell's farthest surface, (h, w, C).
 
     The mean is taken over logarithms: a highlight beside an edge must not be continued under it.
     """
-    unique, back = np.unique(cells, return_inverse=True)
-    cy, cx = np.divmod(unique, farthest.shape[1])
-    within = np.arange(cell)
-    y = np.minimum(cy[:, None, None] * cell + within[None, :, None], coc.shape[0] - 1)
-    x = np.minimum(cx[:, None, None] * cell + within[None, None, :], coc.shape[1] - 1)
-    pixels = rgb[y, x]
-    far = (coc[y, x] > farthest.ravel()[unique][:, None, None] - 1).astype(np.float32)[..., None]
+    height, width = coc.shape
+    out = np.empty((*farthest.shape, rgb.shape[2]), np.float32)
     small = np.float32(1e-3)
-    mean = (np.log(np.maximum(pixels, 0) + small) * far).sum((1, 2)) / far.sum((1, 2))
-    return (np.exp(mean) - small)[back]
+
+    def take(rows: slice) -> None:
+        cells = slice(rows.start // cell, -(-rows.stop // cell))
+        size = farthest.shape[1] * cell, (cells.stop - cells.start) * cell
+        bound = _enlarged(farthest[cells] - np.float32(1), cell, cv2.INTER_NEAREST)
+        far = cv2.compare(_fitted(coc[rows], size[1], size[0]), bound, cv2.CMP_GT)
+        far = cv2.threshold(far, 0, 1, cv2.THRESH_BINARY)[1].astype(np.float32)
+        light = cv2.log(np.maximum(_fitted(rgb[rows], size[1], size[0]), 0) + small)
+        light = light.reshape(size[1], size[0], -1)
+        light *= far[..., None]
+        less = size[0] // cell, size[1] // cell
+        mean = cv2.resize(light, less, interpolation=cv2.INTER_AREA).reshape(less[1], less[0], -1)
+        mean /= cv2.resize(far, less, interpolation=cv2.INTER_AREA)[..., None]
+        np.subtract(cv2.exp(mean).reshape(mean.shape), small, out=out[cells])
+
+    each(take, [(rows,) for rows in bands(height, width, cell)])
+    return out

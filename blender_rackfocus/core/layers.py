@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 
 from .aperture import Aperture
-from .blur import Box, Field, Span, blurred, reach_px, reduced_radius
-from .levels import Level, Sheet, Stand
+from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
+from .levels import FOCUS_SLOT, Level, Sheet, Stand, slots_in
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -36,11 +36,6 @@ EMPTY = 0.06
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
 
-_MOST = np.float32(1e30)
-"""No bound: numpy's clip is quicker than its minimum and maximum."""
-
-_INSIDE = 1 - 1e-4
-"""A sample this far from a layer, in layers, no longer counts as one of its own."""
 
 @dataclass(frozen=True)
 class Lit:
@@ -61,9 +56,10 @@ class _Sum:
     scale: int
     total: np.ndarray  # (P, h, 2 w) sum of pairs
     left: np.ndarray  # what the present surface leaves, 1 - its coverage
-    through: np.ndarray  # what surfaces before it let through
+    opening: np.ndarray  # what all surfaces together leave
     latest: np.ndarray  # circle of the last layer that came
-    open: Box | None  # what is not yet closed lies in here
+    wanted: Box | None  # what is not yet closed lies in here
+    recent: tuple[float, Box] | None = None  # the last layer's circle, and where it came
 
     @staticmethod
     def fresh(scale: int, pairs: int, height: int, width: int) -> "_Sum":
@@ -73,9 +69,8 @@ class _Sum:
 
     def enlarged(self, scale: int) -> "_Sum":
         ratio = self.scale // scale
-        planes = (_larger(plane, ratio) for plane in (self.left, self.through, self.latest))
-        left, through, latest = planes
-        return _Sum(scale, _larger_pairs(self.total, ratio), left, through, latest, _all(left))
+        left, opening, latest = (_larger(plane, ratio) for plane in (self.left, self.opening, self.latest))
+        return _Sum(scale, _larger_pairs(self.total, ratio), left, opening, latest, _all(left))
 
 
 def render_tile(
@@ -97,7 +92,7 @@ def render_tile(
     passes = [(window, -1) for window in windows[:0:-1]] + [(windows[0], 0)] + [(window, 1) for window in windows[1:]]
     now: _Sum | None = None
     before: np.ndarray | None = None
-    waiting: list[tuple[_Sum, np.ndarray, np.ndarray]] = []
+    waiting: list[tuple[_Sum, np.ndarray]] = []
     for window, side in passes:
         numbers = [n for n in window.numbers if n * side > 0 or side == 0]
         scale = window.level.scale
@@ -117,12 +112,12 @@ def render_tile(
         for number in numbers:
             if number >= 0 and before is None:
                 before = _covered(now)
-            assert now.open is not None  # else the tile is done, see below
-            came = window.layer(number, light, now.open)
-            if came is not None:
-                _add(now, *came, number, light.stand)
-                now.open = _opening(now)
-                if now.open is None:
+            assert now.wanted is not None  # else the tile is done, see below
+            layer = window.layer(number, now.wanted)
+            if layer is not None:
+                _add(now, layer, light.stand)
+                now.wanted = _not_closed(now)
+                if now.wanted is None:
                     return _resumed(now, waiting).total, before if before is not None else _covered(now)
         if side == 0 and before is None:
             before = _covered(now)
@@ -135,170 +130,178 @@ def _all(plane: np.ndarray) -> Box:
     return (0, plane.shape[0]), (0, plane.shape[1])
 
 
-def _opening(now: _Sum) -> Box | None:
-    """Where there are pixels that are not yet closed."""
-    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.left * now.through, FULL, cv2.CMP_GT))
+def _not_closed(now: _Sum) -> Box | None:
+    """Where there are pixels that are not yet full."""
+    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.opening, FULL, cv2.CMP_GT))
     return ((y, y + rows), (x, x + columns)) if rows else None
 
 
 def _covered(now: _Sum) -> np.ndarray:
-    return _larger(1 - now.through * now.left, now.scale)
+    return _larger(1 - now.opening, now.scale)
 
 
-def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _Sum:
-    """Go on at a smaller size; what has been composited waits, with what it leaves open at either size."""
+def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
+    """Go on at a smaller size; what has been composited waits, with what it leaves open at the smaller size."""
     ratio = scale // fine.scale
-    opening = fine.left * fine.through
-    small = _smaller(opening, ratio)
-    waiting.append((fine, opening, small))
+    small = _smaller(fine.opening, ratio)
+    waiting.append((fine, small))
     now = _Sum.fresh(scale, len(fine.total), *small.shape)
     now.left, now.latest = _smaller(fine.left, ratio), _smaller(fine.latest, ratio)
-    now.through = small / np.maximum(now.left, np.float32(1e-6))
+    now.opening = small.copy()
     return now
 
 
-def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray, np.ndarray]]) -> _Sum:
+def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
     """Back to full size: what came at smaller sizes is dealt out by what each pixel left open."""
-    for fine, opening, small in reversed(waiting):
+    for fine, small in reversed(waiting):
         ratio = now.scale // fine.scale
-        share = opening / np.maximum(_larger(small, ratio), np.float32(1e-6))
+        share = _double(fine.opening / np.maximum(_larger(small, ratio), np.float32(1e-6)))
         for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
-            cv2.accumulateProduct(came, _double(share), sums)
+            cv2.accumulateProduct(came, share, sums)
         now = fine
     return now if now.scale == 1 else now.enlarged(1)
 
 
-def _add(
-    now: _Sum, rows: slice, columns: slice, came: np.ndarray, number: int, stand: Stand
-) -> None:
-    """Composite one blurred layer behind what is there."""
-    here = rows, columns
-    radius, below = stand.radius(number), stand.radius(number - 1)
-    left, through, latest = now.left[here], now.through[here], now.latest[here]
-    cover = cv2.extractChannel(came[-1].reshape(*left.shape, 2), 1).reshape(left.shape)
-    np.clip(cover, 0, _MOST, out=cover)  # the transform leaves a grain of noise
-    _separate(left, through, cover, latest, radius, below)
-    latest[...] = radius
-    share = np.clip(cover, np.float32(1e-6), _MOST)
-    np.divide(left, share, out=share)
-    np.clip(share, 0, 1, out=share)
-    share *= through
-    np.subtract(left, cover, out=left)
-    np.clip(left, 0, 1, out=left)
+def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
+    """Composite one layer, blurred, behind what is there."""
+    (top, bottom), (start, stop) = layer.box
+    left, opening = now.left[top:bottom, start:stop], now.opening[top:bottom, start:stop]
+    last = len(now.total) - 1
+    came = layer.blurred(last)
+    cover = cv2.extractChannel(came.reshape(*left.shape, 2), 1).reshape(left.shape)
+    _at_least_zero(cover)  # the transform leaves a grain of noise
+    _separate(now, layer.box, cover, stand.radius(layer.number), stand.radius(layer.number - 1))
+    share = cv2.max(left, cover)  # a layer fills what its surface leaves, and no more
+    share += np.float32(1e-6)
+    cv2.divide(opening, share, dst=share)
+    _at_least_zero(cv2.subtract(left, cover, dst=left))
+    _at_least_zero(cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening))
     share = _double(share)
-    for sums, plane in zip(now.total, came, strict=True):
-        cv2.accumulateProduct(plane, share, sums[rows, 2 * columns.start : 2 * columns.stop])
+    for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
+        came = came if number == last else layer.blurred(number)
+        cv2.accumulateProduct(came, share, now.total[number, top:bottom, 2 * start : 2 * stop])
 
 
-def _separate(
-    left: np.ndarray, through: np.ndarray, cover: np.ndarray, latest: np.ndarray, radius: float, below: float
-) -> None:
+def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, below: float) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
-    gap = cover * np.float32((radius - below) / SEPARATE_PX / EMPTY)
-    gap -= np.float32((radius - below) / SEPARATE_PX)
-    np.clip(gap, -_MOST, 0, out=gap)
-    earlier = latest - np.float32(below)
-    np.clip(earlier, -_MOST, 0, out=earlier)
-    earlier *= np.float32(1 / SEPARATE_PX)
-    gap += earlier
+    here = slice(*box[0]), slice(*box[1])
+    left, latest = now.left[here], now.latest[here]
+    gaps = []
+    if cover is not None:
+        thin = cover * np.float32((radius - below) / SEPARATE_PX / EMPTY)
+        thin -= np.float32((radius - below) / SEPARATE_PX)
+        gaps.append(_at_most_zero(thin))
+    if not gaps or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
+        none = latest - np.float32(below)
+        none *= np.float32(1 / SEPARATE_PX)
+        gaps.append(_at_most_zero(none))
+    gap = gaps[0] if len(gaps) == 1 else np.add(*gaps, out=gaps[0])
     kept = cv2.exp(gap).reshape(left.shape)
     kept *= np.subtract(1, left, out=gap)
-    moved = np.subtract(1, kept, out=kept)
-    through *= np.divide(left, np.clip(moved, np.float32(1e-6), 1, out=gap), out=gap)
-    left[...] = moved
+    np.subtract(1, kept, out=left)
+    latest[...] = radius
+    now.recent = radius, box
 
 
 def _settle(now: _Sum, radius: float) -> None:
     """Count the gap up to a circle for all pixels, also those that no layer has reached for long."""
-    _separate(now.left, now.through, np.zeros_like(now.left), now.latest, radius, radius)
-    now.latest[...] = radius
+    if now.recent != (radius, _all(now.left)):
+        _separate(now, _all(now.left), None, radius, radius)
+
+
+def _at_least_zero(plane: np.ndarray) -> np.ndarray:
+    return cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)[1]
+
+
+def _at_most_zero(plane: np.ndarray) -> np.ndarray:
+    return cv2.threshold(plane, 0, 0, cv2.THRESH_TRUNC, dst=plane)[1]
+
+
+def _within(box: Box, other: Box) -> bool:
+    return all(a[0] >= b[0] and a[1] <= b[1] for a, b in zip(box, other, strict=True))
 
 
 class _Window:
     """A tile's share of a level: its samples, with those around it that reach it, and the layers they belong to."""
 
     def __init__(self, level: Level, place: tuple[int, int, int, int], light: Lit) -> None:
-        self.level = level
-        self.rim = reach_px(light.stand.radius(level.last) / level.scale) if level.last else 0
+        self.level, self._light = level, light
         top, bottom, left, right = (n // level.scale for n in place)
-        self.corner = top - place[0] // level.scale, left - place[2] // level.scale
         self.size = bottom - top, right - left
-        self.sheets, numbers = [], set()
-        for sheet in level.sheets:
-            cut = _cutter(sheet.place.shape, top - self.rim, bottom + self.rim, left - self.rim, right + self.rim)
-            own = cut(sheet.place)
-            present = _numbers(own, level)
-            if present:
-                self.sheets.append(Sheet(_cut_pairs(sheet.pairs, cut), own))
-                numbers |= present
+        (down, aside), (y, x) = level.margin, level.reach
+        rows, columns = slice(top + down - y, bottom + down + y), slice(left + aside - x, right + aside + x)
+        present = [
+            (sheet.part(rows, columns), slots[rows, columns])
+            for sheet, slots in zip(level.sheets, level.slots, strict=True)
+        ]
+        numbers: set[int] = set()
+        self._samples = []
+        for sheet, slots in present:
+            own = _numbers(slots, level)
+            numbers |= own
+            if own:
+                self._samples.append((sheet, slots))
         self.numbers = sorted(numbers)
 
-    def layer(self, number: int, light: Lit, wanted: Box) -> tuple[slice, slice, np.ndarray] | None:
-        """The samples that belong to a layer, blurred: (rows, columns, pairs) of what is wanted, or None."""
-        scale, height, width = self.level.scale, *self.size
+    def layer(self, number: int, wanted: Box) -> "_Layer | None":
+        """The samples that belong to a layer and reach what is wanted; None if there are none."""
+        level, light = self.level, self._light
         radius = light.stand.radius(number)
-        small = radius if scale == 1 else reduced_radius(radius, scale)
-        reach = min(reach_px(small), self.rim)
-        cut = self.rim - reach
-        inner = slice(cut, cut + height + 2 * reach), slice(cut, cut + width + 2 * reach)
-        boxes = [_box(sheet.place[inner], number) for sheet in self.sheets]
-        lit = [box for box in boxes if box is not None]
+        radius = radius if level.scale == 1 else reduced_radius(radius, level.scale)
+        reach = reach_px(radius, light.aperture)
+        seen = [
+            (first + all_ - n, last + all_ + n)
+            for (first, last), all_, n in zip(wanted, level.reach, reach, strict=True)
+        ]
+        lit = [(sheet, box) for sheet, slots in self._samples if (box := _box(slots, number, seen)) is not None]
         if not lit:
             return None
-        out, seen = [], []  # what is reached of what is wanted; what reaches it
-        for axis, (first, last) in enumerate(wanted):
-            start, stop = min(box[axis][0] for box in lit), max(box[axis][1] for box in lit)
-            out.append((max(start - reach, first + reach), min(stop + reach, last + reach)))
-            seen.append((out[-1][0] - reach, out[-1][1] + reach))
-            if out[-1][0] >= out[-1][1]:
-                return None
-        boxes = [None if box is None else _common(box, seen) for box in boxes]
-        lit = [box for box in boxes if box is not None]
-        if not lit:
-            return None
-        tall, wide = ((min(b[axis][0] for b in lit), max(b[axis][1] for b in lit)) for axis in (0, 1))
-        box = tall, wide
-        layer: np.ndarray | None = None
-        for sheet, own in zip(self.sheets, boxes, strict=True):
-            if own is None:
-                continue
-            (y, y_end), (x, x_end) = own
-            rows, columns = slice(y + cut, y_end + cut), slice(2 * (x + cut), 2 * (x_end + cut))
-            part = sheet.pairs[:, rows, columns] * _double(_weight(sheet.place[inner][y:y_end, x:x_end], number))
-            if layer is None and own == box:
-                layer = part
-                continue
-            if layer is None:
-                layer = np.zeros((len(part), box[0][1] - box[0][0], 2 * (box[1][1] - box[1][0])), np.float32)
-            top, left = y - box[0][0], 2 * (x - box[1][0])
-            into = layer[:, top : top + part.shape[1], left : left + part.shape[2]]
-            np.add(into, part, out=into)
-        assert layer is not None  # one box at least is lit
-        (top, bottom), (left, right) = ((start - reach, stop - reach) for start, stop in out)
-        if radius:
-            fields = light.fields((top, bottom), (left, right), scale)
-            layer = blurred(layer, box, (out[0], out[1]), small, light.aperture, fields)
-        return slice(top, bottom), slice(left, right), layer
+        box, out = [], []  # where the layer's samples lie; what they reach
+        for axis, (n, (first, last)) in enumerate(zip(reach, seen, strict=True)):
+            start, stop = min(own[axis][0] for _, own in lit), max(own[axis][1] for _, own in lit)
+            box.append((start, stop))
+            out.append((max(start - n, first + n), min(stop + n, last - n)))
+        box_out = [(start - n, stop - n) for (start, stop), n in zip(out, level.reach, strict=True)]
+        fields = light.fields(box_out[0], box_out[1], level.scale)
+        canvas = Canvas((box[0], box[1]), (out[0], out[1]), radius, light.aperture, fields)
+        return _Layer(number, (box_out[0], box_out[1]), canvas, lit)
 
 
-def _numbers(place: np.ndarray, level: Level) -> set[int]:
+class _Layer:
+    """One layer of a tile: the samples that belong to it, by their weights, and what they reach once blurred."""
+
+    def __init__(self, number: int, box: Box, canvas: Canvas, lit: list[tuple[Sheet, Box]]) -> None:
+        self.number, self.box, self._canvas = number, box, canvas
+        self._parts = []
+        for sheet, own in lit:
+            part = sheet.part(slice(*own[0]), slice(*own[1]))
+            self._parts.append((own, part.pairs, _double(_weight(part.place, number))))
+
+    def blurred(self, pair: int) -> np.ndarray:
+        """One pair of planes, (h, 2 w) of the box."""
+        for count, (own, pairs, weight) in enumerate(self._parts):
+            into = self._canvas.part(own)
+            if count == 0:
+                cv2.multiply(pairs[pair], weight, dst=into)
+            else:
+                cv2.accumulateProduct(pairs[pair], weight, into)
+        return self._canvas.blurred()
+
+
+def _numbers(slots: np.ndarray, level: Level) -> set[int]:
     """Numbers of the level's layers that samples belong to."""
-    last = level.last
-    counts = cv2.calcHist([place], [0], None, [2 * last + 2], [-last - 1, last + 1]).ravel()
-    lower = np.flatnonzero(counts) - last - 1
-    both = {*lower.tolist(), *(lower + 1).tolist()}
-    return {n for n in both if level.first <= abs(n) <= last}
+    last = level.last + 1
+    counts = cv2.calcHist([slots], [0], None, [2 * last + 1], [FOCUS_SLOT - last, FOCUS_SLOT + last + 1]).ravel()
+    found = np.flatnonzero(counts) - last
+    both = {*found.tolist(), *(found - np.sign(found)).tolist()}
+    return {n for n in both if level.first <= abs(n) <= level.last}
 
 
-def _box(place: np.ndarray, number: int) -> Box | None:
-    """Where the samples lie that belong to a layer."""
-    x, y, columns, rows = cv2.boundingRect(cv2.inRange(place, number - _INSIDE, number + _INSIDE))
-    return ((y, y + rows), (x, x + columns)) if rows else None
-
-
-def _common(a: Box, b: Sequence[Span]) -> Box | None:
-    (top, bottom), (left, right) = ((max(p[0], q[0]), min(p[1], q[1])) for p, q in zip(a, b, strict=True))
-    return ((top, bottom), (left, right)) if top < bottom and left < right else None
+def _box(slots: np.ndarray, number: int, seen: Sequence[Span]) -> Box | None:
+    """Where, of what is seen, the samples lie that belong to a layer."""
+    (top, bottom), (left, right) = seen
+    x, y, columns, rows = cv2.boundingRect(cv2.inRange(slots[top:bottom, left:right], *slots_in(number)))
+    return ((top + y, top + y + rows), (left + x, left + x + columns)) if rows else None
 
 
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
@@ -306,7 +309,7 @@ def _weight(place: np.ndarray, number: int) -> np.ndarray:
     weight = np.subtract(place, np.float32(number))  # OpenCV takes a box of four values for a scalar
     np.abs(weight, out=weight)
     np.subtract(1, weight, out=weight)
-    return np.clip(weight, 0, 1, out=weight)
+    return _at_least_zero(weight)
 
 
 def _double(plane: np.ndarray) -> np.ndarray:
@@ -322,26 +325,14 @@ def _larger(plane: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def _larger_pairs(pairs: np.ndarray, ratio: int) -> np.ndarray:
-    large = [_larger(pair.reshape(pair.shape[0], -1, 2), ratio) for pair in pairs]
-    return np.stack([pair.reshape(pair.shape[0], -1) for pair in large])
+    height, width = pairs.shape[1], pairs.shape[2] // 2
+    large = np.empty((len(pairs), height * ratio, 2 * width * ratio), np.float32)
+    for pair, into in zip(pairs, large, strict=True):
+        size = width * ratio, height * ratio
+        into = into.reshape(size[1], size[0], 2)
+        cv2.resize(pair.reshape(height, width, 2), size, dst=into, interpolation=cv2.INTER_LINEAR)
+    return large
 
 
 def _smaller(plane: np.ndarray, ratio: int) -> np.ndarray:
     return cv2.resize(plane, (plane.shape[1] // ratio, plane.shape[0] // ratio), interpolation=cv2.INTER_AREA)
-
-
-def _cut_pairs(pairs: np.ndarray, cut: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    windows = [cut(pair.reshape(pair.shape[0], -1, 2)) for pair in pairs]
-    return np.stack([np.ascontiguousarray(window).reshape(window.shape[0], -1) for window in windows])
-
-
-def _cutter(
-    shape: tuple[int, ...], top: int, bottom: int, left: int, right: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Cuts a window out of pictures; what lies over their border is mirrored."""
-    height, width = shape
-    inside = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
-    over = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
-    if not any(over):
-        return lambda picture: np.ascontiguousarray(picture[inside])
-    return lambda picture: cv2.copyMakeBorder(picture[inside], *over, cv2.BORDER_REFLECT)

@@ -15,20 +15,31 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .aperture import Aperture
+from .blur import reach_px, reduced_radius
 from .hidden import Hidden
 from .workers import Each, bands, up_to
 
 NOWHERE = 1e6
 """Place among the layers of a sample without coverage."""
 
+FOCUS_SLOT = 128
+"""The slot (`slots_of`) of a sample on layer 0."""
+
+MOST_LAYERS = 62
+"""On either side of focus; the last one's circle, some 5000 px, is the largest there is."""
+
+_ON_LAYER = 1e-4
+"""A sample that near to a layer, in layers, lies on it."""
+
 APART = 1.0
 """Pixels of a cell that lie farther apart than so many layers become two samples."""
 
 
-SCALE_FROM_PX = {"final": ((13.0, 2), (36.0, 4), (96.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
+SCALE_FROM_PX = {"final": ((8.0, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
 """Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
 
-FINENESS = {"final": 8.0, "draft": 4.0}
+FINENESS = {"final": 6.0, "draft": 4.0}
 """Layers stand one step apart up to so many steps; from there on, the radius over so much."""
 
 
@@ -53,6 +64,7 @@ class Stand:
             log *= np.float32(1 / math.log1p(1 / self.fineness))
             size = np.minimum(size, np.float32(self.fineness), out=size)
             size += log.reshape(size.shape)
+            np.minimum(size, np.float32(MOST_LAYERS), out=size)
         return np.copysign(size, coc, out=size)
 
     def radius(self, layer: int) -> float:
@@ -65,7 +77,7 @@ class Stand:
     def last_within(self, radius_px: float) -> int:
         """The last layer whose circle is not above a radius."""
         layer = 0
-        while self.radius(layer + 1) <= radius_px:
+        while layer < MOST_LAYERS - 1 and self.radius(layer + 1) <= radius_px:
             layer += 1
         return layer
 
@@ -75,96 +87,169 @@ class Sheet:
     """One sample for each pixel (cell) of a picture.
 
     pairs  (P, H, 2 W) float32: two planes each, interleaved along x; premultiplied by coverage, the very last plane
-    place  (H, W) float32: where it lies among the layers (`layers.layer_at`), NOWHERE if it is empty
+    place  (H, W) float32: where it lies among the layers (`Stand.at`), NOWHERE if it is empty
     """
 
     pairs: np.ndarray
     place: np.ndarray
 
-    def rows(self, rows: slice) -> "Sheet":
-        """A band of it, sharing memory."""
-        return Sheet(self.pairs[:, rows], self.place[rows])
+    @staticmethod
+    def blank(pairs: int, height: int, width: int, margin: tuple[int, int] = (0, 0)) -> "Sheet":
+        """One to be written, with a margin of so many (rows, columns) on every side."""
+        height, width = height + 2 * margin[0], width + 2 * margin[1]
+        return Sheet(np.empty((pairs, height, 2 * width), np.float32), np.empty((height, width), np.float32))
+
+    def part(self, rows: slice, columns: slice = slice(None)) -> "Sheet":
+        """A window of it, sharing memory."""
+        both = slice(columns.start and 2 * columns.start, columns.stop and 2 * columns.stop)
+        return Sheet(self.pairs[:, rows, both], self.place[rows, columns])
+
+    def within(self, margin: tuple[int, int]) -> "Sheet":
+        """What lies within its margin, sharing memory."""
+        height, width = self.place.shape
+        return self.part(slice(margin[0], height - margin[0]), slice(margin[1], width - margin[1]))
+
+    def clear(self) -> None:
+        """Make it hold no sample."""
+        self.pairs.fill(0)
+        self.place.fill(NOWHERE)
 
 
 @dataclass(frozen=True)
 class Level:
-    """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size."""
+    """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size.
+
+    margin  how many pixels (rows, columns) the sheets go on beyond the picture, which is mirrored there
+    reach   how far the kernels of the last layer reach: (rows, columns)
+    slots   for each sheet, (H, W) uint8: `slots_of` its places
+    """
 
     scale: int
     first: int
     last: int
+    margin: tuple[int, int]
+    reach: tuple[int, int]
     sheets: list[Sheet]
+    slots: list[np.ndarray]
 
 
 def levels_of(
-    light: np.ndarray, coc: np.ndarray, hidden: Hidden | None, stand: Stand, quality: str, each: Each
+    light: np.ndarray,
+    coc: np.ndarray,
+    hidden: Hidden | None,
+    stand: Stand,
+    aperture: Aperture,
+    quality: str,
+    each: Each,
 ) -> list[Level]:
     """The picture's samples, at the sizes at which their layers are blurred.
 
     light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them, if anything
-    returns levels from full size down; heights and widths are multiples of the largest scale, the picture mirrored
+    returns levels from full size down; heights and widths (without margins) are multiples of the largest scale
     """
-    widest = max(float(coc.max()), -float(coc.min()))
-    top = stand.last_within(widest) + 1
+    levels = _empty_levels(stand, max(float(coc.max()), -float(coc.min())), aperture, quality)
+    grid = levels[-1].scale
+    height, width = up_to(coc.shape[0], grid), up_to(coc.shape[1], grid)
+    if (height, width) != coc.shape:
+        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
+    pairs = light.shape[2] // 2 + 1
+    sources = 1 if hidden is None else 2
+    for level in levels:
+        count = sources if level.scale == 1 else sources + 1  # a cell holds two samples of the picture, one behind it
+        size = height // level.scale, width // level.scale
+        level.sheets.extend(Sheet.blank(pairs, *size, level.margin) for _ in range(count))
+    used: set[tuple[int, int]] = set()
+
+    def take(rows: slice) -> None:
+        own = [sheet.within(levels[0].margin).part(rows) for sheet in levels[0].sheets]
+        pairs_of(light[rows], None, own[0].pairs)
+        own[0].place[...] = stand.at(coc[rows])
+        if hidden is not None and not _behind(hidden, coc, rows, stand, own[1]):
+            own.pop()
+        used.update((1, number) for number in range(len(own)))
+        for level in levels[1:]:
+            part = slice(rows.start // level.scale, rows.stop // level.scale)
+            into = [sheet.within(level.margin).part(part) for sheet in level.sheets]
+            written = set(range(reduced(own[0], level, into[:2])))
+            if len(own) > 1 and reduced(own[1], level, into[2:]):
+                written.add(2)
+            used.update((level.scale, number) for number in written)
+            for number in {*range(len(into))} - written:
+                into[number].clear()
+
+    each(take, [(rows,) for rows in bands(height, width, max(grid, 1 if hidden is None else hidden.cell))])
+    for level in levels:
+        kept = [sheet for number, sheet in enumerate(level.sheets) if (level.scale, number) in used]
+        level.sheets[:] = kept
+        level.slots.extend(np.empty(sheet.place.shape, np.uint8) for sheet in kept)
+    each(_finish, [(level, number) for level in levels for number in range(len(level.sheets))])
+    return levels
+
+
+def _empty_levels(stand: Stand, widest_px: float, aperture: Aperture, quality: str) -> list[Level]:
+    """The levels that circles up to a radius need, yet without samples."""
+    top = stand.last_within(widest_px) + 1
     borders = [-1, *(min(stand.last_within(radius), top) for radius, _ in SCALE_FROM_PX[quality]), top]
     scales = [1, *(scale for _, scale in SCALE_FROM_PX[quality])]
     each_level = zip(scales, borders[:-1], borders[1:], strict=True)
     used = [(scale, low + 1, high) for scale, low, high in each_level if high > low]
-    grid = used[-1][0]
-    height, width = up_to(coc.shape[0], grid), up_to(coc.shape[1], grid)
-    if (height, width) != coc.shape:
-        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
-    main = _empty_sheet(light.shape[2] // 2 + 1, height, width)
-    back = None if hidden is None else _empty_sheet(len(main.pairs), height, width)
-    parts = bands(height, width, max(grid, 1 if hidden is None else hidden.cell))
-    found: dict[tuple[int, int, bool], list[Sheet]] = {}
-
-    def take(rows: slice) -> None:
-        own = main.rows(rows)
-        pairs_of(light[rows], None, own.pairs)
-        own.place[...] = stand.at(coc[rows])
-        sources = [own]
-        if hidden is not None and back is not None and _behind(hidden, coc, rows, stand, back.rows(rows)):
-            sources.append(back.rows(rows))
-        for scale, first, last in used[1:]:
-            for source in sources:
-                found[rows.start, scale, source is own] = reduced(source, scale, first, last, part=source is own)
-
-    each(take, [(rows,) for rows in parts])
-    levels = [Level(1, 0, used[0][2], [main] if back is None else [main, back])]
-    wanted: list[tuple] = []
-    places: list[list[Sheet]] = []
-    for scale, first, last in used[1:]:
-        levels.append(Level(scale, first, last, []))
-        heights = [(rows.stop - rows.start) // scale for rows in parts]
-        for whole in (True, False):
-            own = [found.get((rows.start, scale, whole), []) for rows in parts]
-            for number in range(max(map(len, own))):
-                places.append(levels[-1].sheets)
-                wanted.append((len(wanted), own, number, heights, width // scale, len(main.pairs)))
-    made: dict[int, Sheet] = {}
-    each(lambda at, *own: made.update({at: stacked(*own)}), wanted)
-    for at, sheets in enumerate(places):  # in this order, whichever was done first: sums of floats depend on it
-        sheets.append(made[at])
+    levels = []
+    for scale, first, last in used:
+        radius = stand.radius(last)
+        reach = reach_px(radius if scale == 1 else reduced_radius(radius, scale), aperture)
+        margin = reach[0] + used[-1][0] // scale, reach[1] + used[-1][0] // scale
+        levels.append(Level(scale, first, last, margin, reach, [], []))
     return levels
+
+
+def _finish(level: Level, number: int) -> None:
+    """Mirror a sheet into its margin, and tell its samples' slots."""
+    sheet = level.sheets[number]
+    _mirror(sheet.place, level.margin)
+    _mirror(sheet.pairs.view(np.complex64), level.margin)
+    slots_of(sheet.place, level.slots[number])
+
+
+def _mirror(planes: np.ndarray, margin: tuple[int, int]) -> None:
+    """Write the margin of planes (..., H, W): what lies within, mirrored at its border as often as it takes."""
+    down, right = margin
+    height, width = planes.shape[-2:]
+    rows = np.pad(np.arange(down, height - down), down, mode="symmetric")
+    columns = np.pad(np.arange(right, width - right), right, mode="symmetric")
+    for edge in (slice(down), slice(height - down, height)):
+        planes[..., edge, :] = planes[..., rows[edge], :]
+    for edge in (slice(right), slice(width - right, width)):
+        planes[..., edge] = planes[..., columns[edge]]
+
+
+def slots_of(place: np.ndarray, out: np.ndarray) -> None:
+    """Write places as whole numbers, quick to search: FOCUS_SLOT in focus, n on layer n and between it and n - 1.
+
+    Beyond focus, that is; before it, -n on layer -n and between it and -n + 1.
+    """
+    slots = np.abs(place)
+    slots -= np.float32(_ON_LAYER)
+    np.ceil(slots, out=slots)
+    np.copysign(slots, place, out=slots)
+    cv2.add(slots, float(FOCUS_SLOT), dst=out, dtype=cv2.CV_8U)  # what is nowhere becomes 255
+
+
+def slots_in(layer: int) -> tuple[int, int]:
+    """First and last slot of the samples that belong to a layer."""
+    return FOCUS_SLOT + layer - (layer <= 0), FOCUS_SLOT + layer + (layer >= 0)
 
 
 def _behind(hidden: Hidden, coc: np.ndarray, rows: slice, stand: Stand, sheet: Sheet) -> bool:
     """Write a band of the hidden samples into a sheet; False if there are none."""
     found = hidden.band(rows, coc[rows])
     if found is None:
-        sheet.pairs.fill(0)
-        sheet.place.fill(NOWHERE)
+        sheet.clear()
         return False
     colour, back_coc, coverage = found
     pairs_of(colour, coverage, sheet.pairs)
     sheet.place[...] = stand.at(back_coc)
     sheet.place[coverage == 0] = NOWHERE
     return True
-
-
-def _empty_sheet(pairs: int, height: int, width: int) -> Sheet:
-    return Sheet(np.empty((pairs, height, 2 * width), np.float32), np.empty((height, width), np.float32))
 
 
 def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -175,51 +260,48 @@ def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def pairs_of(colour: np.ndarray, coverage: np.ndarray | None, out: np.ndarray) -> None:
     """Write channels (h, w, C) and coverage (1 if None) as interleaved pairs of planes, premultiplied, into `out`."""
-    channels = cv2.split(colour)
+    height, width, channels = colour.shape
+    last = np.ones((height, width), np.float32) if coverage is None else coverage
+    if channels % 2 == 0:
+        out[-1][:, 0::2] = 0
+    into = [pair.reshape(height, width, 2) for pair in out]
+    plane_of = [n for channel in range(channels) for n in (channel, channel)]
+    cv2.mixChannels([colour, last], into, [*plane_of, channels, 2 * len(into) - 1])
     if coverage is not None:
-        channels = [cv2.multiply(channel, coverage) for channel in channels]
-    else:
-        coverage = np.ones(colour.shape[:2], np.float32)
-    if len(channels) % 2 == 0:
-        channels = [*channels, np.zeros_like(coverage)]
-    planes = [*channels, coverage]
-    for pair, real, imaginary in zip(out, planes[::2], planes[1::2], strict=True):
-        cv2.merge((real, imaginary), dst=pair.reshape(*coverage.shape, 2))
+        double = cv2.merge((coverage, coverage)).reshape(height, -1)
+        out[:-1] *= double
+        if channels % 2:
+            out[-1][:, 0::2] *= coverage
 
 
-def reduced(sheet: Sheet, scale: int, first: int, last: int, *, part: bool) -> list[Sheet]:
-    """The samples that belong to layers first..last on either side of focus, at 1 / scale of the size.
+def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
+    """Write the samples that belong to the layers of a level, at its size; tells how many sheets were needed.
 
-    sheet   height and width multiples of `scale`
-    part    whether cells may hold two samples
-    returns none, one (A) or two (A, B) sheets
+    sheet  height and width multiples of the level's scale
+    into   sheets for one sample a cell, or two: A, B; those not needed are left as they were
     """
+    scale, first, last = level.scale, level.first, level.last
     size = np.abs(sheet.place)
     share = np.clip(size - np.float32(first - 1), 0, 1)
     share -= np.clip(size - np.float32(last), 0, 1)
     if not share.any():
-        return []
+        return 0
     place = np.copysign(np.clip(size, first, last, out=size), sheet.place)
-    cells = place.shape[1] // scale, place.shape[0] // scale
+    whole, cells = into[0], into[0].place.shape[::-1]
     double = cv2.merge((share, share)).reshape(share.shape[0], -1)
-    pairs = np.stack([_averaged(cv2.multiply(pair, double), cells) for pair in sheet.pairs])
-    coverage = pairs[-1][:, 1::2]
+    for pair, small in zip(sheet.pairs, whole.pairs, strict=True):
+        shared = cv2.multiply(pair, double).reshape(*share.shape, 2)
+        cv2.resize(shared, cells, dst=small.reshape(cells[1], cells[0], 2), interpolation=cv2.INTER_AREA)
+    coverage = whole.pairs[-1][:, 1::2]
     lit = coverage > 0
-    covered = cv2.multiply(sheet.pairs[-1][:, 1::2], share) if not part else share
-    middle = cv2.resize(cv2.multiply(place, covered), cells, interpolation=cv2.INTER_AREA)
-    middle = np.where(lit, middle / np.where(lit, coverage, 1), np.float32(NOWHERE))
-    whole = Sheet(pairs, middle)
-    if not part:
-        return [whole]
+    place_lit = cv2.multiply(place, cv2.multiply(sheet.pairs[-1][:, 1::2], share))
+    middle = cv2.resize(place_lit, cells, interpolation=cv2.INTER_AREA)
+    whole.place[...] = np.where(lit, middle / np.where(lit, coverage, 1), np.float32(NOWHERE))
+    if len(into) == 1:
+        return 1
     low, high = _extremes(place, scale)
     edge = np.flatnonzero((high - low > APART) & lit)
-    other = _parted(sheet, share, place, scale, edge, whole) if edge.size else None
-    return [whole] if other is None else [whole, other]
-
-
-def _averaged(pair: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
-    small = cv2.resize(pair.reshape(pair.shape[0], -1, 2), cells, interpolation=cv2.INTER_AREA)
-    return small.reshape(cells[1], 2 * cells[0])
+    return 2 if edge.size and _parted(sheet, share, place, edge, whole, into[1]) else 1
 
 
 def _extremes(place: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -236,40 +318,26 @@ def _extremes(place: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     return out[0], out[1]
 
 
-def _parted(
-    sheet: Sheet, share: np.ndarray, place: np.ndarray, scale: int, edge: np.ndarray, whole: Sheet
-) -> Sheet | None:
-    """Part cells whose pixels lie apart: what is nearer stays in `whole` (written), what is farther is returned."""
+def _parted(sheet: Sheet, share: np.ndarray, place: np.ndarray, edge: np.ndarray, whole: Sheet, other: Sheet) -> bool:
+    """Part cells whose pixels lie apart: what is nearer stays in `whole`, what is farther goes to `other`, if any."""
+    scale = place.shape[1] // whole.place.shape[1]
     rows, columns = np.divmod(edge, whole.place.shape[1])
     inner = np.arange(scale * scale)
-    at = (rows[:, None] * scale + inner // scale) * place.shape[1] + columns[:, None] * scale + inner % scale
-    share, place = share.ravel()[at], place.ravel()[at]
+    at = rows[:, None] * scale + inner // scale, columns[:, None] * scale + inner % scale
+    share, place = share[at], place[at]
     member = share > 0
     low, high = np.where(member, place, np.inf).min(1), np.where(member, place, -np.inf).max(1)
     apart = high - low > APART
     if not apart.any():
-        return None
-    edge, at, share, place = edge[apart], at[apart], share[apart], place[apart]
+        return False
+    rows, columns, at = rows[apart], columns[apart], (at[0][apart], at[1][apart])
+    share, place = share[apart], place[apart]
     near = share * (place <= ((low + high)[apart] * np.float32(0.5))[:, None])
-    other = Sheet(np.zeros_like(whole.pairs), np.full_like(whole.place, NOWHERE))
+    other.clear()
     for part, into in ((near, whole), (share - near, other)):
         part = part * np.float32(1 / scale**2)
         for source, target in zip(sheet.pairs, into.pairs, strict=True):
-            target.view(np.complex64).ravel()[edge] = np.einsum("ij,ij->i", source.view(np.complex64).ravel()[at], part)
-        into.place.ravel()[edge] = (place * part).sum(1) / part.sum(1)
-    return other
-
-
-def stacked(bands: Sequence[list[Sheet]], number: int, heights: Sequence[int], width: int, pairs: int) -> Sheet:
-    """The sheet so numbered of each band of a picture, put together."""
-    place = np.empty((sum(heights), width), np.float32)
-    planes = np.empty((pairs, sum(heights), 2 * width), np.float32)
-    top = 0
-    for band, height in zip(bands, heights, strict=True):
-        rows = slice(top, top + height)
-        if number < len(band):
-            place[rows], planes[:, rows] = band[number].place, band[number].pairs
-        else:
-            place[rows], planes[:, rows] = NOWHERE, 0
-        top += height
-    return Sheet(planes, place)
+            sums = np.einsum("ij,ij->i", source.view(np.complex64)[at], part)
+            target.view(np.complex64)[rows, columns] = sums
+        into.place[rows, columns] = (place * part).sum(1) / part.sum(1)
+    return True
