@@ -135,10 +135,9 @@ def _spectrum(radius_px: float, aperture: Aperture, field: Field, size: tuple[in
     """Transform of the kernel centred on the first pixel, with the inverse's scale in it: complex64."""
     varies = aperture.varies_over_field
     weights = kernels_over_field(radius_px, aperture)(field) if varies else kernel(radius_px, aperture)
-    up, left = weights.shape[0] // 2, weights.shape[1] // 2
-    wave = np.zeros((size[0], size[1], 2), np.float32)
-    wave[: weights.shape[0], : weights.shape[1], 0] = weights
-    wave = np.roll(wave, (-up, -left), (0, 1))
-    wave *= np.float32(1.0 / (size[0] * size[1]))
+    up, aside = weights.shape[0] // 2, weights.shape[1] // 2
+    rows, columns = np.arange(-up, up + 1), np.arange(-aside, aside + 1)  # those before the first are the last
+    wave = np.zeros((*size, 2), np.float32)
+    wave[rows[:, None], columns, 0] = weights * np.float32(1.0 / (size[0] * size[1]))
     cv2.dft(wave, dst=wave)
     return wave.view(np.complex64)[..., 0]

@@ -27,11 +27,16 @@ UNTOUCHED_PX = 0.25
 BLURRED_PX = 0.75
 """From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
 
+_GROWTH = BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX)
+
 QUALITIES = ("draft", "final")
-TILES_PX = {"final": 384, "draft": 288, "field": 128}
+TILES_PX = {"final": 512, "draft": 512, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 NOTHING_SPREADS = 1e-4
+
+IN_FOCUS_PX = 1.5
+"""Up to this radius a draft gives a pixel some of its detail back, all of it from a pixel less on."""
 
 
 def defocus_frame(
@@ -64,10 +69,10 @@ def defocus_frame(
             groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
             for channels, offset in zip(groups, chromatic_offset_px(lens, width), strict=True):
                 part = np.ascontiguousarray(light[..., channels])
-                circles = _with_dead_zone(coc + np.float32(offset))
+                circles = _with_dead_zone(coc + np.float32(offset), each)
                 out[..., channels] = _render(part, part, circles, aperture, quality, each)
         else:
-            out = _render(rgba, light, _with_dead_zone(coc), aperture, quality, each)
+            out = _render(rgba, light, _with_dead_zone(coc, each), aperture, quality, each)
     if aperture.vignetting > 0:
         out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
@@ -101,14 +106,19 @@ def _circles(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, each: Each) -> n
 
 def _without_alpha(rgba: np.ndarray, each: Each) -> np.ndarray:
     """The colours of an opaque picture, whose alpha is coverage and carried anyway; others come back as they are."""
-    if rgba.shape[2] == 3 or not (rgba[..., 3] == 1).all():
+    if rgba.shape[2] == 3:
         return rgba
     colour = np.empty((*rgba.shape[:2], 3), np.float32)
-    each(  # drops alpha, keeps the order
-        lambda rows: cv2.cvtColor(rgba[rows], cv2.COLOR_BGRA2BGR, dst=colour[rows]),
-        [(rows,) for rows in bands(*rgba.shape[:2])],
-    )
-    return colour
+    clear = []
+
+    def take(rows: slice) -> None:
+        if clear or (cv2.extractChannel(rgba[rows], 3) != 1).any():
+            clear.append(rows)
+        else:
+            cv2.cvtColor(rgba[rows], cv2.COLOR_BGRA2BGR, dst=colour[rows])  # drops alpha, keeps the order
+
+    each(take, [(rows,) for rows in bands(*rgba.shape[:2])])
+    return rgba if clear else colour
 
 
 def _with_alpha(colour: np.ndarray, channels: int) -> np.ndarray:
@@ -160,23 +170,32 @@ def _render_draft(
         around = slice(max(rows.start // 2 - 1, 0), rows.stop // 2 + 1)
         cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start)
         whole = width, min(2 * around.stop, height) - 2 * around.start
-        large = [_enlarged(plane[around], whole)[cut] for plane in (through, small, covered)]
-        result, blunt, before = large
-        here = coc[rows]
-        focus = np.clip(np.float32(1.5) - np.abs(here), 0, 1)  # how far a pixel is in focus
-        focus *= 1 - before[..., 0]
-        blunt = cv2.subtract(light[rows], blunt).reshape(result.shape)
-        blunt *= focus[..., None]
-        darkest = cv2.min(result, light[rows].reshape(result.shape))  # beside a lamp the blunt picture is too bright
-        result += blunt
-        cv2.max(result, darkest, dst=result)
-        calm = np.clip(1 - np.abs(here), 0, 1)  # towards what is kept as it was, step by step
-        calm *= np.clip(1 - 20 * before[..., 0], 0, 1)
-        result += calm[..., None] * (light[rows] - result)
-        out[rows] = _kept(_with_alpha(result, picture.shape[2]), picture[rows], here, before[..., 0])
+        result = _enlarged(through[around], whole)[cut]
+        before = _enlarged(covered[around], whole)[cut, :, 0]
+        x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -IN_FOCUS_PX, IN_FOCUS_PX))
+        if tall:
+            blunt = _enlarged(small[around], whole)[cut]
+            here = slice(y, y + tall), slice(x, x + wide)
+            _sharpened(result[here], blunt[here], light[rows][here], coc[rows][here], before[here])
+        out[rows] = _kept(_with_alpha(result, picture.shape[2]), picture[rows], coc[rows], before)
 
     each(finish, [(rows,) for rows in bands(height, width, 2)])
     return out
+
+
+def _sharpened(result: np.ndarray, blunt: np.ndarray, light: np.ndarray, coc: np.ndarray, before: np.ndarray) -> None:
+    """Give pixels in focus their detail back, in place: what the full-size light has over its blunt copy."""
+    size, channels = np.abs(coc), result.shape[2]
+    light = light.reshape(result.shape)
+    focus = np.clip(np.float32(IN_FOCUS_PX) - size, 0, 1)  # how far a pixel is in focus
+    focus *= 1 - before
+    calm = np.clip(1 - size, 0, 1)  # towards what is kept as it was, step by step
+    calm *= np.clip(1 - 20 * before, 0, 1)
+    focus, calm = (cv2.merge([plane] * channels).reshape(result.shape) for plane in (focus, calm))
+    darkest = cv2.min(result, light)  # beside a lamp the blunt picture is too bright
+    cv2.accumulateProduct(cv2.subtract(light, blunt), focus, result)
+    cv2.max(result, darkest, dst=result)
+    cv2.accumulateProduct(cv2.subtract(light, result), calm, result)
 
 
 def _enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -267,13 +286,18 @@ def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     return picture
 
 
-def _with_dead_zone(coc: np.ndarray) -> np.ndarray:
-    """Circles below UNTOUCHED_PX become 0, and grow from there to their true size at BLURRED_PX."""
-    size = np.abs(coc)
-    grown = size - np.float32(UNTOUCHED_PX)
-    grown *= np.float32(BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX))
-    np.clip(grown, 0, size, out=grown)
-    return np.copysign(grown, coc, out=grown)
+def _with_dead_zone(coc: np.ndarray, each: Each) -> np.ndarray:
+    """Circles below UNTOUCHED_PX become 0, and grow from there to their true size at BLURRED_PX: a new array."""
+    out = np.empty_like(coc)
+
+    def take(rows: slice) -> None:
+        size = np.abs(coc[rows])
+        grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
+        cv2.min(cv2.threshold(grown, 0, 0, cv2.THRESH_TOZERO, dst=grown)[1], size, dst=grown)
+        np.copysign(grown.reshape(size.shape), coc[rows], out=out[rows])
+
+    each(take, [(rows,) for rows in bands(*coc.shape)])
+    return out
 
 
 def _lit(rgba: np.ndarray, coc: np.ndarray, highlights: Highlights) -> np.ndarray:

@@ -155,21 +155,25 @@ def _search(
     y, x = np.divmod(receivers, columns)
     at = (y + rings) * wide + x + rings
     waiting = np.arange(receivers.size)
-    for y_step, x_step, length in _offsets(rings):
-        away = np.float32((length - 0.5) * cell)
-        there = far.take(at + (y_step * wide + x_step))
-        reaches = there - own > max(away, SHALLOWEST_STEP_PX)
-        hits = np.flatnonzero(reaches)
+    for steps, away in _offsets(rings):
+        bound = np.maximum((away - np.float32(0.5)) * np.float32(cell), np.float32(SHALLOWEST_STEP_PX))
+        there = far.take(at + (steps[:, :1] * wide + steps[:, 1:]))
+        reaches = there - own > bound[:, None]
+        hits = np.flatnonzero(reaches.any(axis=0))
         if hits.size == 0:
             continue
-        hit, there = waiting[hits], there[hits]
-        by = np.clip(y[hit] + y_step + round(y_step / length), 0, rows - 1)
-        bx = np.clip(x[hit] + x_step + round(x_step / length), 0, columns - 1)
+        first = reaches[:, hits].argmax(axis=0)  # the nearest of this ring
+        hit, there = waiting[hits], there[first, hits]
+        step = steps[first]
+        sy, sx = y[hit] + step[:, 0], x[hit] + step[:, 1]
+        outward = np.rint(step / away[first, None]).astype(np.int64)
+        by, bx = np.clip(sy + outward[:, 0], 0, rows - 1), np.clip(sx + outward[:, 1], 0, columns - 1)
         alike = np.abs(farthest[by, bx] - there) < 1
-        source[hit] = (y[hit] + y_step) * columns + x[hit] + x_step
+        source[hit] = sy * columns + sx
         beyond[hit] = np.where(alike, by * columns + bx, source[hit])
-        distance[hit] = max(float(away), 0.0)
-        still = ~reaches
+        distance[hit] = np.maximum((away[first] - np.float32(0.5)) * np.float32(cell), 0)
+        still = np.ones(waiting.size, bool)
+        still[hits] = False
         waiting, at, own = waiting[still], at[still], own[still]
         if waiting.size == 0:
             break
@@ -177,14 +181,18 @@ def _search(
 
 
 @lru_cache(maxsize=64)
-def _offsets(reach: int) -> list[tuple[int, int, float]]:
-    """Cells around (0, 0) in order of distance: 8 directions close by, 16 farther out."""
+def _offsets(reach: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cells around (0, 0) in order of distance, 8 of them each time, each in another direction, farther out 16.
+
+    Returns (n, 2) steps in rows and columns, and (n,) float32 lengths, ring after ring.
+    """
     out = []
     for ring in range(1, reach + 1):
         angles = np.arange(8 if ring < 3 else 16) * (np.pi / (4 if ring < 3 else 8))
         steps = {(round(ring * np.sin(a)), round(ring * np.cos(a))) for a in angles}
-        out += [(dy, dx, float(np.hypot(dy, dx))) for dy, dx in steps]
-    return sorted(out, key=lambda o: (o[2], o))
+        ordered = sorted(steps, key=lambda step: (np.hypot(*step), step))
+        out.append((np.array(ordered, np.int64), np.hypot(*np.array(ordered).T).astype(np.float32)))
+    return out
 
 
 def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, each: Each) -> np.ndarray:

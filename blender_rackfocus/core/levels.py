@@ -39,7 +39,7 @@ APART = 1.0
 SCALE_FROM_PX = {"final": ((8.0, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
 """Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
 
-FINENESS = {"final": 6.0, "draft": 4.0}
+FINENESS = {"final": 6.0, "draft": 3.0}
 """Layers stand one step apart up to so many steps; from there on, the radius over so much."""
 
 

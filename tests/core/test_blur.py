@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blender_rackfocus.core.aperture import CENTRE, Aperture, kernel, kernels_over_field
-from blender_rackfocus.core.blur import blurred, reach_px, reduced_radius
+from blender_rackfocus.core.blur import Canvas, reach_px, reduced_radius
 
 SHAPES = {
     "circle": Aperture(),
@@ -33,6 +33,15 @@ def noise(height, width):
     return np.random.default_rng(3).random((2, height, 2 * width), np.float32)
 
 
+def blurred(pairs, box, out, radius, shape, fields):
+    canvas = Canvas(box, out, radius, shape, fields)
+    done = []
+    for pair in pairs:
+        canvas.part(box)[...] = pair
+        done.append(canvas.blurred().copy())
+    return np.stack(done)
+
+
 def planes_of(pairs):
     return np.concatenate([[pair[:, 0::2], pair[:, 1::2]] for pair in pairs])
 
@@ -41,12 +50,12 @@ def planes_of(pairs):
 @pytest.mark.parametrize("radius", [0.4, 1.3, 3.0, 3.1, -9.7, 21.0])
 @pytest.mark.parametrize("cut", ["around", "inside", "beside"])
 def test_it_is_the_convolution(shape, radius, cut):
-    height, width, reach = 19, 24, reach_px(radius)
+    height, width, (down, right) = 19, 24, reach_px(radius, shape)
     box = ((5, 5 + height), (7, 7 + width))
     out = {
-        "around": ((5 - reach, 24 + reach), (7 - reach, 31 + reach)),
+        "around": ((5 - down, 24 + down), (7 - right, 31 + right)),
         "inside": ((11, 17), (12, 30)),
-        "beside": ((24, 24 + reach), (7, 31)),
+        "beside": ((24, 25 + down), (7, 31)),
     }[cut]
     pairs = noise(height, width)
     got = planes_of(blurred(pairs, box, out, radius, shape, ONE))
@@ -68,18 +77,20 @@ def test_kernels_of_several_places_are_mixed_by_their_shares(radius):
     np.testing.assert_allclose(got, wanted, atol=2e-6)
 
 
-def test_the_input_is_not_written():
-    for radius in (2.0, 9.0):
-        pairs = noise(12, 15)
-        before = pairs.copy()
-        blurred(pairs, ((0, 12), (0, 15)), ((0, 12), (0, 15)), radius, Aperture(), ONE)
-        assert np.array_equal(pairs, before)
+def test_in_focus_nothing_is_blurred():
+    pairs = noise(12, 15)
+    box, out = ((3, 15), (2, 17)), ((0, 20), (5, 16))
+    got = blurred(pairs, box, out, 0.0, Aperture(), ONE)
+    np.testing.assert_array_equal(got[:, 3:15], pairs[:, :, 6:28])
+    assert not got[:, :3].any()
+    assert not got[:, 15:].any()
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-@pytest.mark.parametrize("radius", [0.3, 0.8, 2.9, 3.0, 17.5, -64.2])
-def test_reach_holds_the_kernel(shape, radius):
-    assert max(kernel(radius, shape).shape) // 2 <= reach_px(radius)
+def test_reach_is_that_of_the_kernel_also_where_its_corners_are_lit():
+    square = Aperture(picture=np.ones((9, 9), np.float32), rotation_deg=45.0)
+    assert reach_px(20.0, square)[0] >= 28  # the diagonal
+    assert reach_px(20.0, Aperture(squeeze=2.0)) == (20, 10)
+    assert reach_px(0.0, Aperture()) == (0, 0)
 
 
 @pytest.mark.parametrize(("radius", "scale"), [(9.0, 2), (-40.0, 4), (120.0, 8)])

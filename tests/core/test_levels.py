@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from blender_rackfocus.core.levels import NOWHERE, Sheet, pairs_of, reduced, stacked
+from blender_rackfocus.core.levels import FOCUS_SLOT, NOWHERE, Level, Sheet, pairs_of, reduced, slots_in, slots_of
 
 HEIGHT, WIDTH = 16, 24
 
@@ -14,6 +14,14 @@ def sheet_of(place, seed=0):
     pairs = np.empty((2, HEIGHT, 2 * WIDTH), np.float32)
     pairs_of(colour, None, pairs)
     return Sheet(pairs, place.astype(np.float32)), colour
+
+
+def reduced_to(sheet, scale, first, last):
+    """The sheets that were needed, of two."""
+    height, width = sheet.place.shape
+    level = Level(scale, first, last, (0, 0), (0, 0), [], [])
+    into = [Sheet.blank(len(sheet.pairs), height // scale, width // scale) for _ in range(2)]
+    return into[: reduced(sheet, level, into)]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -32,8 +40,8 @@ def test_levels_share_the_light_of_every_sample(scale):
     place = np.random.default_rng(2).uniform(-12, 12, (HEIGHT, WIDTH))
     sheet, _ = sheet_of(place)
     fine = np.clip(4 - np.abs(place), 0, 1).sum()  # what layers -3..3 hold
-    middle = reduced(sheet, 2, 4, 7, part=True)
-    coarse = reduced(sheet, scale, 8, 12, part=True)
+    middle = reduced_to(sheet, 2, 4, 7)
+    coarse = reduced_to(sheet, scale, 8, 12)
     covered = sum(float(s.pairs[-1][:, 1::2].sum()) * 4 for s in middle)
     covered += sum(float(s.pairs[-1][:, 1::2].sum()) * scale**2 for s in coarse)
     assert fine + covered == pytest.approx(HEIGHT * WIDTH, rel=1e-5)
@@ -49,7 +57,7 @@ def test_an_edge_within_a_cell_becomes_two_samples():
     place = np.full((HEIGHT, WIDTH), -9.0)
     place[:, 9:] = 6.0
     sheet, colour = sheet_of(place)
-    near, far = reduced(sheet, 2, 5, 9, part=True)
+    near, far = reduced_to(sheet, 2, 5, 9)
     assert near.place[3, 4] == -9.0
     assert far.place[3, 4] == 6.0
     np.testing.assert_allclose(near.pairs[0][3, 8], colour[6:8, 8, 0].sum() / 4, rtol=1e-5)
@@ -63,21 +71,32 @@ def test_an_edge_within_a_cell_becomes_two_samples():
 def test_samples_of_other_levels_are_left_out():
     place = np.zeros((HEIGHT, WIDTH))
     sheet, _ = sheet_of(place)
-    assert reduced(sheet, 2, 3, 9, part=True) == []
+    assert reduced_to(sheet, 2, 3, 9) == []
     place[4:6, 4:6] = 7.0
-    (only,) = reduced(sheet_of(place)[0], 2, 3, 9, part=True)
+    (only,) = reduced_to(sheet_of(place)[0], 2, 3, 9)
     assert (only.place != NOWHERE).sum() == 1
     assert only.place[2, 2] == 7.0
 
 
-def test_bands_are_put_together():
-    sheet, _ = sheet_of(np.full((HEIGHT, WIDTH), 5.0))
-    whole = reduced(sheet, 2, 3, 9, part=True)
-    parts = [Sheet(sheet.pairs[:, rows], sheet.place[rows]) for rows in (slice(0, 6), slice(6, 16))]
-    bands = [reduced(part, 2, 3, 9, part=True) for part in parts]
-    joined = stacked(bands, 0, [3, 5], WIDTH // 2, 2)
-    np.testing.assert_array_equal(joined.pairs, whole[0].pairs)
-    np.testing.assert_array_equal(joined.place, whole[0].place)
-    half = stacked([[], bands[1]], 0, [3, 5], WIDTH // 2, 2)
-    assert (half.place[:3] == NOWHERE).all()
-    assert not half.pairs[:, :3].any()
+def test_bands_make_the_same_as_the_whole():
+    place = np.random.default_rng(5).uniform(-9, 9, (HEIGHT, WIDTH))
+    sheet, _ = sheet_of(place)
+    whole = reduced_to(sheet, 2, 3, 9)
+    for rows, cells in ((slice(0, 6), slice(0, 3)), (slice(6, 16), slice(3, 8))):
+        for band, all_of_it in zip(reduced_to(sheet.part(rows), 2, 3, 9), whole, strict=True):
+            np.testing.assert_array_equal(band.pairs, all_of_it.pairs[:, cells])
+            np.testing.assert_array_equal(band.place, all_of_it.place[cells])
+
+
+def test_a_sample_is_found_in_the_layers_it_belongs_to():
+    place = np.float32([[0.0, 0.3, 1.0, 1.5, 2.00001, -0.3, -1.0, -2.7, 60.5, NOWHERE]])
+    slots = np.empty(place.shape, np.uint8)
+    slots_of(place, slots)
+    for layer in range(-61, 62):
+        first, last = slots_in(layer)
+        found = (slots >= first) & (slots <= last)
+        assert found[np.abs(place - layer) < 0.999].all(), layer
+        assert not found[np.abs(place - layer) > 1.001].any(), layer
+    assert slots[0, 0] == FOCUS_SLOT
+    first, last = slots_in(1)
+    assert not first <= slots[0, 0] <= last  # what is in focus is most of a picture: no other layer has to look at it
