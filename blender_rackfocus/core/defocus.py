@@ -109,7 +109,7 @@ def _without_alpha(rgba: np.ndarray, each: Each) -> np.ndarray:
     if rgba.shape[2] == 3:
         return rgba
     colour = np.empty((*rgba.shape[:2], 3), np.float32)
-    clear = []
+    clear: list[slice] = []
 
     def take(rows: slice) -> None:
         if clear or (cv2.extractChannel(rgba[rows], 3) != 1).any():

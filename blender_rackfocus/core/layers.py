@@ -25,7 +25,7 @@ import numpy as np
 
 from .aperture import Aperture
 from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
-from .levels import FOCUS_SLOT, Level, Sheet, Stand, slots_in
+from .levels import FOCUS_SLOT, Level, Stand, slots_in
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -195,7 +195,7 @@ def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, belo
         none = latest - np.float32(below)
         none *= np.float32(1 / SEPARATE_PX)
         gaps.append(_at_most_zero(none))
-    gap = gaps[0] if len(gaps) == 1 else np.add(*gaps, out=gaps[0])
+    gap = gaps[0] if len(gaps) == 1 else cv2.add(gaps[0], gaps[1])
     kept = cv2.exp(gap).reshape(left.shape)
     kept *= np.subtract(1, left, out=gap)
     np.subtract(1, kept, out=left)
@@ -227,65 +227,76 @@ class _Window:
     def __init__(self, level: Level, place: tuple[int, int, int, int], light: Lit) -> None:
         self.level, self._light = level, light
         top, bottom, left, right = (n // level.scale for n in place)
-        self.size = bottom - top, right - left
         (down, aside), (y, x) = level.margin, level.reach
         rows, columns = slice(top + down - y, bottom + down + y), slice(left + aside - x, right + aside + x)
-        present = [
-            (sheet.part(rows, columns), slots[rows, columns])
-            for sheet, slots in zip(level.sheets, level.slots, strict=True)
-        ]
         numbers: set[int] = set()
         self._samples = []
-        for sheet, slots in present:
-            own = _numbers(slots, level)
+        for sheet, slots in zip(level.sheets, level.slots, strict=True):
+            own = _numbers(slots[rows, columns], level)
             numbers |= own
             if own:
-                self._samples.append((sheet, slots))
+                self._samples.append((sheet.part(rows, columns), slots[rows, columns]))
         self.numbers = sorted(numbers)
 
     def layer(self, number: int, wanted: Box) -> "_Layer | None":
-        """The samples that belong to a layer and reach what is wanted; None if there are none."""
+        """The samples that belong to a layer and reach what is wanted of the tile; None if there are none."""
         level, light = self.level, self._light
         radius = light.stand.radius(number)
         radius = radius if level.scale == 1 else reduced_radius(radius, level.scale)
         reach = reach_px(radius, light.aperture)
-        seen = [
-            (first + all_ - n, last + all_ + n)
-            for (first, last), all_, n in zip(wanted, level.reach, reach, strict=True)
-        ]
-        lit = [(sheet, box) for sheet, slots in self._samples if (box := _box(slots, number, seen)) is not None]
-        if not lit:
+        seen = _grown(wanted, reach)
+        parts = []
+        for sheet, slots in self._samples:
+            box = _box(slots[self._at(seen)], number, seen)
+            if box is not None:
+                part = sheet.part(*self._at(box))
+                parts.append((box, part.pairs, _double(_weight(part.place, number))))
+        if not parts:
             return None
-        box, out = [], []  # where the layer's samples lie; what they reach
-        for axis, (n, (first, last)) in enumerate(zip(reach, seen, strict=True)):
-            start, stop = min(own[axis][0] for _, own in lit), max(own[axis][1] for _, own in lit)
-            box.append((start, stop))
-            out.append((max(start - n, first + n), min(stop + n, last - n)))
-        box_out = [(start - n, stop - n) for (start, stop), n in zip(out, level.reach, strict=True)]
-        fields = light.fields(box_out[0], box_out[1], level.scale)
-        canvas = Canvas((box[0], box[1]), (out[0], out[1]), radius, light.aperture, fields)
-        return _Layer(number, (box_out[0], box_out[1]), canvas, lit)
+        lit = _around([box for box, _, _ in parts])
+        reached = _common(_grown(lit, reach), wanted)
+        fields = light.fields(*reached, level.scale)
+        return _Layer(number, reached, Canvas(lit, reached, radius, light.aperture, fields), parts)
+
+    def _at(self, box: Box) -> tuple[slice, slice]:
+        """Where in the window a box of the tile lies."""
+        (top, bottom), (left, right), (y, x) = *box, self.level.reach
+        return slice(top + y, bottom + y), slice(left + x, right + x)
 
 
+@dataclass(frozen=True)
 class _Layer:
-    """One layer of a tile: the samples that belong to it, by their weights, and what they reach once blurred."""
+    """One layer of a tile: the samples that belong to it, by their weights, and what of the tile they reach."""
 
-    def __init__(self, number: int, box: Box, canvas: Canvas, lit: list[tuple[Sheet, Box]]) -> None:
-        self.number, self.box, self._canvas = number, box, canvas
-        self._parts = []
-        for sheet, own in lit:
-            part = sheet.part(slice(*own[0]), slice(*own[1]))
-            self._parts.append((own, part.pairs, _double(_weight(part.place, number))))
+    number: int
+    box: Box
+    canvas: Canvas
+    parts: list[tuple[Box, np.ndarray, np.ndarray]]  # where samples lie, their pairs, their weights twice
 
     def blurred(self, pair: int) -> np.ndarray:
         """One pair of planes, (h, 2 w) of the box."""
-        for count, (own, pairs, weight) in enumerate(self._parts):
-            into = self._canvas.part(own)
+        for count, (own, pairs, weight) in enumerate(self.parts):
+            into = self.canvas.part(own)
             if count == 0:
                 cv2.multiply(pairs[pair], weight, dst=into)
             else:
                 cv2.accumulateProduct(pairs[pair], weight, into)
-        return self._canvas.blurred()
+        return self.canvas.blurred()
+
+
+def _grown(box: Box, reach: Span) -> Box:
+    (top, bottom), (left, right) = box
+    return (top - reach[0], bottom + reach[0]), (left - reach[1], right + reach[1])
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    tall, wide = ((min(box[axis][0] for box in boxes), max(box[axis][1] for box in boxes)) for axis in (0, 1))
+    return tall, wide
+
+
+def _common(a: Box, b: Box) -> Box:
+    tall, wide = ((max(p[0], q[0]), min(p[1], q[1])) for p, q in zip(a, b, strict=True))
+    return tall, wide
 
 
 def _numbers(slots: np.ndarray, level: Level) -> set[int]:
@@ -297,11 +308,11 @@ def _numbers(slots: np.ndarray, level: Level) -> set[int]:
     return {n for n in both if level.first <= abs(n) <= level.last}
 
 
-def _box(slots: np.ndarray, number: int, seen: Sequence[Span]) -> Box | None:
-    """Where, of what is seen, the samples lie that belong to a layer."""
-    (top, bottom), (left, right) = seen
-    x, y, columns, rows = cv2.boundingRect(cv2.inRange(slots[top:bottom, left:right], *slots_in(number)))
-    return ((top + y, top + y + rows), (left + x, left + x + columns)) if rows else None
+def _box(slots: np.ndarray, number: int, seen: Box) -> Box | None:
+    """Where the samples lie that belong to a layer, of those seen: their slots."""
+    x, y, columns, rows = cv2.boundingRect(cv2.inRange(slots, *slots_in(number)))
+    top, left = seen[0][0] + y, seen[1][0] + x
+    return ((top, top + rows), (left, left + columns)) if rows else None
 
 
 def _weight(place: np.ndarray, number: int) -> np.ndarray:
