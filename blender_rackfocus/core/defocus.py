@@ -96,7 +96,7 @@ def _circles(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, each: Each) -> n
     coc = np.empty(depth_m.shape, np.float32)
 
     def take(rows: slice) -> None:
-        if not cv2.checkRange(rgba[rows])[0]:
+        if not np.isfinite(rgba[rows]).all():
             raise ValueError("rgba: must be finite everywhere")
         coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
 

@@ -78,9 +78,12 @@ def coc_from_dioptres(inverse_depth: np.ndarray, lens: Lens, width_px: int) -> n
     """`coc_px` of 1 / depth (float32, 0 = infinity), unchecked."""
     scale = np.float32(radius_per_dioptre(lens, width_px))
     near_d, far_d = protected_dioptres(lens)
-    behind = scale * np.float32(lens.far_strength) * np.maximum(np.float32(far_d) - inverse_depth, np.float32(0))
-    before = scale * np.float32(lens.near_strength) * np.maximum(inverse_depth - np.float32(near_d), np.float32(0))
-    radius = behind - before
+    if near_d == far_d and lens.far_strength == lens.near_strength:  # one line through all of it, much the quickest
+        radius = scale * np.float32(lens.far_strength) * (np.float32(far_d) - inverse_depth)
+    else:
+        behind = scale * np.float32(lens.far_strength) * np.maximum(np.float32(far_d) - inverse_depth, np.float32(0))
+        before = scale * np.float32(lens.near_strength) * np.maximum(inverse_depth - np.float32(near_d), np.float32(0))
+        radius = behind - before
     if lens.max_blur_pct > 0:
         limit = np.float32(lens.max_blur_pct / 100.0 * width_px / 2.0)
         radius = np.clip(radius, -limit, limit)
