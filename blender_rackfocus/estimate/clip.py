@@ -13,9 +13,11 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -28,6 +30,7 @@ from .sources import EstimateSettings, Frames, Source, open_source
 from .steady import Average, Link, breathing, fill_unknown, flicker, link, merge, small_grey, without_breathing
 
 Sink = Callable[[int, np.ndarray, Provenance], None]
+_AT_ONCE = 2  # frames brought to full size at a time
 _WORK_WIDTH_PX = 960  # small answers wider than this are stored smaller
 
 
@@ -334,34 +337,74 @@ def _finish_shot(
         return [], [], 0
     if settings.steady:
         _backward(shot, value, store, spread, ticker)
-    forward, last, written = Average(), np.empty(0), 0
+    forward, last = Average(), np.empty(0)
     before: list[float] = []
     after: list[float] = []
-    for n, i in enumerate(shot):
-        now, joint = value(i), None
-        if n:
-            joint = Link.unpack(store.need("link", i))
-        if settings.steady:
+
+    def full(i: int, near: np.ndarray) -> Callable[[], np.ndarray] | None:
+        if i in done:
+            return None
+        look = store.need("look", i) if settings.follow_edges else None
+        shape = int(store.need("size", i)[0]), int(store.need("size", i)[1])
+        return partial(_full_size, near, look, shape, (low, high), source.provenance.metric)
+
+    def hand_over(i: int, depth: np.ndarray | None) -> None:
+        if depth is not None:
+            sink(i, depth, source.provenance)
+        ticker.step("STEADY", i, worked=depth is not None)
+
+    with _InOrder(hand_over) as finished:
+        for n, i in enumerate(shot):
+            now, joint = value(i), None
+            if n:
+                joint = Link.unpack(store.need("link", i))
+            if settings.steady:
+                if joint is not None:
+                    forward.carry(joint.back, joint.same_here, now, spread)
+                forward.add(now)
+                later = store.need("later", i)
+                near = merge(forward, later[0], later[1], now)
+            else:
+                near = now
+            near = fill_unknown(near)
             if joint is not None:
-                forward.carry(joint.back, joint.same_here, now, spread)
-            forward.add(now)
-            later = store.need("later", i)
-            near = merge(forward, later[0], later[1], now)
-        else:
-            near = now
-        near = fill_unknown(near)
-        if joint is not None:
-            former, own = store.need("near", shot[n - 1]), store.need("near", i)
-            if former.shape == own.shape:
-                before.append(flicker(former, own, joint, spread))
-            after.append(flicker(last, near, joint, spread))
-        last = near
-        if i not in done:
-            _hand_over(i, near, store, source, settings, (low, high), sink)
-            written += 1
-        ticker.step("STEADY", i, worked=i not in done)
+                former, own = store.need("near", shot[n - 1]), store.need("near", i)
+                if former.shape == own.shape:
+                    before.append(flicker(former, own, joint, spread))
+                after.append(flicker(last, near, joint, spread))
+            last = near
+            finished.put(i, full(i, near))
     store.drop("later")
-    return before, after, written
+    return before, after, len(rest)
+
+
+class _InOrder:
+    """Frames brought to full size on threads beside the caller's, handed over on the caller's thread in order."""
+
+    def __init__(self, hand_over: Callable[[int, np.ndarray | None], None]) -> None:
+        self._hand_over = hand_over
+        self._waiting: deque[tuple[int, Future | None]] = deque()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rackfocus-edges")
+
+    def __enter__(self) -> _InOrder:
+        return self
+
+    def __exit__(self, kind, _error, _trace) -> None:
+        try:
+            while self._waiting and kind is None:
+                self._next()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def put(self, index: int, job: Callable[[], np.ndarray] | None) -> None:
+        """The next frame, and what makes it; None where it is there already. May hand over one put earlier."""
+        self._waiting.append((index, self._pool.submit(job) if job else None))
+        while len(self._waiting) > _AT_ONCE:
+            self._next()
+
+    def _next(self) -> None:
+        index, depth = self._waiting.popleft()
+        self._hand_over(index, depth.result() if depth else None)
 
 
 def _one_scale(
@@ -403,27 +446,21 @@ def _backward(
         store.put("later", i, np.stack(running.sums))
 
 
-def _hand_over(
-    index: int,
-    near: np.ndarray,
-    store: Scratch,
-    source: Source,
-    settings: EstimateSettings,
-    bounds: tuple[float, float],
-    sink: Sink,
-) -> None:
+def _full_size(
+    near: np.ndarray, look: np.ndarray | None, shape: tuple[int, int], bounds: tuple[float, float], metric: bool
+) -> np.ndarray:
+    """A frame's nearness as the depth that is handed over."""
     low, high = bounds
-    height, width = (int(side) for side in store.need("size", index))
-    if settings.follow_edges:
-        full = upsample_by(near, store.need("look", index), (height, width), high - low)
+    if look is not None:
+        full = upsample_by(near, look, shape, high - low)
     else:
-        full = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
-    if source.provenance.metric:
+        full = cv2.resize(near, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if metric:
         with np.errstate(divide="ignore"):
-            depth = np.where(full > 1e-9, np.float32(1) / full, np.float32(np.inf))
-    else:
-        depth = np.maximum((full - np.float32(low)) / np.float32(max(high - low, 1e-12)), 0)
-    sink(index, depth.astype(np.float32), source.provenance)
+            return np.where(full > 1e-9, np.float32(1) / full, np.float32(np.inf))
+    full -= np.float32(low)
+    full *= np.float32(1 / max(high - low, 1e-12))
+    return cv2.threshold(full, 0, 0, cv2.THRESH_TOZERO)[1]
 
 
 def _mean(figures: list[float]) -> float:

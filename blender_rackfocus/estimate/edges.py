@@ -8,6 +8,9 @@ In the spirit of joint bilateral upsampling (Kopf et al., SIGGRAPH 2007), with t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -31,7 +34,9 @@ def look_of(picture: np.ndarray) -> np.ndarray:
     of it where the picture is wider than _FULL_WIDTH_PX.
     """
     picture = halved(picture)
-    return np.rint(255 * np.minimum(_encode(picture), 1)).astype(np.uint8)
+    rgb = picture if picture.shape[2] == 3 else cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)  # drops alpha, no more
+    rgb = cv2.threshold(rgb, 0, 0, cv2.THRESH_TOZERO)[1]
+    return cv2.convertScaleAbs(cv2.sqrt(rgb), alpha=255)
 
 
 def upsample(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.ndarray:
@@ -63,80 +68,86 @@ def _follow(nearness: np.ndarray, look: np.ndarray, spread: float) -> np.ndarray
     """Nearness at the look's size, each pixel given to the side whose colour it has."""
     height, width = look.shape[:2]
     smooth = cv2.resize(nearness, (width, height), interpolation=cv2.INTER_LINEAR)
-    model, band = _two_sides(nearness, look, spread)
-    if model is None:
-        return smooth
-    _apply(smooth, look, model, band)
+    sides = _two_sides(nearness, look, spread)
+    if sides is not None:
+        _apply(smooth, look, sides)
     return smooth
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sum over the first three channels; numpy's sum over a short last axis is several times slower."""
-    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+def _dot(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum of products of planes."""
+    total = a[0] * b[0]
+    for one, other in zip(a[1:], b[1:], strict=True):
+        cv2.accumulateProduct(one, other, total)
+    return total
 
 
-def _encode(linear: np.ndarray) -> np.ndarray:
-    return cv2.sqrt(np.maximum(linear[..., :3], 0).astype(np.float32))
+@dataclass(frozen=True)
+class _Sides:
+    """What parts the near side of a step from its far side; planes (h, w) float32 of the coarse depth's size.
+
+    test: a linear test of colour, three weights and an offset: 0 far side, 1 near side. near, far: the sides' nearness.
+    trust: how well colour tells them apart. band: where that is wanted, 0-1.
+    """
+
+    test: list[np.ndarray]
+    near: np.ndarray
+    far: np.ndarray
+    trust: np.ndarray
+    band: np.ndarray
 
 
-def _two_sides(nearness: np.ndarray, look: np.ndarray, spread: float) -> tuple[np.ndarray | None, np.ndarray]:
-    """Per coarse pixel: a linear test of colour (3 weights and an offset: 0 far side, 1 near side), the two sides'
-    nearness, how well colour tells them apart; and where that is wanted (0-1)."""
+def _two_sides(nearness: np.ndarray, look: np.ndarray, spread: float) -> _Sides | None:
+    """The two sides of a coarse depth's steps; None where it has none."""
     h, w = nearness.shape
     kernel = np.ones((2 * _REACH_PX + 1,) * 2, np.uint8)
     low, high = cv2.erode(nearness, kernel), cv2.dilate(nearness, kernel)
     step = high - low
     band = np.clip((step / max(spread, 1e-12) - _STEP) / _STEP, 0, 1).astype(np.float32)
     if not band.any():
-        return None, band
-    small = cv2.resize(look, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        return None
+    colour = cv2.split(cv2.resize(look, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / 255)
+    squares = _dot(colour, colour)
     place = (nearness - low) / np.maximum(step, 1e-12)
-    near, far = (place > 0.75).astype(np.float32), (place < 0.25).astype(np.float32)
-    size = (2 * _REACH_PX + 3,) * 2
 
-    def total(of: np.ndarray) -> np.ndarray:
-        return cv2.boxFilter(of, -1, size, normalize=False, borderType=cv2.BORDER_REFLECT_101)
+    def means(inside: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
+        """Count, and mean colour, scatter of colour and nearness of the pixels inside, around each pixel."""
+        weight = inside.astype(np.float32)
+        planes = [weight, *(cv2.multiply(plane, weight) for plane in (*colour, squares, nearness))]
+        size = (2 * _REACH_PX + 3,) * 2
+        sums = cv2.boxFilter(cv2.merge(planes), -1, size, normalize=False, borderType=cv2.BORDER_REFLECT_101)
+        count, *rest = cv2.split(sums)
+        some = np.maximum(count, 1)
+        *mean, square, value = (cv2.divide(total, some) for total in rest)
+        return count, mean, square - _dot(mean, mean), value
 
-    def mean(of: np.ndarray, weight: np.ndarray, count: np.ndarray) -> np.ndarray:
-        if of.ndim == 2:
-            return total(of * weight) / count
-        return total(of * weight[..., None]) / count[..., None]
-
-    near_count, far_count = total(near), total(far)
+    near_count, colour_near, near_scatter, near = means(place > 0.75)
+    far_count, colour_far, far_scatter, far = means(place < 0.25)
     both = (near_count > 2.5) & (far_count > 2.5)
-    near_count, far_count = np.maximum(near_count, 1), np.maximum(far_count, 1)
-    colour_near, colour_far = mean(small, near, near_count), mean(small, far, far_count)
-    apart = colour_near - colour_far
+    apart = [a - b for a, b in zip(colour_near, colour_far, strict=True)]
     distance = _dot(apart, apart)
-    squares = _dot(small, small)
-    scatter = (
-        mean(squares, near, near_count)
-        - _dot(colour_near, colour_near)
-        + mean(squares, far, far_count)
-        - _dot(colour_far, colour_far)
-    )
-    trust = np.where(both, distance / (distance + 1.5 * np.maximum(scatter, 0) + 4e-4), 0).astype(np.float32)
-    weights = apart / np.maximum(distance, 1e-4)[..., None]
-    offset = -_dot(weights, colour_far)
-    model = np.dstack([weights, offset, mean(nearness, near, near_count), mean(nearness, far, far_count)])
+    scatter = np.maximum(near_scatter + far_scatter, 0)
+    trust = np.where(both, distance / (distance + 1.5 * scatter + 4e-4), 0).astype(np.float32)
+    weights = [plane / np.maximum(distance, 1e-4) for plane in apart]
+    planes = [*weights, -_dot(weights, colour_far), near, far]
     # Neighbouring tests are averaged by their trust, else the picture shows the coarse raster.
     heavy = trust + np.float32(1e-6)
-    blurred = cv2.blur(model[..., :4] * heavy[..., None], (3, 3)), cv2.blur(model[..., 4:] * heavy[..., None], (3, 3))
-    model = np.dstack(blurred) / cv2.blur(heavy, (3, 3))[..., None]
-    return np.dstack([model, trust]).astype(np.float32), band
+    sums = cv2.split(cv2.blur(cv2.merge([*(cv2.multiply(plane, heavy) for plane in planes), heavy]), (3, 3)))
+    *test, near, far = (cv2.divide(plane, sums[-1]) for plane in sums[:-1])
+    return _Sides(test, near, far, trust, band)
 
 
 _LEAST_TRUST = 0.35
 _ROW = 1024  # cv2.remap takes no list longer than 32767, but a picture of many rows
 
 
-def _apply(out: np.ndarray, look: np.ndarray, model: np.ndarray, band: np.ndarray) -> None:
+def _apply(out: np.ndarray, look: np.ndarray, sides: _Sides) -> None:
     """Give the pixels near a step to the side whose colour they have. out: (H, W), changed in place."""
-    h, w = band.shape
+    h, w = sides.band.shape
     height, width = out.shape
     size = (width, height)
-    wanted = cv2.resize(band, size, interpolation=cv2.INTER_LINEAR)
-    trust = cv2.resize(np.ascontiguousarray(model[..., 6]), size, interpolation=cv2.INTER_LINEAR)
+    wanted = cv2.resize(sides.band, size, interpolation=cv2.INTER_LINEAR)
+    trust = cv2.resize(sides.trust, size, interpolation=cv2.INTER_LINEAR)
     # Steps fill a small part of a picture: only their pixels are computed.
     places = np.flatnonzero((wanted > 0) & (trust > _LEAST_TRUST))
     if not places.size:
@@ -144,14 +155,16 @@ def _apply(out: np.ndarray, look: np.ndarray, model: np.ndarray, band: np.ndarra
     padded = np.concatenate([places, np.repeat(places[-1:], -places.size % _ROW)])
     x = ((padded % width + 0.5) * (w / width) - 0.5).astype(np.float32).reshape(-1, _ROW)
     y = ((padded // width + 0.5) * (h / height) - 0.5).astype(np.float32).reshape(-1, _ROW)
-    test, sides = (
-        cv2.remap(np.ascontiguousarray(part), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        .reshape(padded.size, -1)[: places.size]
-        for part in (model[..., :4], model[..., 4:6])
-    )
-    colour = look.reshape(-1, 3)[places].astype(np.float32) / 255
-    told = np.clip(_dot(colour, test) + test[:, 3], -0.5, 1.5)
-    near, far = sides[:, 0], sides[:, 1]
+
+    def there(*planes: np.ndarray) -> list[np.ndarray]:
+        found = cv2.remap(cv2.merge(planes), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return [plane.ravel()[: places.size] for plane in cv2.split(found)]
+
+    *weights, offset = there(*sides.test)
+    near, far = there(sides.near, sides.far)
+    colour = look.reshape(-1, 3).take(places, axis=0).astype(np.float32)
+    colour *= np.float32(1 / 255)
+    told = np.clip(_dot(weights, [plane.copy() for plane in colour.T]) + offset, -0.5, 1.5)
     before, trust = out.ravel()[places], trust.ravel()[places]
     coarse = np.clip((before - far) / np.where(np.abs(near - far) < 1e-12, 1e-12, near - far), 0, 1)
     vote = trust * told + (1 - trust) * coarse

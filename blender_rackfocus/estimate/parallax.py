@@ -11,6 +11,7 @@ Works when the camera moves and the scene does not; refuses, with a reason, othe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -277,10 +278,21 @@ def texture(grey: np.ndarray) -> np.ndarray:
 def consistent(forth: np.ndarray, back: np.ndarray) -> np.ndarray:
     """(h, w) bool: following the flow forth and then back ends within a pixel of the start (Sundaram et al. 2010)."""
     h, w = forth.shape[:2]
-    y, x = np.mgrid[:h, :w].astype(np.float32)
-    tx, ty = x + forth[..., 0], y + forth[..., 1]
-    home = cv2.remap(back, tx, ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    gap = ((forth + home) ** 2).sum(-1)
-    length = (forth**2).sum(-1) + (home**2).sum(-1)
-    inside = (tx >= 0) & (ty >= 0) & (tx <= w - 1) & (ty <= h - 1)
-    return inside & (gap < 0.01 * length + 0.5)
+    at = forth + places(h, w)
+    home = cv2.remap(back, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    length = squares(forth) + squares(home)
+    inside = cv2.inRange(at, (0, 0, 0, 0), (w - 1, h - 1, 0, 0)) > 0
+    return inside & (squares(forth + home) < 0.01 * length + 0.5)
+
+
+def squares(field: np.ndarray) -> np.ndarray:
+    """(h, w): the squared length of each of a field's vectors (h, w, 2)."""
+    x, y = cv2.split(field)
+    return x * x + y * y
+
+
+@lru_cache(maxsize=4)
+def places(height: int, width: int) -> np.ndarray:
+    """(h, w, 2) float32: x and y of each pixel."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    return cv2.merge((x, y))

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from ..core.depth_repair import pull_push
-from .parallax import consistent, flow, grey_for_flow
+from .parallax import consistent, flow, grey_for_flow, places, squares
 
 GREY_WIDTH_PX = 256
 KEEP = 0.92
@@ -61,7 +61,7 @@ def link(before: np.ndarray, here: np.ndarray) -> Link:
     noise = max(1.4826 * float(np.median(np.abs(soft[1].astype(np.float32) - warp(soft[0], back)))), 0.7)
     difference = cv2.absdiff(*soft)
     for field in (forth, back):  # at rest is at rest: flow that only follows the grain would smear
-        rest = (cv2.blur(difference, (5, 5)) <= 3 * noise) & ((field**2).sum(-1) < 1)
+        rest = (cv2.blur(difference, (5, 5)) <= 3 * noise) & (squares(field) < 1)
         field[rest] = 0
     error_here = cv2.blur(np.abs(here.astype(np.float32) - warp(before, back)), (3, 3))
     error_there = cv2.blur(np.abs(before.astype(np.float32) - warp(here, forth)), (3, 3))
@@ -106,15 +106,8 @@ def _plain(grey: np.ndarray) -> np.ndarray:
 
 def warp(image: np.ndarray, field: np.ndarray) -> np.ndarray:
     """image sampled at each pixel's place plus the flow; (h, w) any float or uint8, field (h, w, 2)."""
-    h, w = field.shape[:2]
-    y, x = np.mgrid[:h, :w].astype(np.float32)
-    return cv2.remap(
-        image.astype(np.float32),
-        x + field[..., 0],
-        y + field[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    at = field + places(*field.shape[:2])
+    return cv2.remap(image.astype(np.float32), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _at_size(field: np.ndarray, same: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +115,7 @@ def _at_size(field: np.ndarray, same: np.ndarray, shape: tuple[int, int]) -> tup
     if (h, w) == shape:
         return field, same
     scale = np.array([shape[1] / w, shape[0] / h], np.float32)
-    big = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_LINEAR) * scale
+    big = cv2.resize(field * scale, shape[::-1], interpolation=cv2.INTER_LINEAR)
     return big, cv2.resize(same.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
