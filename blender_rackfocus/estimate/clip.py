@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -224,17 +225,17 @@ class _Ticker:
         return max(half - self.done, 0) * one + min(self.total - self.done, half) * two
 
 
-def _ahead(frames: Frames, indices: Sequence[int]) -> Generator[tuple[int, np.ndarray]]:
+def _ahead(read: Callable[[int], np.ndarray], indices: Sequence[int]) -> Generator[tuple[int, np.ndarray]]:
     """(index, picture) in order, the next one being read while the caller works on this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="rackfocus-read") as reader:
         upcoming = None
         try:
             for n, index in enumerate(indices):
-                now = upcoming or reader.submit(frames.__getitem__, index)
+                now = upcoming or reader.submit(read, index)
                 upcoming = None
                 picture = now.result()
                 if n + 1 < len(indices):
-                    upcoming = reader.submit(frames.__getitem__, indices[n + 1])
+                    upcoming = reader.submit(read, indices[n + 1])
                 yield index, picture
         finally:
             if upcoming is not None:
@@ -253,27 +254,33 @@ def _ask_source(
         kept = all(store.has(name, i) for name in ("near", "grey", "size", "look"))
         return kept and (i not in neighbours or store.has("link", i))
 
-    missing = [i for i in wanted if not complete(i)]
-    for i in wanted:
-        if i not in missing and (not missing or i < missing[0]):
-            ticker.step("ESTIMATE", i, worked=False)
-    # Parallax reads neighbours itself: reading ahead on a second thread would then read one file from two threads.
-    pictures = ((i, frames[i]) for i in missing) if source.name == "PARALLAX" else _ahead(frames, missing)
-    for i, picture in pictures:
-        ticker.stop_if_asked()
+    def read(i: int) -> np.ndarray:
+        """A frame; what else is to be kept of it is made on the way."""
+        picture = frames[i]
         small = halved(picture)
         grey = small_grey(small)
         store.put("grey", i, grey)
         if i in neighbours:
             store.put("link", i, link(store.need("grey", neighbours[i]), grey).pack())
-        begun = time.perf_counter()
-        near = source.nearness(i, picture)
-        seconds += time.perf_counter() - begun
-        near = np.full(grey.shape, np.nan, np.float32) if near is None else near
         store.put("size", i, np.array(picture.shape[:2]))
         store.put("look", i, look_of(small) if follow_edges else np.zeros(0, np.uint8))
-        store.put("near", i, _small(near))
-        ticker.step("ESTIMATE", i, worked=True)
+        return picture
+
+    missing = [i for i in wanted if not complete(i)]
+    for i in wanted:
+        if i not in missing and (not missing or i < missing[0]):
+            ticker.step("ESTIMATE", i, worked=False)
+    # Parallax reads neighbours itself: reading ahead on a second thread would then read one file from two threads.
+    pictures = ((i, read(i)) for i in missing) if source.name == "PARALLAX" else _ahead(read, missing)
+    with closing(pictures):
+        for i, picture in pictures:
+            ticker.stop_if_asked()
+            begun = time.perf_counter()
+            near = source.nearness(i, picture)
+            seconds += time.perf_counter() - begun
+            near = np.full(store.need("grey", i).shape, np.nan, np.float32) if near is None else near
+            store.put("near", i, _small(near))
+            ticker.step("ESTIMATE", i, worked=True)
     ticker.done = len(wanted)
     return seconds
 
