@@ -2,6 +2,7 @@
 """The whole way of an estimate, with a network whose answer is known: cuts, scale, noise, resume, cancel, memory."""
 
 import itertools
+import threading
 import time
 import tracemalloc
 
@@ -301,3 +302,17 @@ def test_an_error_in_the_sink_stops_the_job(network):
 
     with pytest.raises(OSError, match="disk full"):
         EstimateJob(Slow(4), sink, EstimateSettings(network=network)).result(timeout=30)
+
+
+def test_frames_come_in_order_on_the_callers_thread_and_none_after_an_error(network):
+    frames = [rgba(texture(seed)) for seed in (1, 1, 1, 2, 2, 2, 2)]  # a cut within
+    seen = []
+
+    def sink(index, _depth, _provenance):
+        if index == 5:
+            raise OSError("disk full")
+        seen.append((index, threading.current_thread()))
+
+    with pytest.raises(OSError, match="disk full"):
+        estimate_clip(frames, sink, EstimateSettings(network=network))
+    assert seen == [(index, threading.current_thread()) for index in range(5)]
