@@ -12,6 +12,7 @@ A continuous surface whose c changes by less than a pixel per pixel (floors, wal
 threshold decides what an edge is, and, as only differences of c count, none of it changes while the focus moves.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -45,10 +46,13 @@ class Hidden:
     reach: np.ndarray
     cell: int
 
-    def band(self, rows: slice, coc: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Colour (h, W, C), circle and coverage 0..1 (h, W) of rows from a multiple of `cell` on, None if all empty.
+    def band(
+        self, rows: slice, coc: np.ndarray, place_of: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Colour (h, W, C), place and coverage 0..1 (h, W) of rows from a multiple of `cell` on, None if all empty.
 
-        coc  (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
+        coc       (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
+        place_of  what to make of the circles behind it
         """
         height, width = coc.shape
         own = slice(rows.start // self.cell, -(-rows.stop // self.cell))
@@ -57,11 +61,11 @@ class Hidden:
         around = slice(max(own.start - 1, 0), own.stop + 1)
         colour = _enlarged(self.colour[around], self.cell, cv2.INTER_LINEAR)
         colour = _fitted(colour[(own.start - around.start) * self.cell :], height, width)
-        cells = (_enlarged(plane[own], self.cell, cv2.INTER_NEAREST) for plane in (self.reach, self.coc))
-        reach, back = (_fitted(plane, height, width) for plane in cells)
-        coverage = reach - coc
-        coverage += np.float32(0.5)
-        return colour, back, np.clip(coverage, 0, 1, out=coverage)
+        cells = self.reach[own] + np.float32(0.5), place_of(self.coc[own])
+        reach, place = (_fitted(_enlarged(cell, self.cell, cv2.INTER_NEAREST), height, width) for cell in cells)
+        coverage = cv2.threshold(cv2.subtract(reach, coc), 0, 0, cv2.THRESH_TOZERO)[1]
+        coverage = cv2.threshold(coverage, 1, 0, cv2.THRESH_TRUNC)[1]
+        return np.ascontiguousarray(colour), place, coverage
 
 
 def _enlarged(plane: np.ndarray, cell: int, way: int) -> np.ndarray:

@@ -57,15 +57,18 @@ class Stand:
 
     def at(self, coc: np.ndarray) -> np.ndarray:
         """Where circles stand among the layers: layer n at n, focus at 0, near negative; linear, then logarithmic."""
-        size = np.abs(coc) * np.float32(1 / self.step)
-        wide = size > np.float32(self.fineness)
+        size = np.abs(coc)
+        size *= np.float32(1 / self.step)
+        fine = cv2.threshold(size, self.fineness, 0, cv2.THRESH_TRUNC)[1].reshape(size.shape)
+        wide = np.subtract(size, fine, out=size)
         if wide.any():
-            log = cv2.log(np.maximum(size, np.float32(self.fineness)) * np.float32(1 / self.fineness))
+            wide += np.float32(self.fineness)
+            wide *= np.float32(1 / self.fineness)
+            log = cv2.log(wide, dst=wide).reshape(size.shape)
             log *= np.float32(1 / math.log1p(1 / self.fineness))
-            size = np.minimum(size, np.float32(self.fineness), out=size)
-            size += log.reshape(size.shape)
-            np.minimum(size, np.float32(MOST_LAYERS), out=size)
-        return np.copysign(size, coc, out=size)
+            fine += log
+            fine = cv2.threshold(fine, MOST_LAYERS, 0, cv2.THRESH_TRUNC)[1].reshape(size.shape)
+        return np.copysign(fine, coc, out=fine)
 
     def radius(self, layer: int) -> float:
         """The signed circle of a layer, in pixels: the inverse of `at`."""
@@ -241,14 +244,14 @@ def slots_in(layer: int) -> tuple[int, int]:
 
 def _behind(hidden: Hidden, coc: np.ndarray, rows: slice, stand: Stand, sheet: Sheet) -> bool:
     """Write a band of the hidden samples into a sheet; False if there are none."""
-    found = hidden.band(rows, coc[rows])
+    found = hidden.band(rows, coc[rows], stand.at)
     if found is None:
         sheet.clear()
         return False
-    colour, back_coc, coverage = found
+    colour, place, coverage = found
     pairs_of(colour, coverage, sheet.pairs)
-    sheet.place[...] = stand.at(back_coc)
-    sheet.place[coverage == 0] = NOWHERE
+    sheet.place.fill(NOWHERE)
+    cv2.copyTo(place, cv2.compare(coverage, 0, cv2.CMP_GT), dst=sheet.place)
     return True
 
 
@@ -261,17 +264,15 @@ def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 def pairs_of(colour: np.ndarray, coverage: np.ndarray | None, out: np.ndarray) -> None:
     """Write channels (h, w, C) and coverage (1 if None) as interleaved pairs of planes, premultiplied, into `out`."""
     height, width, channels = colour.shape
-    last = np.ones((height, width), np.float32) if coverage is None else coverage
+    if coverage is None:
+        coverage = np.ones((height, width), np.float32)
+    else:
+        colour = cv2.multiply(colour, cv2.merge([coverage] * channels).reshape(colour.shape)).reshape(colour.shape)
     if channels % 2 == 0:
         out[-1][:, 0::2] = 0
     into = [pair.reshape(height, width, 2) for pair in out]
     plane_of = [n for channel in range(channels) for n in (channel, channel)]
-    cv2.mixChannels([colour, last], into, [*plane_of, channels, 2 * len(into) - 1])
-    if coverage is not None:
-        double = cv2.merge((coverage, coverage)).reshape(height, -1)
-        out[:-1] *= double
-        if channels % 2:
-            out[-1][:, 0::2] *= coverage
+    cv2.mixChannels([colour, coverage], into, [*plane_of, channels, 2 * len(into) - 1])
 
 
 def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
