@@ -18,7 +18,7 @@ from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
-from .levels import FINENESS, Stand, layer_step, levels_of
+from .levels import FINENESS, Stand, layer_step, levels_of, with_sign_of
 from .workers import Each, bands, up_to, workers
 
 UNTOUCHED_PX = 0.25
@@ -294,7 +294,7 @@ def _with_dead_zone(coc: np.ndarray, each: Each) -> np.ndarray:
         size = np.abs(coc[rows])
         grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
         cv2.min(cv2.threshold(grown, 0, 0, cv2.THRESH_TOZERO, dst=grown)[1], size, dst=grown)
-        np.copysign(grown.reshape(size.shape), coc[rows], out=out[rows])
+        out[rows] = with_sign_of(coc[rows], grown.reshape(size.shape))
 
     each(take, [(rows,) for rows in bands(*coc.shape)])
     return out
