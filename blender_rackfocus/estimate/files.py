@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -180,29 +181,30 @@ def run(
 
 
 class _Writer:
-    """A sink that writes each frame on a thread of its own while the next one is made; one frame waits at most."""
+    """A sink that writes each frame on a thread of its own while others are made; two wait at most."""
 
     def __init__(self, task: Task) -> None:
         self._files, self._key, self._between_m = task.files, task.key, task.between_m
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rackfocus-write")
-        self._last: Future | None = None
+        self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> _Writer:
         return self
 
     def put(self, index: int, depth: np.ndarray, provenance: Provenance) -> None:
-        if self._last is not None:
-            self._last.result()
+        while len(self._waiting) > 1:
+            self._waiting.popleft().result()
         if self._between_m is not None and not provenance.metric:
             near_m, far_m = self._between_m
             depth = to_metres(depth, DepthConvention("NORMALISED", near_m, far_m))
             provenance = replace(provenance, between_m=self._between_m)
-        self._last = self._thread.submit(write_depth, self._files[index], depth, provenance, self._key)
+        self._waiting.append(self._thread.submit(write_depth, self._files[index], depth, provenance, self._key))
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         self._thread.shutdown(wait=True)
-        if self._last is not None and kind is None:
-            self._last.result()
+        for written in self._waiting:
+            if kind is None:
+                written.result()
 
 
 def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "") -> None:
