@@ -10,7 +10,8 @@ from typing import ClassVar
 import bpy
 
 from . import bake, baked_strips, cache, modifier, staleness
-from .operators import bake as operators
+from .operators import baking
+from .operators.bake import active
 from .operators.strip_modifier import sequencer_scene
 
 _TEXT_WIDTH = 42
@@ -28,12 +29,12 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return operators.active(context) is not None
+        return active(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        strip, scene = operators.active(context), sequencer_scene(context)
-        if operators.Progress.running:
+        strip, scene = active(context), sequencer_scene(context)
+        if baking.Progress.running:
             draw_running(layout)
             return
         place = baked_strips.place_of(modifier.find(strip))
@@ -52,9 +53,9 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
 
 def draw_running(layout: bpy.types.UILayout) -> None:
     """How far the bake in the window is, and its buttons."""
-    progress = operators.Progress
+    progress = baking.Progress
     share = progress.done / progress.total if progress.total else 0.0
-    layout.progress(text=operators.running_text(), factor=share)
+    layout.progress(text=baking.running_text(), factor=share)
     row = layout.row(align=True)
     row.operator("rackfocus.bake_pause", text="Go On" if progress.paused else "Pause", icon="PAUSE")
     row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")
@@ -82,7 +83,7 @@ def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.ty
     width, height = bake.size_of(scene, strip)
     most = len(which) * width * height * 8
     kind = scene.rackfocus_bake_format
-    layout.label(text=f"{len(which)} frames, about {operators.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
+    layout.label(text=f"{len(which)} frames, about {baking.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake")
     row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True

@@ -11,7 +11,7 @@ import bpy
 
 from . import bake_panel, compositor, node, node_bake, node_baked
 from .baked_strips import Place
-from .operators.bake import Progress
+from .operators.baking import Progress
 
 _TEXT_WIDTH = 42
 """Characters of an error's line; the sidebar does not wrap text by itself."""

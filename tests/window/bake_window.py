@@ -113,17 +113,17 @@ def begin_bake():
 
 
 def is_paused():
-    progress = part("operators.bake").Progress
+    progress = part("operators.baking").Progress
     told["paused"] = [progress.running, progress.paused, progress.done]
 
 
 def still_paused():
-    told["paused later"] = part("operators.bake").Progress.done
+    told["paused later"] = part("operators.baking").Progress.done
     in_sequencer(bpy.ops.rackfocus.bake_cancel)
 
 
 def after_cancel():
-    told["cancelled"] = not part("operators.bake").Progress.running
+    told["cancelled"] = not part("operators.baking").Progress.running
     told["attached after cancel"] = part("baked_strips").place_of(part("modifier").find(strip())) is not None
 
 
@@ -132,7 +132,7 @@ def bake_all():
 
 
 def until_baked():
-    return not part("operators.bake").Progress.running
+    return not part("operators.baking").Progress.running
 
 
 def after_bake():

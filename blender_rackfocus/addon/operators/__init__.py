@@ -7,6 +7,7 @@ import bpy
 
 from . import (
     bake,
+    baking,
     cards,
     compositor,
     doctor,
@@ -23,7 +24,7 @@ from . import (
 )
 
 _MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
-_NODES = (compositor, bake, node_bake)
+_NODES = (compositor, baking, bake, node_bake)
 _DEPTH = (cards, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)

@@ -8,13 +8,10 @@ from typing import ClassVar
 
 import bpy
 
-from ...media import MediaError
-from .. import bake, compositor, handlers, node, node_bake, node_baked
+from .. import bake, compositor, node, node_bake, node_baked
 from ..baked_strips import Place
 from ..errors import FrameError
-from .bake import Progress, delete_frames, too_large
-
-_TICK_S = 0.01
+from .baking import Baking, Progress, delete_frames, too_large
 
 
 class _Nodes:
@@ -47,61 +44,21 @@ class _Nodes:
         return [name]
 
 
-class RACKFOCUS_OT_node_bake(_Nodes, bpy.types.Operator):
+class RACKFOCUS_OT_node_bake(_Nodes, Baking, bpy.types.Operator):
     """Write the node's final frames to disk, and let its group read them: they show on any machine, also without this
     extension. 3D scenes behind it are rendered once per frame"""
 
     bl_idname = "rackfocus.node_bake"
     bl_label = "Bake Node"
 
-    first: bpy.props.IntProperty(name="First", description="First frame; 0 with Last 0 for all of the scene")
-    last: bpy.props.IntProperty(name="Last", description="Last frame")
-    afresh: bpy.props.BoolProperty(name="Afresh", description="Also frames that are there and right")
+    redrawn = frozenset({"NODE_EDITOR"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._begin(context):
-            return {"CANCELLED"}
-        with handlers.paused():
-            while (outcome := self._step()) == "MORE":
-                pass
-        return self._end(context, outcome)
+    def busy(self) -> bool:
+        return bpy.app.is_job_running("RENDER")
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if not self._begin(context):
-            return {"CANCELLED"}
-        manager = context.window_manager
-        manager.progress_begin(0, max(Progress.total, 1))
-        self._timer = manager.event_timer_add(_TICK_S, window=context.window)
-        manager.modal_handler_add(self)
-        Progress.running = True
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if event.type == "ESC" and event.value == "PRESS":
-            Progress.cancelled = True
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        if Progress.cancelled:
-            return self._end_modal(context, "CANCELLED")
-        if Progress.paused or bpy.app.is_job_running("RENDER"):
-            return {"PASS_THROUGH"}
-        with handlers.paused():
-            outcome = self._step()
-        context.window_manager.progress_update(Progress.done)
-        words = f"Rack Focus: baking nodes, {Progress.done} of {Progress.total} frames (Esc cancels)"
-        context.workspace.status_text_set(words)
-        for area in context.screen.areas:
-            if area.type == "NODE_EDITOR":
-                area.tag_redraw()
-        return {"PASS_THROUGH"} if outcome == "MORE" else self._end_modal(context, outcome)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender closes the window or loads another file."""
-        self._end_modal(context, "CANCELLED")
-
-    def _begin(self, context: bpy.types.Context) -> bool:
+    def begin(self, context: bpy.types.Context) -> bool:
         scene = context.scene
-        self._scene_name, self._problem, self._clipped, self._baked = scene.name, "", 0, 0
+        self._scene_name = scene.name
         at_work = {one.name for one in node_bake.nodes_of(scene)}
         asked = self.names(context)
         names = [name for name in asked if name in at_work]
@@ -122,9 +79,8 @@ class RACKFOCUS_OT_node_bake(_Nodes, bpy.types.Operator):
         if problem:
             self.report({"ERROR"}, problem)
             return False
-        Progress.total, Progress.done = len(which) * len(names), 0
-        Progress.paused = Progress.cancelled = False
-        Progress.strip = ", ".join(names)
+        Progress.start(len(which) * len(names))
+        Progress.what = ", ".join(names)
         self._job = self._outcomes(scene, places, which)
         return True
 
@@ -133,44 +89,6 @@ class RACKFOCUS_OT_node_bake(_Nodes, bpy.types.Operator):
             yield from under_way
         for name, place in places.items():
             node_baked.attach(scene.compositing_node_group.nodes[name], place)
-
-    def _step(self) -> str:
-        """One frame of one node. 'MORE', 'FINISHED' or 'CANCELLED' (with `_problem` said)."""
-        if bpy.data.scenes.get(self._scene_name) is None:
-            self._problem = "The scene is gone"
-            return "CANCELLED"
-        try:
-            outcome = next(self._job, None)
-        except (FrameError, MediaError) as error:
-            self._problem = str(error)
-            return "CANCELLED"
-        if outcome is None:
-            return "FINISHED"
-        Progress.done += 1
-        self._baked += outcome.state == "baked"
-        self._clipped += outcome.clipped
-        return "MORE"
-
-    def _end_modal(self, context: bpy.types.Context, outcome: str) -> set[str]:
-        manager = context.window_manager
-        manager.event_timer_remove(self._timer)
-        manager.progress_end()
-        context.workspace.status_text_set(None)
-        Progress.running = False
-        return self._end(context, outcome)
-
-    def _end(self, context: bpy.types.Context, outcome: str) -> set[str]:
-        with handlers.paused():
-            self._job.close()  # leaves the folder tidy and the scene at its frame
-        if self._problem:
-            self.report({"ERROR"}, self._problem)
-        elif outcome == "CANCELLED":
-            self.report({"WARNING"}, f"Bake cancelled after {Progress.done} of {Progress.total} frames; they are kept")
-        else:
-            self.report({"INFO"}, f"{Progress.done} frames are baked, {self._baked} of them now")
-            if self._clipped:
-                self.report({"WARNING"}, f"PNG cut off light above white in {self._clipped} frames; EXR keeps it")
-        return {outcome}
 
 
 class RACKFOCUS_OT_node_bake_use(_Nodes, bpy.types.Operator):
