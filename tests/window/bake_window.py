@@ -6,44 +6,34 @@ Arguments after `--`: where the result goes (JSON), the folder for pictures, the
 modifier, six frames of picture and depth beside it).
 """
 
-import json
-import os
-import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import bpy
 
-RESULT, PICTURES, BLEND = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
-WAIT_S = 1.0
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import stage
+from stage import (
+    SHOT,
+    in_sequencer,
+    open_shot,
+    part,
+    play,
+    render,
+    scene,
+    sequencers,
+    show_sidebars,
+    show_tab,
+    told,
+    until_rendered,
+)
+
 FRAMES = range(1, 7)
-told = {}
-bpy.context.preferences.view.show_splash = False
-
-
-def part(name):
-    """A module of the add-on, under whatever name it is installed."""
-    return next(m for key, m in list(sys.modules.items()) if key.endswith(f"blender_rackfocus.addon.{name}"))
-
-
-def scene():
-    return bpy.context.workspace.sequencer_scene or bpy.context.scene
 
 
 def strip():
     return scene().sequence_editor.strips_all["A"]
-
-
-def areas(kind="SEQUENCE_EDITOR"):
-    return [area for area in bpy.context.window.screen.areas if area.type == kind]
-
-
-def in_sequencer(operator, *words, **arguments):
-    area = next(one for one in areas() if one.spaces.active.view_type != "PREVIEW")
-    region = next(one for one in area.regions if one.type == "WINDOW")
-    with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
-        return operator(*words, **arguments)
 
 
 def preview_to(folder):
@@ -58,9 +48,9 @@ def preview_to(folder):
 
     def write(frame):
         def step():
-            area = next(one for one in areas() if one.spaces.active.view_type == "PREVIEW")
+            area = next(one for one in sequencers() if one.spaces.active.view_type == "PREVIEW")
             region = next(one for one in area.regions if one.type == "PREVIEW")
-            scene().render.filepath = f"{BLEND.parent}/{folder}/{frame:04d}.png"
+            scene().render.filepath = f"{SHOT.parent}/{folder}/{frame:04d}.png"
             with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
                 bpy.ops.render.opengl(sequencer=True, write_still=True, view_context=True)
 
@@ -70,40 +60,13 @@ def preview_to(folder):
 
 
 def shoot(name):
-    def step():
-        subprocess.run(["import", "-window", "root", str(PICTURES / f"bake_{name}.png")], check=True, timeout=60)
-
-    return step
-
-
-def open_shot():
-    bpy.ops.wm.open_mainfile(filepath=str(BLEND), load_ui=False)
+    return lambda: stage.shoot(f"bake_{name}")
 
 
 def prepare():
     bpy.context.workspace.sequencer_scene = bpy.context.scene
     scene().sequence_editor.active_strip = strip()
-    for area in areas():
-        area.spaces.active.show_region_ui = True
-
-
-def show_tab():
-    for area in areas():
-        region = next(one for one in area.regions if one.type == "UI")
-        if region.active_panel_category != "UNSUPPORTED":
-            region.active_panel_category = "Rack Focus"
-
-
-def render(folder):
-    def step():
-        scene().render.filepath = f"{BLEND.parent}/{folder}/"
-        bpy.ops.render.render("INVOKE_DEFAULT", animation=True)
-
-    return step
-
-
-def until_rendered():
-    return not bpy.app.is_job_running("RENDER")
+    show_sidebars()
 
 
 def begin_bake():
@@ -165,10 +128,10 @@ def is_stale():
 
 def save():
     part("modifier").socket(part("modifier").find(strip()), "F-Stop").value = 1.4
-    bpy.ops.wm.save_as_mainfile(filepath=str(BLEND.parent / "baked.blend"), copy=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(SHOT.parent / "baked.blend"), copy=True)
 
 
-STEPS = iter(
+play(
     (
         open_shot,
         prepare,
@@ -196,24 +159,6 @@ STEPS = iter(
         is_stale,
         shoot("stale"),
         save,
-    )
+    ),
+    wait_s=1.0,
 )
-waiting = []
-
-
-def tick():
-    try:
-        step = waiting.pop() if waiting else next(STEPS, None)
-        if step is not None:
-            if step() is False:
-                waiting.append(step)
-            return WAIT_S
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-    RESULT.write_text(json.dumps(told), encoding="utf-8")
-    os.sync()
-    bpy.ops.wm.quit_blender()
-    return None
-
-
-bpy.app.timers.register(tick, first_interval=3.0, persistent=True)

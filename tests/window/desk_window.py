@@ -5,29 +5,20 @@ Arguments after `--`: where the result goes (JSON), the folder for pictures, the
 depth lies beside it as d_*.exr (near on the left, far on the right).
 """
 
-import json
-import subprocess
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 
 import bpy
 
-RESULT, PICTURES, FIRST = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
-WAIT_S = 0.9
-told = {"waits_s": []}
-bpy.context.preferences.view.show_splash = False
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import stage
+from stage import SHOT, part, play, scene, show_sidebars, show_tab, told
+
+told["waits_s"] = []
 bpy.context.preferences.view.render_display_type = "NONE"  # no second window over what is shot
-
-
-def part(name):
-    return next(m for key, m in list(sys.modules.items()) if key.endswith(f"blender_rackfocus.addon.{name}"))
-
-
-def scene():
-    return bpy.context.workspace.sequencer_scene or bpy.context.scene
 
 
 def strip():
@@ -48,7 +39,7 @@ def image():
 
 
 def shoot(name):
-    subprocess.run(["import", "-window", "root", str(PICTURES / f"desk_{name}.png")], check=True, timeout=60)
+    stage.shoot(f"desk_{name}")
 
 
 def preview():
@@ -106,30 +97,19 @@ def set_up():
     one.view_settings.view_transform = "Standard"
     one.frame_start, one.frame_end = 1, 48
     editor = one.sequence_editor or one.sequence_editor_create()
-    made = editor.strips.new_image("Shot", str(FIRST), 1, 1, fit_method="ORIGINAL")
+    made = editor.strips.new_image("Shot", str(SHOT), 1, 1, fit_method="ORIGINAL")
     made.right_handle = 49
     editor.active_strip = made
-    depth = str(FIRST.parent / "d_0001.exr")
+    depth = str(SHOT.parent / "d_0001.exr")
     assert bpy.ops.rackfocus.modifier_add(strip_name="Shot", depth_path=depth) == {"FINISHED"}
     for name, value in (("Focal Length", 85.0), ("F-Stop", 1.4)):
         part("modifier").socket(part("modifier").find(made), name).value = value
     one.tool_settings.use_keyframe_insert_auto = True
     one.frame_set(5)
-    area, _region = preview()
     in_preview(bpy.ops.sequencer.view_all_preview)
-    for area in bpy.context.window.screen.areas:
-        if area.type == "SEQUENCE_EDITOR":
-            area.spaces.active.show_region_ui = True
+    show_sidebars()
     handlers = part("handlers")
     handlers.refresh = clocked(handlers.refresh)
-
-
-def show_tab():
-    for area in bpy.context.window.screen.areas:
-        if area.type == "SEQUENCE_EDITOR":
-            region = next(region for region in area.regions if region.type == "UI")
-            if region.active_panel_category != "UNSUPPORTED":
-                region.active_panel_category = "Rack Focus"
 
 
 def eyedropper():
@@ -195,7 +175,7 @@ def until_settled():
 def lengthen():
     """Hundreds of media frames, so that tracking takes its time."""
     for _ in range(400):
-        strip().elements.append(FIRST.name)
+        strip().elements.append(SHOT.name)
     strip().right_handle = 301
     scene().frame_set(5)
 
@@ -245,7 +225,7 @@ def zoom():
 def render():
     render = scene().render
     render.image_settings.media_type, render.image_settings.file_format = "IMAGE", "PNG"
-    render.filepath = told["rendered"] = str(PICTURES / "desk_rendered.png")
+    render.filepath = told["rendered"] = str(stage.PICTURES / "desk_rendered.png")
     told["view while rendering"] = bpy.context.window_manager.rackfocus_view
     scene().frame_set(5)
     bpy.ops.render.render("INVOKE_DEFAULT", write_still=True)
@@ -255,7 +235,7 @@ def until_rendered():
     return not bpy.app.is_job_running("RENDER")
 
 
-STEPS = iter(
+play(
     (
         set_up,
         show_tab,
@@ -333,23 +313,6 @@ STEPS = iter(
         enlarge,
         show_tab,
         lambda: shoot("panel"),
-    )
+    ),
+    wait_s=0.9,
 )  # fmt: skip
-waiting = []
-
-
-def tick():
-    try:
-        step = waiting.pop() if waiting else next(STEPS, None)
-        if step is not None:
-            if step() is False:
-                waiting.append(step)
-            return WAIT_S
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-    RESULT.write_text(json.dumps(told), encoding="utf-8")
-    bpy.ops.wm.quit_blender()
-    return None
-
-
-bpy.app.timers.register(tick, first_interval=3.0, persistent=True)

@@ -5,28 +5,28 @@ Arguments after `--`: where the result goes (JSON), the folder for pictures, the
 modifier, six frames of picture and depth beside it).
 """
 
-import json
 import os
-import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import bpy
 
-RESULT, PICTURES, BLEND = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
-WAIT_S = 1.2
-told = {}
-bpy.context.preferences.view.show_splash = False
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-
-def part(name):
-    """A module of the add-on, under whatever name it is installed."""
-    return next(m for key, m in list(sys.modules.items()) if key.endswith(f"blender_rackfocus.addon.{name}"))
-
-
-def scene():
-    return bpy.context.workspace.sequencer_scene or bpy.context.scene
+from stage import (
+    SHOT,
+    in_sequencer,
+    open_shot,
+    part,
+    play,
+    render,
+    scene,
+    shoot,
+    show_sidebars,
+    show_tab,
+    told,
+    until_rendered,
+)
 
 
 def strip(name="A"):
@@ -48,33 +48,12 @@ def state():
     }
 
 
-def shoot(name):
-    subprocess.run(["import", "-window", "root", str(PICTURES / f"live_{name}.png")], check=True, timeout=60)
-
-
 def look(name):
     def step():
         told[name] = state()
-        shoot(name)
+        shoot(f"live_{name}")
 
     return step
-
-
-def sidebars():
-    for area in bpy.context.window.screen.areas:
-        if area.type == "SEQUENCE_EDITOR":
-            yield area.spaces.active, next(region for region in area.regions if region.type == "UI")
-
-
-def show_tab():
-    """Once the sidebar has been drawn its tabs can be chosen; some of the areas may be too small to have any."""
-    for _space, region in sidebars():
-        if region.active_panel_category != "UNSUPPORTED":
-            region.active_panel_category = "Rack Focus"
-
-
-def open_shot():
-    bpy.ops.wm.open_mainfile(filepath=str(BLEND), load_ui=False)
 
 
 def prepare():
@@ -82,8 +61,7 @@ def prepare():
     scene().sequence_editor.use_prefetch = True
     scene().sequence_editor.active_strip = strip()
     scene().frame_set(2)
-    for space, _region in sidebars():
-        space.show_region_ui = True
+    show_sidebars()
 
 
 def edit():
@@ -94,14 +72,6 @@ def edit():
 def unmute():
     told["muted"] = touched()
     part("modifier").find(strip()).mute = False
-
-
-def in_sequencer(operator, **arguments):
-    window = bpy.context.window
-    area = next(a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR")
-    region = next(r for r in area.regions if r.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        return operator(**arguments)
 
 
 def duplicate():
@@ -121,27 +91,15 @@ def after_removal():
     told["prefetch"] = scene().sequence_editor.use_prefetch
 
 
-def render(folder):
-    def step():
-        scene().render.filepath = f"{BLEND.parent}/{folder}/"
-        bpy.ops.render.render("INVOKE_DEFAULT", animation=True)
-
-    return step
-
-
-def until_rendered():
-    return not bpy.app.is_job_running("RENDER")
-
-
 def break_a_depth():
-    os.truncate(BLEND.parent / "d_0003.exr", 400)
+    os.truncate(SHOT.parent / "d_0003.exr", 400)
 
 
 def save():
     bpy.ops.wm.save_mainfile()
 
 
-STEPS = iter(
+play(
     (
         open_shot,
         prepare,
@@ -165,23 +123,6 @@ STEPS = iter(
         look("broken"),
         lambda: scene().frame_set(4),
         look("whole again"),
-    )
+    ),
+    wait_s=1.2,
 )
-waiting = []
-
-
-def tick():
-    try:
-        step = waiting.pop() if waiting else next(STEPS, None)
-        if step is not None:
-            if step() is False:
-                waiting.append(step)
-            return WAIT_S
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-    RESULT.write_text(json.dumps(told), encoding="utf-8")
-    bpy.ops.wm.quit_blender()
-    return None
-
-
-bpy.app.timers.register(tick, first_interval=3.0, persistent=True)
