@@ -27,7 +27,7 @@ FOCUS_SLOT = 128
 """The slot (`slots_of`) of a sample on layer 0."""
 
 MOST_LAYERS = 62
-"""On either side of focus; the last one's circle, some 5000 px, is the largest there is."""
+"""On either side of focus; larger circles than the last one's, far beyond any picture, count as that."""
 
 _ON_LAYER = 1e-4
 """A sample that near to a layer, in layers, lies on it."""
