@@ -16,17 +16,9 @@ GRID_SRGB, TEXT_SRGB, DIM_SRGB = (52, 56, 66), (225, 228, 235), (140, 146, 158)
 FOCUS_SRGB, FIELD_SRGB, MARK_SRGB, SKY_SRGB = (255, 255, 255), (0, 200, 165), (255, 210, 115), (92, 104, 128)
 
 
-def focus_chart(
-    depth_m: np.ndarray,
-    lens: Lens,
-    width: int,
-    height: int,
-    marks: Sequence[tuple[str, float]] = (),
-    near_m: float | None = None,
-    far_m: float | None = None,
-    coc_limit_px: float = 0.5,
-    opacity: float = 0.92,
-) -> np.ndarray:
+def focus_chart(depth_m: np.ndarray, lens: Lens, width: int, height: int, marks: Sequence[tuple[str, float]] = (),
+                near_m: float | None = None, far_m: float | None = None, coc_limit_px: float = 0.5,
+                opacity: float = 0.92) -> np.ndarray:
     """A chart of any size over or beside the picture.
 
     depth_m: (H, W) metres of the frame, inf = sky. marks: (name, metres) pairs. near_m, far_m: ends of the scale, None
@@ -59,16 +51,8 @@ def focus_chart(
 class _Scale:
     """Where a distance lies on the chart, in pixels, and how large things are drawn."""
 
-    def __init__(
-        self,
-        sample: np.ndarray,
-        focus_m: float,
-        marks_m: list[float],
-        near_m: float | None,
-        far_m: float | None,
-        width: int,
-        height: int,
-    ):
+    def __init__(self, sample: np.ndarray, focus_m: float, marks_m: list[float], near_m: float | None,
+                 far_m: float | None, width: int, height: int):
         low, high = depth_range_m(sample)
         wanted = [low, high, *(m for m in [focus_m, *marks_m] if 0 < m < 1000)]
         self.near_m, self.far_m = near_m or min(wanted) / 1.12, far_m or max(wanted) * 1.12
@@ -168,16 +152,13 @@ def _focus(canvas: np.ndarray, scale: _Scale, lens: Lens) -> None:
     draw_text(canvas, text, middle, top + 1.12 * size, size, (15, 16, 20), 700, anchor=0.5)
 
 
-def _read_out(
-    canvas: np.ndarray, scale: _Scale, lens: Lens, width_px: int, limits: tuple[float, float], coc_limit_px: float
-) -> None:
+def _read_out(canvas: np.ndarray, scale: _Scale, lens: Lens, width_px: int, limits: tuple[float, float],
+              coc_limit_px: float) -> None:
     size, x = scale.size, float(scale.left)
-    parts = [
-        ("Sharp", f"{distance_text(limits[0])} \u2013 {distance_text(limits[1])}"),
-        ("Hyperfocal", distance_text(hyperfocal_m(lens, width_px, coc_limit_px))),
-        ("Background", f"{abs(float(coc_px(scale.depth_ends[1], lens, width_px))):.1f} px"),
-        ("Lens", f"{lens.focal_mm:g} mm f/{lens.f_number:g}"),
-    ]
+    parts = [("Sharp", f"{distance_text(limits[0])} \u2013 {distance_text(limits[1])}"),
+             ("Hyperfocal", distance_text(hyperfocal_m(lens, width_px, coc_limit_px))),
+             ("Background", f"{abs(float(coc_px(scale.depth_ends[1], lens, width_px))):.1f} px"),
+             ("Lens", f"{lens.focal_mm:g} mm f/{lens.f_number:g}")]
     for name, value in parts:
         need = text_width(f"{name} ", size) + text_width(value, size, 600)
         if x + need > canvas.shape[1] - scale.left:

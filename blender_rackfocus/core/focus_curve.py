@@ -211,10 +211,8 @@ def retime(keys: Sequence[Key], frame_map: Callable[[float], float], breaks: Ite
         moved.append(replace(key, frame=new[i], left=left, right=right, handle_type="FREE"))
     if new[-1] < new[0]:  # played backwards: sides swap, and a key's interpolation belongs to the key before it
         modes = [key.interpolation for key in moved]
-        moved = [
-            replace(key, left=key.right, right=key.left, interpolation=modes[max(i - 1, 0)])
-            for i, key in enumerate(moved)
-        ][::-1]
+        moved = [replace(key, left=key.right, right=key.left, interpolation=modes[max(i - 1, 0)])
+                 for i, key in enumerate(moved)][::-1]
     return sort_keys(moved)
 
 
@@ -258,12 +256,8 @@ def _fit_between(frames, dioptre, slope, tolerance, i, j) -> list[int]:
             continue
         span = frames[j] - frames[i]
         t = (frames[i : j + 1] - frames[i]) / span
-        curve = (
-            dioptre[i] * (1 + 2 * t) * (1 - t) ** 2
-            + slope[i] * span * t * (1 - t) ** 2
-            + dioptre[j] * t**2 * (3 - 2 * t)
-            - slope[j] * span * t**2 * (1 - t)
-        )
+        curve = (dioptre[i] * (1 + 2 * t) * (1 - t) ** 2 + slope[i] * span * t * (1 - t) ** 2
+                 + dioptre[j] * t**2 * (3 - 2 * t) - slope[j] * span * t**2 * (1 - t))
         error = np.abs(curve / dioptre[i : j + 1] - 1)
         worst = int(np.argmax(error))
         if error[worst] > tolerance:

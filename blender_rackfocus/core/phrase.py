@@ -97,32 +97,15 @@ class Understanding:
         return self.duration_frames if self.duration_seconds is None else self.duration_seconds * fps
 
 
-_COUNTS = {
-    "half a": 0.5,
-    "a half": 0.5,
-    "half": 0.5,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "twelve": 12,
-    "twenty": 20,
-    "one and a half": 1.5,
-    "a": 1,
-}
+_COUNTS = {"half a": 0.5, "a half": 0.5, "half": 0.5, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+           "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20, "one and a half": 1.5, "a": 1}
 _NUM = r"(?P<n>\d+(?:[.,]\d+)?|\.\d+)"
 _NUM_2 = _NUM.replace("<n>", "<k>")
 _WORD = rf"(?P<w>{'|'.join(sorted(_COUNTS, key=len, reverse=True))})"
 _OVER = r"(?:(?:over|in|within|for|lasting|takes|taking|during) )?(?:about |around )?"
 _FEEL_WORDS = {
     "SLOW": r"slow(?:ly|er)?|gentl[ey]|gradual(?:ly)?|subtl[ey]|drift(?:s|ing)?|languid(?:ly)?|leisurely|"
-    r"delicate(?:ly)?|dreamy",
+            r"delicate(?:ly)?|dreamy",
     "SMOOTH": r"smooth(?:ly)?|fluid(?:ly)?|flowing|eased?|natural(?:ly)?",
     "QUICK": r"quick(?:ly|er)?|fast(?:er)?|rapid(?:ly)?|swift(?:ly)?|brisk(?:ly)?|speedy",
     "SNAP": r"snap(?:s|ped|ping|py)?|whip(?:s|ped)?|instant(?:ly)?|sudden(?:ly)?|abrupt(?:ly)?|jolt(?:s|ing)?",
@@ -132,39 +115,26 @@ _FEEL_WORDS = {
 }
 _FEEL_SPEED = {"SNAP": 2, "QUICK": 1, "SMOOTH": 0, "EVEN": 0, "SETTLE": 0, "HESITANT": -1, "SLOW": -2}
 _SENSOR_WORDS = {
-    "FULL_FRAME": r"full[- ]frame",
-    "SUPER_35": r"super[- ]?35(?: ?mm)?|s35",
-    "APS_C": r"aps-?c",
-    "MFT": r"micro (?:four|4) ?thirds|micro 4/3|mft|m43",
-    "ONE_INCH": r"(?:1|one)[- ]inch sensor",
-    "SUPER_16": r"super[- ]?16(?: ?mm)?|s16",
-    "STANDARD_16": r"16 ?mm film",
-    "SUPER_8": r"super[- ]?8(?: ?mm)?",
-    "FILM_65": r"65 ?mm film|70 ?mm film",
-    "IMAX": r"imax",
-    "LARGE_FORMAT": r"large[- ]format",
+    "FULL_FRAME": r"full[- ]frame", "SUPER_35": r"super[- ]?35(?: ?mm)?|s35", "APS_C": r"aps-?c",
+    "MFT": r"micro (?:four|4) ?thirds|micro 4/3|mft|m43", "ONE_INCH": r"(?:1|one)[- ]inch sensor",
+    "SUPER_16": r"super[- ]?16(?: ?mm)?|s16", "STANDARD_16": r"16 ?mm film", "SUPER_8": r"super[- ]?8(?: ?mm)?",
+    "FILM_65": r"65 ?mm film|70 ?mm film", "IMAX": r"imax", "LARGE_FORMAT": r"large[- ]format",
     "MEDIUM_645": r"medium[- ]format",
 }
 _SOFT = r"(?:blurred|blurry|soft|softly lit|hazy|defocus(?:s?ed)|out[- ]of[- ]focus|bokeh)"
 # "near the door" tells where somebody stands in the room, not how far from the lens
-_NEAR = (
-    r"foreground|front|nearest|near(?! (?:the|a|an|his|her|its|their|to (?:the|a|an))\b)|"
-    r"closest|close(?! to\b)|in front"
-)
+_NEAR = (r"foreground|front|nearest|near(?! (?:the|a|an|his|her|its|their|to (?:the|a|an))\b)|"
+         r"closest|close(?! to\b)|in front")
 _FAR = r"background|behind|farthest|furthest|far(?! from\b)|distance|distant|back|rear"
-_SOMEBODY = (
-    r"figure|piece|person|people|man|woman|girl|boy|child|subject|object|face|eyes?|character|actor|actress|"
-    r"one|thing|someone|somebody|something|element|plane|side|end|area|part|"
-    r"(?:two|three|four|both|several) (?:figures|pieces|people|men|women|persons|objects|faces|characters)"
-)
-_FILLER = (
-    r"the|a|an|of|and|with|while|as|is|are|it|its|it's|his|her|their|this|that|we|let|lets|let's|me|give|make|"
-    r"do|have|please|some|just|now|so|but|which|who|very|really|quite|close-?up|close up|focus distance|"
-    r"rack(?:s|ed|ing)?|pull(?:s|ed|ing)?|focus(?:es|ed|ing|sing)?|focal point|shift(?:s|ed|ing)?|"
-    r"change(?:s|d)?|mov(?:es|ing|e)|go(?:es)?|switch(?:es)?|start(?:s|ing)?|begin(?:s|ning)?|uses?|using|shot|shoot|lens|prime|"
-    r"camera|stop|cinematic|film|movie|scene|picture|image|frame|video|in|on|at|by|over|for|within|takes?|"
-    r"taking|about|around|sharp|crisp|clear|again|there|where|here|he|she|they"
-)
+_SOMEBODY = (r"figure|piece|person|people|man|woman|girl|boy|child|subject|object|face|eyes?|character|actor|actress|"
+             r"one|thing|someone|somebody|something|element|plane|side|end|area|part|"
+             r"(?:two|three|four|both|several) (?:figures|pieces|people|men|women|persons|objects|faces|characters)")
+_FILLER = (r"the|a|an|of|and|with|while|as|is|are|it|its|it's|his|her|their|this|that|we|let|lets|let's|me|give|make|"
+           r"do|have|please|some|just|now|so|but|which|who|very|really|quite|close-?up|close up|focus distance|"
+           r"rack(?:s|ed|ing)?|pull(?:s|ed|ing)?|focus(?:es|ed|ing|sing)?|focal point|shift(?:s|ed|ing)?|"
+           r"change(?:s|d)?|mov(?:es|ing|e)|go(?:es)?|switch(?:es)?|start(?:s|ing)?|begin(?:s|ning)?|uses?|using|shot|shoot|lens|prime|"
+           r"camera|stop|cinematic|film|movie|scene|picture|image|frame|video|in|on|at|by|over|for|within|takes?|"
+           r"taking|about|around|sharp|crisp|clear|again|there|where|here|he|she|they")
 
 
 @dataclass
@@ -244,13 +214,8 @@ def describe(said: Understanding, fps: float = 24.0) -> list[str]:
     return lines
 
 
-def place_distance_m(
-    place: Place,
-    near_far_m: tuple[float, float] | None = None,
-    marks: Sequence[Mark] = (),
-    frame: float = 0,
-    current_m: float | None = None,
-) -> float:
+def place_distance_m(place: Place, near_far_m: tuple[float, float] | None = None, marks: Sequence[Mark] = (),
+                     frame: float = 0, current_m: float | None = None) -> float:
     """Metres of a place at a frame. near_far_m: what `depth_modes` gave. Raises ValueError saying what is missing."""
     if place.kind in ("FOREGROUND", "BACKGROUND"):
         if near_far_m is None:
@@ -469,28 +434,20 @@ def _preset(key: str) -> _Act:
 _RULES: list[tuple[re.Pattern, _Act]] = [
     *_table(_SENSOR_WORDS, lambda key: _set("sensor", key, "sensor")),
     _rule(rf"(?:at|on|starting at|start at|from) frame {_NUM}", _set("start_frame", _number, "starts at frame")),
-    _rule(
-        rf"{_OVER}(?:{_NUM}[- ]?(?:s|secs?|seconds?)|{_WORD}[- ]seconds?)(?: long)?",
-        _set("duration_seconds", _number, "seconds"),
-    ),
-    _rule(
-        rf"{_OVER}(?:{_NUM}(?:[- ]?frames?|f)|{_WORD}[- ]frames)(?: long)?", _set("duration_frames", _number, "frames")
-    ),
+    _rule(rf"{_OVER}(?:{_NUM}[- ]?(?:s|secs?|seconds?)|{_WORD}[- ]seconds?)(?: long)?",
+          _set("duration_seconds", _number, "seconds")),
+    _rule(rf"{_OVER}(?:{_NUM}(?:[- ]?frames?|f)|{_WORD}[- ]frames)(?: long)?",
+          _set("duration_frames", _number, "frames")),
     _rule(rf"{_NUM}x anamorphic|anamorphic {_NUM_2}x", _set("squeeze", lambda m: float(m["n"] or m["k"]), "squeeze")),
     _rule(r"anamorphic(?: lens)?|scope lens", _set("squeeze", 2.0, "squeeze")),
     _rule(rf"{_NUM} ?[- ]?(?:mm|millimet(?:er|re)s?)(?: lens| prime)*", _set("focal_mm", _number, "lens, mm")),
-    _rule(
-        rf"f ?[/:-]? ?(?:stop )?(?:of )?{_NUM}|f-?stop(?: of)? {_NUM_2}",
-        _set("f_number", lambda m: float((m["n"] or m["k"]).replace(",", ".")), "f-number"),
-    ),
+    _rule(rf"f ?[/:-]? ?(?:stop )?(?:of )?{_NUM}|f-?stop(?: of)? {_NUM_2}",
+          _set("f_number", lambda m: float((m["n"] or m["k"]).replace(",", ".")), "f-number")),
     _rule(rf"t ?/? ?{_NUM}", _set("f_number", _number, "T-stop, read as f-number")),
-    _rule(
-        r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus",
-        _set("f_number", VERY_SHALLOW_F, "very shallow depth of field, f-number"),
-    ),
-    _rule(
-        r"shallow (?:depth of field|dof|focus)|shallow", _set("f_number", SHALLOW_F, "shallow depth of field, f-number")
-    ),
+    _rule(r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus",
+          _set("f_number", VERY_SHALLOW_F, "very shallow depth of field, f-number")),
+    _rule(r"shallow (?:depth of field|dof|focus)|shallow",
+          _set("f_number", SHALLOW_F, "shallow depth of field, f-number")),
     _rule(r"(?:deep|large) (?:depth of field|dof|focus)", _set("f_number", DEEP_F, "deep focus, f-number")),
     _rule(r"wide open", _wide_open),
     _rule(r"macro(?: lens)?", _preset("M100_28")),
@@ -502,46 +459,32 @@ _RULES: list[tuple[re.Pattern, _Act]] = [
     _rule(rf"{_WORD} (?:met(?:er|re)s?)", _distance(1.0)),
     _rule(rf"{_WORD} (?:feet|foot)", _distance(FOOT_M)),
     _rule(rf"{_NUM} ?(?:cm|centimet(?:er|re)s?)", _distance(0.01)),
-    (
-        re.compile(rf"{_NUM} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
-        _feet_inches,
-    ),
+    (re.compile(rf"{_NUM} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
+     _feet_inches),
     _rule(rf"{_NUM} ?(?:in|inch(?:es)?)", _distance(INCH_M)),
     _rule(r"back and forth", _unknown),
-    _rule(
-        r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
-        r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?",
-        _direction("FAR"),
-    ),
-    _rule(
-        r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)",
-        _direction("NEAR"),
-    ),
+    _rule(r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
+          r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?", _direction("FAR")),
+    _rule(r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)",
+          _direction("NEAR")),
     _rule(r"and (?:then )?(?:back|returns?)(?: again)?(?! to (?:the )?(?:front|near|foreground))", _and_back),
     _rule(r"reveal(?:s|ing|ed)?", _set("recipe", "REVEAL", "recipe")),
     _rule(r"transition(?:s|ing)?|bridg(?:es|ing|e)", _set("recipe", "TRANSITION", "recipe")),
     _rule(r"emphasi(?:s|[sz]es|[sz]ing|[sz]e)", _set("recipe", "EMPHASIS", "recipe")),
     _rule(r"spatial (?:storytelling|story)", _set("recipe", "SPATIAL", "recipe")),
-    _rule(
-        r"follow(?:s|ing)?|hold(?:s|ing)?(?: on)?|track(?:s|ing)?|stay(?:s|ing)? (?:on|with)",
-        _set("hold", True, "follows the mark"),
-    ),
+    _rule(r"follow(?:s|ing)?|hold(?:s|ing)?(?: on)?|track(?:s|ing)?|stay(?:s|ing)? (?:on|with)",
+          _set("hold", True, "follows the mark")),
     _rule(r"infinity|\u221e", _place("INFINITY")),
     _rule(rf"{_SOFT} (?:{_NEAR}|{_FAR})", _described),
     _rule(_SOFT, _soft),
     _rule(r"between", _role("BETWEEN")),
     _rule(r"from|off|(?:start|begin)(?:s|ing|ning)? (?:on|with|at|in)|leav(?:es|ing)", _role("FROM")),
-    _rule(
-        r"to|towards?|onto|into|until|then(?: on)?(?: to)?|finally|"
-        r"(?:end|land|finish|stop|arriv)(?:s|es|ing)? (?:on|at|with|in)|focus(?:es|ing)? on",
-        _role("TO"),
-    ),
+    _rule(r"to|towards?|onto|into|until|then(?: on)?(?: to)?|finally|"
+          r"(?:end|land|finish|stop|arriv)(?:s|es|ing)? (?:on|at|with|in)|focus(?:es|ing)? on", _role("TO")),
     _rule(_NEAR, _place("FOREGROUND")),
     _rule(_FAR, _place("BACKGROUND")),
-    *[
-        _rule(rf"(?:(?P<very>very|really|extremely|ultra|super)[- ])?(?:{words})", _feel(key))
-        for key, words in _FEEL_WORDS.items()
-    ],
+    *[_rule(rf"(?:(?P<very>very|really|extremely|ultra|super)[- ])?(?:{words})", _feel(key))
+      for key, words in _FEEL_WORDS.items()],
     _rule(_SOMEBODY, _somebody),
     _rule(_FILLER, _filler),
 ]
@@ -612,17 +555,14 @@ def _one_feel(state: _State) -> str | None:
 
 def _open_wide(state: _State, span: Span) -> None:
     said = state.said
-    fastest = [
-        lens.f_number
-        for lens in LENSES.values()
-        if lens.focal_mm == said.focal_mm and lens.squeeze == (said.squeeze or 1)
-    ]
+    fastest = [lens.f_number for lens in LENSES.values()
+               if lens.focal_mm == said.focal_mm and lens.squeeze == (said.squeeze or 1)]
     if said.f_number is None and fastest:
         said.f_number = min(fastest)
         said.spans.append(Span(span.start, span.end, span.text, f"f-number: {said.f_number:g}, the preset's widest"))
     elif said.f_number is None:
         said.unknown.append(span)
-        said.notes.append('How far "wide open" is depends on the lens: name one of the presets, or an f-number')
+        said.notes.append("How far \"wide open\" is depends on the lens: name one of the presets, or an f-number")
 
 
 def _direction_of(first: Place, last: Place) -> str | None:

@@ -49,11 +49,8 @@ FEELS: dict[str, Feel] = {
     "SMOOTH": Feel(1.0, "Even, eased in and out, one second"),
     "SLOW": Feel(3.0, "Drifts over, three seconds, barely noticed", ease=0.3),
     "HESITANT": Feel(2.0, "Starts, waits, then goes", stops=((0.0, 0.0), (0.25, 0.22), (0.55, 0.22), (1.0, 1.0))),
-    "SETTLE": Feel(
-        1.25,
-        "A human hand: slips a little past the mark, then rests on it",
-        stops=((0.0, 0.0), (0.68, 1.05), (1.0, 1.0)),
-    ),
+    "SETTLE": Feel(1.25, "A human hand: slips a little past the mark, then rests on it",
+                   stops=((0.0, 0.0), (0.68, 1.05), (1.0, 1.0))),
     "EVEN": Feel(1.0, "A motor: the same dioptres on every frame, not eased at all", ease=0.0),
 }
 
@@ -63,15 +60,8 @@ def default_duration(feel: str, fps: float = 24.0) -> int:
     return max(2, round(_feel(feel).seconds * _positive(fps, "fps")))
 
 
-def rack_keys(
-    frame: float,
-    from_m: float,
-    to_m: float,
-    feel: str = "SMOOTH",
-    duration: float | None = None,
-    fps: float = 24.0,
-    nearest_m: float = NEAREST_M,
-) -> list[Key]:
+def rack_keys(frame: float, from_m: float, to_m: float, feel: str = "SMOOTH", duration: float | None = None,
+              fps: float = 24.0, nearest_m: float = NEAREST_M) -> list[Key]:
     """Keys of one pull: leaves from_m at `frame`, rests on to_m at `frame + duration`.
 
     from_m, to_m: metres, > 0; inf (and anything beyond `INFINITY_M`) is keyed as `INFINITY_M`. duration: frames, > 0;
@@ -104,15 +94,8 @@ def flat_keys(frames: Sequence[float], focus_m: Sequence[float], ease: float = 1
             last = i + 1 == len(frames)
             keys.append(Key(frame, value, "BEZIER" if last else "LINEAR"))
         else:
-            keys.append(
-                Key(
-                    frame,
-                    value,
-                    left=(frame - ease * before, value),
-                    right=(frame + ease * after, value),
-                    handle_type="ALIGNED",
-                )
-            )
+            keys.append(Key(frame, value, left=(frame - ease * before, value), right=(frame + ease * after, value),
+                            handle_type="ALIGNED"))
     return keys
 
 
@@ -125,17 +108,9 @@ class Joined:
     notes: list[str]
 
 
-def insert_rack(
-    existing: Sequence[Key],
-    frame: float,
-    to_m: float,
-    from_m: float | None = None,
-    feel: str = "SMOOTH",
-    duration: float | None = None,
-    fps: float = 24.0,
-    current_m: float | None = None,
-    nearest_m: float = NEAREST_M,
-) -> Joined:
+def insert_rack(existing: Sequence[Key], frame: float, to_m: float, from_m: float | None = None, feel: str = "SMOOTH",
+                duration: float | None = None, fps: float = 24.0, current_m: float | None = None,
+                nearest_m: float = NEAREST_M) -> Joined:
     """Put a rack into a curve so that nothing jumps.
 
     existing: the curve so far, may be empty. from_m None: start where the focus is (`current_m` on an empty curve), and
@@ -260,10 +235,8 @@ def _holds(keys: list[Key], frame: float) -> bool:
 
 
 def _leads(first: Key, second: Key) -> str:
-    return (
-        f"Focus leads from {first.focus_m:.2f} m at frame {first.frame:g} "
-        f"to {second.focus_m:.2f} m at frame {second.frame:g}"
-    )
+    return (f"Focus leads from {first.focus_m:.2f} m at frame {first.frame:g} "
+            f"to {second.focus_m:.2f} m at frame {second.frame:g}")
 
 
 def _at(handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
@@ -274,10 +247,8 @@ def _flat_gap(first: Key, second: Key) -> tuple[Key, Key]:
     """Both keys with flat handles into the gap between them."""
     third = (second.frame - first.frame) / 3
     mode = first.interpolation if first.interpolation == "CONSTANT" else "BEZIER"
-    return (
-        replace(first, right=(first.frame + third, first.focus_m), interpolation=mode, handle_type="FREE"),
-        replace(second, left=(second.frame - third, second.focus_m), handle_type="FREE"),
-    )
+    return (replace(first, right=(first.frame + third, first.focus_m), interpolation=mode, handle_type="FREE"),
+            replace(second, left=(second.frame - third, second.focus_m), handle_type="FREE"))
 
 
 def _speed_into(before: Key, joint: Key) -> float:
@@ -349,16 +320,8 @@ def hold_keys(mark: Mark, first: float, last: float, tolerance: float = 0.01) ->
     return fit(times, [mark_distance_m(mark, f) for f in times], tolerance)
 
 
-def rack_to_mark(
-    from_mark: Mark,
-    to_mark: Mark,
-    frame: float,
-    feel: str = "SMOOTH",
-    duration: float | None = None,
-    fps: float = 24.0,
-    hold_until: float | None = None,
-    tolerance: float = 0.01,
-) -> list[Key]:
+def rack_to_mark(from_mark: Mark, to_mark: Mark, frame: float, feel: str = "SMOOTH", duration: float | None = None,
+                 fps: float = 24.0, hold_until: float | None = None, tolerance: float = 0.01) -> list[Key]:
     """Keys of a pull between two marks, arriving where the second one will be, and following it until `hold_until`."""
     length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
     end = frame + length
@@ -392,13 +355,8 @@ def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance
     hold = [replace(key, followed=True) for key in hold_keys(mark, frame, until, tolerance)]
     joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
     if onward is not None:
-        rest = replace(
-            onward,
-            focus_m=hold[-1].focus_m,
-            left=hold[-1].left,
-            right=_at(onward.right, hold[-1].focus_m),
-            handle_type="FREE",
-        )
+        rest = replace(onward, focus_m=hold[-1].focus_m, left=hold[-1].left,
+                       right=_at(onward.right, hold[-1].focus_m), handle_type="FREE")
         return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
     return [*keys[:at], joint, *hold[1:]]
 

@@ -46,28 +46,17 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "REVEAL": Recipe("Reveal", "Rests on one plane, then lets the other come in: what was there all along", (2, 2)),
-    "TRANSITION": Recipe(
-        "Transition", "Melts out of one shot and into the next: out at the cut, in after it", (2, 2), 2
-    ),
+    "TRANSITION": Recipe("Transition", "Melts out of one shot and into the next: out at the cut, in after it",
+                         (2, 2), 2),
     "EMPHASIS": Recipe("Emphasis", "From the speaker to the listener, long enough to see it land, and back", (2, 2)),
     "SPATIAL": Recipe("Spatial storytelling", "The scene is handed on, from mark to mark in turn", (2, 99)),
 }
-DIRECTIONS = {
-    "FAR": "Foreground to background: opens the world",
-    "NEAR": "Background to foreground: closes it",
-    "GIVEN": "In the order of the marks",
-}
+DIRECTIONS = {"FAR": "Foreground to background: opens the world", "NEAR": "Background to foreground: closes it",
+              "GIVEN": "In the order of the marks"}
 
 
-def plan(
-    recipe: str,
-    first: float,
-    last: float,
-    marks: Sequence[Mark],
-    direction: str = "GIVEN",
-    fps: float = 24.0,
-    feel: str | None = None,
-) -> list[Rack]:
+def plan(recipe: str, first: float, last: float, marks: Sequence[Mark], direction: str = "GIVEN", fps: float = 24.0,
+         feel: str | None = None) -> list[Rack]:
     """Racks of a recipe for one strip that shows frames first..last.
 
     recipe: REVEAL, EMPHASIS or SPATIAL. direction: FAR starts on the nearest mark, NEAR on the farthest, GIVEN on the
@@ -85,15 +74,9 @@ def plan(
     raise ValueError("recipe TRANSITION needs two strips: use plan_transition")
 
 
-def plan_transition(
-    first: tuple[float, float],
-    second: tuple[float, float],
-    marks: Sequence[Mark],
-    direction: str = "FAR",
-    fps: float = 24.0,
-    out_dioptres: float = OUT_DIOPTRES,
-    feel: str = "SMOOTH",
-) -> list[Rack]:
+def plan_transition(first: tuple[float, float], second: tuple[float, float], marks: Sequence[Mark],
+                    direction: str = "FAR", fps: float = 24.0, out_dioptres: float = OUT_DIOPTRES,
+                    feel: str = "SMOOTH") -> list[Rack]:
     """Out of focus at the end of one strip, into focus at the start of the next.
 
     first, second: (first frame, last frame) of both strips. marks: the subject of each. direction: FAR turns the ring
@@ -116,10 +99,8 @@ def plan_transition(
     side = 1 if direction == "FAR" else -1
     out = _beside(mark_distance_m(marks[0], first[1]), side, out_dioptres)
     into = _beside(mark_distance_m(marks[1], second[0] + come), -side, out_dioptres)
-    return [
-        Rack(first[1] + 1 - leave, leave, marks[0], Mark("Out of focus", out), feel, 0),
-        Rack(second[0], come, Mark("Out of focus", into), marks[1], feel, 1),
-    ]
+    return [Rack(first[1] + 1 - leave, leave, marks[0], Mark("Out of focus", out), feel, 0),
+            Rack(second[0], come, Mark("Out of focus", into), marks[1], feel, 1)]
 
 
 def dioptres_for_blur(lens: Lens, blur_pct: float = 5.0) -> float:
@@ -129,9 +110,8 @@ def dioptres_for_blur(lens: Lens, blur_pct: float = 5.0) -> float:
     return blur_pct / 100 * lens.f_number * lens.sensor_mm * MM_PER_M / lens.focal_mm**2
 
 
-def recipe_keys(
-    racks: Sequence[Rack], first: float, last: float, strip: int = 0, fps: float = 24.0, tolerance: float = 0.01
-) -> list[Key]:
+def recipe_keys(racks: Sequence[Rack], first: float, last: float, strip: int = 0, fps: float = 24.0,
+                tolerance: float = 0.01) -> list[Key]:
     """All keys of one strip's planned racks, tracked marks held and followed in between; a whole curve, first..last."""
     own = sorted((rack for rack in racks if rack.strip == strip), key=lambda rack: rack.frame)
     if not own:
@@ -173,10 +153,8 @@ def _checked(recipe: str, first: float, last: float, marks: Sequence[Mark], dire
     marks = list(marks)[:most]
     pulls = 2 if recipe == "EMPHASIS" else len(marks) - 1
     if last - first + 1 < SHORTEST * pulls:
-        raise ValueError(
-            f"The strip is too short for {RECIPES[recipe].label}: {last - first + 1:g} frames, "
-            f"{SHORTEST * pulls} are needed"
-        )
+        raise ValueError(f"The strip is too short for {RECIPES[recipe].label}: {last - first + 1:g} frames, "
+                         f"{SHORTEST * pulls} are needed")
     distances = [mark_distance_m(mark, first) for mark in marks]
     if all(same_focus(distances[0], other) for other in distances[1:]) and not any(mark.tracked for mark in marks):
         raise ValueError(f"{RECIPES[recipe].label} needs marks at different distances; all are at {distances[0]:.2f} m")
@@ -186,9 +164,8 @@ def _checked(recipe: str, first: float, last: float, marks: Sequence[Mark], dire
     return marks
 
 
-def _in_turn(
-    first: float, last: float, marks: Sequence[Mark], feel: str, fps: float, rests: Sequence[float]
-) -> list[Rack]:
+def _in_turn(first: float, last: float, marks: Sequence[Mark], feel: str, fps: float,
+             rests: Sequence[float]) -> list[Rack]:
     """A rack between each mark and the next; rests: shares of the time that is not spent pulling, one for each mark."""
     length = last - first + 1
     pulls = len(marks) - 1

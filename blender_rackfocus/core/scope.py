@@ -26,9 +26,8 @@ PANEL_SRGB = (17, 19, 24)
 NICE_STEPS = (1, 1.5, 2, 3, 5, 7)
 
 
-def depth_view(
-    depth_m: np.ndarray, near_m: float | None = None, far_m: float | None = None, legend: bool = True
-) -> np.ndarray:
+def depth_view(depth_m: np.ndarray, near_m: float | None = None, far_m: float | None = None,
+               legend: bool = True) -> np.ndarray:
     """Depth in false colour, bright near and dark far, with a scale in metres and contours at its numbers.
 
     depth_m: (H, W) metres, > 0, inf = nothing there (nearly black). near_m, far_m: ends of the scale; None = those of
@@ -49,9 +48,8 @@ def depth_view(
     return view
 
 
-def coc_view(
-    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, max_px: float | None = None, legend: bool = True
-) -> np.ndarray:
+def coc_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, max_px: float | None = None,
+             legend: bool = True) -> np.ndarray:
     """The signed circle of confusion over the grey picture: orange in front of the focus, blue behind, grey in focus.
 
     max_px: radius in pixels at full colour; None = a round number that 99 % of the picture stays below. Colour grows
@@ -69,10 +67,8 @@ def coc_view(
     planes = [cv2.multiply(cv2.LUT(index, np.ascontiguousarray(_signed_table()[..., c])), light) for c in range(3)]
     view = cv2.merge([*planes, np.ones_like(light)])
     if legend:
-        labels = [
-            (0.5 + 0.5 * math.copysign(math.sqrt(abs(v) / max_px), v), f"{v:+g}" if v else "0")
-            for v in (-max_px, -max_px / 4, 0, max_px / 4, max_px)
-        ]
+        labels = [(0.5 + 0.5 * math.copysign(math.sqrt(abs(v) / max_px), v), f"{v:+g}" if v else "0")
+                  for v in (-max_px, -max_px / 4, 0, max_px / 4, max_px)]
         _legend(view, _signed_ramp(np.linspace(-1, 1, 255)), labels, "radius, px", ("near", "far"))
     return view
 
@@ -165,16 +161,8 @@ def depth_colours(metres: np.ndarray, near_m: float, far_m: float) -> np.ndarray
     return _srgb_table(_depth_table())[np.round(1 + 254 * places).astype(int)]
 
 
-def draw_text(
-    canvas: np.ndarray,
-    text: str,
-    x: float,
-    y: float,
-    size: int,
-    colour: Sequence[int] = (235, 235, 235),
-    weight: int = 400,
-    anchor: float = 0.0,
-) -> None:
+def draw_text(canvas: np.ndarray, text: str, x: float, y: float, size: int, colour: Sequence[int] = (235, 235, 235),
+              weight: int = 400, anchor: float = 0.0) -> None:
     """Write into (H, W, 3) uint8. x, y: on the baseline; anchor 0 = x is the left end, 0.5 the middle, 1 the right."""
     width = text_width(text, size, weight)
     start = round(x - anchor * width), round(y)
@@ -192,13 +180,8 @@ def to_linear(canvas: np.ndarray) -> np.ndarray:
     return _linear(canvas)
 
 
-def _legend(
-    view: np.ndarray,
-    colours: np.ndarray,
-    labels: Sequence[tuple[float, str]],
-    title: str,
-    ends: tuple[str, str] | None = None,
-) -> None:
+def _legend(view: np.ndarray, colours: np.ndarray, labels: Sequence[tuple[float, str]], title: str,
+            ends: tuple[str, str] | None = None) -> None:
     """A vertical scale in a dark panel at the right: colours bottom to top, labels at their places 0..1."""
     height, width = view.shape[:2]
     size = _text_size(height)

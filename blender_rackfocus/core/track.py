@@ -55,14 +55,8 @@ class TrackPoint:
     why: str = ""
 
 
-def track_point(
-    pictures: Iterable[tuple[float, np.ndarray]],
-    x: float,
-    y: float,
-    *,
-    radius_px: int | None = None,
-    depth_at: Callable[[float], np.ndarray] | None = None,
-) -> Iterator[TrackPoint]:
+def track_point(pictures: Iterable[tuple[float, np.ndarray]], x: float, y: float, *, radius_px: int | None = None,
+                depth_at: Callable[[float], np.ndarray] | None = None) -> Iterator[TrackPoint]:
     """Follow a point, one `TrackPoint` for each picture, the first one included; stop asking to stop tracking.
 
     pictures: (frame, picture) in order; a picture is (H, W), (H, W, 3) or (H, W, 4), float, scene-linear, all of one
@@ -121,9 +115,8 @@ def depth_at_point(depth_m: np.ndarray, x: float, y: float, radius_px: int = 3, 
     return float(metres[chosen[half]])
 
 
-def track_depths(
-    points: Iterable[TrackPoint], depth_at: Callable[[float], np.ndarray], radius_px: int = 3, nearest: bool = False
-) -> tuple[list[float], list[float]]:
+def track_depths(points: Iterable[TrackPoint], depth_at: Callable[[float], np.ndarray], radius_px: int = 3,
+                 nearest: bool = False) -> tuple[list[float], list[float]]:
     """Frames and metres of a track, ready for `pull.Mark`: NaN where the point is lost or nothing lies under it.
 
     A subject does not jump to and fro: a depth that leaves its surroundings in time for up to `SPIKE_FRAMES` frames and
