@@ -16,23 +16,13 @@ import bpy
 
 from ..media import MediaError, identity
 from . import focus_keys, inputs, node, node_settings, recipe, scene_print
+from .passes import SIZE_PROPERTIES
 from .recipe import Difference
 
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
 seen: dict[tuple[str, str, int, str], dict[str, int]] = {}
 """What the panel was told since the last edit."""
-_SIZE = (
-    "resolution_x",
-    "resolution_y",
-    "resolution_percentage",
-    "use_border",
-    "use_crop_to_border",
-    "border_min_x",
-    "border_max_x",
-    "border_min_y",
-    "border_max_y",
-)
 
 
 def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any]:
@@ -55,7 +45,7 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
         "before": _print(scene, one, before, frame, unsure),
         "files": files,
         "scenes": {each.name: scene_print.of(each) + _lens_print(each) for each in scenes},
-        "size": [_plain(getattr(scene.render, name)) for name in _SIZE],
+        "size": [_plain(getattr(scene.render, name)) for name in SIZE_PROPERTIES],
         "unsure": sorted(unsure),
     }
 

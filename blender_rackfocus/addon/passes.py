@@ -78,7 +78,7 @@ def prepare(
     render = copied.render
     render.use_compositing = render.use_sequencer = False
     render.use_single_layer = False
-    for name in _SIZE:
+    for name in SIZE_PROPERTIES:
         setattr(render, name, getattr(target.render, name))
     path = os.path.join(folder, f"passes_{copied.session_uid}.exr")
     write_multilayer(render, path)
@@ -92,7 +92,7 @@ def prepare(
     return PassScene(source, copied, image, path)
 
 
-_SIZE = (
+SIZE_PROPERTIES = (
     "resolution_x",
     "resolution_y",
     "resolution_percentage",
@@ -103,6 +103,7 @@ _SIZE = (
     "border_min_y",
     "border_max_y",
 )
+"""A scene's render settings that say which pixels are rendered."""
 
 
 def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:

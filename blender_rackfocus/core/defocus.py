@@ -18,7 +18,8 @@ from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
-from .levels import FINENESS, Stand, layer_step, levels_of, with_sign_of
+from .levels import FINENESS, Stand, layer_step, levels_of
+from .planes import at_least_zero, double, with_sign_of
 from .workers import Each, bands, up_to, workers
 
 UNTOUCHED_PX = 0.25
@@ -279,8 +280,8 @@ def _within_barrel(x: float, y: float) -> Field:
 def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     """Interleaved pairs of sums as a picture (h, w, channels), divided by their coverage."""
     coverage = np.maximum(total[-1][:, 1::2], np.float32(1e-6))
-    double = cv2.merge((coverage, coverage)).reshape(coverage.shape[0], -1)
-    pairs = [cv2.divide(pair, double).reshape(*coverage.shape, 2) for pair in total]
+    twice = double(coverage)
+    pairs = [cv2.divide(pair, twice).reshape(*coverage.shape, 2) for pair in total]
     picture = np.empty((*coverage.shape, channels), np.float32)
     cv2.mixChannels(pairs, [picture], [n for channel in range(channels) for n in (channel, channel)])
     return picture
@@ -293,7 +294,7 @@ def _with_dead_zone(coc: np.ndarray, each: Each) -> np.ndarray:
     def take(rows: slice) -> None:
         size = np.abs(coc[rows])
         grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
-        cv2.min(cv2.threshold(grown, 0, 0, cv2.THRESH_TOZERO, dst=grown)[1], size, dst=grown)
+        cv2.min(at_least_zero(grown), size, dst=grown)
         out[rows] = with_sign_of(coc[rows], grown.reshape(size.shape))
 
     each(take, [(rows,) for rows in bands(*coc.shape)])

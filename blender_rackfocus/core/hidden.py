@@ -19,6 +19,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .planes import between_0_and_1
 from .workers import Each, bands
 
 SHALLOWEST_STEP_PX = 0.7
@@ -63,9 +64,7 @@ class Hidden:
         colour = _fitted(colour[(own.start - around.start) * self.cell :], height, width)
         cells = self.reach[own] + np.float32(0.5), place_of(self.coc[own])
         reach, place = (_fitted(_enlarged(cell, self.cell, cv2.INTER_NEAREST), height, width) for cell in cells)
-        coverage = cv2.threshold(cv2.subtract(reach, coc), 0, 0, cv2.THRESH_TOZERO)[1]
-        coverage = cv2.threshold(coverage, 1, 0, cv2.THRESH_TRUNC)[1]
-        return np.ascontiguousarray(colour), place, coverage
+        return np.ascontiguousarray(colour), place, between_0_and_1(cv2.subtract(reach, coc))
 
 
 def _enlarged(plane: np.ndarray, cell: int, way: int) -> np.ndarray:

@@ -26,6 +26,7 @@ import numpy as np
 from .aperture import Aperture
 from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
 from .levels import FOCUS_SLOT, Level, Stand, slots_in
+from .planes import at_least_zero, at_most, double
 
 SEPARATE_PX = 6.0
 """Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
@@ -155,7 +156,7 @@ def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
     """Back to full size: what came at smaller sizes is dealt out by what each pixel left open."""
     for fine, small in reversed(waiting):
         ratio = now.scale // fine.scale
-        share = _double(fine.opening / np.maximum(_larger(small, ratio), np.float32(1e-6)))
+        share = double(fine.opening / np.maximum(_larger(small, ratio), np.float32(1e-6)))
         for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
             cv2.accumulateProduct(came, share, sums)
         now = fine
@@ -169,14 +170,14 @@ def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
     last = len(now.total) - 1
     came = layer.blurred(last)
     cover = cv2.extractChannel(came.reshape(*left.shape, 2), 1).reshape(left.shape)
-    _at_least_zero(cover)  # the transform leaves a grain of noise
+    at_least_zero(cover)  # the transform leaves a grain of noise
     _separate(now, layer.box, cover, stand.radius(layer.number), stand.radius(layer.number - 1))
     share = cv2.max(left, cover)  # a layer fills what its surface leaves, and no more
     share += np.float32(1e-6)
     cv2.divide(opening, share, dst=share)
-    _at_least_zero(cv2.subtract(left, cover, dst=left))
-    _at_least_zero(cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening))
-    share = _double(share)
+    at_least_zero(cv2.subtract(left, cover, dst=left))
+    at_least_zero(cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening))
+    share = double(share)
     for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
         came = came if number == last else layer.blurred(number)
         cv2.accumulateProduct(came, share, now.total[number, top:bottom, 2 * start : 2 * stop])
@@ -190,11 +191,11 @@ def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, belo
     if cover is not None:
         thin = cover * np.float32((radius - below) / SEPARATE_PX / EMPTY)
         thin -= np.float32((radius - below) / SEPARATE_PX)
-        gaps.append(_at_most_zero(thin))
+        gaps.append(at_most(0.0, thin))
     if not gaps or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
         none = latest - np.float32(below)
         none *= np.float32(1 / SEPARATE_PX)
-        gaps.append(_at_most_zero(none))
+        gaps.append(at_most(0.0, none))
     gap = gaps[0] if len(gaps) == 1 else cv2.add(gaps[0], gaps[1])
     kept = cv2.exp(gap).reshape(left.shape)
     kept *= np.subtract(1, left, out=gap)
@@ -207,14 +208,6 @@ def _settle(now: _Sum, radius: float) -> None:
     """Count the gap up to a circle for all pixels, also those that no layer has reached for long."""
     if now.recent != (radius, _all(now.left)):
         _separate(now, _all(now.left), None, radius, radius)
-
-
-def _at_least_zero(plane: np.ndarray) -> np.ndarray:
-    return cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)[1]
-
-
-def _at_most_zero(plane: np.ndarray) -> np.ndarray:
-    return cv2.threshold(plane, 0, 0, cv2.THRESH_TRUNC, dst=plane)[1]
 
 
 def _within(box: Box, other: Box) -> bool:
@@ -250,7 +243,7 @@ class _Window:
             box = _box(slots[self._at(seen)], number, seen)
             if box is not None:
                 part = sheet.part(*self._at(box))
-                parts.append((box, part.pairs, _double(_weight(part.place, number))))
+                parts.append((box, part.pairs, double(_weight(part.place, number))))
         if not parts:
             return None
         lit = _around([box for box, _, _ in parts])
@@ -320,12 +313,7 @@ def _weight(place: np.ndarray, number: int) -> np.ndarray:
     weight = np.subtract(place, np.float32(number))  # OpenCV takes a box of four values for a scalar
     np.abs(weight, out=weight)
     np.subtract(1, weight, out=weight)
-    return _at_least_zero(weight)
-
-
-def _double(plane: np.ndarray) -> np.ndarray:
-    """A plane's values twice side by side, to go with a pair: (h, 2 w)."""
-    return cv2.merge((plane, plane)).reshape(plane.shape[0], -1)
+    return at_least_zero(weight)
 
 
 def _larger(plane: np.ndarray, ratio: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from .aperture import Aperture
 from .blur import reach_px, reduced_radius
 from .hidden import Hidden
+from .planes import at_most, between_0_and_1, double, with_sign_of
 from .workers import Each, bands, up_to
 
 NOWHERE = 1e6
@@ -48,13 +49,6 @@ def layer_step(width_px: int, quality: str) -> float:
     return max(1.0, math.sqrt(width_px / 960.0)) * (1.0 if quality == "final" else 1.5)
 
 
-def with_sign_of(signed: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """`size` (float32, written) with the signs of another array: np.copysign in a third of its time."""
-    bits = size.view(np.uint32)
-    np.bitwise_or(bits, np.bitwise_and(signed.view(np.uint32), np.uint32(1 << 31)), out=bits)
-    return size
-
-
 @dataclass(frozen=True)
 class Stand:
     """Where layers stand: their distance around the focus plane in pixels, and from how many on it grows."""
@@ -74,7 +68,7 @@ class Stand:
             log = cv2.log(wide, dst=wide).reshape(size.shape)
             log *= np.float32(1 / math.log1p(1 / self.fineness))
             fine += log
-            fine = cv2.threshold(fine, MOST_LAYERS, 0, cv2.THRESH_TRUNC)[1].reshape(size.shape)
+            at_most(MOST_LAYERS, fine)
         return with_sign_of(coc, fine)
 
     def radius(self, layer: int) -> float:
@@ -299,9 +293,9 @@ def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
     sheet, whole = sheet.part(rows, columns), into[0].part(*box)
     share, size = share[rows, columns], size[rows, columns]
     place = with_sign_of(sheet.place, np.clip(size, level.first, level.last, out=size))
-    double = cv2.merge((share, share)).reshape(share.shape[0], -1)
+    twice = double(share)
     for pair, small in zip(sheet.pairs, whole.pairs, strict=True):
-        small.view(np.complex64)[...] = _mean_of_cells(pair, double, level.scale, np.complex64)
+        small.view(np.complex64)[...] = _mean_of_cells(pair, twice, level.scale, np.complex64)
     coverage = whole.pairs[-1][:, 1::2]
     lit = coverage > 0
     covered = share if len(into) == 2 else cv2.multiply(sheet.pairs[-1][:, 1::2], share)  # the picture's own is 1
@@ -335,15 +329,10 @@ def _share(size: np.ndarray, level: Level) -> np.ndarray | None:
     largest = float(size.max())
     if largest <= level.first - 1:
         return None
-    share = _between_0_and_1(size - np.float32(level.first - 1))
+    share = between_0_and_1(size - np.float32(level.first - 1))
     if largest > level.last:
-        share -= _between_0_and_1(size - np.float32(level.last))
+        share -= between_0_and_1(size - np.float32(level.last))
     return share
-
-
-def _between_0_and_1(plane: np.ndarray) -> np.ndarray:
-    cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
-    return cv2.threshold(plane, 1, 0, cv2.THRESH_TRUNC, dst=plane)[1]
 
 
 def _cells_around(share: np.ndarray, scale: int) -> tuple[slice, slice] | None:
