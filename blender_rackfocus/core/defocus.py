@@ -6,7 +6,9 @@ per pixel (hidden); tile by tile, samples are sorted into layers, blurred and co
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,9 +20,9 @@ from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
-from .levels import FINENESS, Stand, layer_step, levels_of
+from .levels import FINENESS, Level, Stand, layer_step, levels_of
 from .planes import at_least_zero, double, with_sign_of
-from .workers import Each, bands, up_to, workers
+from .workers import Workers, bands, up_to, workers
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -31,7 +33,7 @@ BLURRED_PX = 0.75
 _GROWTH = BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX)
 
 QUALITIES = ("draft", "final")
-TILES_PX = {"final": 512, "draft": 512, "field": 128}
+TILES_PX = {"final": 384, "draft": 280, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 NOTHING_SPREADS = 1e-4
@@ -60,20 +62,20 @@ def defocus_frame(
     _check(rgba, depth_m, quality)
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
-    with workers() as each:
-        width = rgba.shape[1]
-        coc = _circles(rgba, depth_m, lens, each)
-        colour = _without_alpha(rgba, each)
-        light = _lit(colour, coc, highlights)
+    with workers(depth_m.size) as work:
+        coc = work.empty(depth_m.shape)
+        colour = _taken(rgba, depth_m, lens, coc, work)
+        light = _lit(colour, coc, highlights, work)
         if lens.axial_chromatic:
             out = rgba.copy()
             groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
-            for channels, offset in zip(groups, chromatic_offset_px(lens, width), strict=True):
-                part = np.ascontiguousarray(light[..., channels])
-                circles = _with_dead_zone(coc + np.float32(offset), each)
-                out[..., channels] = _render(part, part, circles, aperture, quality, each)
+            for channels, offset in zip(groups, chromatic_offset_px(lens, depth_m.shape[1]), strict=True):
+                with work.scratch():
+                    part = work.copy(light[..., channels])
+                    circles = _with_dead_zone(coc, offset, work)
+                    out[..., channels] = _render(part, part, circles, aperture, quality, work)
         else:
-            out = _render(rgba, light, _with_dead_zone(coc, each), aperture, quality, each)
+            out = _render(rgba, light, _with_dead_zone(coc, 0.0, work), aperture, quality, work)
     if aperture.vignetting > 0:
         out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
@@ -92,96 +94,99 @@ def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-def _circles(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, each: Each) -> np.ndarray:
-    """Signed circles of all pixels; their values are checked on the way."""
-    coc = np.empty(depth_m.shape, np.float32)
+def _taken(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, work: Workers) -> np.ndarray:
+    """Write the signed circles of all pixels to `coc`; returns the colours, without alpha (coverage) if it is all 1.
 
-    def take(rows: slice) -> None:
-        if not np.isfinite(rgba[rows]).all():
-            raise ValueError("rgba: must be finite everywhere")
-        coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
-
-    each(take, [(rows,) for rows in bands(*coc.shape)])
-    return coc
+    Raises ValueError if a pixel or a depth is none.
+    """
+    colour = work.empty((*rgba.shape[:2], 3))
+    parts = [(rows,) for rows in bands(*coc.shape)]
+    opaque = work.here(partial(_take, rgba, depth_m, lens, coc, colour), parts)
+    return colour if all(opaque) else work.copy(rgba)
 
 
-def _without_alpha(rgba: np.ndarray, each: Each) -> np.ndarray:
-    """The colours of an opaque picture, whose alpha is coverage and carried anyway; others come back as they are."""
+def _take(
+    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, colour: np.ndarray, rows: slice
+) -> bool:
+    """A band of rows; tells whether all of it is opaque."""
+    own = rgba[rows]
+    if not np.isfinite(own).all():
+        raise ValueError("rgba: must be finite everywhere")
+    coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
     if rgba.shape[2] == 3:
-        return rgba
-    colour = np.empty((*rgba.shape[:2], 3), np.float32)
-    clear: list[slice] = []
-
-    def take(rows: slice) -> None:
-        if clear or (cv2.extractChannel(rgba[rows], 3) != 1).any():
-            clear.append(rows)
-        else:
-            cv2.cvtColor(rgba[rows], cv2.COLOR_BGRA2BGR, dst=colour[rows])  # drops alpha, keeps the order
-
-    each(take, [(rows,) for rows in bands(*rgba.shape[:2])])
-    return rgba if clear else colour
-
-
-def _with_alpha(colour: np.ndarray, channels: int) -> np.ndarray:
-    return colour if colour.shape[2] == channels else cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)  # alpha 1
+        colour[rows] = own
+    elif (cv2.extractChannel(own, 3) != 1).any():
+        return False
+    else:
+        cv2.cvtColor(own, cv2.COLOR_BGRA2BGR, dst=colour[rows])  # drops alpha, keeps the order
+    return True
 
 
 def _render(
-    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, each: Each
+    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, work: Workers
 ) -> np.ndarray:
     """A picture through the lens; `light` is what its out-of-focus pixels spread, without alpha if it is opaque."""
     if not coc.any():
         return picture.copy()
-    if quality == "draft":
-        return _render_draft(picture, light, coc, aperture, each)
+    through = _draft if quality == "draft" else _final
+    result, before = through(light, coc, aperture, work)
     out = np.empty_like(picture)
-
-    def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
-        result = _with_alpha(result, picture.shape[2])
-        out[rows, columns] = _kept(result, picture[rows, columns], coc[rows, columns], before)
-
-    _composite(light, coc, aperture, quality, put, each)
+    parts = [(rows,) for rows in bands(*coc.shape)]
+    work.here(partial(_assemble, picture, coc, result, before, out), parts)
     return out
 
 
-def _kept(result: np.ndarray, picture: np.ndarray, coc: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """The result, with pixels in focus that nothing spreads over as they were in the picture."""
-    kept = (before < NOTHING_SPREADS) & (coc == 0)
-    return cv2.copyTo(picture, kept.view(np.uint8), dst=result).reshape(result.shape)
+def _assemble(
+    picture: np.ndarray, coc: np.ndarray, result: np.ndarray, before: np.ndarray, out: np.ndarray, rows: slice
+) -> None:
+    """Write a band of the result, with pixels in focus that nothing spreads over as they were in the picture."""
+    kept = (before[rows] < NOTHING_SPREADS) & (coc[rows] == 0)
+    if picture.shape[2] == result.shape[2]:
+        out[rows] = result[rows]
+    else:
+        cv2.cvtColor(result[rows], cv2.COLOR_BGR2BGRA, dst=out[rows])  # alpha 1
+    cv2.copyTo(picture[rows], kept.view(np.uint8), dst=out[rows])
 
 
-def _render_draft(
-    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, each: Each
-) -> np.ndarray:
-    """The lens at half the size; what is in focus gets its detail back, as far as nothing nearer spreads over it."""
+def _final(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
+    """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
+    return _composite(light, coc, aperture, "final", layer_step(coc.shape[1], "final"), work)
+
+
+def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
+    """As _final, made at half the size; what is in focus gets its detail back, if nothing nearer spreads over it."""
     height, width = coc.shape
     half = max(1, -(-width // 2)), max(1, -(-height // 2))
-    small = cv2.resize(light, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
-    small_coc = cv2.resize(coc, half, interpolation=cv2.INTER_NEAREST) * np.float32(half[0] / width)
-    through = np.empty_like(small)
-    covered = np.empty(small_coc.shape, np.float32)
+    small = work.copy(cv2.resize(light, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1))
+    small_coc = work.copy(cv2.resize(coc, half, interpolation=cv2.INTER_NEAREST) * np.float32(half[0] / width))
+    halves = _composite(small, small_coc, aperture, "draft", 0.75, work)
+    result, before = work.empty((height, width, small.shape[2])), work.empty((height, width))
+    parts = [(rows,) for rows in bands(height, width, 2)]
+    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
+    return result, before
 
-    def put(rows: slice, columns: slice, result: np.ndarray, before: np.ndarray) -> None:
-        through[rows, columns], covered[rows, columns] = result, before
 
-    _composite(small, small_coc, aperture, "draft", put, each, step=0.75)
-    out = np.empty_like(picture)
-
-    def finish(rows: slice) -> None:
-        around = slice(max(rows.start // 2 - 1, 0), rows.stop // 2 + 1)
-        cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start)
-        whole = width, min(2 * around.stop, height) - 2 * around.start
-        result = _enlarged(through[around], whole)[cut]
-        before = _enlarged(covered[around], whole)[cut, :, 0]
-        x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -IN_FOCUS_PX, IN_FOCUS_PX))
-        if tall:
-            blunt = _enlarged(small[around], whole)[cut]
-            here = slice(y, y + tall), slice(x, x + wide)
-            _sharpened(result[here], blunt[here], light[rows][here], coc[rows][here], before[here])
-        out[rows] = _kept(_with_alpha(result, picture.shape[2]), picture[rows], coc[rows], before)
-
-    each(finish, [(rows,) for rows in bands(height, width, 2)])
-    return out
+def _sharpen_band(
+    light: np.ndarray,
+    coc: np.ndarray,
+    small: np.ndarray,
+    halves: tuple[np.ndarray, np.ndarray],
+    result: np.ndarray,
+    before: np.ndarray,
+    rows: slice,
+) -> None:
+    """A band of a draft at full size, from what was made at half of it."""
+    height, width = coc.shape
+    around = slice(max(rows.start // 2 - 1, 0), rows.stop // 2 + 1)
+    cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start)
+    whole = width, min(2 * around.stop, height) - 2 * around.start
+    result[rows], covered = (_enlarged(plane[around], whole)[cut] for plane in halves)
+    before[rows] = covered[..., 0]
+    x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -IN_FOCUS_PX, IN_FOCUS_PX))
+    if tall:
+        blunt = _enlarged(small[around], whole)[cut]
+        here = slice(y, y + tall), slice(x, x + wide)
+        _sharpened(result[rows][here], blunt[here], light[rows][here], coc[rows][here], before[rows][here])
 
 
 def _sharpened(result: np.ndarray, blunt: np.ndarray, light: np.ndarray, coc: np.ndarray, before: np.ndarray) -> None:
@@ -204,42 +209,55 @@ def _enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return large.reshape(size[1], size[0], -1)
 
 
-def _composite(
-    light: np.ndarray,
-    coc: np.ndarray,
-    aperture: Aperture,
-    quality: str,
-    put: Callable[[slice, slice, np.ndarray, np.ndarray], None],
-    each: Each,
-    *,
-    step: float | None = None,
-) -> None:
-    """Render all tiles; `put` gets each one's place, picture and the coverage of what is nearer than focus."""
-    height, width = coc.shape
-    light = light.reshape(height, width, -1)
-    stand = Stand(step or layer_step(width, quality), FINENESS[quality])
-    light = unmixed(light, coc, each) if quality == "final" else light
-    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, each)
-    levels = levels_of(light, coc, hidden, stand, aperture, quality, each)
-    rim = max(level.scale for level in levels)
-    wanted = TILES_PX["field" if aperture.varies_over_field else quality]
-    tile_y, tile_x = _tile(height, wanted, rim), _tile(width, wanted, rim)
+@dataclass(frozen=True)
+class _Tiles:
+    """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) and `before` (H, W).
 
-    def fill(top: int, left: int) -> None:
-        bottom, right = min(top + tile_y, height), min(left + tile_x, width)
+    edge  height and width of a tile;  rim  pixels around it that are rendered with it
+    """
+
+    light: np.ndarray
+    levels: Sequence[Level]
+    stand: Stand
+    aperture: Aperture
+    edge: tuple[int, int]
+    rim: int
+    result: np.ndarray
+    before: np.ndarray
+
+    def render(self, top: int, left: int) -> None:
+        height, width, channels = self.light.shape
+        rim = self.rim
+        bottom, right = min(top + self.edge[0], height), min(left + self.edge[1], width)
         rows, columns = slice(top, bottom), slice(left, right)
         place = top - rim, top + up_to(bottom - top, rim) + rim, left - rim, left + up_to(right - left, rim) + rim
-        lit = Lit(stand, aperture, _fields(coc.shape, aperture, (top, left), (tile_y, tile_x), rim))
-        done = render_tile(levels, place, lit)
+        fields = _fields((height, width), self.aperture, (top, left), self.edge, rim)
+        done = render_tile(self.levels, place, Lit(self.stand, self.aperture, fields))
         if done is None:
-            put(rows, columns, light[rows, columns], np.zeros((bottom - top, right - left), np.float32))
+            self.result[rows, columns], self.before[rows, columns] = self.light[rows, columns], 0
             return
         total, before = done
         inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
         total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
-        put(rows, columns, _picture(total, light.shape[2]), before[inner])
+        self.result[rows, columns] = _picture(total, channels)
+        self.before[rows, columns] = before[inner]
 
-    each(fill, [(y, x) for y in range(0, height, tile_y) for x in range(0, width, tile_x)])
+
+def _composite(
+    light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, step: float, work: Workers
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture through the lens, and the coverage of what is nearer than focus; layers stand `step` pixels apart."""
+    height, width = coc.shape
+    stand = Stand(step, FINENESS[quality])
+    light = unmixed(light, coc, work) if quality == "final" else light
+    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work)
+    levels = levels_of(light, coc, hidden, stand, aperture, quality, work)
+    rim = max(level.scale for level in levels)
+    wanted = TILES_PX["field" if aperture.varies_over_field else quality]
+    edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
+    tiles = _Tiles(light, levels, stand, aperture, edge, rim, work.empty(light.shape), work.empty(coc.shape))
+    work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
+    return tiles.result, tiles.before
 
 
 def _tile(length: int, wanted: int, grid: int) -> int:
@@ -287,29 +305,35 @@ def _picture(total: np.ndarray, channels: int) -> np.ndarray:
     return picture
 
 
-def _with_dead_zone(coc: np.ndarray, each: Each) -> np.ndarray:
-    """Circles below UNTOUCHED_PX become 0, and grow from there to their true size at BLURRED_PX: a new array."""
-    out = np.empty_like(coc)
-
-    def take(rows: slice) -> None:
-        size = np.abs(coc[rows])
-        grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
-        cv2.min(at_least_zero(grown), size, dst=grown)
-        out[rows] = with_sign_of(coc[rows], grown.reshape(size.shape))
-
-    each(take, [(rows,) for rows in bands(*coc.shape)])
+def _with_dead_zone(coc: np.ndarray, offset_px: float, work: Workers) -> np.ndarray:
+    """Circles, moved by an offset: below UNTOUCHED_PX they become 0, and grow to their true size at BLURRED_PX."""
+    out = work.empty(coc.shape)
+    work.each(partial(_dead_zone_band, coc, np.float32(offset_px), out), [(rows,) for rows in bands(*coc.shape)])
     return out
 
 
-def _lit(rgba: np.ndarray, coc: np.ndarray, highlights: Highlights) -> np.ndarray:
+def _dead_zone_band(coc: np.ndarray, offset_px: np.float32, out: np.ndarray, rows: slice) -> None:
+    circles = coc[rows] + offset_px
+    size = np.abs(circles)
+    grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
+    cv2.min(at_least_zero(grown), size, dst=grown)
+    out[rows] = with_sign_of(circles, grown.reshape(size.shape))
+
+
+def _lit(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, work: Workers) -> np.ndarray:
     """The picture with its clipped light given back where it is out of focus."""
     if highlights.gain == 0:
-        return rgba
-    ramp = np.clip(np.abs(coc), 0, 1)
-    factor = 1 + (highlight_factor(rgba, highlights) - 1) * ramp
-    lit = rgba.copy()
-    lit[..., :3] *= factor[..., None]
-    return lit
+        return colour
+    out = work.empty(colour.shape)
+    work.each(partial(_lit_band, colour, coc, highlights, out), [(rows,) for rows in bands(*coc.shape)])
+    return out
+
+
+def _lit_band(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, out: np.ndarray, rows: slice) -> None:
+    ramp = np.clip(np.abs(coc[rows]), 0, 1)
+    factor = 1 + (highlight_factor(colour[rows], highlights) - 1) * ramp
+    out[rows] = colour[rows]
+    out[rows][..., :3] *= factor[..., None]
 
 
 def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:

@@ -8,10 +8,12 @@ of the own surface two pixels further from the edge, a colour C = F + a (N - F) 
 rest, its texture. What is taken out is on average what the near side's edge pixels, kept whole, have too much.
 """
 
+from functools import partial
+
 import cv2
 import numpy as np
 
-from .workers import Each, bands
+from .workers import Workers, bands
 
 MIXED_FROM_PX = 1.0
 """Difference in the circle of confusion to a neighbour from which a far pixel's colour is taken for a mixture."""
@@ -26,20 +28,20 @@ _REACH = 3
 """Rows around a pixel that decide about it."""
 
 
-def unmixed(rgb: np.ndarray, coc: np.ndarray, each: Each) -> np.ndarray:
+def unmixed(rgb: np.ndarray, coc: np.ndarray, work: Workers) -> np.ndarray:
     """The picture with the near surface's colour taken out of pixels on the far side of edges: a new array.
 
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
     """
-    out = np.empty_like(rgb)
-
-    def take(rows: slice) -> None:
-        out[rows] = rgb[rows]
-        around = slice(max(rows.start - _REACH, 0), rows.stop + _REACH)
-        _unmix(rgb[around], coc[around], slice(rows.start - around.start, rows.stop - around.start), out[rows])
-
-    each(take, [(rows,) for rows in bands(*coc.shape)])
+    out = work.empty(rgb.shape)
+    work.each(partial(_unmix_band, rgb, coc, out), [(rows,) for rows in bands(*coc.shape)])
     return out
+
+
+def _unmix_band(rgb: np.ndarray, coc: np.ndarray, out: np.ndarray, rows: slice) -> None:
+    out[rows] = rgb[rows]
+    around = slice(max(rows.start - _REACH, 0), rows.stop + _REACH)
+    _unmix(rgb[around], coc[around], slice(rows.start - around.start, rows.stop - around.start), out[rows])
 
 
 def _unmix(rgb: np.ndarray, coc: np.ndarray, rows: slice, out: np.ndarray) -> None:

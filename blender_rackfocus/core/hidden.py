@@ -14,20 +14,20 @@ threshold decides what an edge is, and, as only differences of c count, none of 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
 
 from .planes import between_0_and_1
-from .workers import Each, bands
+from .workers import Workers, bands
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
 
-RECEIVERS = 16_000
-"""Cells that one thread searches for at once."""
+RECEIVERS = 4_000
+"""Cells that one worker searches for at once."""
 
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
@@ -81,7 +81,7 @@ def _fitted(plane: np.ndarray, height: int, width: int) -> np.ndarray:
     return plane
 
 
-def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> Hidden | None:
+def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -> Hidden | None:
     """The surface behind each pixel that a neighbouring farther surface continues under, or None if there is none.
 
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
@@ -94,19 +94,15 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> H
     receivers = _receivers(nearest, farthest, cell)
     if receivers.size == 0:
         return None
-    parts = np.array_split(receivers, -(-receivers.size // RECEIVERS))
-    results: list = [None] * len(parts)
-
-    def search(number: int) -> None:
-        results[number] = _search(parts[number], nearest, farthest, cell)
-
-    each(search, [(number,) for number in range(len(parts))])
+    nearest, farthest = work.copy(nearest), work.copy(farthest)
+    search = partial(_search, nearest, farthest, cell)
+    results = work.each(search, [(part,) for part in np.array_split(receivers, -(-receivers.size // RECEIVERS))])
     source, beyond, distance = (np.concatenate(own) for own in zip(*results, strict=True))
     found = source >= 0
     if not found.any():
         return None
     receivers, source, beyond, distance = (a[found] for a in (receivers, source, beyond, distance))
-    far = _far_colour(rgb, coc, farthest, cell, each).reshape(farthest.size, -1)
+    far = _far_colour(rgb, coc, farthest, cell, work).reshape(farthest.size, -1)
     colour = far.take(source, axis=0)
     colour += far.take(beyond, axis=0)
     planes = np.zeros((farthest.size, colour.shape[1] + 1), np.float32)
@@ -118,7 +114,7 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, each: Each) -> H
     reach.ravel()[receivers] = farthest.ravel()[source] - distance
     back = np.zeros(farthest.shape, np.float32)
     back.ravel()[receivers] = farthest.ravel()[source]
-    return Hidden(np.ascontiguousarray(planes[..., :-1]), back, reach, cell)
+    return Hidden(work.copy(planes[..., :-1]), work.copy(back), work.copy(reach), cell)
 
 
 def _cells(coc: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +141,7 @@ def _receivers(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarr
 
 
 def _search(
-    receivers: np.ndarray, nearest: np.ndarray, farthest: np.ndarray, cell: int
+    nearest: np.ndarray, farthest: np.ndarray, cell: int, receivers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each receiver the nearest cell that reaches it, the one beyond, and its distance in pixels (-1: none)."""
     source = np.full(receivers.size, -1, np.int64)
@@ -198,28 +194,29 @@ def _offsets(reach: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return out
 
 
-def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, each: Each) -> np.ndarray:
+def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, work: Workers) -> np.ndarray:
     """Colour of each cell's farthest surface, (h, w, C).
 
     The mean is taken over logarithms: a highlight beside an edge must not be continued under it.
     """
     height, width = coc.shape
-    out = np.empty((*farthest.shape, rgb.shape[2]), np.float32)
-    small = np.float32(1e-3)
-
-    def take(rows: slice) -> None:
-        cells = slice(rows.start // cell, -(-rows.stop // cell))
-        size = farthest.shape[1] * cell, (cells.stop - cells.start) * cell
-        bound = _enlarged(farthest[cells] - np.float32(1), cell, cv2.INTER_NEAREST)
-        far = cv2.compare(_fitted(coc[rows], size[1], size[0]), bound, cv2.CMP_GT)
-        far = cv2.threshold(far, 0, 1, cv2.THRESH_BINARY)[1].astype(np.float32)
-        light = cv2.log(np.maximum(_fitted(rgb[rows], size[1], size[0]), 0) + small)
-        light = light.reshape(size[1], size[0], -1)
-        light *= far[..., None]
-        less = size[0] // cell, size[1] // cell
-        mean = cv2.resize(light, less, interpolation=cv2.INTER_AREA).reshape(less[1], less[0], -1)
-        mean /= cv2.resize(far, less, interpolation=cv2.INTER_AREA)[..., None]
-        np.subtract(cv2.exp(mean).reshape(mean.shape), small, out=out[cells])
-
-    each(take, [(rows,) for rows in bands(height, width, cell)])
+    out = work.empty((*farthest.shape, rgb.shape[2]))
+    work.each(partial(_far_band, rgb, coc, farthest, cell, out), [(rows,) for rows in bands(height, width, cell)])
     return out
+
+
+def _far_band(
+    rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, out: np.ndarray, rows: slice
+) -> None:
+    cells, small = slice(rows.start // cell, -(-rows.stop // cell)), np.float32(1e-3)
+    size = farthest.shape[1] * cell, (cells.stop - cells.start) * cell
+    bound = _enlarged(farthest[cells] - np.float32(1), cell, cv2.INTER_NEAREST)
+    far = cv2.compare(_fitted(coc[rows], size[1], size[0]), bound, cv2.CMP_GT)
+    far = cv2.threshold(far, 0, 1, cv2.THRESH_BINARY)[1].astype(np.float32)
+    light = cv2.log(np.maximum(_fitted(rgb[rows], size[1], size[0]), 0) + small)
+    light = light.reshape(size[1], size[0], -1)
+    light *= far[..., None]
+    less = size[0] // cell, size[1] // cell
+    mean = cv2.resize(light, less, interpolation=cv2.INTER_AREA).reshape(less[1], less[0], -1)
+    mean /= cv2.resize(far, less, interpolation=cv2.INTER_AREA)[..., None]
+    np.subtract(cv2.exp(mean).reshape(mean.shape), small, out=out[cells])

@@ -9,8 +9,9 @@ parted in the middle, so an edge between two surfaces stays one. Both carry the 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from .aperture import Aperture
 from .blur import reach_px, reduced_radius
 from .hidden import Hidden
 from .planes import at_most, between_0_and_1, double, with_sign_of
-from .workers import Each, bands, up_to
+from .workers import Workers, bands, up_to
 
 NOWHERE = 1e6
 """Place among the layers of a sample without coverage."""
@@ -98,10 +99,12 @@ class Sheet:
     place: np.ndarray
 
     @staticmethod
-    def blank(pairs: int, height: int, width: int, margin: tuple[int, int] = (0, 0)) -> "Sheet":
-        """One to be written, with a margin of so many (rows, columns) on every side."""
+    def blank(
+        pairs: int, height: int, width: int, margin: tuple[int, int] = (0, 0), empty: Callable = np.empty
+    ) -> "Sheet":
+        """One to be written, with a margin of so many (rows, columns) on every side; `empty` makes its arrays."""
         height, width = height + 2 * margin[0], width + 2 * margin[1]
-        return Sheet(np.empty((pairs, height, 2 * width), np.float32), np.empty((height, width), np.float32))
+        return Sheet(empty((pairs, height, 2 * width), np.float32), empty((height, width), np.float32))
 
     def part(self, rows: slice, columns: slice = slice(None)) -> "Sheet":
         """A window of it, sharing memory."""
@@ -144,7 +147,7 @@ def levels_of(
     stand: Stand,
     aperture: Aperture,
     quality: str,
-    each: Each,
+    work: Workers,
 ) -> list[Level]:
     """The picture's samples, at the sizes at which their layers are blurred.
 
@@ -155,39 +158,43 @@ def levels_of(
     grid = levels[-1].scale
     height, width = up_to(coc.shape[0], grid), up_to(coc.shape[1], grid)
     if (height, width) != coc.shape:
-        light, coc = _mirrored(light, height, width), _mirrored(coc, height, width)
+        light, coc = (work.copy(_mirrored(plane, height, width)) for plane in (light, coc))
     pairs = light.shape[2] // 2 + 1
     sources = 1 if hidden is None else 2
     for level in levels:
         count = sources if level.scale == 1 else sources + 1  # a cell holds two samples of the picture, one behind it
         size = height // level.scale, width // level.scale
-        level.sheets.extend(Sheet.blank(pairs, *size, level.margin) for _ in range(count))
-    used: set[tuple[int, int]] = set()
-
-    def take(rows: slice) -> None:
-        own = [sheet.within(levels[0].margin).part(rows) for sheet in levels[0].sheets]
-        pairs_of(light[rows], None, own[0].pairs)
-        own[0].place[...] = stand.at(coc[rows])
-        if hidden is not None and not _behind(hidden, coc, rows, stand, own[1]):
-            own.pop()
-        used.update((1, number) for number in range(len(own)))
-        for level in levels[1:]:
-            part = slice(rows.start // level.scale, rows.stop // level.scale)
-            into = [sheet.within(level.margin).part(part) for sheet in level.sheets]
-            written = set(range(reduced(own[0], level, into[:2])))
-            if len(own) > 1 and reduced(own[1], level, into[2:]):
-                written.add(2)
-            used.update((level.scale, number) for number in written)
-            for number in {*range(len(into))} - written:
-                into[number].clear()
-
-    each(take, [(rows,) for rows in bands(height, width, max(grid, 1 if hidden is None else hidden.cell))])
+        level.sheets.extend(Sheet.blank(pairs, *size, level.margin, work.empty) for _ in range(count))
+    parts = bands(height, width, max(grid, 1 if hidden is None else hidden.cell))
+    used = set().union(*work.each(partial(_fill, levels, light, coc, hidden, stand), [(rows,) for rows in parts]))
     for level in levels:
         kept = [sheet for number, sheet in enumerate(level.sheets) if (level.scale, number) in used]
         level.sheets[:] = kept
-        level.slots.extend(np.empty(sheet.place.shape, np.uint8) for sheet in kept)
-    each(_finish, [(level, number) for level in levels for number in range(len(level.sheets))])
+        level.slots.extend(work.empty(sheet.place.shape, np.uint8) for sheet in kept)
+    work.each(_finish, [(level, number) for level in levels for number in range(len(level.sheets))])
     return levels
+
+
+def _fill(
+    levels: list[Level], light: np.ndarray, coc: np.ndarray, hidden: Hidden | None, stand: Stand, rows: slice
+) -> set[tuple[int, int]]:
+    """Write a band of rows to the sheets; tells which ones are needed: (scale, number)."""
+    own = [sheet.within(levels[0].margin).part(rows) for sheet in levels[0].sheets]
+    pairs_of(light[rows], None, own[0].pairs)
+    own[0].place[...] = stand.at(coc[rows])
+    if hidden is not None and not _behind(hidden, coc, rows, stand, own[1]):
+        own.pop()
+    used = {(1, number) for number in range(len(own))}
+    for level in levels[1:]:
+        part = slice(rows.start // level.scale, rows.stop // level.scale)
+        into = [sheet.within(level.margin).part(part) for sheet in level.sheets]
+        written = set(range(reduced(own[0], level, into[:2])))
+        if len(own) > 1 and reduced(own[1], level, into[2:]):
+            written.add(2)
+        used.update((level.scale, number) for number in written)
+        for number in {*range(len(into))} - written:
+            into[number].clear()
+    return used
 
 
 def _empty_levels(stand: Stand, widest_px: float, aperture: Aperture, quality: str) -> list[Level]:

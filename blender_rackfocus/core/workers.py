@@ -1,43 +1,124 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work on all cores: one pool of threads for a frame; numpy and OpenCV let go of Python's lock while they compute."""
+"""Work on all cores: the workers of a frame, threads of this process or helpers beside it (crew)."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
 
 import cv2
+import numpy as np
+
+from . import crew as crews
+from .crew import Crew, Helper, HelperLost
+from .shared import SharedRoom
 
 BAND_PX = 150_000
-"""Pixels that one thread works on at once where a picture is taken in bands of rows."""
+"""Pixels that one worker works on at once where a picture is taken in bands of rows."""
 
-Each = Callable[[Callable, Iterable[tuple]], None]
+LEAST_BANDS = 4
+"""So many bands small pictures have too, for all workers to have one."""
+
+HELPED_FROM_PX = 100_000
+"""Smaller pictures are done before a helper has read what to do."""
 
 _counting = threading.Lock()
 _threads_before: list[int] = []
 """OpenCV's number of threads as each of the frames under way found it: the first one's is the user's."""
 
 
-@contextmanager
-def workers() -> Iterator[Each]:
-    """Gives `each(job, arguments)`, which runs a job for many tuples of arguments and waits for all of them.
+class Workers:
+    """Whoever works on a frame: the threads of a pool."""
 
-    It takes as many threads as OpenCV is set to (`cv2.setNumThreads`): one setting for both. An
-    exception in a job is raised in the caller. OpenCV's own threads rest until the last frame under way is done.
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def empty(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+        """An array yet to be written that all workers see; it ends with the frame, or with the `scratch` around it."""
+        return np.empty(shape, dtype)
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        """A copy that all workers see, as `empty` gives."""
+        out = self.empty(array.shape, array.dtype)
+        out[...] = array
+        return out
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """What `empty` gives within ends with it."""
+        yield
+
+    def each(self, job: Callable, arguments: Iterable[tuple]) -> list:
+        """Run a job for many tuples of arguments; what it returned, in order. An exception in a job is raised.
+
+        It may be run in another process: it is a function of a module, or a method or `functools.partial` of what can
+        be pickled, and the arrays that it writes to are from `empty`. It may be run again after it was left half done.
+        """
+        return self.here(job, arguments)
+
+    def here(self, job: Callable, arguments: Iterable[tuple]) -> list:
+        """As `each`, but always in this process: for arrays that are not from `empty`."""
+        return [done.result() for done in [self._pool.submit(job, *own) for own in arguments]]
+
+
+class HelpedWorkers(Workers):
+    """Threads of a pool that, but for one, let a helper work for them."""
+
+    def __init__(self, pool: ThreadPoolExecutor, count: int, crew: Crew, room: SharedRoom) -> None:
+        super().__init__(pool)
+        self._crew, self._room = crew, room
+        self._free: SimpleQueue[Helper | None] = SimpleQueue()
+        """What a thread takes for a job and gives back after it: a helper, or leave to do it itself."""
+        for helper in (*crew.helpers, *[None] * (count - len(crew.helpers))):
+            self._free.put(helper)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+        return self._room.empty(shape, dtype)
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        taken = self._room.taken
+        yield
+        self._room.free_from(taken)
+
+    def each(self, job: Callable, arguments: Iterable[tuple]) -> list:
+        return self.here(self._shared_out, [(job, own) for own in arguments])
+
+    def _shared_out(self, job: Callable, arguments: tuple) -> Any:
+        helper = self._free.get()
+        try:
+            if helper is not None:
+                try:
+                    return helper.do(job, arguments)
+                except HelperLost:
+                    self._crew.lose(helper)
+                    helper = None
+            return job(*arguments)
+        finally:
+            self._free.put(helper)
+
+
+@contextmanager
+def workers(pixels: int) -> Iterator[Workers]:
+    """The workers for a frame of so many pixels.
+
+    They are as many as OpenCV is set to threads (`cv2.setNumThreads`): one setting for both. OpenCV's own threads rest
+    until the last frame under way is done.
     """
     with _counting:
         _threads_before.append(cv2.getNumThreads())
         cv2.setNumThreads(1)
         count = max(_threads_before[0], 1)
+    crew = crews.crew
+    room = crew.take(count - 1) if count > 1 and pixels >= HELPED_FROM_PX else None
     try:
         with ThreadPoolExecutor(count) as pool:
-
-            def each(job: Callable, arguments: Iterable[tuple]) -> None:
-                for done in [pool.submit(job, *own) for own in arguments]:
-                    done.result()
-
-            yield each
+            yield Workers(pool) if room is None else HelpedWorkers(pool, count, crew, room)
     finally:
+        if room is not None:
+            crew.leave()
         with _counting:
             last = _threads_before.pop()
             if not _threads_before:
@@ -45,8 +126,8 @@ def workers() -> Iterator[Each]:
 
 
 def bands(height: int, width: int, grid: int = 1) -> list[slice]:
-    """Rows of a picture in bands of about BAND_PX, each but the last a multiple of `grid` high."""
-    rows = up_to(max(BAND_PX // width, 1), grid)
+    """Rows of a picture in bands of up to about BAND_PX, each but the last a multiple of `grid` high."""
+    rows = up_to(max(min(BAND_PX // width, -(-height // LEAST_BANDS)), 1), grid)
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 

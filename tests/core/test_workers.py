@@ -26,15 +26,15 @@ def test_the_pool_is_as_large_as_set(count):
         seen.add(threading.get_ident())
         time.sleep(0.01)
 
-    with workers() as each:
-        each(job, [(n,) for n in range(8)])
+    with workers(100) as work:
+        work.each(job, [(n,) for n in range(8)])
     assert len(seen) == count
     assert cv2.getNumThreads() == count
 
 
 def test_frames_that_overlap_leave_the_setting_alone():
     cv2.setNumThreads(2)
-    first, second = workers(), workers()
+    first, second = workers(100), workers(100)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

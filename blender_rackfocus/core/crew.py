@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Helper processes, one for each further core: threads that take short steps wait for one another at Python's lock.
+
+They share memory with this process, so nothing is copied. Only on Linux; elsewhere threads do the work alone, and also
+while helpers are starting, while they work for another frame, and where they cannot be had. The crew goes home when
+there was nothing to do for a while, and with the process, however that ends.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import Any
+
+from .helper import READY
+from .shared import SharedRoom
+
+POSSIBLE = sys.platform == "linux" and os.environ.get("RACKFOCUS_HELPERS") != "off"
+
+MOST_HELPERS = 7
+
+REST_S = 30.0
+"""So long after the last frame the crew goes home."""
+
+MOST_LOST = 3
+"""After so many helpers that did not start or broke down there are no more of them."""
+
+
+class HelperLost(Exception):
+    """A helper has ended before its job was done."""
+
+
+class Helper:
+    """One process."""
+
+    def __init__(self, room: SharedRoom) -> None:
+        self._room = room
+        self._connection, theirs = Pipe()
+        folder = Path(__file__).parent
+        descriptors = theirs.fileno(), room.descriptor
+        package = __package__.rpartition(".")[0]
+        program = [str(folder / "helper.py"), *map(str, descriptors), package, str(folder.parent)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", *program],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=descriptors,
+        )
+        theirs.close()
+        self._started = False
+
+    def ready(self) -> bool:
+        """Whether it has started. Raises HelperLost if it never will."""
+        try:
+            if not self._started and self._connection.poll():
+                self._started = self._connection.recv_bytes() == READY
+        except (EOFError, OSError) as error:
+            raise HelperLost from error
+        return self._started
+
+    def do(self, job: Callable, arguments: tuple) -> Any:
+        """Have a job done, and wait for what it returns. Raises what it raises, or HelperLost."""
+        try:
+            self._connection.send_bytes(self._room.packed((job, arguments)))
+            result, error = self._room.unpacked(self._connection.recv_bytes())
+        except (EOFError, OSError) as lost:
+            raise HelperLost from lost
+        if error is not None:
+            raise error
+        return result
+
+    def go(self) -> None:
+        """Send it home, at once: there is nothing that it would leave behind."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class Crew:
+    """The helpers and the room that they share with this process; busy with one frame at a time."""
+
+    def __init__(self) -> None:
+        self.helpers: list[Helper] = []
+        self._starting: list[Helper] = []
+        self._room: SharedRoom | None = None
+        self._lost = 0
+        self._busy = threading.Lock()
+        self._used_s = 0.0
+        self._clock: threading.Timer | None = None
+
+    def take(self, count: int) -> SharedRoom | None:
+        """Take the crew for a frame and `leave` it then: the room, or None if there are not so many helpers ready yet.
+
+        Sees to it that they soon are, if they can be had.
+        """
+        if not POSSIBLE or self._lost >= MOST_LOST or not self._busy.acquire(blocking=False):
+            return None
+        try:
+            room = self._room = self._room or SharedRoom()
+            self._note_use()
+            if self._filled(min(count, MOST_HELPERS), room):
+                return room
+        except OSError:  # no memory to share, no process to be had
+            self._lost = MOST_LOST
+        self._busy.release()
+        return None
+
+    def leave(self) -> None:
+        """Done with a frame: arrays in the room are void."""
+        if self._room is not None:
+            self._room.free_from(0)
+        self._note_use()
+        self._busy.release()
+
+    def lose(self, helper: Helper) -> None:
+        """Do without a helper that broke down; another one comes in its place for a later frame."""
+        self._lost += 1
+        self.helpers.remove(helper)
+        helper.go()
+
+    def go(self) -> None:
+        """Send all helpers home and give the memory back, when the frame under way is done."""
+        with self._busy:
+            self._end()
+
+    def _filled(self, wanted: int, room: SharedRoom) -> bool:
+        """Whether so many helpers are ready. Starts those that are missing, sends home those that are too many."""
+        while len(self.helpers) > wanted:
+            self.helpers.pop().go()
+        while len(self.helpers) + len(self._starting) < wanted:
+            self._starting.append(Helper(room))
+        for helper in list(self._starting):
+            try:
+                if helper.ready():
+                    self._starting.remove(helper)
+                    self.helpers.append(helper)
+            except HelperLost:
+                self._starting.remove(helper)
+                self._lost += 1
+                helper.go()
+        return len(self.helpers) == wanted
+
+    def _note_use(self) -> None:
+        self._used_s = time.monotonic()
+        if self._clock is None:
+            self._wait(REST_S)
+
+    def _wait(self, seconds: float) -> None:
+        self._clock = threading.Timer(seconds, self._look)
+        self._clock.daemon = True
+        self._clock.start()
+
+    def _look(self) -> None:
+        """Go home if there was nothing to do for long; look again later otherwise."""
+        with self._busy:
+            idle_s = time.monotonic() - self._used_s
+            if idle_s >= REST_S:
+                self._end()
+            else:
+                self._wait(REST_S - idle_s)
+
+    def _end(self) -> None:
+        for helper in (*self.helpers, *self._starting):
+            helper.go()
+        self.helpers, self._starting = [], []
+        if self._room is not None:
+            self._room.close()
+        if self._clock is not None:
+            self._clock.cancel()
+        self._room = self._clock = None
+
+
+crew = Crew()
+"""The crew of this process."""
+
+atexit.register(lambda: crew.go())
+
+
+def _begin_anew() -> None:
+    """A fork of this process has no helpers: those are its parent's."""
+    global crew
+    crew = Crew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

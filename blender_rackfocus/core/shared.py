@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Memory that several processes see, and messages in which its arrays are named instead of copied."""
+
+import io
+import math
+import mmap
+import os
+import pickle
+from typing import Any
+
+import numpy as np
+
+ROOM_BYTES = 1 << 36
+"""Addresses kept for a room: of memory it takes what is written to, no more."""
+
+_ALIGNED = 64
+
+
+class SharedRoom:
+    """A room for arrays that another process can open by its file descriptor. Linux only.
+
+    Arrays are handed out one behind the other; `taken` and `free_from` give back all that came after some moment.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """descriptor  of a room of another process, inherited; None: a new one. Raises OSError where there is none."""
+        if descriptor is None:
+            descriptor = os.memfd_create("rackfocus")  # without a name: it is gone with the last process that has it
+            os.ftruncate(descriptor, ROOM_BYTES)
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, ROOM_BYTES)
+        self._bytes = np.frombuffer(self._memory, np.uint8)
+        self._start = self._bytes.__array_interface__["data"][0]
+        self.taken = 0
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array yet to be written. Raises MemoryError if the room is full."""
+        start = -(-self.taken // _ALIGNED) * _ALIGNED
+        end = start + math.prod(shape) * np.dtype(dtype).itemsize
+        if end > ROOM_BYTES:
+            raise MemoryError("no room for an array that all workers see")
+        self.taken = end
+        return self._bytes[start:end].view(dtype).reshape(shape)
+
+    def free_from(self, taken: int) -> None:
+        """Give back what was handed out since `taken` was that much; its memory is kept for the next."""
+        self.taken = taken
+
+    def close(self) -> None:
+        """Its memory is given back with the last array in it."""
+        os.close(self.descriptor)
+
+    def packed(self, thing: Any) -> bytes:
+        """Something for another process that has this room open: arrays that lie in it are named by their place."""
+        out = io.BytesIO()
+        _Packer(out, self._start).dump(thing)
+        return out.getvalue()
+
+    def unpacked(self, message: bytes) -> Any:
+        """What another process packed."""
+        return _Unpacker(io.BytesIO(message), self._memory).load()
+
+
+class _Packer(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, start: int) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._start = start
+
+    def persistent_id(self, thing: Any) -> tuple | None:
+        if type(thing) is not np.ndarray:
+            return None
+        offset = thing.__array_interface__["data"][0] - self._start
+        within = 0 <= offset < ROOM_BYTES
+        return (offset, thing.shape, thing.strides, thing.dtype.str) if within else None
+
+
+class _Unpacker(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, memory: mmap.mmap) -> None:
+        super().__init__(file)
+        self._memory = memory
+
+    def persistent_load(self, place: tuple) -> np.ndarray:
+        offset, shape, strides, dtype = place
+        return np.ndarray(shape, dtype, self._memory, offset, strides)
