@@ -12,13 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
 from .helper import READY
-from .shared import SharedRoom
+from .shared import Heap, SharedRoom
 
 POSSIBLE = sys.platform == "linux" and os.environ.get("RACKFOCUS_HELPERS") != "off"
 
@@ -38,11 +37,11 @@ class HelperLost(Exception):
 class Helper:
     """One process."""
 
-    def __init__(self, room: SharedRoom) -> None:
+    def __init__(self, room: SharedRoom, heap: Heap) -> None:
         self._room = room
         self._connection, theirs = Pipe()
         folder = Path(__file__).parent
-        descriptors = theirs.fileno(), room.descriptor
+        descriptors = theirs.fileno(), room.descriptor, heap.descriptor
         package = __package__.rpartition(".")[0]
         program = [str(folder / "helper.py"), *map(str, descriptors), package, str(folder.parent)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
@@ -65,16 +64,19 @@ class Helper:
             raise HelperLost from error
         return self._started
 
-    def do(self, job: Callable, arguments: tuple) -> Any:
-        """Have a job done, and wait for what it returns. Raises what it raises, or HelperLost."""
+    def ask(self, message: bytes) -> None:
+        """Have it take jobs from the heap: a packed (job, arguments). Raises HelperLost."""
         try:
-            self._connection.send_bytes(self._room.packed((job, arguments)))
-            result, error = self._room.unpacked(self._connection.recv_bytes())
-        except (EOFError, OSError) as lost:
-            raise HelperLost from lost
-        if error is not None:
-            raise error
-        return result
+            self._connection.send_bytes(message)
+        except OSError as error:
+            raise HelperLost from error
+
+    def answer(self) -> tuple[dict[int, Any], Exception | None]:
+        """What came of the jobs that it took (`Heap.done`), when there are no more. Raises HelperLost."""
+        try:
+            return self._room.unpacked(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise HelperLost from error
 
     def go(self) -> None:
         """Send it home, at once: there is nothing that it would leave behind."""
@@ -84,29 +86,29 @@ class Helper:
 
 
 class Crew:
-    """The helpers and the room that they share with this process; busy with one frame at a time."""
+    """The helpers, and what they share with this process; busy with one frame at a time."""
 
     def __init__(self) -> None:
         self.helpers: list[Helper] = []
         self._starting: list[Helper] = []
-        self._room: SharedRoom | None = None
+        self._shared: tuple[SharedRoom, Heap] | None = None
         self._lost = 0
         self._busy = threading.Lock()
         self._used_s = 0.0
         self._clock: threading.Timer | None = None
 
-    def take(self, count: int) -> SharedRoom | None:
-        """Take the crew for a frame and `leave` it then: the room, or None if there are not so many helpers ready yet.
+    def take(self, count: int) -> tuple[SharedRoom, Heap] | None:
+        """Take the crew for a frame, and `leave` it then; None if there are not so many helpers ready yet.
 
         Sees to it that they soon are, if they can be had.
         """
         if not POSSIBLE or self._lost >= MOST_LOST or not self._busy.acquire(blocking=False):
             return None
         try:
-            room = self._room = self._room or SharedRoom()
+            shared = self._shared = self._shared or (SharedRoom(), Heap())
             self._note_use()
-            if self._filled(min(count, MOST_HELPERS), room):
-                return room
+            if self._filled(min(count, MOST_HELPERS), *shared):
+                return shared
         except OSError:  # no memory to share, no process to be had
             self._lost = MOST_LOST
         self._busy.release()
@@ -114,9 +116,9 @@ class Crew:
 
     def leave(self) -> None:
         """Done with a frame: arrays in the room are void."""
-        if self._room is not None:
-            self._room.free_from(0)
-        self._note_use()
+        if self._shared is not None:
+            self._shared[0].free_from(0)
+            self._note_use()
         self._busy.release()
 
     def lose(self, helper: Helper) -> None:
@@ -128,14 +130,25 @@ class Crew:
     def go(self) -> None:
         """Send all helpers home and give the memory back, when the frame under way is done."""
         with self._busy:
-            self._end()
+            self.disband()
 
-    def _filled(self, wanted: int, room: SharedRoom) -> bool:
+    def disband(self) -> None:
+        """As `go`, for whoever has taken the crew: at once."""
+        for helper in (*self.helpers, *self._starting):
+            helper.go()
+        self.helpers, self._starting = [], []
+        for shared in self._shared or ():
+            shared.close()
+        if self._clock is not None:
+            self._clock.cancel()
+        self._shared = self._clock = None
+
+    def _filled(self, wanted: int, room: SharedRoom, heap: Heap) -> bool:
         """Whether so many helpers are ready. Starts those that are missing, sends home those that are too many."""
         while len(self.helpers) > wanted:
             self.helpers.pop().go()
         while len(self.helpers) + len(self._starting) < wanted:
-            self._starting.append(Helper(room))
+            self._starting.append(Helper(room, heap))
         for helper in list(self._starting):
             try:
                 if helper.ready():
@@ -162,19 +175,9 @@ class Crew:
         with self._busy:
             idle_s = time.monotonic() - self._used_s
             if idle_s >= REST_S:
-                self._end()
+                self.disband()
             else:
                 self._wait(REST_S - idle_s)
-
-    def _end(self) -> None:
-        for helper in (*self.helpers, *self._starting):
-            helper.go()
-        self.helpers, self._starting = [], []
-        if self._room is not None:
-            self._room.close()
-        if self._clock is not None:
-            self._clock.cancel()
-        self._room = self._clock = None
 
 
 crew = Crew()

@@ -156,14 +156,25 @@ def _final(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers
 def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
     """As _final, made at half the size; what is in focus gets its detail back, if nothing nearer spreads over it."""
     height, width = coc.shape
-    half = max(1, -(-width // 2)), max(1, -(-height // 2))
-    small = work.copy(cv2.resize(light, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1))
-    small_coc = work.copy(cv2.resize(coc, half, interpolation=cv2.INTER_NEAREST) * np.float32(half[0] / width))
+    half = -(-height // 2), -(-width // 2)
+    small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
+    even = height % 2 == width % 2 == 0  # else pixels of the half size are not two by two
+    parts = bands(height, width, 2) if even else [slice(0, height)]
+    work.each(partial(_halve, light, coc, small, small_coc), [(rows,) for rows in parts])
     halves = _composite(small, small_coc, aperture, "draft", 0.75, work)
-    result, before = work.empty((height, width, small.shape[2])), work.empty((height, width))
-    parts = [(rows,) for rows in bands(height, width, 2)]
-    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
+    result, before = work.empty(light.shape), work.empty(coc.shape)
+    parts = bands(height, width, 2)
+    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), [(rows,) for rows in parts])
     return result, before
+
+
+def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.ndarray, rows: slice) -> None:
+    """Write a band of a picture and its circles at half the size."""
+    own = slice(rows.start // 2, -(-rows.stop // 2))
+    height, width = small_coc[own].shape
+    cv2.resize(light[rows], (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
+    cv2.resize(coc[rows], (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
+    small_coc[own] *= np.float32(width / coc.shape[1])
 
 
 def _sharpen_band(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process that does jobs for another one (crew): the program that it runs.
 
-Arguments: file descriptors of the connection and of the shared room, the package's full name, its folder.
+Arguments: file descriptors of the connection, the shared room and the heap of jobs; the package's full name and folder.
 """
 
 import importlib
@@ -15,28 +15,21 @@ READY = b"ready"
 
 def main() -> None:
     """Do what is asked until the other end of the connection is closed."""
-    connection_fd, room_fd, package, folder = sys.argv[1:]
+    *descriptors, package, folder = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that is helped
     _stand_in(package, folder)
-    core = f"{package}.core"
-    importlib.import_module(f"{core}.defocus")  # all that jobs need
+    importlib.import_module(f"{package}.core.defocus")  # all that jobs need
     importlib.import_module("cv2").setNumThreads(1)
-    room = importlib.import_module(f"{core}.shared").SharedRoom(int(room_fd))
-    connection = Connection(int(connection_fd))
+    shared = importlib.import_module(f"{package}.core.shared")
+    own, room, heap = map(int, descriptors)
+    connection, room, heap = Connection(own), shared.SharedRoom(room), shared.Heap(heap)
     try:
         connection.send_bytes(READY)
         while True:
-            answer = _done(*room.unpacked(connection.recv_bytes()))
-            connection.send_bytes(room.packed(answer))
+            asked = room.unpacked(connection.recv_bytes())
+            connection.send_bytes(room.packed(heap.done(*asked)))
     except (EOFError, ConnectionError):
         return
-
-
-def _done(job, arguments) -> tuple[object, Exception | None]:
-    try:
-        return job(*arguments), None
-    except Exception as error:  # the process that is helped raises it
-        return None, error
 
 
 def _stand_in(package: str, folder: str) -> None:

@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 
 from .planes import between_0_and_1
-from .workers import Workers, bands
+from .workers import LEAST_BANDS, Workers, bands
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
 
-RECEIVERS = 4_000
-"""Cells that one worker searches for at once."""
+RECEIVERS = 16_000
+"""Cells that one worker searches for at once, at most."""
 
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
@@ -94,9 +94,10 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -
     receivers = _receivers(nearest, farthest, cell)
     if receivers.size == 0:
         return None
-    nearest, farthest = work.copy(nearest), work.copy(farthest)
-    search = partial(_search, nearest, farthest, cell)
-    results = work.each(search, [(part,) for part in np.array_split(receivers, -(-receivers.size // RECEIVERS))])
+    nearest, farthest, receivers = (work.copy(array) for array in (nearest, farthest, receivers))
+    count = min(LEAST_BANDS * -(-receivers.size // (LEAST_BANDS * RECEIVERS)), receivers.size)
+    parts = np.array_split(receivers, count)
+    results = work.each(partial(_search, nearest, farthest, cell), [(part,) for part in parts])
     source, beyond, distance = (np.concatenate(own) for own in zip(*results, strict=True))
     found = source >= 0
     if not found.any():

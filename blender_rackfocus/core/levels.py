@@ -216,21 +216,16 @@ def _empty_levels(stand: Stand, widest_px: float, aperture: Aperture, quality: s
 def _finish(level: Level, number: int) -> None:
     """Mirror a sheet into its margin, and tell its samples' slots."""
     sheet = level.sheets[number]
-    _mirror(sheet.place, level.margin)
-    _mirror(sheet.pairs.view(np.complex64), level.margin)
+    for plane in (sheet.place[..., None], *(pair.reshape(*sheet.place.shape, 2) for pair in sheet.pairs)):
+        _mirror(plane, level.margin)
     slots_of(sheet.place, level.slots[number])
 
 
-def _mirror(planes: np.ndarray, margin: tuple[int, int]) -> None:
-    """Write the margin of planes (..., H, W): what lies within, mirrored at its border as often as it takes."""
+def _mirror(plane: np.ndarray, margin: tuple[int, int]) -> None:
+    """Write the margin of a plane (H, W, C): what lies within, mirrored at its border as often as it takes."""
     down, right = margin
-    height, width = planes.shape[-2:]
-    rows = np.pad(np.arange(down, height - down), down, mode="symmetric")
-    columns = np.pad(np.arange(right, width - right), right, mode="symmetric")
-    for edge in (slice(down), slice(height - down, height)):
-        planes[..., edge, :] = planes[..., rows[edge], :]
-    for edge in (slice(right), slice(width - right, width)):
-        planes[..., edge] = planes[..., columns[edge]]
+    inner = plane[down : plane.shape[0] - down, right : plane.shape[1] - right]
+    cv2.copyMakeBorder(inner, down, down, right, right, cv2.BORDER_REFLECT, dst=plane)  # leaves what is there
 
 
 def slots_of(place: np.ndarray, out: np.ndarray) -> None:

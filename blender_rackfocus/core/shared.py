@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Memory that several processes see, and messages in which its arrays are named instead of copied."""
+"""What several processes share: memory, messages in which its arrays are named instead of copied, a heap of jobs."""
 
 import io
 import math
 import mmap
 import os
 import pickle
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,52 @@ class SharedRoom:
     def unpacked(self, message: bytes) -> Any:
         """What another process packed."""
         return _Unpacker(io.BytesIO(message), self._memory).load()
+
+
+class Heap:
+    """Numbers of jobs to be done, each of which one process takes: a pipe that all of them read. Linux only."""
+
+    NUMBER = struct.Struct("=H")
+    MOST = 30_000
+    """What the pipe holds, with some room to spare."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """descriptor  of another process's heap, inherited; None: a new one. Raises OSError if it cannot be had."""
+        self._put: int | None = None
+        if descriptor is None:
+            descriptor, self._put = os.pipe2(os.O_NONBLOCK)
+        self.descriptor = descriptor
+
+    def put(self, count: int) -> None:
+        """Lay down jobs 0 to count - 1, MOST at most, of which the first is taken first."""
+        assert self._put is not None  # it is ours
+        assert count <= self.MOST
+        os.write(self._put, b"".join(map(self.NUMBER.pack, range(count))))
+
+    def take(self) -> int | None:
+        """The next job's number, None if all are taken."""
+        try:
+            return self.NUMBER.unpack(os.read(self.descriptor, self.NUMBER.size))[0]
+        except BlockingIOError:
+            return None
+
+    def done(self, job: Callable, arguments: list[tuple]) -> tuple[dict[int, Any], Exception | None]:
+        """Do jobs as long as there are any: what they returned by number, or the error that ended it for all."""
+        results = {}
+        while (number := self.take()) is not None:
+            try:
+                results[number] = job(*arguments[number])
+            except Exception as error:
+                while self.take() is not None:
+                    pass
+                return results, error
+        return results, None
+
+    def close(self) -> None:
+        """Nobody takes from it any more."""
+        os.close(self.descriptor)
+        if self._put is not None:
+            os.close(self._put)
 
 
 class _Packer(pickle.Pickler):

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 
 from . import crew as crews
 from .crew import Crew, Helper, HelperLost
-from .shared import SharedRoom
+from .shared import Heap, SharedRoom
 
 BAND_PX = 150_000
 """Pixels that one worker works on at once where a picture is taken in bands of rows."""
@@ -64,15 +63,11 @@ class Workers:
 
 
 class HelpedWorkers(Workers):
-    """Threads of a pool that, but for one, let a helper work for them."""
+    """The thread that asks, and a crew of helpers: none of them waits for another at Python's lock."""
 
-    def __init__(self, pool: ThreadPoolExecutor, count: int, crew: Crew, room: SharedRoom) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, crew: Crew, room: SharedRoom, heap: Heap) -> None:
         super().__init__(pool)
-        self._crew, self._room = crew, room
-        self._free: SimpleQueue[Helper | None] = SimpleQueue()
-        """What a thread takes for a job and gives back after it: a helper, or leave to do it itself."""
-        for helper in (*crew.helpers, *[None] * (count - len(crew.helpers))):
-            self._free.put(helper)
+        self._crew, self._room, self._heap = crew, room, heap
 
     def empty(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         return self._room.empty(shape, dtype)
@@ -84,20 +79,43 @@ class HelpedWorkers(Workers):
         self._room.free_from(taken)
 
     def each(self, job: Callable, arguments: Iterable[tuple]) -> list:
-        return self.here(self._shared_out, [(job, own) for own in arguments])
-
-    def _shared_out(self, job: Callable, arguments: tuple) -> Any:
-        helper = self._free.get()
+        arguments = list(arguments)
         try:
-            if helper is not None:
-                try:
-                    return helper.do(job, arguments)
-                except HelperLost:
-                    self._crew.lose(helper)
-                    helper = None
-            return job(*arguments)
-        finally:
-            self._free.put(helper)
+            results, error = self._done_together(job, arguments)
+        except BaseException:  # Ctrl-C: who knows what helpers are at
+            self._crew.disband()
+            raise
+        if error is not None:
+            raise error
+        lost = [number for number in range(len(arguments)) if number not in results]
+        results |= {number: job(*arguments[number]) for number in lost}
+        return [results[number] for number in range(len(arguments))]
+
+    def _done_together(self, job: Callable, arguments: list[tuple]) -> tuple[dict[int, Any], Exception | None]:
+        message = self._room.packed((job, arguments))
+        self._heap.put(len(arguments))
+        asked = [helper for helper in tuple(self._crew.helpers) if self._asked(helper, message)]
+        results, error = self._heap.done(job, arguments)
+        for helper in asked:
+            more, failed = self._answer(helper)
+            results |= more
+            error = error or failed
+        return results, error
+
+    def _asked(self, helper: Helper, message: bytes) -> bool:
+        try:
+            helper.ask(message)
+        except HelperLost:
+            self._crew.lose(helper)
+            return False
+        return True
+
+    def _answer(self, helper: Helper) -> tuple[dict[int, Any], Exception | None]:
+        try:
+            return helper.answer()
+        except HelperLost:
+            self._crew.lose(helper)
+            return {}, None
 
 
 @contextmanager
@@ -112,12 +130,12 @@ def workers(pixels: int) -> Iterator[Workers]:
         cv2.setNumThreads(1)
         count = max(_threads_before[0], 1)
     crew = crews.crew
-    room = crew.take(count - 1) if count > 1 and pixels >= HELPED_FROM_PX else None
+    shared = crew.take(count - 1) if count > 1 and pixels >= HELPED_FROM_PX else None
     try:
         with ThreadPoolExecutor(count) as pool:
-            yield Workers(pool) if room is None else HelpedWorkers(pool, count, crew, room)
+            yield Workers(pool) if shared is None else HelpedWorkers(pool, crew, *shared)
     finally:
-        if room is not None:
+        if shared is not None:
             crew.leave()
         with _counting:
             last = _threads_before.pop()

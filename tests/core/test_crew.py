@@ -63,22 +63,34 @@ def test_an_error_in_a_job_is_raised_and_the_helper_stays():
             assert work.each(abs, [(-1,)] * 4) == [1] * 4
 
 
-def test_a_helper_that_is_killed_at_work_spoils_nothing(monkeypatch):
+def test_after_an_interrupt_the_next_frame_is_whole():
+    rgba, depth_m = _shot()
+    with helped() as there:
+        whole = defocus_frame(rgba, depth_m, LENS)
+        with pytest.raises(KeyboardInterrupt), workers(PIXELS) as work:
+            work.each(signal.raise_signal, [(signal.SIGINT,)] * 40)  # helpers do not care
+        assert there.helpers == []
+        np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 7])
+def test_a_helper_that_is_killed_at_work_spoils_nothing(monkeypatch, number):
     rgba, depth_m = _shot()
     with helped() as there:
         whole = defocus_frame(rgba, depth_m, LENS)
         helper, asked = there.helpers[0], []
-        do = helper.do
+        ask = helper.ask
 
-        def killed(job, arguments):
-            asked.append(job)
-            if len(asked) == 3:
+        def killed(message):
+            asked.append(message)
+            ask(message)
+            if len(asked) == number:
+                time.sleep(0.003)
                 os.kill(helper._process.pid, signal.SIGKILL)
-            return do(job, arguments)
 
-        monkeypatch.setattr(helper, "do", killed)
+        monkeypatch.setattr(helper, "ask", killed)
         np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
-        assert len(asked) == 3
+        assert len(asked) == number
         assert there.helpers == []
 
 
