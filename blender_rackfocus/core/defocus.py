@@ -150,7 +150,7 @@ def _assemble(
 
 def _final(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
     """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
-    return _composite(light, coc, aperture, "final", layer_step(coc.shape[1], "final"), work)
+    return _composite(light, coc, aperture, "final", work)
 
 
 def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
@@ -158,23 +158,25 @@ def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers
     height, width = coc.shape
     half = -(-height // 2), -(-width // 2)
     small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
-    even = height % 2 == width % 2 == 0  # else pixels of the half size are not two by two
-    parts = bands(height, width, 2) if even else [slice(0, height)]
-    work.each(partial(_halve, light, coc, small, small_coc), [(rows,) for rows in parts])
-    halves = _composite(small, small_coc, aperture, "draft", 0.75, work)
+    parts = [(rows,) for rows in bands(height, width, 2)]
+    work.each(partial(_halve, light, coc, small, small_coc), parts)
+    halves = _composite(small, small_coc, aperture, "draft", work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
-    parts = bands(height, width, 2)
-    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), [(rows,) for rows in parts])
+    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
     return result, before
 
 
 def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.ndarray, rows: slice) -> None:
-    """Write a band of a picture and its circles at half the size."""
+    """Write a band of a picture and its circles at half the size; an odd picture's last pixels count twice."""
     own = slice(rows.start // 2, -(-rows.stop // 2))
     height, width = small_coc[own].shape
-    cv2.resize(light[rows], (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
-    cv2.resize(coc[rows], (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
-    small_coc[own] *= np.float32(width / coc.shape[1])
+    over = 0, 2 * height - coc[rows].shape[0], 0, 2 * width - coc.shape[1]
+    light, coc = light[rows], coc[rows]
+    if any(over):
+        light, coc = (cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) for plane in (light, coc))
+    cv2.resize(light, (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
+    cv2.resize(coc, (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
+    small_coc[own] *= np.float32(0.5)
 
 
 def _sharpen_band(
@@ -187,15 +189,13 @@ def _sharpen_band(
     rows: slice,
 ) -> None:
     """A band of a draft at full size, from what was made at half of it."""
-    height, width = coc.shape
-    around = slice(max(rows.start // 2 - 1, 0), rows.stop // 2 + 1)
-    cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start)
-    whole = width, min(2 * around.stop, height) - 2 * around.start
-    result[rows], covered = (_enlarged(plane[around], whole)[cut] for plane in halves)
+    around = slice(max(rows.start // 2 - 1, 0), min(-(-rows.stop // 2) + 1, small.shape[0]))
+    cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start), slice(coc.shape[1])
+    result[rows], covered = (_doubled(plane[around])[cut] for plane in halves)
     before[rows] = covered[..., 0]
     x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -IN_FOCUS_PX, IN_FOCUS_PX))
     if tall:
-        blunt = _enlarged(small[around], whole)[cut]
+        blunt = _doubled(small[around])[cut]
         here = slice(y, y + tall), slice(x, x + wide)
         _sharpened(result[rows][here], blunt[here], light[rows][here], coc[rows][here], before[rows][here])
 
@@ -215,9 +215,9 @@ def _sharpened(result: np.ndarray, blunt: np.ndarray, light: np.ndarray, coc: np
     cv2.accumulateProduct(cv2.subtract(light, result), calm, result)
 
 
-def _enlarged(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-    return large.reshape(size[1], size[0], -1)
+def _doubled(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[0] * 2, picture.shape[1] * 2
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
 
 
 @dataclass(frozen=True)
@@ -255,11 +255,11 @@ class _Tiles:
 
 
 def _composite(
-    light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, step: float, work: Workers
+    light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, work: Workers
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The picture through the lens, and the coverage of what is nearer than focus; layers stand `step` pixels apart."""
+    """The picture through the lens, and the coverage of what is nearer than focus."""
     height, width = coc.shape
-    stand = Stand(step, FINENESS[quality])
+    stand = Stand(layer_step(width, quality), FINENESS[quality])
     light = unmixed(light, coc, work) if quality == "final" else light
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work)
     levels = levels_of(light, coc, hidden, stand, aperture, quality, work)

@@ -19,15 +19,15 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
-from .planes import between_0_and_1
+from .planes import between_0_and_1, extremes_of_cells
 from .workers import LEAST_BANDS, Workers, bands
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
 
-RECEIVERS = 16_000
-"""Cells that one worker searches for at once, at most."""
+AT_ONCE = 16_000
+"""Cells that one worker looks at, at most, before it takes the next."""
 
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
@@ -87,48 +87,52 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
     cell  edge of the search's cells in pixels, >= 1; larger ones are taken where the search would go far
     """
-    nearest, farthest = _cells(coc, cell)
+    nearest, farthest = _cells(coc, cell, work)
     while float(farthest.max() - nearest.min()) > MOST_RINGS * cell:
         cell *= 2
-        nearest, farthest = _cells(coc, cell)
-    receivers = _receivers(nearest, farthest, cell)
+        nearest, farthest = _cells(coc, cell, work)
+    receivers = work.copy(_receivers(nearest, farthest, cell))
     if receivers.size == 0:
         return None
-    nearest, farthest, receivers = (work.copy(array) for array in (nearest, farthest, receivers))
-    count = min(LEAST_BANDS * -(-receivers.size // (LEAST_BANDS * RECEIVERS)), receivers.size)
-    parts = np.array_split(receivers, count)
-    results = work.each(partial(_search, nearest, farthest, cell), [(part,) for part in parts])
+    results = work.each(partial(_search, nearest, farthest, cell), _parts(receivers))
     source, beyond, distance = (np.concatenate(own) for own in zip(*results, strict=True))
     found = source >= 0
     if not found.any():
         return None
     receivers, source, beyond, distance = (a[found] for a in (receivers, source, beyond, distance))
-    far = _far_colour(rgb, coc, farthest, cell, work).reshape(farthest.size, -1)
-    colour = far.take(source, axis=0)
-    colour += far.take(beyond, axis=0)
-    planes = np.zeros((farthest.size, colour.shape[1] + 1), np.float32)
-    planes[receivers, :-1] = colour * np.float32(0.5)
-    planes[receivers, -1] = 1
-    planes = cv2.blur(planes.reshape(*farthest.shape, -1), (3, 3), borderType=cv2.BORDER_CONSTANT)
-    planes[..., :-1] /= np.maximum(planes[..., -1:], np.float32(1e-6))
+    mean = _far_colours(rgb, coc, farthest, cell, source, beyond, work)
+    colour, known = np.zeros((*farthest.shape, rgb.shape[2]), np.float32), np.zeros(farthest.shape, np.float32)
+    colour.reshape(-1, rgb.shape[2])[receivers] = mean
+    known.ravel()[receivers] = 1
+    colour, known = (cv2.blur(plane, (3, 3), borderType=cv2.BORDER_CONSTANT) for plane in (colour, known))
+    known = np.maximum(known, np.float32(1e-6))
+    colour = cv2.divide(colour, cv2.merge([known] * rgb.shape[2])).reshape(*farthest.shape, -1)
     reach = np.full(farthest.shape, -np.inf, np.float32)
     reach.ravel()[receivers] = farthest.ravel()[source] - distance
     back = np.zeros(farthest.shape, np.float32)
     back.ravel()[receivers] = farthest.ravel()[source]
-    return Hidden(work.copy(planes[..., :-1]), work.copy(back), work.copy(reach), cell)
+    return Hidden(work.copy(colour), work.copy(back), work.copy(reach), cell)
 
 
-def _cells(coc: np.ndarray, cell: int) -> tuple[np.ndarray, np.ndarray]:
+def _parts(numbers: np.ndarray) -> list[tuple[np.ndarray]]:
+    """Numbers dealt out to workers."""
+    count = min(LEAST_BANDS * -(-numbers.size // (LEAST_BANDS * AT_ONCE)), numbers.size)
+    return [(part,) for part in np.array_split(numbers, count)]
+
+
+def _cells(coc: np.ndarray, cell: int, work: Workers) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest circle in each cell of the picture."""
     height, width = coc.shape
-    down, right = -height % cell, -width % cell
-    if down or right:
-        coc = cv2.copyMakeBorder(coc, 0, down, 0, right, cv2.BORDER_REPLICATE)
-    box, corner = np.ones((cell, cell), np.uint8), (0, 0)
-    return (
-        np.ascontiguousarray(cv2.erode(coc, box, anchor=corner)[::cell, ::cell]),
-        np.ascontiguousarray(cv2.dilate(coc, box, anchor=corner)[::cell, ::cell]),
-    )
+    nearest, farthest = work.empty((2, -(-height // cell), -(-width // cell)))
+    parts = [(rows,) for rows in bands(height, width, cell)]
+    work.each(partial(_cell_band, coc, cell, nearest, farthest), parts)
+    return nearest, farthest
+
+
+def _cell_band(coc: np.ndarray, cell: int, nearest: np.ndarray, farthest: np.ndarray, rows: slice) -> None:
+    cells = slice(rows.start // cell, -(-rows.stop // cell))
+    whole = _fitted(coc[rows], (cells.stop - cells.start) * cell, nearest.shape[1] * cell)
+    nearest[cells], farthest[cells] = extremes_of_cells(whole, cell)
 
 
 def _receivers(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarray:
@@ -195,29 +199,38 @@ def _offsets(reach: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return out
 
 
-def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, work: Workers) -> np.ndarray:
-    """Colour of each cell's farthest surface, (h, w, C).
+def _far_colours(
+    rgb: np.ndarray,
+    coc: np.ndarray,
+    farthest: np.ndarray,
+    cell: int,
+    source: np.ndarray,
+    beyond: np.ndarray,
+    work: Workers,
+) -> np.ndarray:
+    """Mean colour of the farthest surface in two cells at a time (their flat indices), (n, C)."""
+    asked = np.zeros(farthest.size, bool)
+    asked[source] = asked[beyond] = True
+    cells = work.copy(np.flatnonzero(asked))
+    far = np.empty((farthest.size, rgb.shape[2]), np.float32)
+    far[cells] = np.concatenate(work.each(partial(_far_colour, rgb, coc, farthest, cell), _parts(cells)))
+    mean = far.take(source, axis=0)
+    mean += far.take(beyond, axis=0)
+    mean *= np.float32(0.5)
+    return mean
+
+
+def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, cells: np.ndarray) -> np.ndarray:
+    """Colour of the farthest surface in some cells, (n, C).
 
     The mean is taken over logarithms: a highlight beside an edge must not be continued under it.
     """
-    height, width = coc.shape
-    out = work.empty((*farthest.shape, rgb.shape[2]))
-    work.each(partial(_far_band, rgb, coc, farthest, cell, out), [(rows,) for rows in bands(height, width, cell)])
-    return out
-
-
-def _far_band(
-    rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, out: np.ndarray, rows: slice
-) -> None:
-    cells, small = slice(rows.start // cell, -(-rows.stop // cell)), np.float32(1e-3)
-    size = farthest.shape[1] * cell, (cells.stop - cells.start) * cell
-    bound = _enlarged(farthest[cells] - np.float32(1), cell, cv2.INTER_NEAREST)
-    far = cv2.compare(_fitted(coc[rows], size[1], size[0]), bound, cv2.CMP_GT)
-    far = cv2.threshold(far, 0, 1, cv2.THRESH_BINARY)[1].astype(np.float32)
-    light = cv2.log(np.maximum(_fitted(rgb[rows], size[1], size[0]), 0) + small)
-    light = light.reshape(size[1], size[0], -1)
-    light *= far[..., None]
-    less = size[0] // cell, size[1] // cell
-    mean = cv2.resize(light, less, interpolation=cv2.INTER_AREA).reshape(less[1], less[0], -1)
-    mean /= cv2.resize(far, less, interpolation=cv2.INTER_AREA)[..., None]
-    np.subtract(cv2.exp(mean).reshape(mean.shape), small, out=out[cells])
+    (height, width, channels), small = rgb.shape, np.float32(1e-3)
+    y, x = (axis[:, None] * cell for axis in np.divmod(cells, farthest.shape[1]))
+    down, right = np.divmod(np.arange(cell * cell), cell)
+    at = np.minimum(y + down, height - 1) * width + np.minimum(x + right, width - 1)
+    far = (coc.take(at) > farthest.take(cells)[:, None] - np.float32(1)).astype(np.float32)
+    light = rgb.reshape(-1, channels).take(at.ravel(), axis=0)
+    light = cv2.log(np.maximum(light, 0, out=light) + small).reshape(*at.shape, channels)
+    mean = np.einsum("nkc,nk->nc", light, far) / far.sum(1)[:, None]
+    return np.exp(mean) - small

@@ -56,7 +56,7 @@ class _Sum:
 
     scale: int
     total: np.ndarray  # (P, h, 2 w) sum of pairs
-    left: np.ndarray  # what the present surface leaves, 1 - its coverage
+    taken: np.ndarray  # coverage of the present surface
     opening: np.ndarray  # what all surfaces together leave
     latest: np.ndarray  # circle of the last layer that came
     wanted: Box | None  # what is not yet closed lies in here
@@ -64,14 +64,14 @@ class _Sum:
 
     @staticmethod
     def fresh(scale: int, pairs: int, height: int, width: int) -> "_Sum":
-        one = np.ones((height, width), np.float32)
+        none = np.zeros((height, width), np.float32)
         total = np.zeros((pairs, height, 2 * width), np.float32)
-        return _Sum(scale, total, one, one.copy(), np.zeros_like(one), _all(one))
+        return _Sum(scale, total, none, np.ones_like(none), none.copy(), _all(none))
 
     def enlarged(self, scale: int) -> "_Sum":
         ratio = self.scale // scale
-        left, opening, latest = (_larger(plane, ratio) for plane in (self.left, self.opening, self.latest))
-        return _Sum(scale, _larger_pairs(self.total, ratio), left, opening, latest, _all(left))
+        taken, opening, latest = (_larger(plane, ratio) for plane in (self.taken, self.opening, self.latest))
+        return _Sum(scale, _larger_pairs(self.total, ratio), taken, opening, latest, _all(taken))
 
 
 def render_tile(
@@ -147,7 +147,7 @@ def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray]]) -
     small = _smaller(fine.opening, ratio)
     waiting.append((fine, small))
     now = _Sum.fresh(scale, len(fine.total), *small.shape)
-    now.left, now.latest = _smaller(fine.left, ratio), _smaller(fine.latest, ratio)
+    now.taken, now.latest = _smaller(fine.taken, ratio), _smaller(fine.latest, ratio)
     now.opening = small.copy()
     return now
 
@@ -166,16 +166,16 @@ def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
 def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
     """Composite one layer, blurred, behind what is there."""
     (top, bottom), (start, stop) = layer.box
-    left, opening = now.left[top:bottom, start:stop], now.opening[top:bottom, start:stop]
+    taken, opening = now.taken[top:bottom, start:stop], now.opening[top:bottom, start:stop]
     last = len(now.total) - 1
     came = layer.blurred(last)
-    cover = cv2.extractChannel(came.reshape(*left.shape, 2), 1).reshape(left.shape)
+    cover = cv2.extractChannel(came.reshape(*taken.shape, 2), 1).reshape(taken.shape)
     at_least_zero(cover)  # the transform leaves a grain of noise
     _separate(now, layer.box, cover, stand.radius(layer.number), stand.radius(layer.number - 1))
-    share = cv2.max(left, cover)  # a layer fills what its surface leaves, and no more
-    share += np.float32(1e-6)
+    share = np.subtract(np.float32(1 + 1e-6), taken)  # a layer fills what its surface leaves, and no more
+    cv2.max(share, cover, dst=share)
     cv2.divide(opening, share, dst=share)
-    at_least_zero(cv2.subtract(left, cover, dst=left))
+    at_most(1.0, cv2.add(taken, cover, dst=taken))
     at_least_zero(cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening))
     share = double(share)
     for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
@@ -186,28 +186,25 @@ def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
 def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, below: float) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
     here = slice(*box[0]), slice(*box[1])
-    left, latest = now.left[here], now.latest[here]
+    latest = now.latest[here]
     gaps = []
     if cover is not None:
-        thin = cover * np.float32((radius - below) / SEPARATE_PX / EMPTY)
-        thin -= np.float32((radius - below) / SEPARATE_PX)
-        gaps.append(at_most(0.0, thin))
+        apart = (radius - below) / SEPARATE_PX
+        gaps.append(cv2.addWeighted(cover, apart / EMPTY, cover, 0, -apart))
     if not gaps or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
-        none = latest - np.float32(below)
-        none *= np.float32(1 / SEPARATE_PX)
-        gaps.append(at_most(0.0, none))
-    gap = gaps[0] if len(gaps) == 1 else cv2.add(gaps[0], gaps[1])
-    kept = cv2.exp(gap).reshape(left.shape)
-    kept *= np.subtract(1, left, out=gap)
-    np.subtract(1, kept, out=left)
+        gaps.append(cv2.addWeighted(latest, 1 / SEPARATE_PX, latest, 0, -below / SEPARATE_PX))
+    gap = at_most(0.0, gaps[0].reshape(latest.shape))
+    if len(gaps) > 1:
+        cv2.add(gap, at_most(0.0, gaps[1].reshape(latest.shape)), dst=gap)
+    cv2.multiply(now.taken[here], cv2.exp(gap, dst=gap), dst=now.taken[here])
     latest[...] = radius
     now.recent = radius, box
 
 
 def _settle(now: _Sum, radius: float) -> None:
     """Count the gap up to a circle for all pixels, also those that no layer has reached for long."""
-    if now.recent != (radius, _all(now.left)):
-        _separate(now, _all(now.left), None, radius, radius)
+    if now.recent != (radius, _all(now.taken)):
+        _separate(now, _all(now.taken), None, radius, radius)
 
 
 def _within(box: Box, other: Box) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from .aperture import Aperture
 from .blur import reach_px, reduced_radius
 from .hidden import Hidden
-from .planes import at_most, between_0_and_1, double, with_sign_of
+from .planes import at_most, between_0_and_1, double, extremes_of_cells, with_sign_of
 from .workers import Workers, bands, up_to
 
 NOWHERE = 1e6
@@ -38,7 +38,7 @@ APART = 1.0
 """Pixels of a cell that lie farther apart than so many layers become two samples."""
 
 
-SCALE_FROM_PX = {"final": ((8.0, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (10.0, 4), (40.0, 8))}
+SCALE_FROM_PX = {"final": ((7.05, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (13.0, 4), (40.0, 8))}
 """Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
 
 FINENESS = {"final": 6.0, "draft": 3.0}
@@ -46,8 +46,11 @@ FINENESS = {"final": 6.0, "draft": 3.0}
 
 
 def layer_step(width_px: int, quality: str) -> float:
-    """Distance of layers around the focus plane, in pixels, in a picture so wide."""
-    return max(1.0, math.sqrt(width_px / 960.0)) * (1.0 if quality == "final" else 1.5)
+    """Distance of layers around the focus plane, in pixels, in a picture so wide; a draft's is half as wide.
+
+    What errors layers make is small beside what one picture cannot know; in a larger picture it is seen from afar.
+    """
+    return min(max(width_px / 960, 1.0), 2.0) if quality == "final" else 0.75
 
 
 @dataclass(frozen=True)
@@ -233,11 +236,8 @@ def slots_of(place: np.ndarray, out: np.ndarray) -> None:
 
     Beyond focus, that is; before it, -n on layer -n and between it and -n + 1.
     """
-    slots = np.abs(place)
-    slots -= np.float32(_ON_LAYER)
-    np.ceil(slots, out=slots)
-    with_sign_of(place, slots)
-    cv2.add(slots, float(FOCUS_SLOT), dst=out, dtype=cv2.CV_8U)  # what is nowhere becomes 255
+    outward = with_sign_of(place, np.full(place.shape, 0.5 - _ON_LAYER, np.float32))
+    cv2.addWeighted(place, 1, outward, 1, FOCUS_SLOT, dst=out, dtype=cv2.CV_8U)  # rounds; what is nowhere becomes 255
 
 
 def slots_in(layer: int) -> tuple[int, int]:
@@ -254,7 +254,7 @@ def _behind(hidden: Hidden, coc: np.ndarray, rows: slice, stand: Stand, sheet: S
     colour, place, coverage = found
     pairs_of(colour, coverage, sheet.pairs)
     sheet.place.fill(NOWHERE)
-    cv2.copyTo(place, cv2.compare(coverage, 0, cv2.CMP_GT), dst=sheet.place)
+    cv2.copyTo(place, (coverage > 0).view(np.uint8), dst=sheet.place)  # cv2.compare trips over a box of four
     return True
 
 
@@ -293,19 +293,21 @@ def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
     if size[rows, columns].size < size.size:
         into[0].clear()
     sheet, whole = sheet.part(rows, columns), into[0].part(*box)
-    share, size = share[rows, columns], size[rows, columns]
-    place = with_sign_of(sheet.place, np.clip(size, level.first, level.last, out=size))
+    share, size = share[rows, columns] * np.float32(1 / level.scale**2), size[rows, columns]
+    size = cv2.max(at_most(level.last, size), float(level.first)).reshape(size.shape)
+    place = with_sign_of(sheet.place, size)
     twice = double(share)
     for pair, small in zip(sheet.pairs, whole.pairs, strict=True):
-        small.view(np.complex64)[...] = _mean_of_cells(pair, twice, level.scale, np.complex64)
-    coverage = whole.pairs[-1][:, 1::2]
-    lit = coverage > 0
+        _sum_of_cells(pair, twice, level.scale, small.view(np.complex64))
+    coverage = np.ascontiguousarray(whole.pairs[-1][:, 1::2])
     covered = share if len(into) == 2 else cv2.multiply(sheet.pairs[-1][:, 1::2], share)  # the picture's own is 1
-    middle = _mean_of_cells(place, covered, level.scale, np.float32)
-    whole.place[...] = np.where(lit, middle / np.where(lit, coverage, 1), np.float32(NOWHERE))
+    middle = _sum_of_cells(place, covered, level.scale, np.empty_like(coverage))
+    lit = coverage > 0
+    whole.place.fill(NOWHERE)
+    cv2.copyTo(cv2.divide(middle, coverage), lit.view(np.uint8), dst=whole.place)
     if len(into) == 1:
         return 1
-    low, high = _extremes(place, level.scale)
+    low, high = extremes_of_cells(place, level.scale)
     edge = np.flatnonzero((high - low > APART) & lit)
     if edge.size == 0:
         return 1
@@ -313,17 +315,16 @@ def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
     return 2 if _parted(sheet, share, place, edge, whole, into[1].part(*box)) else 1
 
 
-def _mean_of_cells(values: np.ndarray, shares: np.ndarray, scale: int, kind: type) -> np.ndarray:
-    """Mean over each cell of values times their shares; `kind` is what one value is across, a float or a pair."""
+def _sum_of_cells(values: np.ndarray, shares: np.ndarray, scale: int, out: np.ndarray) -> np.ndarray:
+    """Sum over each cell of values times their shares, into `out`, whose numbers are floats or pairs of them."""
     rows = cv2.multiply(values[::scale], shares[::scale])
     for down in range(1, scale):
         cv2.accumulateProduct(values[down::scale], shares[down::scale], rows)
-    across = rows.view(kind)
-    mean = across[:, ::scale] + across[:, 1::scale]
+    across = rows.view(out.dtype)
+    np.add(across[:, ::scale], across[:, 1::scale], out=out)
     for right in range(2, scale):
-        mean += across[:, right::scale]
-    mean *= np.float32(1 / scale**2)
-    return mean
+        out += across[:, right::scale]
+    return out
 
 
 def _share(size: np.ndarray, level: Level) -> np.ndarray | None:
@@ -343,20 +344,6 @@ def _cells_around(share: np.ndarray, scale: int) -> tuple[slice, slice] | None:
     return (slice(y // scale, -(-(y + rows) // scale)), slice(x // scale, -(-(x + columns) // scale))) if rows else None
 
 
-def _extremes(place: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value in each cell."""
-    out = []
-    for pick in (cv2.min, cv2.max):
-        rows = place[::scale]
-        for down in range(1, scale):
-            rows = pick(rows, place[down::scale])
-        columns = rows[:, ::scale]
-        for right in range(1, scale):
-            columns = pick(columns, rows[:, right::scale])
-        out.append(columns)
-    return out[0], out[1]
-
-
 def _parted(sheet: Sheet, share: np.ndarray, place: np.ndarray, edge: np.ndarray, whole: Sheet, other: Sheet) -> bool:
     """Part cells whose pixels lie apart: what is nearer stays in `whole`, what is farther goes to `other`, if any."""
     scale = place.shape[1] // whole.place.shape[1]
@@ -373,7 +360,6 @@ def _parted(sheet: Sheet, share: np.ndarray, place: np.ndarray, edge: np.ndarray
     share, place = share[apart], place[apart]
     near = share * (place <= ((low + high)[apart] * np.float32(0.5))[:, None])
     for part, into in ((near, whole), (share - near, other)):
-        part = part * np.float32(1 / scale**2)
         for source, target in zip(sheet.pairs, into.pairs, strict=True):
             sums = np.einsum("ij,ij->i", source.view(np.complex64)[at], part)
             target.view(np.complex64)[rows, columns] = sums

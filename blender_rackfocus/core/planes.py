@@ -30,3 +30,17 @@ def with_sign_of(signed: np.ndarray, size: np.ndarray) -> np.ndarray:
 def double(plane: np.ndarray) -> np.ndarray:
     """A plane's values twice side by side, to go with an interleaved pair of planes: (h, 2 w)."""
     return cv2.merge((plane, plane)).reshape(plane.shape[0], -1)
+
+
+def extremes_of_cells(plane: np.ndarray, edge: int) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value in each cell of edge x edge pixels: height and width are multiples of it."""
+    out = []
+    for pick in (cv2.min, cv2.max):
+        rows = plane[::edge]
+        for down in range(1, edge):
+            rows = pick(rows, plane[down::edge])
+        columns = rows[:, ::edge]
+        for right in range(1, edge):
+            columns = pick(columns, rows[:, right::edge])
+        out.append(columns)
+    return out[0], out[1]

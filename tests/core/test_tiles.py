@@ -85,3 +85,19 @@ def test_the_smallest_pictures(height, width, quality):
     for sensor_mm in (1.0, 36.0):  # circles far larger than the picture, and within it
         lens = replace(LENS, f_number=0.5, sensor_mm=sensor_mm)
         np.testing.assert_allclose(defocus_frame(rgba, depth, lens, quality=quality), rgba, rtol=1e-4)
+
+
+@pytest.mark.parametrize("height", [800, 801])
+@pytest.mark.parametrize("width", [64, 65])
+def test_drafts_of_odd_pictures_are_where_they_belong(height, width):
+    """A line near the far corner of a picture that is taken in bands and at half the size."""
+    depth = np.full((height, width), 4.0, np.float32)
+    for axis, at in ((0, 770), (1, 34)):
+        rgba = np.zeros((height, width, 4), np.float32)
+        np.moveaxis(rgba, axis, 0)[at : at + 2] = 1
+        rgba[..., 3] = 1
+        made = defocus_frame(rgba, depth, replace(LENS, sensor_mm=2.5), quality="draft")
+        line = made[..., 0].sum(axis=1 - axis)
+        assert line.max() < 0.9 * made.shape[1 - axis]  # it is blurred
+        off = (line * np.arange(line.size)).sum() / line.sum() - (at + 0.5)
+        assert abs(off) < 0.02
