@@ -40,5 +40,8 @@ def register() -> None:
 
 
 def unregister() -> None:
+    from ..core.crew import crew
+
     for module in reversed(_modules()):
         module.unregister()
+    crew.go()

@@ -123,6 +123,12 @@ class Aperture:
         """Whether the kernel's shape depends on where in the picture it stands."""
         return self.cats_eye > 0
 
+    @property
+    def same_when_turned(self) -> bool:
+        """Whether near points show what far ones do: nothing about the shape changes by half a turn."""
+        even = self.picture is None and self.blades % 2 == 0
+        return even and self.spherical == 0 and self.cats_eye == 0
+
 
 def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CENTRE) -> np.ndarray:
     """The light that a point spreads, as a picture of the aperture at `radius_px`.

@@ -17,7 +17,7 @@ from .aperture import Aperture, kernel, kernels_over_field
 DIRECT_PX = 3.0
 """Kernels up to this radius are summed directly; larger ones through the Fourier transform (measured)."""
 
-_SIZES_PX = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 240, 256, 288, 320, 384, 480, 512, 576, 640)
+_SIZES_PX = (16, 32, 64, 96, 128, 192, 256, 320, 384, 512, 640)
 """Lengths the transform is quick at; few, so that spectra are used again."""
 
 Span = tuple[int, int]
@@ -54,6 +54,8 @@ class Canvas:
         radius_px  signed radius of the circle of confusion
         fields     the kernels to mix: field position (`aperture.kernel`) and its share, (h, 2 w) of `out`'s size or 1.0
         """
+        if aperture.same_when_turned:  # one kernel for both sides of focus
+            radius_px = abs(radius_px)
         self._out, self._radius_px, self._aperture, self._fields = out, radius_px, aperture, fields
         reach = reach_px(radius_px, aperture)
         self._direct = abs(radius_px) <= DIRECT_PX
@@ -130,7 +132,7 @@ def _transform(wave: np.ndarray, flags: int = 0) -> None:
     cv2.dft(_complex(wave), dst=_complex(wave), flags=flags)
 
 
-@lru_cache(maxsize=96)
+@lru_cache(maxsize=160)
 def _spectrum(radius_px: float, aperture: Aperture, field: Field, size: tuple[int, int]) -> np.ndarray:
     """Transform of the kernel centred on the first pixel, with the inverse's scale in it: complex64."""
     varies = aperture.varies_over_field
