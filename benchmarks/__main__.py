@@ -6,7 +6,6 @@ import json
 import os
 import statistics
 import time
-import tracemalloc
 from collections.abc import Callable
 
 import cv2
@@ -15,8 +14,9 @@ import numpy as np
 from blender_rackfocus.core import Aperture, Lens, defocus_frame
 from blender_rackfocus.core.lens import coc_px
 
-from . import bruteforce, node, truth
+from . import bruteforce, memory, node, truth
 from .measure import Figures, compare, near_steps, srgb
+from .shot import lens_for, still_life
 
 SIZES = {"960x540": (960, 540), "1920x1080": (1920, 1080), "3840x2160": (3840, 2160)}
 RADII_PX = (10, 20, 40, 80)
@@ -56,33 +56,6 @@ def _methods(rgb, depth_m, lens: Lens, aperture: Aperture) -> dict[str, np.ndarr
     }
 
 
-def still_life(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """A made-up shot for timing: a sloping ground, a wall and 200 discs at every distance, with lamps in it."""
-    rng = np.random.default_rng(7)
-    y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    depth = np.broadcast_to(np.where(y < 0.4, 9.0, 1.0 / (0.11 + 0.9 * np.maximum(y - 0.4, 0))), (height, width))
-    depth = np.ascontiguousarray(depth, np.float32)
-    grain = cv2.GaussianBlur(rng.random((height, width, 3), np.float32), (0, 0), 1.2)
-    rgba = np.dstack([grain, np.ones((height, width), np.float32)])
-    for z in np.sort(rng.uniform(0.8, 8.0, 200))[::-1]:
-        where = (int(rng.uniform(0, width)), int(rng.uniform(0, height)))
-        size = int(0.06 * width / z)
-        cv2.circle(depth, where, size, float(z), -1)
-        cv2.circle(rgba, where, size, (*rng.random(3), 1.0), -1)
-        if z > 4:
-            cv2.circle(rgba, where, max(size // 8, 1), (20.0, 16.0, 9.0, 1.0), -1)
-    return rgba, depth
-
-
-def lens_for(depth_m: np.ndarray, radius_px: float) -> Lens:
-    """A lens focused in the middle of the shot (in dioptres) whose largest circle has the radius asked for."""
-    width = depth_m.shape[1]
-    focus_m = 2.0 / (1 / float(depth_m.min()) + 1 / float(depth_m.max()))
-    open_lens = Lens(focal_mm=50.0, f_number=1.0, sensor_mm=36.0, focus_m=focus_m)
-    widest = float(np.abs(coc_px(depth_m, open_lens, width)).max())
-    return Lens(focal_mm=50.0, f_number=widest / radius_px, sensor_mm=36.0, focus_m=focus_m)
-
-
 def median_seconds(job: Callable[[], object], repeat: int) -> float:
     """The median time of `repeat` runs after one that does not count."""
     times = []
@@ -106,18 +79,6 @@ def speed(repeat: int) -> list[dict]:
                 rows.append({"size": label, "radius_px": radius, "quality": quality, "seconds": seconds,
                              "copies": seconds / copy})
     return rows
-
-
-def memory() -> float:
-    """Peak memory above the inputs of one 1080p final frame at 80 px, in pictures' worth."""
-    rgba, depth = still_life(1920, 1080)
-    lens = lens_for(depth, 80)
-    defocus_frame(rgba, depth, lens)
-    tracemalloc.start()
-    defocus_frame(rgba, depth, lens)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / rgba.nbytes
 
 
 def beside_node(repeat: int) -> list[dict]:
@@ -174,7 +135,7 @@ def main() -> None:
     os.makedirs(args.out, exist_ok=True)
     rows, pictures = accuracy(args.cache, width, samples)
     parts = {"Accuracy": summary(rows), "Speed": speed(repeat), "Beside Blender's Defocus node": beside_node(repeat)}
-    parts["Memory"] = [{"peak above the inputs, 1080p final at 80 px, in pictures": memory()}]
+    parts["Memory"] = [{"peak above the inputs, 1080p final at 80 px, helpers' too, in pictures": memory.measured()}]
     with open(os.path.join(args.out, "bench.json"), "w", encoding="utf-8") as file:
         json.dump({"each": rows, **parts}, file, indent=1)
     text = "\n\n".join(f"## {title}\n\n{table(part)}" for title, part in parts.items())

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from blender_rackfocus.estimate import EstimateSettings, NetworkSettings, load_network
 from blender_rackfocus.estimate.files import MovieFrames, Task, run
 
-from .__main__ import still_life
+from .shot import still_life
 
 WIDTH, HEIGHT = 1920, 1080
 

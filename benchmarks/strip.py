@@ -19,7 +19,8 @@ import OpenImageIO as oiio
 import blender_rackfocus
 from blender_rackfocus.addon import cache, frames, modifier, pixels
 
-from .__main__ import still_life, table
+from .__main__ import table
+from .shot import still_life
 
 SIZE = (1920, 1080)
 LARGEST_RADIUS_PX = 20

@@ -17,7 +17,7 @@ from .aperture import Aperture, kernel, kernels_over_field
 DIRECT_PX = 3.0
 """Kernels up to this radius are summed directly; larger ones through the Fourier transform (measured)."""
 
-_SIZES_PX = (16, 32, 64, 96, 128, 192, 256, 320, 384, 512, 640)
+_SIZES_PX = (16, 32, 64, 96, 128, 192, 240, 320, 384, 480, 640)
 """Lengths the transform is quick at; few, so that spectra are used again."""
 
 Span = tuple[int, int]

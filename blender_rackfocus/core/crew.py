@@ -55,6 +55,10 @@ class Helper:
         theirs.close()
         self._started = False
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ready(self) -> bool:
         """Whether it has started. Raises HelperLost if it never will."""
         try:

@@ -86,7 +86,7 @@ def test_a_helper_that_is_killed_at_work_spoils_nothing(monkeypatch, number):
             ask(message)
             if len(asked) == number:
                 time.sleep(0.003)
-                os.kill(helper._process.pid, signal.SIGKILL)
+                os.kill(helper.pid, signal.SIGKILL)
 
         monkeypatch.setattr(helper, "ask", killed)
         np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
@@ -102,7 +102,7 @@ def test_after_a_loss_another_helper_comes_but_not_for_ever():
                 time.sleep(0.02)
             assert len(there.helpers) == 1, f"none after {loss} losses"
             there.leave()
-            os.kill(there.helpers[0]._process.pid, signal.SIGKILL)
+            os.kill(there.helpers[0].pid, signal.SIGKILL)
             with workers(PIXELS) as work:
                 assert work.each(abs, [(-n,) for n in range(8)]) == list(range(8))
         assert there.take(1) is None
@@ -174,7 +174,7 @@ depth[:, 300:] = 9
 until = time.monotonic() + 30
 while not crew.crew.helpers and time.monotonic() < until:
     defocus_frame(rgba, depth, Lens(focal_mm=85.0, f_number=1.4, sensor_mm=36.0, focus_m=1.5))
-print(crew.crew.helpers[0]._process.pid, flush=True)
+print(crew.crew.helpers[0].pid, flush=True)
 """
 
 
