@@ -282,6 +282,11 @@ def make_ahead(job: Job) -> None:
     _ahead.submit(make, job)
 
 
+def read_ahead(job: Job) -> None:
+    """Begin to read a job's files, if it will have to be made: while the frame before it is being made."""
+    _reading_ahead.submit(lambda: None if cache.has(replace(job, draft=False)) else _source(job))
+
+
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
     key = (
         job.picture,
@@ -328,17 +333,24 @@ def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
 def _read_depth(job: Job) -> np.ndarray:
     raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
     convention = job.convention
-    if convention is None:
-        reference = raw
-        if job.reference is not None and job.reference != job.depth:
+    if convention is None and job.reference in (None, job.depth):
+        convention = _guessed(raw, job)
+    elif convention is None:
+        key = job.reference, job.layer, job.near_m, job.far_m
+        if key not in _conventions:
             reference = media.read_raw_depth(job.reference.path, job.reference.index, job.layer or None)
-        convention, _reason = guess_convention(
-            reference.values, integer=reference.integer, near_m=job.near_m, far_m=job.far_m, layer=reference.layer
-        )
+            if len(_conventions) > 1000:
+                _conventions.clear()
+            _conventions[key] = _guessed(reference, job)
+        convention = _conventions[key]
     try:
         return to_metres(raw.values, convention)
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
+
+
+def _guessed(raw: media.RawDepth, job: Job) -> DepthConvention:
+    return guess_convention(raw.values, integer=raw.integer, near_m=job.near_m, far_m=job.far_m, layer=raw.layer)[0]
 
 
 def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -> np.ndarray:
@@ -382,30 +394,48 @@ class _Memory:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._items: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = Lock()  # whoever comes while an item is being made waits for it instead of making it again
+        self._lock = Lock()
+        self._making = Lock()  # whoever comes while an item is being made waits for it instead of making it again
 
     def get(self, key: Any, make_it: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-                return self._items[key]
-            item = self._items[key] = make_it()
-            while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
-                self._items.popitem(last=False)
+        item = self._found(key)
+        if item is not None:
+            return item
+        with self._making:
+            item = self._found(key)
+            if item is None:
+                item = make_it()
+                self._keep(key, item)
             return item
 
     def alone(self, make_it: Callable[[], Any]) -> Any:
         """Make something while nobody makes an item, and keep nothing."""
-        with self._lock:
+        with self._making:
             return make_it()
 
     def clear(self) -> None:
         with self._lock:
             self._items.clear()
 
+    def _found(self, key: Any) -> Any | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def _keep(self, key: Any, item: Any) -> None:
+        with self._lock:
+            self._items[key] = item
+            while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
+                self._items.popitem(last=False)
+
 
 _results = _Memory(400 * 2**20)
 _sources = _Memory(400 * 2**20)
 
+_conventions: dict[tuple[FileFrame | None, str, float, float], DepthConvention] = {}
+"""What the numbers of a depth mean, guessed once from its first frame."""
+
 _ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
+_reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
 _helpers = ThreadPoolExecutor(1, "rackfocus-read-depth")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, noise, two_depths, write_exr
 
+from blender_rackfocus import media
 from blender_rackfocus.addon import group, modifier, pixels
 
 
@@ -33,6 +34,27 @@ def test_a_still_equals_the_same_frame_of_an_animation(shot):
     _, frames = shot.animation("rack", 1, 4)
     for frame in (3, 1, 4):
         assert np.array_equal(shot.still(frame), frames[frame])
+
+
+def test_an_animation_reads_every_file_once(shot, monkeypatch):
+    """Two frames ahead, and the first depth also to tell what the numbers of all of them mean."""
+    pictures, depths = shot.pictures(frames=6), shot.depths(frames=6)
+    strip = shot.racked(pictures, depths[0])
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 6: FAR_M})
+    monkeypatch.setenv("RACKFOCUS_CACHE", "off")
+    read = []
+    for name in ("read_frame", "read_raw_depth"):
+        one = getattr(media, name)
+
+        def counted(path, *how, one=one, **more):
+            read.append(path)
+            return one(path, *how, **more)
+
+        monkeypatch.setattr(media, name, counted)
+    outcome, made = shot.animation("rack", 1, 6)
+    assert outcome == {"FINISHED"}
+    assert len(made) == 6
+    assert sorted(read) == sorted([*pictures, *depths, depths[0]])
 
 
 def test_an_edit_between_two_renders_of_one_frame_shows(shot):
