@@ -17,6 +17,7 @@ has been composited is enlarged with it. On the far side it goes back: each redu
 its pixels leave open, and what comes of it is dealt out to them by what each leaves open.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -176,7 +177,7 @@ def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
     cv2.max(share, cover, dst=share)
     cv2.divide(opening, share, dst=share)
     at_most(1.0, cv2.add(taken, cover, dst=taken))
-    at_least_zero(cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening))
+    cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening)
     share = double(share)
     for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
         came = came if number == last else layer.blurred(number)
@@ -186,17 +187,14 @@ def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
 def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, below: float) -> None:
     """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
     here = slice(*box[0]), slice(*box[1])
-    latest = now.latest[here]
-    gaps = []
-    if cover is not None:
-        apart = (radius - below) / SEPARATE_PX
-        gaps.append(cv2.addWeighted(cover, apart / EMPTY, cover, 0, -apart))
-    if not gaps or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
-        gaps.append(cv2.addWeighted(latest, 1 / SEPARATE_PX, latest, 0, -below / SEPARATE_PX))
-    gap = at_most(0.0, gaps[0].reshape(latest.shape))
-    if len(gaps) > 1:
-        cv2.add(gap, at_most(0.0, gaps[1].reshape(latest.shape)), dst=gap)
-    cv2.multiply(now.taken[here], cv2.exp(gap, dst=gap), dst=now.taken[here])
+    taken, latest = now.taken[here], now.latest[here]
+    if cover is not None:  # all of it is kept where the layer that comes is no gap, and less the emptier it is
+        least = math.exp((below - radius) / SEPARATE_PX)
+        kept = cv2.addWeighted(cover, (1 - least) / EMPTY, cover, 0, least).reshape(taken.shape)
+        cv2.multiply(taken, at_most(1.0, kept), dst=taken)
+    if cover is None or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
+        gap = cv2.addWeighted(latest, 1 / SEPARATE_PX, latest, 0, -below / SEPARATE_PX).reshape(taken.shape)
+        cv2.multiply(taken, cv2.exp(at_most(0.0, gap), dst=gap), dst=taken)
     latest[...] = radius
     now.recent = radius, box
 
