@@ -186,13 +186,13 @@ def _search(
 
 @lru_cache(maxsize=64)
 def _offsets(reach: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cells around (0, 0) in order of distance, 8 of them each time, each in another direction, farther out 16.
+    """Cells around (0, 0) in order of distance, 8 of them each time, each in another direction.
 
-    Returns (n, 2) steps in rows and columns, and (n,) float32 lengths, ring after ring.
+    Returns (8, 2) steps in rows and columns, and (8,) float32 lengths, ring after ring.
     """
     out = []
     for ring in range(1, reach + 1):
-        angles = np.arange(8 if ring < 3 else 16) * (np.pi / (4 if ring < 3 else 8))
+        angles = np.arange(8) * (np.pi / 4)
         steps = {(round(ring * np.sin(a)), round(ring * np.cos(a))) for a in angles}
         ordered = sorted(steps, key=lambda step: (np.hypot(*step), step))
         out.append((np.array(ordered, np.int64), np.hypot(*np.array(ordered).T).astype(np.float32)))
