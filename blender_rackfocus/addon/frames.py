@@ -314,7 +314,7 @@ def _make(job: Job, draft_width: int) -> Made:
 
 
 def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    reading = _helpers.submit(_read_depth, job)
+    reading = _reading_depth.submit(_read_depth, job)
     try:
         picture = media.read_frame(
             job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=colour_config.path()
@@ -438,4 +438,4 @@ _conventions: dict[tuple[FileFrame | None, str, float, float], DepthConvention] 
 
 _ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
 _reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
-_helpers = ThreadPoolExecutor(1, "rackfocus-read-depth")
+_reading_depth = ThreadPoolExecutor(1, "rackfocus-read-depth")
