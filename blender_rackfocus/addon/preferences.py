@@ -64,8 +64,8 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
     )
     threads: bpy.props.IntProperty(
         name="Threads",
-        description="Processor cores for making frames, with a helper process on each but one where the system is Linux; "
-        "0 takes all, 1 needs no helpers",
+        description="Processor cores for making frames; on Linux each but one gets a helper process. 0 takes all, "
+        "1 needs no helper",
         default=0,
         min=0,
         soft_max=64,
