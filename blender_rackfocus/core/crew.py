@@ -38,6 +38,9 @@ class Helper:
     """One process."""
 
     def __init__(self, room: SharedRoom, heap: Heap) -> None:
+        """Begins to start it. Raises OSError if that cannot be."""
+        if "python" not in os.path.basename(sys.executable or ""):
+            raise OSError("no Python to start: another program is this process")  # it would take -P for its own
         self._room = room
         self._connection, theirs = Pipe()
         folder = Path(__file__).parent

@@ -74,13 +74,12 @@ class Heap:
         """descriptor  of another process's heap, inherited; None: a new one. Raises OSError if it cannot be had."""
         self._put: int | None = None
         if descriptor is None:
-            descriptor, self._put = os.pipe2(os.O_NONBLOCK)
+            descriptor, self._put = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.descriptor = descriptor
 
     def put(self, count: int) -> None:
         """Lay down jobs 0 to count - 1, MOST at most, of which the first is taken first."""
         assert self._put is not None  # it is ours
-        assert count <= self.MOST
         os.write(self._put, b"".join(map(self.NUMBER.pack, range(count))))
 
     def take(self) -> int | None:

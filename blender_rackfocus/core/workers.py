@@ -80,6 +80,8 @@ class HelpedWorkers(Workers):
 
     def each(self, job: Callable, arguments: Iterable[tuple]) -> list:
         arguments = list(arguments)
+        if len(arguments) > Heap.MOST:
+            return self.here(job, arguments)
         try:
             results, error = self._done_together(job, arguments)
         except BaseException:  # Ctrl-C: who knows what helpers are at

@@ -14,7 +14,7 @@ import pytest
 from helped import PIXELS, helped
 
 from blender_rackfocus.core import Lens, crew, defocus_frame
-from blender_rackfocus.core.shared import SharedRoom
+from blender_rackfocus.core.shared import Heap, SharedRoom
 from blender_rackfocus.core.workers import HelpedWorkers, workers
 
 pytestmark = pytest.mark.skipif(not crew.POSSIBLE, reason="helpers are for Linux")
@@ -52,6 +52,12 @@ def test_what_a_helper_writes_is_there():
         work.each(np.copyto, [(plane[row, ::2], np.float32(row + 1)) for row in range(12)])
         np.testing.assert_array_equal(plane[:, ::2], np.repeat(np.arange(1.0, 13)[:, None], 15, 1))
         assert not plane[:, 1::2].any()
+
+
+def test_more_jobs_than_the_heap_holds():
+    with helped(), workers(PIXELS) as work:
+        assert work.each(abs, [(-1,)] * (Heap.MOST + 1)) == [1] * (Heap.MOST + 1)
+        assert work.each(abs, [(-n,) for n in range(Heap.MOST)]) == list(range(Heap.MOST))
 
 
 def test_an_error_in_a_job_is_raised_and_the_helper_stays():
@@ -110,11 +116,12 @@ def test_after_a_loss_another_helper_comes_but_not_for_ever():
             assert work.each(abs, [(-n,) for n in range(8)]) == list(range(8))
 
 
-def test_where_python_cannot_be_started_threads_do_it(monkeypatch):
+@pytest.mark.parametrize("program", ["no such python", "blender", "", None])
+def test_where_python_cannot_be_started_threads_do_it(monkeypatch, program):
     rgba, depth_m = _shot()
     whole = defocus_frame(rgba, depth_m, LENS)
     monkeypatch.setattr(crew, "crew", crew.Crew())
-    monkeypatch.setattr(sys, "executable", str(TOP / "no python here"))
+    monkeypatch.setattr(sys, "executable", program and str(TOP / program))
     for _ in range(3):
         np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
 
