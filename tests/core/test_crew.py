@@ -69,6 +69,15 @@ def test_an_error_in_a_job_is_raised_and_the_helper_stays():
             assert work.each(abs, [(-1,)] * 4) == [1] * 4
 
 
+@pytest.fixture
+def _interruptible():
+    """Ctrl-C as in a terminal: of a process in the background the shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_after_an_interrupt_the_next_frame_is_whole():
     rgba, depth_m = _shot()
     with helped() as there:
