@@ -21,6 +21,7 @@ from .shot import lens_for, still_life
 SIZES = {"960x540": (960, 540), "1920x1080": (1920, 1080), "3840x2160": (3840, 2160)}
 RADII_PX = (10, 20, 40, 80)
 FULL_SIZE = (1920, 1080)
+NODE_RADIUS_PX = 20
 NODE_SIZE = (480, 270)  # the node is too slow to time at full size; its cost grows with the pixels
 
 
@@ -82,22 +83,40 @@ def speed(repeat: int) -> list[dict]:
 
 
 def beside_node(repeat: int) -> list[dict]:
-    """The Defocus node and the core with the same largest radius, in one run.
+    """The Defocus node and the core with the same largest radius, in one run, on the made-up shot."""
+    full, small = still_life(*FULL_SIZE), still_life(*NODE_SIZE)
+    return [_raced("200 objects", full, small, radius, repeat) for radius in RADII_PX]
 
-    The node is timed on a small picture: it gathers the same square around every pixel, so its time grows with the
-    number of pixels alone. The core is timed at full size.
-    """
+
+def beside_node_on(folder: str, width_px: int, samples: int, repeat: int) -> list[dict]:
+    """As beside_node, at NODE_RADIUS_PX, on the ray-traced scenes, enlarged."""
     rows = []
-    small, small_depth = still_life(*NODE_SIZE)
-    rgba, depth = still_life(*FULL_SIZE)
-    growth = depth.size / small_depth.size
-    for radius in RADII_PX:
-        lens = lens_for(depth, radius)
-        ours = median_seconds(lambda: defocus_frame(rgba, depth, lens), repeat)  # noqa: B023
-        timed = node.defocus(small[..., :3], small_depth, lens_for(small_depth, radius), radius)[1]
-        row = {"radius_px": radius, "node, 480x270": timed, "node, 1920x1080 by pixels": timed * growth}
-        rows.append({**row, "core, 1920x1080": ours, "times": timed * growth / ours})
+    for name in truth.scenes.SCENES:
+        data = np.load(truth.make(name, folder, width_px, samples))
+        full, small = (_resized(data["rgb"], data["depth_m"], size) for size in (FULL_SIZE, NODE_SIZE))
+        rows.append(_raced(name, full, small, NODE_RADIUS_PX, repeat))
     return rows
+
+
+def _resized(rgb: np.ndarray, depth_m: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    picture = np.maximum(cv2.resize(rgb.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), 0)
+    depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+    return np.dstack([picture, np.ones_like(depth_m)]), depth_m
+
+
+def _raced(
+    shot: str, full: tuple[np.ndarray, np.ndarray], small: tuple[np.ndarray, np.ndarray], radius: float, repeat: int
+) -> dict:
+    """One row. The node is timed on the small picture: it gathers the same square around every pixel, so its time grows
+    with the number of pixels alone. The core is timed at full size, before and after."""
+    growth = full[1].size / small[1].size
+    lens = lens_for(full[1], radius)
+    times = [median_seconds(lambda: defocus_frame(*full, lens), repeat)]
+    timed = node.defocus(small[0][..., :3], small[1], lens_for(small[1], radius), radius)[1] * growth
+    times.append(median_seconds(lambda: defocus_frame(*full, lens), repeat))
+    ours = statistics.mean(times)
+    return {"shot": shot, "radius_px": radius, "node, 1920x1080 by pixels": timed, "core, 1920x1080": ours,
+            "times": timed / ours}
 
 
 def table(rows: list[dict]) -> str:
@@ -134,7 +153,8 @@ def main() -> None:
     width, samples, repeat = (320, 16, 1) if args.quick else (640, 192, 7)
     os.makedirs(args.out, exist_ok=True)
     rows, pictures = accuracy(args.cache, width, samples)
-    parts = {"Accuracy": summary(rows), "Speed": speed(repeat), "Beside Blender's Defocus node": beside_node(repeat)}
+    raced = [*beside_node(repeat), *beside_node_on(args.cache, width, samples, repeat)]
+    parts = {"Accuracy": summary(rows), "Speed": speed(repeat), "Beside Blender's Defocus node": raced}
     parts["Memory"] = [{"peak above the inputs, 1080p final at 80 px, helpers' too, in pictures": memory.measured()}]
     with open(os.path.join(args.out, "bench.json"), "w", encoding="utf-8") as file:
         json.dump({"each": rows, **parts}, file, indent=1)
