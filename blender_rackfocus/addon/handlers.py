@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import bpy
 from bpy.app.handlers import persistent
@@ -305,27 +305,27 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
     if inside:
         return
     _frames_rendered += 1
-    if _frames_rendered > 1:
-        _go_ahead(scene, scene.frame_current + scene.frame_step, frames.make_ahead)
-        _go_ahead(scene, scene.frame_current + 2 * scene.frame_step, frames.read_ahead)
+    if _frames_rendered > 1:  # an animation goes on, while Blender draws and writes this frame
+        for job in _jobs_to_come(scene, scene.frame_current + scene.frame_step):
+            frames.make_ahead(job)
+        for job in _jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False):
+            frames.read_ahead(job)
 
 
-def _go_ahead(scene: bpy.types.Scene, frame: int, begin: Callable[[frames.Job], None]) -> None:
-    """An animation goes on: begin with a frame to come while Blender draws and writes this one."""
+def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) -> Iterator[frames.Job]:
+    """What a later frame of an animation needs. of_scenes: scene strips too, whose own frame is rendered for it."""
     if frame > scene.frame_end:
         return
     for one in strips.walk(scene, frame):
         found = modifier.find(one.strip)
-        if found is None or baked_strips.place_of(found) is not None:
+        if found is None or baked_strips.place_of(found) is not None or (one.strip.type == "SCENE" and not of_scenes):
             continue
-        if begin is frames.read_ahead and one.strip.type == "SCENE":
-            continue  # there is no file before the scene is rendered
         try:
             job = frames.job_of(one, found, draft=False, at_current_frame=False)
         except FrameError:
             continue  # said when that frame is due
         if job is not None:
-            begin(job)
+            yield job
 
 
 @persistent
