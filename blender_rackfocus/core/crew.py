@@ -7,6 +7,7 @@ there was nothing to do for a while, and with the process, however that ends.
 """
 
 import atexit
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,8 +17,7 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
-from .helper import READY
-from .shared import Heap, SharedRoom
+from .shared import CODE, Heap, SharedRoom
 
 POSSIBLE = sys.platform == "linux" and os.environ.get("RACKFOCUS_HELPERS") != "off"
 
@@ -66,7 +66,9 @@ class Helper:
         """Whether it has started. Raises HelperLost if it never will."""
         try:
             if not self._started and self._connection.poll():
-                self._started = self._connection.recv_bytes() == READY
+                if self._connection.recv_bytes() != CODE:
+                    raise HelperLost("it would work by other code than this process: the files have changed")
+                self._started = True
         except (EOFError, OSError) as error:
             raise HelperLost from error
         return self._started
@@ -111,22 +113,26 @@ class Crew:
         """
         if not POSSIBLE or self._lost >= MOST_LOST or not self._busy.acquire(blocking=False):
             return None
+        taken = None
         try:
             shared = self._shared = self._shared or (SharedRoom(), Heap())
             self._note_use()
-            if self._filled(min(count, MOST_HELPERS), *shared):
-                return shared
+            taken = shared if self._filled(min(count, MOST_HELPERS), *shared) else None
         except OSError:  # no memory to share, no process to be had
             self._lost = MOST_LOST
-        self._busy.release()
-        return None
+        finally:
+            if taken is None:
+                self._busy.release()
+        return taken
 
     def leave(self) -> None:
         """Done with a frame: arrays in the room are void."""
-        if self._shared is not None:
-            self._shared[0].free_from(0)
-            self._note_use()
-        self._busy.release()
+        try:
+            if self._shared is not None:
+                self._shared[0].free_from(0)
+                self._note_use()
+        finally:
+            self._busy.release()
 
     def lose(self, helper: Helper) -> None:
         """Do without a helper that broke down; another one comes in its place for a later frame."""
@@ -175,7 +181,8 @@ class Crew:
     def _wait(self, seconds: float) -> None:
         self._clock = threading.Timer(seconds, self._look)
         self._clock.daemon = True
-        self._clock.start()
+        with contextlib.suppress(RuntimeError):  # Python is ending
+            self._clock.start()
 
     def _look(self) -> None:
         """Go home if there was nothing to do for long; look again later otherwise."""

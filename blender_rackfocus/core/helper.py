@@ -10,8 +10,6 @@ import sys
 import types
 from multiprocessing.connection import Connection
 
-READY = b"ready"
-
 
 def main() -> None:
     """Do what is asked until the other end of the connection is closed."""
@@ -24,7 +22,7 @@ def main() -> None:
     own, room, heap = map(int, descriptors)
     connection, room, heap = Connection(own), shared.SharedRoom(room), shared.Heap(heap)
     try:
-        connection.send_bytes(READY)
+        connection.send_bytes(shared.CODE)
         while True:
             asked = room.unpacked(connection.recv_bytes())
             connection.send_bytes(room.packed(heap.done(*asked)))

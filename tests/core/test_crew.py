@@ -135,6 +135,33 @@ def test_where_python_cannot_be_started_threads_do_it(monkeypatch, program):
         np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
 
 
+def test_a_helper_of_other_code_is_none(monkeypatch):
+    """The files were replaced while this process ran: half a frame by each would be wrong without a word."""
+    rgba, depth_m = _shot()
+    whole = defocus_frame(rgba, depth_m, LENS)
+    other = crew.Crew()
+    monkeypatch.setattr(crew, "crew", other)
+    monkeypatch.setattr(crew, "CODE", b"older")
+    until = time.monotonic() + 60
+    while other._lost < crew.MOST_LOST and time.monotonic() < until:
+        np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
+        assert other.helpers == []
+    assert other._lost == crew.MOST_LOST
+    other.go()
+
+
+def test_an_error_while_helpers_start_leaves_nothing_locked(monkeypatch):
+    def fails(*_any):
+        raise MemoryError
+
+    other = crew.Crew()
+    monkeypatch.setattr(crew, "Helper", fails)
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            other.take(1)
+    other.go()
+
+
 def test_a_second_frame_at_the_same_time_is_done_by_threads():
     with helped(), workers(PIXELS) as first, workers(PIXELS) as second:
         assert isinstance(first, HelpedWorkers)

@@ -46,8 +46,11 @@ def test_the_order_of_work_changes_nothing(monkeypatch, aperture, quality):
     made = []
     for _ in range(2):
         made.append(defocus_frame(rgba, depth_m, lens, aperture=aperture, quality=quality))
-    with helped():
+    with helped() as crew:
+        ask, asked = crew.helpers[0].ask, []
+        monkeypatch.setattr(crew.helpers[0], "ask", lambda message: (asked.append(message), ask(message)))
         made.append(defocus_frame(rgba, depth_m, lens, aperture=aperture, quality=quality))
+    assert asked  # it took part
     monkeypatch.setattr(workers, "ThreadPoolExecutor", _InOrder)
     for _InOrder.backwards in (False, True):
         made.append(defocus_frame(rgba, depth_m, lens, aperture=aperture, quality=quality))
