@@ -31,3 +31,11 @@ def shot(registered: None, tmp_path: Path) -> Iterator:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     yield Shot(tmp_path)
     errors.forget()  # failures made on purpose must not fail the run
+
+
+@pytest.fixture
+def patient(registered: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window waits for its drafts however long they take: what is shown does not hang on the machine's haste."""
+    from blender_rackfocus.addon import live
+
+    monkeypatch.setattr(live, "PATIENCE_S", 60.0)

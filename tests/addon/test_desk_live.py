@@ -25,7 +25,7 @@ def job(strip, frame=1, **values):
     return frames.look_job(tracking.shown(strip, frame), modifier.find(strip))
 
 
-def granted(image, wanted, view=views.RESULT, seconds=10.0):
+def granted(image, wanted, view=views.RESULT, seconds=60.0):
     """Ask as the window does until it is there."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -42,18 +42,20 @@ def test_a_draft_is_what_the_render_path_makes(strip):
 
 
 def test_the_newest_wish_wins_and_old_ones_are_not_begun(strip, monkeypatch):
-    begun, gate = [], threading.Event()
+    begun, first, gate = [], threading.Event(), threading.Event()
     real = frames.compute
 
     def slow(wanted, width):
         begun.append(wanted.value("F-Stop"))
-        gate.wait(5)
+        first.set()
+        gate.wait(60)
         return real(wanted, width)
 
     monkeypatch.setattr(frames, "compute", slow)
     stops = [2.0 + i for i in range(10)]
     for stop in stops:
         live.ask(7, job(strip, **{"F-Stop": stop}), views.RESULT, playing=False)
+        assert first.wait(60)
     gate.set()
     wish, _made = granted(7, job(strip))
     assert wish.job.value("F-Stop") == stops[-1]

@@ -33,7 +33,7 @@ def test_a_slow_strip_stays_sharp_where_it_is_in_focus(shot):
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_an_edit_inside_a_meta_shows(shot, final):
+def test_an_edit_inside_a_meta_shows(shot, patient, final):
     strip = shot.racked(shot.pictures(), shot.depths()[0], focus_m=NEAR_M)
     with sequencer(shot.scene):
         select_only(shot.scene, strip)

@@ -155,7 +155,7 @@ def test_the_scene_is_as_it_was_and_a_file_saved_meanwhile_too(edit):
         assert scene_passes.STAND_IN not in inside.node_groups
 
 
-def test_a_draft_says_what_is_missing(edit):
+def test_a_draft_says_what_is_missing(edit, patient):
     from blender_rackfocus.addon import handlers
 
     edit.outer.frame_set(12)
