@@ -17,8 +17,8 @@ from .aperture import Aperture, kernel, kernels_over_field
 DIRECT_PX = 3.0
 """Kernels up to this radius are summed directly; larger ones through the Fourier transform (measured)."""
 
-_SIZES_PX = (16, 32, 64, 96, 128, 192, 240, 320, 384, 480, 640)
-"""Lengths the transform is quick at; few, so that spectra are used again."""
+_SIZES_PX = (16, 32, 64, 80, 96, 128, 144, 160, 192, 200, 240, 256, 288, 320, 384, 432, 480, 640)
+"""Lengths the transform is quick at (measured); few, so that spectra are used again."""
 
 Span = tuple[int, int]
 Box = tuple[Span, Span]
@@ -132,7 +132,7 @@ def _transform(wave: np.ndarray, flags: int = 0) -> None:
     cv2.dft(_complex(wave), dst=_complex(wave), flags=flags)
 
 
-@lru_cache(maxsize=160)
+@lru_cache(maxsize=256)
 def _spectrum(radius_px: float, aperture: Aperture, field: Field, size: tuple[int, int]) -> np.ndarray:
     """Transform of the kernel centred on the first pixel, with the inverse's scale in it: complex64."""
     varies = aperture.varies_over_field

@@ -36,6 +36,9 @@ QUALITIES = ("draft", "final")
 TILES_PX = {"final": 360, "draft": 280, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
+TILES_OF_SMALL_BLUR_PX = 270
+"""Edge of a final's tiles where nothing is reduced to less than half the size: what reaches into them is narrow."""
+
 NOTHING_SPREADS = 1e-4
 
 IN_FOCUS_PX = 1.5
@@ -141,11 +144,18 @@ def _assemble(
 ) -> None:
     """Write a band of the result, with pixels in focus that nothing spreads over as they were in the picture."""
     kept = (before[rows] < NOTHING_SPREADS) & (coc[rows] == 0)
-    if picture.shape[2] == result.shape[2]:
-        out[rows] = result[rows]
-    else:
-        cv2.cvtColor(result[rows], cv2.COLOR_BGR2BGRA, dst=out[rows])  # alpha 1
+    _copied(result[rows], out[rows])
     cv2.copyTo(picture[rows], kept.view(np.uint8), dst=out[rows])
+
+
+def _copied(picture: np.ndarray, out: np.ndarray) -> None:
+    """Write a picture; where one of the two is without alpha, the other one's is 1."""
+    ways = {(3, 4): cv2.COLOR_BGR2BGRA, (4, 3): cv2.COLOR_BGRA2BGR}
+    way = ways.get((picture.shape[2], out.shape[2]))
+    if way is None:
+        out[...] = picture
+    else:
+        cv2.cvtColor(picture, way, dst=out)
 
 
 def _final(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +232,7 @@ def _doubled(picture: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Tiles:
-    """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) and `before` (H, W).
+    """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) or with alpha, and `before` (H, W).
 
     edge  height and width of a tile;  rim  pixels around it that are rendered with it
     """
@@ -237,7 +247,7 @@ class _Tiles:
     before: np.ndarray
 
     def render(self, top: int, left: int) -> None:
-        height, width, channels = self.light.shape
+        height, width = self.before.shape
         rim = self.rim
         bottom, right = min(top + self.edge[0], height), min(left + self.edge[1], width)
         rows, columns = slice(top, bottom), slice(left, right)
@@ -245,12 +255,13 @@ class _Tiles:
         fields = _fields((height, width), self.aperture, (top, left), self.edge, rim)
         done = render_tile(self.levels, place, Lit(self.stand, self.aperture, fields))
         if done is None:
-            self.result[rows, columns], self.before[rows, columns] = self.light[rows, columns], 0
+            _copied(self.light[rows, columns], self.result[rows, columns])
+            self.before[rows, columns] = 0
             return
         total, before = done
         inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
         total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
-        self.result[rows, columns] = _picture(total, channels)
+        _picture(total, self.result[rows, columns])
         self.before[rows, columns] = before[inner]
 
 
@@ -265,10 +276,14 @@ def _composite(
     levels = levels_of(light, coc, hidden, stand, aperture, quality, work)
     rim = max(level.scale for level in levels)
     wanted = TILES_PX["field" if aperture.varies_over_field else quality]
+    if quality == "final" and rim <= 2:
+        wanted = min(wanted, TILES_OF_SMALL_BLUR_PX)
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
-    tiles = _Tiles(light, levels, stand, aperture, edge, rim, work.empty(light.shape), work.empty(coc.shape))
+    channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
+    result, before = work.empty((height, width, channels)), work.empty(coc.shape)
+    tiles = _Tiles(light, levels, stand, aperture, edge, rim, result, before)
     work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
-    return tiles.result, tiles.before
+    return result, before
 
 
 def _tile(length: int, wanted: int, grid: int) -> int:
@@ -306,14 +321,17 @@ def _within_barrel(x: float, y: float) -> Field:
     return x / beyond, y / beyond
 
 
-def _picture(total: np.ndarray, channels: int) -> np.ndarray:
-    """Interleaved pairs of sums as a picture (h, w, channels), divided by their coverage."""
-    coverage = np.maximum(total[-1][:, 1::2], np.float32(1e-6))
-    twice = double(coverage)
-    pairs = [cv2.divide(pair, twice).reshape(*coverage.shape, 2) for pair in total]
-    picture = np.empty((*coverage.shape, channels), np.float32)
-    cv2.mixChannels(pairs, [picture], [n for channel in range(channels) for n in (channel, channel)])
-    return picture
+def _picture(total: np.ndarray, out: np.ndarray) -> None:
+    """Write interleaved pairs of sums, divided by their coverage, as a picture (h, w, C) or with alpha, which is 1."""
+    shape = total.shape[1], total.shape[2] // 2
+    coverage = cv2.extractChannel(total[-1].reshape(*shape, 2), 1).reshape(shape)
+    twice = double(np.clip(coverage, np.float32(1e-6), np.float32(np.inf), out=coverage))
+    pairs = [cv2.divide(pair, twice) for pair in total]
+    if out.shape[2] == 4 == 2 * len(pairs):  # two numbers are moved as if they were one
+        cv2.mixChannels([pair.view(np.float64) for pair in pairs], [out.view(np.float64)], [0, 0, 1, 1])
+    else:
+        from_to = [n for channel in range(out.shape[2]) for n in (channel, channel)]
+        cv2.mixChannels([pair.reshape(*shape, 2) for pair in pairs], [out], from_to)
 
 
 def _with_dead_zone(coc: np.ndarray, offset_px: float, work: Workers) -> np.ndarray:

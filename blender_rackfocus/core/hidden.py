@@ -19,7 +19,8 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
-from .planes import between_0_and_1, extremes_of_cells
+from .planes import between_0_and_1, double, extremes_of_cells
+from .sheet import NOWHERE, Sheet, pairs_of
 from .workers import LEAST_BANDS, Workers, bands
 
 SHALLOWEST_STEP_PX = 0.7
@@ -37,39 +38,63 @@ MOST_RINGS = 24
 class Hidden:
     """The surface behind each pixel that a neighbouring farther surface continues under, in cells of the picture.
 
-    colour  (h, w, C) float32;  coc (h, w) float32 signed radius in pixels, 0 where there is none
+    pairs   (P, h, 2 w) float32: its colour, and 1, as a `Sheet` holds them
+    coc     (h, w) float32 signed radius in pixels, 0 where there is none
     reach   (h, w) float32: pixels whose own circle is below it have it behind them, -inf where there is none
     cell    edge of the cells in pixels
     """
 
-    colour: np.ndarray
+    pairs: np.ndarray
     coc: np.ndarray
     reach: np.ndarray
     cell: int
 
-    def band(
-        self, rows: slice, coc: np.ndarray, place_of: Callable[[np.ndarray], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Colour (h, W, C), place and coverage 0..1 (h, W) of rows from a multiple of `cell` on, None if all empty.
+    def coverage(self, rows: slice, coc: np.ndarray) -> np.ndarray | None:
+        """How far there is something behind the pixels of rows from a multiple of `cell` on: (h, W) 0..1, or None.
 
-        coc       (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
-        place_of  what to make of the circles behind it
+        coc  (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
         """
-        height, width = coc.shape
-        own = slice(rows.start // self.cell, -(-rows.stop // self.cell))
-        if not np.isfinite(self.reach[own]).any():
+        reach = self.reach[self._own(rows)]
+        if not np.isfinite(reach).any():
             return None
+        reach = _fitted(_enlarged(reach + np.float32(0.5), self.cell), *coc.shape)
+        return between_0_and_1(cv2.subtract(reach, coc).reshape(coc.shape))
+
+    def nearest_to_focus(self, rows: slice) -> float:
+        """The smallest circle of what lies behind these rows, in pixels; inf if there is nothing."""
+        own = self._own(rows)
+        return float(np.abs(self.coc[own]).min(where=np.isfinite(self.reach[own]), initial=np.inf))
+
+    def write(
+        self, rows: slice, coverage: np.ndarray, place_of: Callable[[np.ndarray], np.ndarray], scale: int, out: Sheet
+    ) -> None:
+        """Write what lies behind these rows, at 1 / scale of the size, 1 or 2.
+
+        coverage  (h, w) of that size;  place_of  what to make of its circles
+        """
+        own, ratio = self._own(rows), self.cell // scale
         around = slice(max(own.start - 1, 0), own.stop + 1)
-        colour = _enlarged(self.colour[around], self.cell, cv2.INTER_LINEAR)
-        colour = _fitted(colour[(own.start - around.start) * self.cell :], height, width)
-        cells = self.reach[own] + np.float32(0.5), place_of(self.coc[own])
-        reach, place = (_fitted(_enlarged(cell, self.cell, cv2.INTER_NEAREST), height, width) for cell in cells)
-        return np.ascontiguousarray(colour), place, between_0_and_1(cv2.subtract(reach, coc))
+        above, twice = (own.start - around.start) * ratio, double(coverage)
+        for pair, into in zip(self.pairs, out.pairs, strict=True):
+            cells = pair[around].reshape(-1, pair.shape[1] // 2, 2)
+            colour = _fitted(_blended(cells, ratio)[above:], *coverage.shape)
+            cv2.multiply(colour.reshape(twice.shape), twice, dst=into)
+        place = _fitted(_enlarged(place_of(self.coc[own]), ratio), *coverage.shape)
+        out.place.fill(NOWHERE)
+        cv2.copyTo(place, (coverage > 0).view(np.uint8), dst=out.place)  # cv2.compare trips over a box of four
+
+    def _own(self, rows: slice) -> slice:
+        return slice(rows.start // self.cell, -(-rows.stop // self.cell))
 
 
-def _enlarged(plane: np.ndarray, cell: int, way: int) -> np.ndarray:
-    large = cv2.resize(plane, (plane.shape[1] * cell, plane.shape[0] * cell), interpolation=way)
-    return large.reshape(*large.shape[:2], *plane.shape[2:])
+def _enlarged(plane: np.ndarray, cell: int) -> np.ndarray:
+    """Cells as pixels, each the same all over: cv2.resize takes twice the time."""
+    return plane.repeat(cell, axis=1).repeat(cell, axis=0)
+
+
+def _blended(cells: np.ndarray, cell: int) -> np.ndarray:
+    """Cells as pixels, linearly from one to the next."""
+    return cv2.resize(cells, (cells.shape[1] * cell, cells.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
 
 
 def _fitted(plane: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -111,7 +136,9 @@ def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -
     reach.ravel()[receivers] = farthest.ravel()[source] - distance
     back = np.zeros(farthest.shape, np.float32)
     back.ravel()[receivers] = farthest.ravel()[source]
-    return Hidden(work.copy(colour), work.copy(back), work.copy(reach), cell)
+    pairs = work.empty((rgb.shape[2] // 2 + 1, farthest.shape[0], 2 * farthest.shape[1]))
+    pairs_of(colour, None, pairs)
+    return Hidden(pairs, work.copy(back), work.copy(reach), cell)
 
 
 def _parts(numbers: np.ndarray) -> list[tuple[np.ndarray]]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from .aperture import Aperture
 from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
-from .levels import FOCUS_SLOT, Level, Stand, slots_in
+from .levels import EMPTY_SLOT, FOCUS_SLOT, Level, Stand, slots_in
 from .planes import at_least_zero, at_most, double
 
 SEPARATE_PX = 6.0
@@ -133,9 +133,11 @@ def _all(plane: np.ndarray) -> Box:
 
 
 def _not_closed(now: _Sum) -> Box | None:
-    """Where there are pixels that are not yet full."""
-    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.opening, FULL, cv2.CMP_GT))
-    return ((y, y + rows), (x, x + columns)) if rows else None
+    """Where there are pixels that are not yet full, of those that were not before."""
+    assert now.wanted is not None  # else there is nothing to ask
+    (top, bottom), (left, right) = now.wanted
+    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.opening[top:bottom, left:right], FULL, cv2.CMP_GT))
+    return ((top + y, top + y + rows), (left + x, left + x + columns)) if rows else None
 
 
 def _covered(now: _Sum) -> np.ndarray:
@@ -288,12 +290,14 @@ def _common(a: Box, b: Box) -> Box:
 
 
 def _numbers(slots: np.ndarray, level: Level) -> set[int]:
-    """Numbers of the level's layers that samples belong to."""
-    last = level.last + 1
-    counts = cv2.calcHist([slots], [0], None, [2 * last + 1], [FOCUS_SLOT - last, FOCUS_SLOT + last + 1]).ravel()
-    found = np.flatnonzero(counts) - last
-    both = {*found.tolist(), *(found - np.sign(found)).tolist()}
-    return {n for n in both if level.first <= abs(n) <= level.last}
+    """Numbers of the level's layers that samples may belong to: from the nearest to the farthest of them."""
+    filled = cv2.threshold(slots, EMPTY_SLOT - 1, 0, cv2.THRESH_TOZERO_INV)[1]
+    nearest, farthest = int(cv2.minMaxLoc(slots)[0]), int(cv2.minMaxLoc(filled)[1])
+    if nearest == EMPTY_SLOT:
+        return set()
+    nearest, farthest = nearest - FOCUS_SLOT, farthest - FOCUS_SLOT
+    layers = range(nearest - (nearest > 0), farthest + (farthest < 0) + 1)
+    return {n for n in layers if level.first <= abs(n) <= level.last}
 
 
 def _box(slots: np.ndarray, number: int, seen: Box) -> Box | None:

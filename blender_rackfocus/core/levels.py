@@ -3,13 +3,9 @@
 
 Layers of small circles are taken from the picture itself, layers of large ones from reduced pictures. Each sample's
 share in the layers of a level is linear between the levels, as it is between layers, so nothing jumps on the way.
-
-A cell of a reduced picture holds up to two samples, A and B: where its pixels lie more than a layer apart they are
-parted in the middle, so an edge between two surfaces stays one. Both carry the light and coverage of their pixels.
 """
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,25 +14,23 @@ import numpy as np
 
 from .aperture import Aperture
 from .blur import reach_px, reduced_radius
+from .cells import Cells, back_of, front_of
 from .hidden import Hidden
-from .planes import at_most, between_0_and_1, double, extremes_of_cells, with_sign_of
+from .planes import at_most, halved, with_sign_of
+from .sheet import Sheet, pairs_of
 from .workers import Workers, bands, up_to
-
-NOWHERE = 1e6
-"""Place among the layers of a sample without coverage."""
 
 FOCUS_SLOT = 128
 """The slot (`slots_of`) of a sample on layer 0."""
+
+EMPTY_SLOT = 255
+"""The slot of a sample without coverage."""
 
 MOST_LAYERS = 62
 """On either side of focus; larger circles than the last one's, far beyond any picture, count as that."""
 
 _ON_LAYER = 1e-4
 """A sample that near to a layer, in layers, lies on it."""
-
-APART = 1.0
-"""Pixels of a cell that lie farther apart than so many layers become two samples."""
-
 
 SCALE_FROM_PX = {"final": ((7.05, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (13.0, 4), (40.0, 8))}
 """Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
@@ -88,41 +82,6 @@ class Stand:
         while layer < MOST_LAYERS - 1 and self.radius(layer + 1) <= radius_px:
             layer += 1
         return layer
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One sample for each pixel (cell) of a picture.
-
-    pairs  (P, H, 2 W) float32: two planes each, interleaved along x; premultiplied by coverage, the very last plane
-    place  (H, W) float32: where it lies among the layers (`Stand.at`), NOWHERE if it is empty
-    """
-
-    pairs: np.ndarray
-    place: np.ndarray
-
-    @staticmethod
-    def blank(
-        pairs: int, height: int, width: int, margin: tuple[int, int] = (0, 0), empty: Callable = np.empty
-    ) -> "Sheet":
-        """One to be written, with a margin of so many (rows, columns) on every side; `empty` makes its arrays."""
-        height, width = height + 2 * margin[0], width + 2 * margin[1]
-        return Sheet(empty((pairs, height, 2 * width), np.float32), empty((height, width), np.float32))
-
-    def part(self, rows: slice, columns: slice = slice(None)) -> "Sheet":
-        """A window of it, sharing memory."""
-        both = slice(columns.start and 2 * columns.start, columns.stop and 2 * columns.stop)
-        return Sheet(self.pairs[:, rows, both], self.place[rows, columns])
-
-    def within(self, margin: tuple[int, int]) -> "Sheet":
-        """What lies within its margin, sharing memory."""
-        height, width = self.place.shape
-        return self.part(slice(margin[0], height - margin[0]), slice(margin[1], width - margin[1]))
-
-    def clear(self) -> None:
-        """Make it hold no sample."""
-        self.pairs.fill(0)
-        self.place.fill(NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -182,17 +141,27 @@ def _fill(
     levels: list[Level], light: np.ndarray, coc: np.ndarray, hidden: Hidden | None, stand: Stand, rows: slice
 ) -> set[tuple[int, int]]:
     """Write a band of rows to the sheets; tells which ones are needed: (scale, number)."""
-    own = [sheet.within(levels[0].margin).part(rows) for sheet in levels[0].sheets]
-    pairs_of(light[rows], None, own[0].pairs)
-    own[0].place[...] = stand.at(coc[rows])
-    if hidden is not None and not _behind(hidden, coc, rows, stand, own[1]):
-        own.pop()
-    used = {(1, number) for number in range(len(own))}
-    for level in levels[1:]:
+    light, coc = light[rows], coc[rows]
+    place = stand.at(coc)
+    full, *reduced = levels
+    own = [sheet.within(full.margin).part(rows) for sheet in full.sheets]
+    cells = Cells.of(light, place)
+    pairs_of(cells.colour, None, own[0].pairs)
+    own[0].place[...] = place
+    coverage = None if hidden is None else hidden.coverage(rows, coc)
+    used = {(1, 0)}
+    if hidden is not None and _behind(hidden, coverage, rows, stand, full, own[1]):
+        used.add((1, 1))
+    if not reduced:
+        return used
+    behind = None if hidden is None or coverage is None else _behind_halves(hidden, coverage, rows, stand)
+    for level in reduced:
+        while cells.scale < level.scale:
+            cells = cells.halved()
         part = slice(rows.start // level.scale, rows.stop // level.scale)
         into = [sheet.within(level.margin).part(part) for sheet in level.sheets]
-        written = set(range(reduced(own[0], level, into[:2])))
-        if len(own) > 1 and reduced(own[1], level, into[2:]):
+        written = set(range(front_of(cells, light, place, (level.first, level.last), into[:2])))
+        if behind is not None and back_of(behind, (level.first, level.last), into[2]):
             written.add(2)
         used.update((level.scale, number) for number in written)
         for number in {*range(len(into))} - written:
@@ -236,8 +205,9 @@ def slots_of(place: np.ndarray, out: np.ndarray) -> None:
 
     Beyond focus, that is; before it, -n on layer -n and between it and -n + 1.
     """
-    outward = with_sign_of(place, np.full(place.shape, 0.5 - _ON_LAYER, np.float32))
-    cv2.addWeighted(place, 1, outward, 1, FOCUS_SLOT, dst=out, dtype=cv2.CV_8U)  # rounds; what is nowhere becomes 255
+    outward = 0.5 - _ON_LAYER
+    beyond = cv2.threshold(place, 0, 2 * outward, cv2.THRESH_BINARY)[1]
+    cv2.addWeighted(place, 1, beyond, 1, FOCUS_SLOT - outward, dst=out, dtype=cv2.CV_8U)  # rounds; NOWHERE is above all
 
 
 def slots_in(layer: int) -> tuple[int, int]:
@@ -245,123 +215,26 @@ def slots_in(layer: int) -> tuple[int, int]:
     return FOCUS_SLOT + layer - (layer <= 0), FOCUS_SLOT + layer + (layer >= 0)
 
 
-def _behind(hidden: Hidden, coc: np.ndarray, rows: slice, stand: Stand, sheet: Sheet) -> bool:
-    """Write a band of the hidden samples into a sheet; False if there are none."""
-    found = hidden.band(rows, coc[rows], stand.at)
-    if found is None:
+def _behind(
+    hidden: Hidden, coverage: np.ndarray | None, rows: slice, stand: Stand, level: Level, sheet: Sheet
+) -> bool:
+    """Write a band of the hidden samples into a sheet of the first level; False if none belong to its layers."""
+    if coverage is None or hidden.nearest_to_focus(rows) > stand.radius(level.last + 1):
         sheet.clear()
         return False
-    colour, place, coverage = found
-    pairs_of(colour, coverage, sheet.pairs)
-    sheet.place.fill(NOWHERE)
-    cv2.copyTo(place, (coverage > 0).view(np.uint8), dst=sheet.place)  # cv2.compare trips over a box of four
+    hidden.write(rows, coverage, stand.at, 1, sheet)
     return True
+
+
+def _behind_halves(hidden: Hidden, coverage: np.ndarray, rows: slice, stand: Stand) -> Sheet:
+    """A band of the hidden samples at half the size."""
+    coverage = halved(coverage)
+    sheet = Sheet.blank(len(hidden.pairs), *coverage.shape)
+    hidden.write(rows, coverage, stand.at, 2, sheet)
+    return sheet
 
 
 def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """The picture continued below and to the right, to a height and width."""
     over = 0, height - picture.shape[0], 0, width - picture.shape[1]
     return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REFLECT).reshape(height, width, *picture.shape[2:])
-
-
-def pairs_of(colour: np.ndarray, coverage: np.ndarray | None, out: np.ndarray) -> None:
-    """Write channels (h, w, C) and coverage (1 if None) as interleaved pairs of planes, premultiplied, into `out`."""
-    height, width, channels = colour.shape
-    if coverage is None:
-        coverage = np.ones((height, width), np.float32)
-    else:
-        colour = cv2.multiply(colour, cv2.merge([coverage] * channels).reshape(colour.shape)).reshape(colour.shape)
-    if channels % 2 == 0:
-        out[-1][:, 0::2] = 0
-    into = [pair.reshape(height, width, 2) for pair in out]
-    plane_of = [n for channel in range(channels) for n in (channel, channel)]
-    cv2.mixChannels([colour, coverage], into, [*plane_of, channels, 2 * len(into) - 1])
-
-
-def reduced(sheet: Sheet, level: Level, into: Sequence[Sheet]) -> int:
-    """Write the samples that belong to the layers of a level, at its size; tells how many sheets were needed.
-
-    sheet  height and width multiples of the level's scale
-    into   sheets for one sample a cell, or two: A, B; those not needed are left as they were
-    """
-    size = np.abs(sheet.place)
-    share = _share(size, level)
-    box = None if share is None else _cells_around(share, level.scale)
-    if share is None or box is None:
-        return 0
-    rows, columns = (slice(side.start * level.scale, side.stop * level.scale) for side in box)
-    if size[rows, columns].size < size.size:
-        into[0].clear()
-    sheet, whole = sheet.part(rows, columns), into[0].part(*box)
-    share, size = share[rows, columns] * np.float32(1 / level.scale**2), size[rows, columns]
-    size = cv2.max(at_most(level.last, size), float(level.first)).reshape(size.shape)
-    place = with_sign_of(sheet.place, size)
-    twice = double(share)
-    for pair, small in zip(sheet.pairs, whole.pairs, strict=True):
-        _sum_of_cells(pair, twice, level.scale, small.view(np.complex64))
-    coverage = np.ascontiguousarray(whole.pairs[-1][:, 1::2])
-    covered = share if len(into) == 2 else cv2.multiply(sheet.pairs[-1][:, 1::2], share)  # the picture's own is 1
-    middle = _sum_of_cells(place, covered, level.scale, np.empty_like(coverage))
-    lit = coverage > 0
-    whole.place.fill(NOWHERE)
-    cv2.copyTo(cv2.divide(middle, coverage), lit.view(np.uint8), dst=whole.place)
-    if len(into) == 1:
-        return 1
-    low, high = extremes_of_cells(place, level.scale)
-    edge = np.flatnonzero((high - low > APART) & lit)
-    if edge.size == 0:
-        return 1
-    into[1].clear()
-    return 2 if _parted(sheet, share, place, edge, whole, into[1].part(*box)) else 1
-
-
-def _sum_of_cells(values: np.ndarray, shares: np.ndarray, scale: int, out: np.ndarray) -> np.ndarray:
-    """Sum over each cell of values times their shares, into `out`, whose numbers are floats or pairs of them."""
-    rows = cv2.multiply(values[::scale], shares[::scale])
-    for down in range(1, scale):
-        cv2.accumulateProduct(values[down::scale], shares[down::scale], rows)
-    across = rows.view(out.dtype)
-    np.add(across[:, ::scale], across[:, 1::scale], out=out)
-    for right in range(2, scale):
-        out += across[:, right::scale]
-    return out
-
-
-def _share(size: np.ndarray, level: Level) -> np.ndarray | None:
-    """How far samples at so many layers from focus belong to a level, 0..1; None if none does."""
-    largest = float(size.max())
-    if largest <= level.first - 1:
-        return None
-    share = between_0_and_1(size - np.float32(level.first - 1))
-    if largest > level.last:
-        share -= between_0_and_1(size - np.float32(level.last))
-    return share
-
-
-def _cells_around(share: np.ndarray, scale: int) -> tuple[slice, slice] | None:
-    """Rows and columns of cells that hold all there is."""
-    x, y, columns, rows = cv2.boundingRect(cv2.compare(share, 0, cv2.CMP_GT))
-    return (slice(y // scale, -(-(y + rows) // scale)), slice(x // scale, -(-(x + columns) // scale))) if rows else None
-
-
-def _parted(sheet: Sheet, share: np.ndarray, place: np.ndarray, edge: np.ndarray, whole: Sheet, other: Sheet) -> bool:
-    """Part cells whose pixels lie apart: what is nearer stays in `whole`, what is farther goes to `other`, if any."""
-    scale = place.shape[1] // whole.place.shape[1]
-    rows, columns = np.divmod(edge, whole.place.shape[1])
-    inner = np.arange(scale * scale)
-    at = rows[:, None] * scale + inner // scale, columns[:, None] * scale + inner % scale
-    share, place = share[at], place[at]
-    member = share > 0
-    low, high = np.where(member, place, np.inf).min(1), np.where(member, place, -np.inf).max(1)
-    apart = high - low > APART
-    if not apart.any():
-        return False
-    rows, columns, at = rows[apart], columns[apart], (at[0][apart], at[1][apart])
-    share, place = share[apart], place[apart]
-    near = share * (place <= ((low + high)[apart] * np.float32(0.5))[:, None])
-    for part, into in ((near, whole), (share - near, other)):
-        for source, target in zip(sheet.pairs, into.pairs, strict=True):
-            sums = np.einsum("ij,ij->i", source.view(np.complex64)[at], part)
-            target.view(np.complex64)[rows, columns] = sums
-        into.place[rows, columns] = (place * part).sum(1) / part.sum(1)
-    return True

@@ -32,6 +32,12 @@ def double(plane: np.ndarray) -> np.ndarray:
     return cv2.merge((plane, plane)).reshape(plane.shape[0], -1)
 
 
+def halved(picture: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 pixels: height and width of the picture (h, w) or (h, w, C) are even."""
+    size = picture.shape[1] // 2, picture.shape[0] // 2
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *picture.shape[2:])
+
+
 def extremes_of_cells(plane: np.ndarray, edge: int) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value in each cell of edge x edge pixels: height and width are multiples of it."""
     out = []
