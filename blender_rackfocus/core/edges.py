@@ -21,7 +21,7 @@ MIXED_FROM_PX = 1.0
 SAME_SURFACE_PX = 0.5
 """Largest difference in the circle of confusion within which a pixel two further belongs to the same surface."""
 
-_AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+_AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 _REACH = 3
@@ -47,7 +47,7 @@ def _unmix_band(rgb: np.ndarray, coc: np.ndarray, out: np.ndarray, rows: slice) 
 def _unmix(rgb: np.ndarray, coc: np.ndarray, rows: slice, out: np.ndarray) -> None:
     """Write pixels on the far side of edges into `out`, which holds these rows of the picture."""
     width = coc.shape[1]
-    step = coc - cv2.erode(coc, np.ones((3, 3), np.uint8))
+    step = coc - cv2.erode(coc, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
     mixed = np.flatnonzero(step[rows] > MIXED_FROM_PX)
     if mixed.size == 0:
         return
