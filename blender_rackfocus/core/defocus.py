@@ -41,6 +41,9 @@ TILES_OF_SMALL_BLUR_PX = 270
 
 NOTHING_SPREADS = 1e-4
 
+SHARPENED_PX = 65_000
+"""Pixels of a draft that are sharpened at once: so many stay in the processor's cache."""
+
 IN_FOCUS_PX = 1.5
 """Up to this radius a draft gives a pixel some of its detail back, all of it from a pixel less on."""
 
@@ -66,8 +69,8 @@ def defocus_frame(
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
     with workers(depth_m.size) as work:
-        coc = work.empty(depth_m.shape)
-        colour = _taken(rgba, depth_m, lens, coc, work)
+        coc, circles = work.empty(depth_m.shape), work.empty(depth_m.shape)
+        colour = _taken(rgba, depth_m, lens, coc, circles, work)
         light = _lit(colour, coc, highlights, work)
         if lens.axial_chromatic:
             out = rgba.copy()
@@ -75,10 +78,10 @@ def defocus_frame(
             for channels, offset in zip(groups, chromatic_offset_px(lens, depth_m.shape[1]), strict=True):
                 with work.scratch():
                     part = work.copy(light[..., channels])
-                    circles = _with_dead_zone(coc, offset, work)
-                    out[..., channels] = _render(part, part, circles, aperture, quality, work)
+                    own = _with_dead_zone(coc + np.float32(offset))
+                    out[..., channels] = _render(part, part, work.copy(own), aperture, quality, work)
         else:
-            out = _render(rgba, light, _with_dead_zone(coc, 0.0, work), aperture, quality, work)
+            out = _render(rgba, light, circles, aperture, quality, work)
     if aperture.vignetting > 0:
         out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
@@ -97,25 +100,34 @@ def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-def _taken(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, work: Workers) -> np.ndarray:
-    """Write the signed circles of all pixels to `coc`; returns the colours, without alpha (coverage) if it is all 1.
+def _taken(
+    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, circles: np.ndarray, work: Workers
+) -> np.ndarray:
+    """Write the signed circles of all pixels to `coc`, and with their dead zone to `circles`.
 
-    Raises ValueError if a pixel or a depth is none.
+    Returns the colours, without alpha (coverage) if it is all 1. Raises ValueError if a pixel or a depth is none.
     """
     colour = work.empty((*rgba.shape[:2], 3))
     parts = [(rows,) for rows in bands(*coc.shape)]
-    opaque = work.here(partial(_take, rgba, depth_m, lens, coc, colour), parts)
+    opaque = work.here(partial(_take, rgba, depth_m, lens, coc, circles, colour), parts)
     return colour if all(opaque) else work.copy(rgba)
 
 
 def _take(
-    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, colour: np.ndarray, rows: slice
+    rgba: np.ndarray,
+    depth_m: np.ndarray,
+    lens: Lens,
+    coc: np.ndarray,
+    circles: np.ndarray,
+    colour: np.ndarray,
+    rows: slice,
 ) -> bool:
     """A band of rows; tells whether all of it is opaque."""
     own = rgba[rows]
     if not np.isfinite(own).all():
         raise ValueError("rgba: must be finite everywhere")
     coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
+    circles[rows] = _with_dead_zone(coc[rows])
     if rgba.shape[2] == 3:
         colour[rows] = own
     elif (cv2.extractChannel(own, 3) != 1).any():
@@ -172,6 +184,7 @@ def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers
     work.each(partial(_halve, light, coc, small, small_coc), parts)
     halves = _composite(small, small_coc, aperture, "draft", work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
+    parts = [(rows,) for rows in bands(height, width, 2, SHARPENED_PX)]
     work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
     return result, before
 
@@ -334,19 +347,12 @@ def _picture(total: np.ndarray, out: np.ndarray) -> None:
         cv2.mixChannels([pair.reshape(*shape, 2) for pair in pairs], [out], from_to)
 
 
-def _with_dead_zone(coc: np.ndarray, offset_px: float, work: Workers) -> np.ndarray:
-    """Circles, moved by an offset: below UNTOUCHED_PX they become 0, and grow to their true size at BLURRED_PX."""
-    out = work.empty(coc.shape)
-    work.each(partial(_dead_zone_band, coc, np.float32(offset_px), out), [(rows,) for rows in bands(*coc.shape)])
-    return out
-
-
-def _dead_zone_band(coc: np.ndarray, offset_px: np.float32, out: np.ndarray, rows: slice) -> None:
-    circles = coc[rows] + offset_px
-    size = np.abs(circles)
+def _with_dead_zone(coc: np.ndarray) -> np.ndarray:
+    """Circles of which those below UNTOUCHED_PX are 0, from where on they grow to their true size at BLURRED_PX."""
+    size = np.abs(coc)
     grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
     cv2.min(at_least_zero(grown), size, dst=grown)
-    out[rows] = with_sign_of(circles, grown.reshape(size.shape))
+    return with_sign_of(coc, grown.reshape(size.shape))
 
 
 def _lit(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, work: Workers) -> np.ndarray:

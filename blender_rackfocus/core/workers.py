@@ -145,9 +145,9 @@ def workers(pixels: int) -> Iterator[Workers]:
                 cv2.setNumThreads(last)
 
 
-def bands(height: int, width: int, grid: int = 1) -> list[slice]:
-    """Rows of a picture in bands of up to about BAND_PX, each but the last a multiple of `grid` high."""
-    rows = up_to(max(min(BAND_PX // width, -(-height // LEAST_BANDS)), 1), grid)
+def bands(height: int, width: int, grid: int = 1, most_px: int = BAND_PX) -> list[slice]:
+    """Rows of a picture in bands of up to about `most_px`, each but the last a multiple of `grid` high."""
+    rows = up_to(max(min(most_px // width, -(-height // LEAST_BANDS)), 1), grid)
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
