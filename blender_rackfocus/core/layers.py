@@ -136,7 +136,8 @@ def _not_closed(now: _Sum) -> Box | None:
     """Where there are pixels that are not yet full, of those that were not before."""
     assert now.wanted is not None  # else there is nothing to ask
     (top, bottom), (left, right) = now.wanted
-    x, y, columns, rows = cv2.boundingRect(cv2.compare(now.opening[top:bottom, left:right], FULL, cv2.CMP_GT))
+    still = now.opening[top:bottom, left:right] > FULL  # cv2.compare trips over a box of one
+    x, y, columns, rows = cv2.boundingRect(still.view(np.uint8))
     return ((top + y, top + y + rows), (left + x, left + x + columns)) if rows else None
 
 

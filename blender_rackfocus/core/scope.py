@@ -279,7 +279,7 @@ def _depth_index(depth: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
     root = cv2.sqrt(_dioptres(depth))
     slope = 254 / (high - low)
     index = cv2.convertScaleAbs(cv2.max(root, low), alpha=slope, beta=1 - low * slope)
-    return cv2.bitwise_and(index, cv2.compare(root, 0.0, cv2.CMP_GT))
+    return np.where(root > 0, index, np.uint8(0))
 
 
 @lru_cache(maxsize=1)
