@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
-from .planes import between_0_and_1, double, extremes_of_cells
+from .planes import at_least_zero, between_0_and_1, double, extremes_of_cells
 from .sheet import NOWHERE, Sheet, pairs_of
 from .workers import LEAST_BANDS, Workers, bands
 
@@ -236,6 +236,9 @@ def _far_colours(
     work: Workers,
 ) -> np.ndarray:
     """Mean colour of the farthest surface in two cells at a time (their flat indices), (n, C)."""
+    whole = farthest.shape[0] * cell, farthest.shape[1] * cell
+    if coc.shape != whole:
+        rgb, coc = work.copy(_fitted(rgb, *whole)), work.copy(_fitted(coc, *whole))
     asked = np.zeros(farthest.size, bool)
     asked[source] = asked[beyond] = True
     cells = work.copy(np.flatnonzero(asked))
@@ -248,16 +251,18 @@ def _far_colours(
 
 
 def _far_colour(rgb: np.ndarray, coc: np.ndarray, farthest: np.ndarray, cell: int, cells: np.ndarray) -> np.ndarray:
-    """Colour of the farthest surface in some cells, (n, C).
+    """Colour of the farthest surface in some cells, (n, C); height and width are multiples of `cell`.
 
     The mean is taken over logarithms: a highlight beside an edge must not be continued under it.
     """
-    (height, width, channels), small = rgb.shape, np.float32(1e-3)
-    y, x = (axis[:, None] * cell for axis in np.divmod(cells, farthest.shape[1]))
-    down, right = np.divmod(np.arange(cell * cell), cell)
-    at = np.minimum(y + down, height - 1) * width + np.minimum(x + right, width - 1)
-    far = (coc.take(at) > farthest.take(cells)[:, None] - np.float32(1)).astype(np.float32)
-    light = rgb.reshape(-1, channels).take(at.ravel(), axis=0)
-    light = cv2.log(np.maximum(light, 0, out=light) + small).reshape(*at.shape, channels)
+    width, channels, small = rgb.shape[1], rgb.shape[2], np.float32(1e-3)
+    columns, count = width // cell, cells.size
+    y, x = np.divmod(cells, columns)
+    runs = ((y[:, None] * cell + np.arange(cell)) * columns + x[:, None]).ravel()  # a cell's pixels side by side
+    far = coc.reshape(-1, cell).take(runs, axis=0).reshape(count, cell * cell)
+    far = (far > farthest.take(cells)[:, None] - np.float32(1)).astype(np.float32)
+    light = at_least_zero(rgb.reshape(-1, cell * channels).take(runs, axis=0))
+    light += small
+    light = cv2.log(light, dst=light).reshape(count, cell * cell, channels)
     mean = np.einsum("nkc,nk->nc", light, far) / far.sum(1)[:, None]
     return np.exp(mean) - small
