@@ -6,13 +6,13 @@ the middle, so an edge between two surfaces stays one. Both carry the light and 
 pixels lie close together, nearly all of them, are taken as their mean.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .planes import between_0_and_1, double, halved, with_sign_of
+from .planes import between_0_and_1, double, extreme_of_cells, halved, with_sign_of
 from .sheet import NOWHERE, Sheet, pairs_of
 
 APART = 1.0
@@ -44,7 +44,8 @@ class Cells:
 
     def halved(self) -> "Cells":
         """Cells of twice the edge: height and width are even."""
-        least, largest = _of_two(cv2.min, self.least), _of_two(cv2.max, self.largest)
+        least = extreme_of_cells(cv2.min, self.least, 2)
+        largest = extreme_of_cells(cv2.max, self.largest, 2)
         return Cells(2 * self.scale, halved(self.colour), halved(self.place), least, largest)
 
 
@@ -94,12 +95,6 @@ def back_of(halves: Sheet, layers: tuple[int, int], into: Sheet) -> bool:
     into.place.fill(NOWHERE)
     cv2.copyTo(cv2.divide(middle, coverage), (coverage > 0).view(np.uint8), dst=into.place)
     return True
-
-
-def _of_two(pick: Callable, plane: np.ndarray) -> np.ndarray:
-    """What is picked of each 2 x 2 pixels."""
-    rows = pick(plane[0::2], plane[1::2])
-    return pick(rows[:, 0::2], rows[:, 1::2])
 
 
 def _sum_of_cells(values: np.ndarray, shares: np.ndarray, scale: int, out: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
-from .planes import at_least_zero, between_0_and_1, double, extremes_of_cells
+from .planes import at_least_zero, between_0_and_1, double, extreme_of_cells
 from .sheet import NOWHERE, Sheet, pairs_of
 from .workers import LEAST_BANDS, Workers, bands
 
@@ -159,7 +159,8 @@ def _cells(coc: np.ndarray, cell: int, work: Workers) -> tuple[np.ndarray, np.nd
 def _cell_band(coc: np.ndarray, cell: int, nearest: np.ndarray, farthest: np.ndarray, rows: slice) -> None:
     cells = slice(rows.start // cell, -(-rows.stop // cell))
     whole = _fitted(coc[rows], (cells.stop - cells.start) * cell, nearest.shape[1] * cell)
-    nearest[cells], farthest[cells] = extremes_of_cells(whole, cell)
+    nearest[cells] = extreme_of_cells(cv2.min, whole, cell)
+    farthest[cells] = extreme_of_cells(cv2.max, whole, cell)
 
 
 def _receivers(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarray:

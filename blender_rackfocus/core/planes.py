@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Arithmetic on planes of a picture, (h, w) float32, where OpenCV or the numbers' bits are quicker than numpy's own."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -38,15 +40,15 @@ def halved(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *picture.shape[2:])
 
 
-def extremes_of_cells(plane: np.ndarray, edge: int) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value in each cell of edge x edge pixels: height and width are multiples of it."""
-    out = []
-    for pick in (cv2.min, cv2.max):
-        rows = plane[::edge]
-        for down in range(1, edge):
-            rows = pick(rows, plane[down::edge])
-        columns = rows[:, ::edge]
-        for right in range(1, edge):
-            columns = pick(columns, rows[:, right::edge])
-        out.append(columns)
-    return out[0], out[1]
+def extreme_of_cells(pick: Callable, plane: np.ndarray, edge: int) -> np.ndarray:
+    """Smallest or largest value (`pick`: cv2.min or cv2.max) in each cell of edge x edge pixels.
+
+    Height and width are multiples of `edge`.
+    """
+    rows = plane[::edge]
+    for down in range(1, edge):
+        rows = pick(rows, plane[down::edge])
+    columns = rows[:, ::edge]
+    for right in range(1, edge):
+        columns = pick(columns, rows[:, right::edge])
+    return columns
