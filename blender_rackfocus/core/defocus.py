@@ -33,7 +33,7 @@ BLURRED_PX = 0.75
 _GROWTH = BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX)
 
 QUALITIES = ("draft", "final")
-TILES_PX = {"final": 360, "draft": 280, "field": 128}
+TILES_PX = {"final": 360, "draft": 240, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 TILES_OF_SMALL_BLUR_PX = 270
