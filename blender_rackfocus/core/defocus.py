@@ -37,7 +37,7 @@ TILES_PX = {"final": 360, "draft": 240, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
 
 TILES_OF_SMALL_BLUR_PX = 270
-"""Edge of a final's tiles where nothing is reduced to less than half the size: what reaches into them is narrow."""
+"""The largest edge where nothing is reduced to less than half the size: what reaches into tiles is narrow then."""
 
 NOTHING_SPREADS = 1e-4
 
@@ -288,15 +288,19 @@ def _composite(
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work)
     levels = levels_of(light, coc, hidden, stand, aperture, quality, work)
     rim = max(level.scale for level in levels)
-    wanted = TILES_PX["field" if aperture.varies_over_field else quality]
-    if quality == "final" and rim <= 2:
-        wanted = min(wanted, TILES_OF_SMALL_BLUR_PX)
+    wanted = _tile_wanted(aperture, quality, rim)
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
     channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
     result, before = work.empty((height, width, channels)), work.empty(coc.shape)
     tiles = _Tiles(light, levels, stand, aperture, edge, rim, result, before)
     work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
     return result, before
+
+
+def _tile_wanted(aperture: Aperture, quality: str, largest_scale: int) -> int:
+    """Edge that tiles are to have, about, in pixels."""
+    wanted = TILES_PX["field" if aperture.varies_over_field else quality]
+    return min(wanted, TILES_OF_SMALL_BLUR_PX) if largest_scale <= 2 else wanted
 
 
 def _tile(length: int, wanted: int, grid: int) -> int:
