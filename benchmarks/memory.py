@@ -13,7 +13,8 @@ from pathlib import Path
 
 import cv2
 
-from blender_rackfocus.core import crew, defocus_frame
+from blender_rackfocus.core import defocus_frame
+from blender_rackfocus.core.crew import crew
 
 from .shot import lens_for, still_life
 

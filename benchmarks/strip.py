@@ -17,7 +17,9 @@ import numpy as np
 import OpenImageIO as oiio
 
 import blender_rackfocus
-from blender_rackfocus.addon import cache, frames, modifier, pixels
+from blender_rackfocus.addon import cache
+from blender_rackfocus.addon.sequencer import frames
+from blender_rackfocus.addon.shot import modifier, pixels
 
 from .__main__ import table
 from .shot import still_life

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from ..frame import recipe
 from ..media import MediaError
 from ..media.store import Store
-from . import recipe
 
 if TYPE_CHECKING:
-    from .frames import Job, Made
+    from .sequencer.frames import Job, Made
 
 ROOT = __package__.rpartition(".")[0]
 """The package's name, as Blender knows the add-on."""
@@ -102,7 +102,7 @@ def get(job: Job) -> Made | None:
 
 def fetch(key: str) -> Made | None:
     """The frame kept under a key, None where there is none."""
-    from .frames import Made
+    from .sequencer.frames import Made
 
     where = store()
     kept = where.get(key) if where is not None else None

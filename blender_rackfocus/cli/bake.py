@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    from ..addon.operators.bake import too_large
+    from ..addon.ui.operators.bake import too_large
 
     if not jobs and not nodes.frames:
         say("no strip shows any of these frames: nothing to bake")
@@ -120,7 +120,7 @@ def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
 def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool) -> Iterator[dict[str, Any]]:
     """One dict for each frame. A frame that cannot be made does not keep the others; a disk that cannot be written
     does."""
-    from ..addon import bake
+    from ..addon.bake import bake
     from ..addon.errors import FrameError
 
     left = list(which)
@@ -157,7 +157,8 @@ def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool)
 
 def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], Any]]:
     """(strip, frames, place) of everything to bake."""
-    from ..addon import bake, baked_strips, node_bake
+    from ..addon.bake import bake, node_bake
+    from ..addon.sequencer import baked_strips
 
     if args.node and not args.strip:
         return []
@@ -177,13 +178,13 @@ def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], An
 
 
 def _estimates(scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> list[Any]:
-    from ..addon import bake
+    from ..addon.bake import bake
 
     return [bake.estimate(scene, strip, which, place) for strip, which, place in jobs]
 
 
 def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    from ..addon.operators.bake import size_text
+    from ..addon.ui.operators.bake import size_text
 
     asked = [(strip.name, which, place) for strip, which, place in jobs]
     asked += [(name, nodes.frames, place) for name, place in nodes.places.items() if nodes.frames]
@@ -200,7 +201,8 @@ def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[i
 def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
     import bpy
 
-    from ..addon import baked_strips, staleness
+    from ..addon.bake import staleness
+    from ..addon.sequencer import baked_strips
 
     for strip, which, place in jobs:
         summary = staleness.check(scene, strip, which, place)
@@ -233,7 +235,7 @@ def _scene(name: str) -> Any:
 
 
 def _has_work(scene: Any) -> bool:
-    from ..addon import node_bake
+    from ..addon.bake import node_bake
 
     return scene.sequence_editor is not None or bool(node_bake.nodes_of(scene))
 

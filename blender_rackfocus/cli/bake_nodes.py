@@ -23,7 +23,7 @@ class NodeJobs:
 
     def estimates(self, scene: Any) -> list[Any]:
         """What each node needs on disk."""
-        from ..addon import node_bake
+        from ..addon.bake import node_bake
 
         tree = scene.compositing_node_group
         return [
@@ -35,7 +35,7 @@ class NodeJobs:
     def outcomes(self, scene: Any, afresh: bool) -> Iterator[dict[str, Any]]:
         """One dict for each frame of each node. A frame that cannot be made does not keep the others; a disk that
         cannot be written does."""
-        from ..addon import node_bake
+        from ..addon.bake import node_bake
         from ..addon.errors import FrameError
 
         left = [(frame, name) for frame in self.frames for name in self.places]
@@ -71,7 +71,8 @@ class NodeJobs:
 
     def link(self, scene: Any) -> None:
         """Make the nodes read their frames. Raises CommandError where those are not all there and right."""
-        from ..addon import node_bake, node_baked
+        from ..addon.bake import node_bake
+        from ..addon.compositor import node_baked
 
         for name, place in self.places.items():
             one = scene.compositing_node_group.nodes[name]
@@ -93,7 +94,9 @@ def _quietly(outcomes: Iterator[Any]) -> Iterator[Any]:
 
 def node_jobs(args: argparse.Namespace, scene: Any) -> NodeJobs:
     """The nodes to be baked: the one that --node names, else all unless --strip names a strip. Raises UsageError."""
-    from ..addon import compositor, node_bake, node_baked
+    from ..addon.bake import node_bake
+    from ..addon.compositor import node_baked
+    from ..addon.compositor import session as compositor
 
     if args.strip and not args.node:
         return NodeJobs()

@@ -67,9 +67,7 @@ def run(args: argparse.Namespace) -> int:
 def this_platform() -> str:
     """Blender's name of the machine this runs on."""
     system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(machine.system(), machine.system())
-    processor = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
-        machine.machine().lower(), machine.machine()
-    )
+    processor = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine.machine().lower(), machine.machine())
     name = f"{system}-{processor}"
     if name not in PLATFORMS:
         raise UsageError(f"no zip can be made for {name}; name one with --platform: {', '.join(PLATFORMS)}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
-from ..addon import depthfiles
+from ..frame import depthfiles
 from .common import CommandError, UsageError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".dpx", ".webp", ".hdr", ".jp2"}

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from .. import media
-from ..addon import depthfiles
 from ..estimate import (
     Cancelled,
     EstimateError,
@@ -26,6 +25,7 @@ from ..estimate import (
     files,
     suggest_kind,
 )
+from ..frame import depthfiles
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
 

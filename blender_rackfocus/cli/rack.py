@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import media
-from ..addon import depthfiles
 from ..core import depth as core_depth
-from ..core import phrase, pull
+from ..craft import phrase, pull
 from ..estimate import EstimateSettings, ParallaxSettings
+from ..frame import depthfiles
 from . import depth as estimated
 from . import output
 from .clip import Clip, open_clip
@@ -120,8 +120,10 @@ def run(args: argparse.Namespace) -> int:
     with Edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = start, end
         key_focus(scene, keys)
-        say(f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
-            f" {args.feel.lower()}, from frame {at} over {over:g}")
+        say(
+            f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
+            f" {args.feel.lower()}, from frame {at} over {over:g}"
+        )
         made = output.render(scene, target, has_sound=clip.has_sound)
         if args.blend:
             save_blend(scene, args.blend)
@@ -141,7 +143,7 @@ def _has_depth(clip: Clip, layer: str) -> bool:
 
 def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int) -> None:
     """Estimate the depth of the frames to render into the user's cache, and set the arguments to use it."""
-    from ..addon import estimate
+    from ..addon.depth import estimate
 
     say("the clip has no depth (name one with --depth): it is estimated")
     still = not clip.is_movie and len(clip.files) == 1
@@ -216,7 +218,7 @@ def ensure_registered() -> None:
 
 def key_focus(scene: Any, keys: list) -> None:
     """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
-    from ..addon import modifier
+    from ..addon.shot import modifier
 
     _strip, found = next(iter(modifier.in_scene(scene)))
     socket = modifier.socket(found, "Focus Distance")
@@ -242,7 +244,7 @@ def save_blend(scene: Any, path: Path) -> None:
 
 
 def _identifier(found: Any) -> str:
-    from ..addon import group
+    from ..addon.shot import group
 
     return group.socket_ids(found.node_group)["Focus Distance"]
 
@@ -267,15 +269,11 @@ def _add_strip(scene: Any, clip: Clip) -> Any:
     strips = scene.sequence_editor_create().strips
     first = clip.files[0]
     if clip.is_movie:
-        strip = strips.new_movie(
-            name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL"
-        )
+        strip = strips.new_movie(name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL")
         if clip.has_sound:
             strips.new_sound(name=f"{first.stem} sound", filepath=str(first), channel=2, frame_start=1)
     else:
-        strip = strips.new_image(
-            name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL"
-        )
+        strip = strips.new_image(name=first.stem, filepath=str(first), channel=1, frame_start=1, fit_method="ORIGINAL")
         for following in clip.files[1:]:
             strip.elements.append(following.name)
         if len(clip.files) == 1:
@@ -286,7 +284,7 @@ def _add_strip(scene: Any, clip: Clip) -> Any:
 def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     import bpy
 
-    from ..addon import modifier
+    from ..addon.shot import modifier
 
     depth = {"depth_source": "FILE", "depth_path": str(Path(args.depth).absolute())} if args.depth else {}
     bpy.ops.rackfocus.modifier_add(strip_name=strip.name, **depth)
@@ -311,7 +309,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
         try:
             socket = modifier.socket(found, name)
         except KeyError as error:
-            from ..addon.inputs import NAMES
+            from ..frame.inputs import NAMES
 
             raise UsageError(f"--set: there is no input {name!r}; there are {', '.join(NAMES)}") from error
         socket.value = type(socket.value)(value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays in, arrays out: optics and focus craft on numpy and OpenCV, without Blender and without files."""
+"""Arrays in, arrays out: optics on numpy and OpenCV, without Blender and without files."""
 
 from .aperture import Aperture
 from .defocus import defocus_frame

@@ -49,9 +49,7 @@ class Cells:
         return Cells(2 * self.scale, halved(self.colour), halved(self.place), least, largest)
 
 
-def front_of(
-    cells: Cells, light: np.ndarray, place: np.ndarray, layers: tuple[int, int], into: Sequence[Sheet]
-) -> int:
+def front_of(cells: Cells, light: np.ndarray, place: np.ndarray, layers: tuple[int, int], into: Sequence[Sheet]) -> int:
     """Write the picture's samples that belong to some layers; tells how many sheets were needed.
 
     cells   of the size wanted, made of light (h, w, C) and place (h, w), both contiguous

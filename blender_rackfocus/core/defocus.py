@@ -15,6 +15,7 @@ import numpy as np
 
 from .aperture import CENTRE, Aperture, vignetting_gain
 from .blur import Field
+from .crew.workers import Workers, bands, up_to, workers
 from .edges import unmixed
 from .hidden import hidden_samples
 from .highlights import Highlights, highlight_factor
@@ -22,7 +23,6 @@ from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
 from .levels import FINENESS, Level, Stand, layer_step, levels_of
 from .planes import at_least_zero, double, with_sign_of
-from .workers import Workers, bands, up_to, workers
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""

@@ -13,7 +13,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from .workers import Workers, bands
+from .crew.workers import Workers, bands
 
 MIXED_FROM_PX = 1.0
 """Difference in the circle of confusion to a neighbour from which a far pixel's colour is taken for a mixture."""

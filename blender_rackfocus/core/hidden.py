@@ -19,9 +19,9 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
+from .crew.workers import LEAST_BANDS, Workers, bands
 from .planes import at_least_zero, between_0_and_1, double, extreme_of_cells
 from .sheet import NOWHERE, Sheet, pairs_of
-from .workers import LEAST_BANDS, Workers, bands
 
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""

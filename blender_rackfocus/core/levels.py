@@ -15,10 +15,10 @@ import numpy as np
 from .aperture import Aperture
 from .blur import reach_px, reduced_radius
 from .cells import Cells, back_of, front_of
+from .crew.workers import Workers, bands, up_to
 from .hidden import Hidden
 from .planes import at_most, halved, with_sign_of
 from .sheet import Sheet, pairs_of
-from .workers import Workers, bands, up_to
 
 FOCUS_SLOT = 128
 """The slot (`slots_of`) of a sample on layer 0."""
@@ -215,9 +215,7 @@ def slots_in(layer: int) -> tuple[int, int]:
     return FOCUS_SLOT + layer - (layer <= 0), FOCUS_SLOT + layer + (layer >= 0)
 
 
-def _behind(
-    hidden: Hidden, coverage: np.ndarray | None, rows: slice, stand: Stand, level: Level, sheet: Sheet
-) -> bool:
+def _behind(hidden: Hidden, coverage: np.ndarray | None, rows: slice, stand: Stand, level: Level, sheet: Sheet) -> bool:
     """Write a band of the hidden samples into a sheet of the first level; False if none belong to its layers."""
     if coverage is None or hidden.nearest_to_focus(rows) > stand.radius(level.last + 1):
         sheet.clear()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..core.depth_repair import pull_push
+from ..craft.depth_repair import pull_push
 from .parallax import consistent, flow, grey_for_flow, places, squares
 
 GREY_WIDTH_PX = 256

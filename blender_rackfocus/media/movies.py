@@ -144,9 +144,7 @@ class Movie:
         stream = self._stream
         decoder = stream.codec_context
         if decoder is None:
-            raise MediaError(
-                self.path, "its codec is unknown to this build of FFmpeg", "Convert it to another codec."
-            )
+            raise MediaError(self.path, "its codec is unknown to this build of FFmpeg", "Convert it to another codec.")
         if decoder.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1":
             # FFmpeg's own VP8/VP9 decoders drop alpha, libvpx keeps it.
             decoder = self._av.CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")

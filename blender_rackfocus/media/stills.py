@@ -84,9 +84,7 @@ def read_picture(
     rgba = _four_channels(np.ascontiguousarray(stored), has_alpha)
     space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
     straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
-    return colour.to_picture(
-        rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config
-    )
+    return colour.to_picture(rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config)
 
 
 def _four_channels(stored: np.ndarray, has_alpha: bool) -> np.ndarray:

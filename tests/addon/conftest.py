@@ -36,6 +36,6 @@ def shot(registered: None, tmp_path: Path) -> Iterator:
 @pytest.fixture
 def patient(registered: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The window waits for its drafts however long they take: what is shown does not hang on the machine's haste."""
-    from blender_rackfocus.addon import live
+    from blender_rackfocus.addon.sequencer import live
 
     monkeypatch.setattr(live, "PATIENCE_S", 60.0)

@@ -16,7 +16,7 @@ import bpy
 import cv2
 import numpy as np
 
-from blender_rackfocus.addon import dna
+from blender_rackfocus.addon.blender import dna
 
 WIDTH, HEIGHT, BLOCK = 64, 16, 8
 NOTHING = -1

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 
-from blender_rackfocus.addon import group, modifier
+from blender_rackfocus.addon.shot import group, modifier
 
 WIDTH, HEIGHT = 64, 48
 NEAR_M, FAR_M = 2.0, 10.0
@@ -90,7 +90,7 @@ class Shot:
     def racked(self, paths: list[str], depth_path: str, name: str = "A", focus_m: float = NEAR_M, **where):
         """A strip with the modifier, a long fast lens, focus where told."""
         strip = self.strip(paths, name, **where)
-        from blender_rackfocus.addon import ownership
+        from blender_rackfocus.addon.shot import ownership
 
         found = modifier.add(strip)
         strip.rackfocus_depth_path = depth_path

@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference
 
-from blender_rackfocus.addon import bake, baked_strips, errors, frames, group, handlers, modifier, pixels, staleness
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.bake import bake, staleness
+from blender_rackfocus.addon.sequencer import baked_strips, frames
+from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.media import baked
 from blender_rackfocus.media.locks import Claims
 

@@ -18,8 +18,12 @@ from live_shot import write_exr
 from test_scene_strips import Edit
 
 import blender_rackfocus
-from blender_rackfocus.addon import bake as strip_bake
-from blender_rackfocus.addon import baked_strips, cache, errors, group, node_bake, node_baked, node_pixels
+from blender_rackfocus.addon import cache, errors
+from blender_rackfocus.addon.bake import bake as strip_bake
+from blender_rackfocus.addon.bake import node_bake
+from blender_rackfocus.addon.compositor import node_baked, node_pixels
+from blender_rackfocus.addon.sequencer import baked_strips
+from blender_rackfocus.addon.shot import group
 
 FRAMES = range(1, 4)
 

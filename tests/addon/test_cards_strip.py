@@ -10,8 +10,11 @@ import pytest
 from live_shot import HEIGHT, WIDTH, difference
 
 from blender_rackfocus import media
-from blender_rackfocus.addon import cards, frames, modifier, strips
-from blender_rackfocus.core.cards import Background, Card, compose
+from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.depth import cards
+from blender_rackfocus.addon.sequencer import frames
+from blender_rackfocus.addon.shot import modifier
+from blender_rackfocus.craft.cards import Background, Card, compose
 from blender_rackfocus.estimate import files
 from blender_rackfocus.media.colour import linear_to_srgb
 

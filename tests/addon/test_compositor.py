@@ -12,7 +12,9 @@ import pytest
 from comp_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, CompShot, depth_m, difference, left_behind, picture, wanted
 from live_shot import write_exr
 
-from blender_rackfocus.addon import compositor, errors, group, node
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.compositor import session as compositor
+from blender_rackfocus.addon.shot import group, node
 
 EXACT = 1e-6
 
@@ -241,7 +243,7 @@ def test_a_file_output_before_the_node_writes_once(comp, monkeypatch):
     out.file_output_items.new("RGBA", "Image")
     comp.link(image.outputs["Image"], out.inputs[0])
     writes = []
-    from blender_rackfocus.addon import passes
+    from blender_rackfocus.addon.scenes import passes
 
     asked = passes.nested_render
 

@@ -5,7 +5,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import clock, focus_keys, marks  # noqa: E402
+from blender_rackfocus.addon.shot import clock, focus_keys, marks  # noqa: E402
 
 FRAMES = 48
 

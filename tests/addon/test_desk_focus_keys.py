@@ -6,9 +6,9 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import focus_keys, group, modifier  # noqa: E402
-from blender_rackfocus.core.focus_curve import dioptre_remap  # noqa: E402
-from blender_rackfocus.core.pull import insert_rack, rack_keys  # noqa: E402
+from blender_rackfocus.addon.shot import focus_keys, group, modifier  # noqa: E402
+from blender_rackfocus.craft.focus_curve import dioptre_remap  # noqa: E402
+from blender_rackfocus.craft.pull import insert_rack, rack_keys  # noqa: E402
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_written_keys_are_the_curve(strip):
     assert [key.frame for key in focus_keys.keys_of(curve_of(strip))] == [key.frame for key in first]
     joined = insert_rack(focus_keys.keys_of(curve_of(strip)), 25, 3.0, duration=20).keys
     focus_keys.write(scene, socket, path_of(strip), joined)
-    from blender_rackfocus.core.focus_curve import focus_at
+    from blender_rackfocus.craft.focus_curve import focus_at
 
     frames = range(1, 80)
     assert [focus_keys.read(curve_of(strip), f) for f in frames] == pytest.approx(

@@ -9,7 +9,9 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import frames, live, modifier, tracking, views  # noqa: E402
+from blender_rackfocus.addon.desk import tracking  # noqa: E402
+from blender_rackfocus.addon.sequencer import frames, live, views  # noqa: E402
+from blender_rackfocus.addon.shot import modifier  # noqa: E402
 from blender_rackfocus.media import MediaError  # noqa: E402
 
 
@@ -129,7 +131,7 @@ def test_a_render_never_shows_a_view(strip, shot):
 
 
 def test_the_chart_has_the_marks(strip, shot):
-    from blender_rackfocus.addon import marks
+    from blender_rackfocus.addon.shot import marks
 
     shot.scene.frame_set(1)
     bare = views.chart_of(shot.scene, 480, 150)

@@ -10,7 +10,8 @@ bpy = pytest.importorskip("bpy")
 
 from live_shot import FAR_M, NEAR_M  # noqa: E402
 
-from blender_rackfocus.addon import focus_keys, marks, modifier, shots  # noqa: E402
+from blender_rackfocus.addon.desk import shots  # noqa: E402
+from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
 
 LENGTH = 96
 

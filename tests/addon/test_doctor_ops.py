@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 from live_shot import write_exr
 
-from blender_rackfocus.addon import depthfiles, doctor, frames, modifier, strips
+from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.desk import doctor
+from blender_rackfocus.addon.sequencer import frames
+from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.estimate import files
+from blender_rackfocus.frame import depthfiles
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "core"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "craft"))
 import test_doctor as scenes
 
 TRUTH = scenes.corridor()

@@ -17,9 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimate"))
 toy_networks = pytest.importorskip("toy_networks", reason="onnx is needed to make a network", exc_type=ImportError)
 
 from blender_rackfocus import media  # noqa: E402
-from blender_rackfocus.addon import depthfiles, estimate, modifier, settings  # noqa: E402
+from blender_rackfocus.addon.depth import estimate  # noqa: E402
+from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
 from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
+from blender_rackfocus.frame import depthfiles  # noqa: E402
 
 SIZE = (HEIGHT // 2, WIDTH // 2)
 
@@ -120,7 +122,8 @@ def test_a_trimmed_movie_finds_its_own_frames(shot, network, tmp_path):
     assert bpy.ops.rackfocus.estimate_depth(strip_name="M", source="NETWORK", model_path=network) == {"FINISHED"}
     found = depthfiles.sequence(strip.rackfocus_depth_path)
     assert sorted(found) == [3, 4, 5]
-    from blender_rackfocus.addon import frames, strips
+    from blender_rackfocus.addon.blender import strips
+    from blender_rackfocus.addon.sequencer import frames
 
     for timeline, index in ((4, 3), (6, 5)):
         shown = next(one for one in strips.walk(shot.scene, timeline) if one.strip == strip)

@@ -11,8 +11,9 @@ bpy = pytest.importorskip("bpy")
 
 
 
-from blender_rackfocus.addon import eyedropper, modifier  # noqa: E402
-from blender_rackfocus.addon.eyedropper import Placement, from_strip, through, to_strip  # noqa: E402
+from blender_rackfocus.addon.sequencer import eyedropper  # noqa: E402
+from blender_rackfocus.addon.sequencer.eyedropper import Placement, from_strip, through, to_strip  # noqa: E402
+from blender_rackfocus.addon.shot import modifier  # noqa: E402
 
 CANVAS = 200, 120
 SIZE = 64, 48

@@ -5,7 +5,7 @@ import bpy
 import stripes
 
 from blender_rackfocus import media
-from blender_rackfocus.addon import modifier
+from blender_rackfocus.addon.shot import modifier
 
 KING_M, QUEEN_M = 0.67, 0.99
 

@@ -8,7 +8,8 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference, near
 from test_live_ownership import select_only, sequencer
 
-from blender_rackfocus.addon import handlers, modifier
+from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.shot import modifier
 
 
 def half_speed(shot, strip):

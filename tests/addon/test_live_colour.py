@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from live_shot import difference, near
 
-from blender_rackfocus.addon import modifier
+from blender_rackfocus.addon.shot import modifier
 
 SPACES = ("sRGB", "Linear Rec.709", "Rec.1886", "AgX Base sRGB", "ACEScg")
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from live_shot import NEAR_M, Shot, near, two_depths, write_exr
 
-from blender_rackfocus.addon import errors, group, handlers, modifier, pixels
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.shot import group, modifier, pixels
 
 ROOT = Path(__file__).resolve().parents[2]
 

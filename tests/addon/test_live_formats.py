@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 from make_media import card, write_movie, write_still
 from test_decode_matches_blender import MOVIES, STILLS
 
-from blender_rackfocus.addon import modifier
+from blender_rackfocus.addon.shot import modifier
 
 FAR_M = 10.0
 MARGIN = 24

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, difference
 
-from blender_rackfocus.addon import group, inputs, modifier, pixels, settings
+from blender_rackfocus.addon.shot import group, modifier, pixels, settings
+from blender_rackfocus.frame import inputs
 
 WANTED = (
     "Focus Distance",
@@ -148,9 +149,9 @@ def test_a_smaller_image_is_brought_to_the_strips_size(shot):
     half = np.ones((HEIGHT // 2, WIDTH // 2, 4), np.float32)
     half[: HEIGHT // 4, :, :3] = 0.0
     half[..., 3] = 1.0 + group.TOUCHED
-    from blender_rackfocus.addon import (
-        frames,
-    )  # the frame's own job is nothing (Mix 0): keep it from emptying the image
+    from blender_rackfocus.addon.sequencer import (
+        frames,  # the frame's own job is nothing (Mix 0): keep it from emptying the image
+    )
 
     shown = frames.job_of
     frames.job_of = lambda *_a, **_k: "kept"

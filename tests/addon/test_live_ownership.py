@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, WIDTH, Shot, difference, far, near
 
-from blender_rackfocus.addon import group, modifier, ownership, pixels
+from blender_rackfocus.addon.shot import group, modifier, ownership, pixels
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, noise, two_depths, write_exr
 
 from blender_rackfocus import media
-from blender_rackfocus.addon import group, modifier, pixels
+from blender_rackfocus.addon.shot import group, modifier, pixels
 
 
 def test_a_rack_runs_from_near_to_far(shot):
@@ -167,7 +167,7 @@ def test_the_strips_own_adjustments_are_kept(shot, adjustment):
 
 
 def test_what_was_made_is_not_made_again(shot, monkeypatch):
-    from blender_rackfocus.addon import frames
+    from blender_rackfocus.addon.sequencer import frames
 
     strip = shot.racked(shot.pictures(), shot.depths()[0])
     calls = []

@@ -24,7 +24,9 @@ from comp_shot import (
     wanted,
 )
 
-from blender_rackfocus.addon import camera_lens, compositor, errors, node
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.compositor import session as compositor
+from blender_rackfocus.addon.shot import camera_lens, node
 
 EXACT = 1e-6
 

@@ -8,7 +8,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import focus_keys, marks  # noqa: E402
+from blender_rackfocus.addon.shot import focus_keys, marks  # noqa: E402
 
 FRAMES = 48
 

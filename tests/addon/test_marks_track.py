@@ -11,7 +11,8 @@ bpy = pytest.importorskip("bpy")
 
 from mathutils import Vector  # noqa: E402
 
-from blender_rackfocus.addon import focus_keys, marks, modifier, ownership, tracking  # noqa: E402
+from blender_rackfocus.addon.desk import tracking  # noqa: E402
+from blender_rackfocus.addon.shot import focus_keys, marks, modifier, ownership  # noqa: E402
 
 FRAMES = 48
 SIZE = 320, 180

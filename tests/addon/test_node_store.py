@@ -10,7 +10,8 @@ import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, depth_m, difference, left_behind, picture, wanted
 
 from blender_rackfocus import media
-from blender_rackfocus.addon import cache, errors, node_pixels
+from blender_rackfocus.addon import cache, errors
+from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.media.colour import linear_to_srgb
 
 EXACT = 1e-6

@@ -6,8 +6,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.core.focus_curve import Key, fit, focus_at, focus_from_value, split, value_at  # noqa: E402
-from blender_rackfocus.core.pull import FEELS, insert_rack, rack_keys  # noqa: E402
+from blender_rackfocus.craft.focus_curve import Key, fit, focus_at, focus_from_value, split, value_at  # noqa: E402
+from blender_rackfocus.craft.pull import FEELS, insert_rack, rack_keys  # noqa: E402
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import focus_keys, marks, modifier  # noqa: E402
-from blender_rackfocus.core.pull import FEELS  # noqa: E402
+from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
+from blender_rackfocus.craft.pull import FEELS  # noqa: E402
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, Shot, write_exr
 
-from blender_rackfocus.addon import baked_strips, cache, frames, modifier, node, pixels
+from blender_rackfocus.addon import cache
+from blender_rackfocus.addon.sequencer import baked_strips, frames
+from blender_rackfocus.addon.shot import modifier, node, pixels
 
 TOP = Path(__file__).resolve().parents[2]
 FRAMES = (1, 2, 3, 4)

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, picture, read, set_up
 
-from blender_rackfocus.addon import errors, inputs, modifier, node_pixels, scene_passes
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.compositor import node_pixels
+from blender_rackfocus.addon.scenes import scene_passes
+from blender_rackfocus.addon.shot import modifier
+from blender_rackfocus.frame import inputs
 
 CLOSE = 2e-3
 """The sequencer's own rounding of a linear picture through its colour space."""
@@ -156,7 +160,7 @@ def test_the_scene_is_as_it_was_and_a_file_saved_meanwhile_too(edit):
 
 
 def test_a_draft_says_what_is_missing(edit, patient):
-    from blender_rackfocus.addon import handlers
+    from blender_rackfocus.addon import events as handlers
 
     edit.outer.frame_set(12)
     (problem,) = handlers.show(edit.outer, final=False)
@@ -175,7 +179,7 @@ def test_a_rack_focus_node_inside_is_refused(edit):
 
 def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
     """A plain scene strip: Blender renders its scene, with all events, in the middle of the timeline's frame."""
-    from blender_rackfocus.addon import handlers
+    from blender_rackfocus.addon import events as handlers
 
     assert bpy.ops.rackfocus.modifier_remove(strip_name="Shot") == {"FINISHED"}
     seen = []
@@ -193,7 +197,9 @@ def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
 
 
 def test_the_same_frame_has_the_same_key_in_another_session(edit):
-    from blender_rackfocus.addon import frames, recipe, strips
+    from blender_rackfocus.addon.blender import strips
+    from blender_rackfocus.addon.sequencer import frames
+    from blender_rackfocus.frame import recipe
 
     def job():
         shown = next(one for one in strips.walk(edit.outer, 12) if one.strip == edit.strip)

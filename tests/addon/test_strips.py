@@ -12,8 +12,8 @@ import bpy
 import counted
 import pytest
 
-from blender_rackfocus.addon import dna, strips
-from blender_rackfocus.addon.source_cache import SourceCache
+from blender_rackfocus.addon.blender import dna, strips
+from blender_rackfocus.addon.blender.source_cache import SourceCache
 
 FRAMES = 40
 

@@ -10,8 +10,8 @@ import bpy
 import counted
 import pytest
 
-from blender_rackfocus.addon import strips
-from blender_rackfocus.addon.source_cache import SourceCache
+from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.blender.source_cache import SourceCache
 
 FRAMES, LAST = 60, 80
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, write_exr
 
-from blender_rackfocus.addon import focus_keys, group, handlers, modifier, twin
+from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.shot import focus_keys, group, modifier
+from blender_rackfocus.addon.twin import twin
 
 _RENDER_PLAIN = """
 import sys, bpy

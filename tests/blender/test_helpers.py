@@ -22,7 +22,7 @@ def core():
 
 
 def test_helpers_make_the_same_frame_and_end_with_the_extension(core):
-    crew = importlib.import_module(f"{MODULE}.core.crew").crew
+    crew = importlib.import_module(f"{MODULE}.core.crew.crew").crew
     rng = np.random.default_rng(2)
     rgba, depth_m = rng.random((400, 600, 4), np.float32), rng.uniform(0.5, 9, (400, 600)).astype(np.float32)
     lens = core.Lens(focal_mm=85.0, f_number=1.4, sensor_mm=36.0, focus_m=2.0)

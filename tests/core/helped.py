@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import cv2
 
-from blender_rackfocus.core import crew
+from blender_rackfocus.core.crew import crew
 
 PIXELS = 1_000_000
 """Of a picture that is large enough to be helped with."""

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from helped import PIXELS, helped
 
-from blender_rackfocus.core import Lens, crew, defocus_frame
-from blender_rackfocus.core.shared import Heap, SharedRoom
-from blender_rackfocus.core.workers import HelpedWorkers, workers
+from blender_rackfocus.core import Lens, defocus_frame
+from blender_rackfocus.core.crew import crew
+from blender_rackfocus.core.crew.shared import Heap, SharedRoom
+from blender_rackfocus.core.crew.workers import HelpedWorkers, workers
 
 pytestmark = pytest.mark.skipif(not crew.POSSIBLE, reason="helpers are for Linux")
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -210,7 +211,8 @@ def test_arrays_in_the_room_are_sent_by_their_place():
 
 SCRIPT = """
 import os, sys, time, numpy as np, cv2
-from blender_rackfocus.core import Lens, crew, defocus_frame
+from blender_rackfocus.core import Lens, defocus_frame
+from blender_rackfocus.core.crew import crew
 cv2.setNumThreads(2)
 rgba, depth = np.ones((400, 600, 4), np.float32), np.full((400, 600), 3.0, np.float32)
 depth[:, 300:] = 9

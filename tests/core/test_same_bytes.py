@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from helped import helped
 
-from blender_rackfocus.core import Aperture, Lens, defocus_frame, workers
+from blender_rackfocus.core import Aperture, Lens, defocus_frame
+from blender_rackfocus.core.crew import workers
 
 
 class _InOrder:

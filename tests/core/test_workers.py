@@ -7,7 +7,7 @@ import time
 import cv2
 import pytest
 
-from blender_rackfocus.core.workers import workers
+from blender_rackfocus.core.crew.workers import workers
 
 
 @pytest.fixture(autouse=True)

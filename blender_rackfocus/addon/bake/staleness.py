@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which baked frames are still right, and what has changed for those that are not.
+
+Told without moving the scene's current frame, so the panel can ask while the user works: in slices, between events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import bpy
+
+from ...frame import recipe
+from ...media import baked
+from ..blender import strips
+from ..errors import FrameError
+from ..sequencer import baked_strips, frames
+from ..shot import modifier
+from . import bake
+
+_SLICE_S = 0.01
+_REST_S = 0.05
+
+
+@dataclass
+class Summary:
+    """fresh, stale, missing, older, unsure: how many frames. reasons: what changed -> at how many frames. first: the
+    frame where each was met first."""
+
+    fresh: int = 0
+    stale: int = 0
+    missing: int = 0
+    older: int = 0
+    unsure: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
+    complete: bool = False
+
+    @property
+    def all_fresh(self) -> bool:
+        """Whether a Blender without the extension shows the right frame everywhere, as far as can be told."""
+        return self.complete and not self.stale and not self.missing
+
+    def lines(self) -> list[str]:
+        """For the user: one line of numbers, then one for each reason."""
+        counts = ((self.fresh, "fresh"), (self.stale, "stale"), (self.missing, "not baked"), (self.older, "older"))
+        head = ", ".join(f"{count} {word}" for count, word in (*counts, (self.unsure, "unchecked")) if count)
+        more = [f"{reason} ({count} from frame {self.first[reason]})" for reason, count in self.reasons.most_common(6)]
+        return [head or "no frames", *more]
+
+
+def look(
+    scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: baked_strips.Place
+) -> Iterator[Summary]:
+    """Look at the frames of a strip one by one; yields the same summary, growing. Does not move the scene's frame."""
+    summary, name = Summary(), strip.name
+    for frame in which:
+        strip = scene.sequence_editor.strips_all.get(name)
+        found = modifier.find(strip) if strip is not None else None
+        if found is None:
+            return
+        _count(summary, scene, strip, found, frame, place)
+        yield summary
+    summary.complete = True
+    yield summary
+
+
+def check(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: baked_strips.Place) -> Summary:
+    """`look`, to the end."""
+    last = Summary()
+    for summary in look(scene, strip, which, place):
+        last = summary
+    return last
+
+
+def _count(
+    summary: Summary,
+    scene: bpy.types.Scene,
+    strip: bpy.types.Strip,
+    found: bpy.types.StripModifier,
+    frame: int,
+    place: baked_strips.Place,
+) -> None:
+    shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
+    if not shown:
+        return
+    try:
+        notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
+        current = frame == scene.frame_current_final
+        job = frames.job_of(shown[0], found, draft=False, at_current_frame=current)
+        told = recipe.difference(notes, job)
+    except FrameError as problem:
+        told = recipe.Difference(unsure=(problem.cause,))
+    if notes is None:
+        summary.missing += 1
+        return
+    for reason in (*told.stale, *told.unsure, *(("made by another version of Rack Focus",) if told.older else ())):
+        summary.reasons[reason] += 1
+        summary.first.setdefault(reason, frame)
+    summary.stale += bool(told.stale)
+    summary.unsure += bool(told.unsure and not told.stale)
+    summary.older += bool(told.older and not told.stale)
+    summary.fresh += not told.stale and not told.unsure and not told.older
+
+
+# --- For the panel -------------------------------------------------------------------------------------------------
+
+_known: dict[tuple[str, str], Summary] = {}
+_asked: list[tuple[str, str]] = []
+_looking: Iterator[Summary] | None = None
+_looking_at: tuple[str, str] | None = None
+
+
+def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Summary | None:
+    """What is known about a baked strip, perhaps from before the last edit; asks for it to be looked at again."""
+    key = (scene.name, strip.name)
+    if key not in _asked and key != _looking_at and not getattr(_known.get(key), "complete", False):
+        _asked.append(key)
+        if not bpy.app.timers.is_registered(_tick):
+            bpy.app.timers.register(_tick, first_interval=_REST_S)
+    return _known.get(key)
+
+
+def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
+    """Whether a strip is known to be baked and right all over, so that Blender may draw any frame of it by itself."""
+    if baked_strips.place_of(found) is None:
+        return False
+    summary = of(scene, strip)
+    return summary is not None and summary.all_fresh
+
+
+def changed() -> None:
+    """Something was edited: what was known may not hold."""
+    global _looking, _looking_at
+    for key, summary in _known.items():
+        _known[key] = Summary(**{**vars(summary), "complete": False})
+    _looking = _looking_at = None
+
+
+def forget() -> None:
+    """Another file, or the extension goes."""
+    changed()
+    _known.clear()
+    _asked.clear()
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def _tick() -> float | None:
+    global _looking, _looking_at
+    until = time.perf_counter() + _SLICE_S
+    while time.perf_counter() < until:
+        if _looking is None:
+            if not _asked:
+                return None
+            _looking_at = _asked.pop(0)
+            _looking = _begin(*_looking_at)
+        summary = next(_looking, None)
+        if summary is None or summary.complete:
+            if summary is not None and _looking_at is not None:
+                _known[_looking_at] = summary
+            _looking = _looking_at = None
+            _redraw()
+    return _REST_S
+
+
+def _begin(scene_name: str, strip_name: str) -> Iterator[Summary]:
+    scene = bpy.data.scenes.get(scene_name)
+    editor = scene.sequence_editor if scene is not None else None
+    strip = editor.strips_all.get(strip_name) if editor is not None else None
+    found = modifier.find(strip) if strip is not None else None
+    place = baked_strips.place_of(found) if found is not None else None
+    return look(scene, strip, bake.frames_of(scene, strip), place) if place is not None else iter(())
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()

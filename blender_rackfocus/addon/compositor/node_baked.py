@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Rack Focus node's baked frames: where they lie, and which are what the node would make now.
+
+Files are numbered by the scene's frames (`number_of`). The node's group reads them as a plain image sequence, so the
+same pixels show where the extension is not. Pixels that the node leaves alone are not in the files: they are the
+picture that comes in, as Blender makes it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+import numpy as np
+
+from ...frame import recipe
+from ...media import baked
+from ..errors import FrameError
+from ..sequencer import baked_strips
+from ..sequencer.baked_strips import DURATION, FIRST, Place
+from ..shot import group, modifier, node
+from . import node_pixels, node_recipe
+
+
+def number_of(one: bpy.types.Node, frame: int) -> int:
+    """The number of the file for a frame. Raises FrameError."""
+    number = frame + FIRST
+    if not 0 < number < DURATION:
+        raise FrameError(one.name, frame, "", "frames this far from 0 cannot be baked")
+    return number
+
+
+def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "", kind: str = "") -> Place:
+    """Where a node is to be baked: the same on every machine that opens the same file. folder, kind: instead of the
+    scene's own settings."""
+    told_apart = recipe.short_hash(scene.name, "node", one.name)
+    return baked_strips.named_place(scene, f"node-{one.name}", told_apart, folder, kind)
+
+
+def place_of(one: bpy.types.Node) -> Place | None:
+    """Where the frames lie that a node's group reads; None where it reads none."""
+    return baked_strips.place_in(one.node_tree)
+
+
+def file_at(one: bpy.types.Node, frame: int) -> str:
+    """The baked file of a frame, whether it is there or not; empty where the node reads none."""
+    place = place_of(one)
+    if place is None or not 0 < frame + FIRST < DURATION:
+        return ""
+    return place.file(frame + FIRST)
+
+
+def is_of(
+    path: str,
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: dict[str, float],
+    region: node_pixels.Region | None,
+) -> bool:
+    """Whether a baked file is whole and shows just what these would make."""
+    notes = baked.notes_of(path)
+    told = notes.get(node_recipe.PIXELS) if notes is not None else None
+    return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)
+
+
+def attach(one: bpy.types.Node, place: Place) -> None:
+    """Make a node's group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
+    node.separate([one.id_data])
+    detach(one)
+    reader = baked_strips.read_by(one.node_tree, one.name, place)
+    reader.frame_duration, reader.frame_start, reader.frame_offset = DURATION, 1 - FIRST, 0
+    reader.use_auto_refresh = True
+
+
+def detach(one: bpy.types.Node) -> Place | None:
+    """Back to live. Returns where the baked frames lie; they stay."""
+    place = place_of(one)
+    if place is not None:
+        image = group.baked_node(one.node_tree).image
+        group.remove_baked(one.node_tree)
+        if not modifier.is_used(image) and image.library is None:
+            bpy.data.images.remove(image)
+    return place
+
+
+def has_files(place: Place) -> bool:
+    """Whether a folder holds anything to read."""
+    return os.path.isdir(place.folder)

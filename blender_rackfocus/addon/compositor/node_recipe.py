@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a baked frame of a Rack Focus node was made of, told without rendering anything, and what has changed since.
+
+For the panel, and for a bake that goes on where another one stopped. A render does not rely on it: there the numbers
+that reach the node are at hand, and their hash, which the notes carry too, decides (see `node_pixels`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import Any
+
+import bpy
+
+from ...frame import inputs, recipe
+from ...frame.recipe import Difference
+from ...media import MediaError, identity
+from ..scenes import scene_print
+from ..scenes.passes import SIZE_PROPERTIES
+from ..shot import focus_keys, node, node_settings
+
+PIXELS = "pixels"
+"""The note that `node_pixels.key_of_frame` tells."""
+seen: dict[tuple[str, str, int, str], dict[str, int]] = {}
+"""What the panel was told since the last edit."""
+
+
+def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any]:
+    """The notes of a node's frame: plain data, the same on every machine that has the same files."""
+    before = [one.id_data.nodes[name] for name in sorted(node.upstream(one))]
+    scenes = {each.scene for each in before if each.bl_idname == "CompositorNodeRLayers" and each.scene is not None}
+    files: dict[str, str] = {}
+    unsure: set[str] = set()
+    for each in before:
+        _note_files(each, frame, files, unsure)
+    for each in scenes:
+        for block in scene_print.blocks_of(each):
+            if block.id_type == "IMAGE" and block.source in {"FILE", "MOVIE"} and block.packed_file is None:
+                _note_file(bpy.path.abspath(block.filepath, library=block.library), files, unsure)
+    return {
+        "renderer": recipe.renderer(),
+        "inputs": _values(scene, one, frame, unsure),
+        "lens": one.rackfocus_lens,
+        "reading": {name: _plain(getattr(one, name)) for name in node_settings.DEPTH},
+        "before": _print(scene, one, before, frame, unsure),
+        "files": files,
+        "scenes": {each.name: scene_print.of(each) + _lens_print(each) for each in scenes},
+        "size": [_plain(getattr(scene.render, name)) for name in SIZE_PROPERTIES],
+        "unsure": sorted(unsure),
+    }
+
+
+def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
+    """What tells a baked frame with these notes from what `of` tells now, in words."""
+    if notes is None or PIXELS not in notes:
+        return Difference(stale=("not baked",))
+    stale = list(recipe.changed_inputs(notes, now["inputs"]))
+    if notes.get("lens") != now["lens"]:
+        stale.append("Lens changed")
+    if notes.get("reading") != now["reading"]:
+        stale.append("depth settings changed")
+    if notes.get("size") != now["size"]:
+        stale.append("the render's size or region changed")
+    if notes.get("before") != now["before"]:
+        stale.append("nodes before it changed")
+    was, files = notes.get("files") or {}, now["files"]
+    stale += [f"file changed: {name}" for name in files if files[name] != was.get(name) and name in was]
+    if was.keys() != files.keys() and not now["unsure"]:
+        stale.append("other files are read")
+    was = notes.get("scenes") or {}
+    stale += [f'scene "{name}" changed' for name, told in now["scenes"].items() if was.get(name) != told]
+    return Difference(tuple(stale), tuple(now["unsure"]), older=notes.get("renderer") != now["renderer"])
+
+
+def _values(scene: bpy.types.Scene, one: bpy.types.Node, frame: int, unsure: set[str]) -> dict[str, float]:
+    """The inputs at a frame; those that are linked are told by what they are linked to."""
+    found = {}
+    for entry in inputs.INPUTS:
+        socket = one.inputs[entry.name]
+        if node.origin(socket) is None:
+            value = _at(scene, socket, "default_value", frame, unsure)
+            if entry.name == focus_keys.INPUT:
+                held = socket.default_value
+                path, now = socket.path_from_id("default_value"), scene.frame_current_final
+                at = None if frame == now else float(frame)
+                value = focus_keys.focus_m(one.id_data, path, held, at, now=now)
+            found[entry.name] = _plain(float(value))
+    return found
+
+
+def _at(scene: bpy.types.Scene, owner: bpy.types.bpy_struct, name: str, frame: int, unsure: set[str]) -> Any:
+    """A property of a node or socket at a frame, which need not be the current one."""
+    value = getattr(owner, name)
+    if frame == scene.frame_current_final:
+        return value
+    tree, path = owner.id_data, owner.path_from_id(name)
+    if tree.animation_data is not None and any(one.data_path == path for one in tree.animation_data.drivers):
+        unsure.add("a driven value is only known at the current frame")
+    curves = scene_print.curves_of(tree, path)
+    if not curves:
+        return value
+    if not isinstance(value, (bool, int, float)):
+        parts = list(value)
+        for curve in curves:
+            parts[curve.array_index] = curve.evaluate(frame)
+        return parts
+    return curves[0].evaluate(frame)
+
+
+def _print(
+    scene: bpy.types.Scene, one: bpy.types.Node, before: list[bpy.types.Node], frame: int, unsure: set[str]
+) -> str:
+    """A hash of the nodes that feed a node, with their values at the frame and how they are linked."""
+    digest = hashlib.blake2b(digest_size=16)
+    for each in before:
+        digest.update(f"{each.bl_idname} {each.name} {each.mute}\0".encode())
+        skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(each, f"has_{name}s", True)}
+        for definition in each.bl_rna.properties:
+            if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in skipped:
+                told = _told(_at(scene, each, definition.identifier, frame, unsure))
+                digest.update(f"{definition.identifier} {told}\0".encode())
+        for socket in each.inputs:
+            if hasattr(socket, "default_value") and not socket.is_linked:
+                told = _told(_at(scene, socket, "default_value", frame, unsure))
+                digest.update(f"{socket.identifier} {told}\0".encode())
+        for part in ("color_ramp", "mapping", "mask", "texture"):
+            if getattr(each, part, None) is not None:
+                unsure.add(f'what "{each.name}" does is not looked at')
+        inner = getattr(each, "node_tree", None)
+        if inner is not None and not node.is_ours(inner):
+            digest.update(scene_print.of_tree(inner).encode())
+    names = {each.name for each in before} | {one.name}
+    links = [
+        f"{link.from_node.name} {link.from_socket.identifier} {link.to_node.name} {link.to_socket.identifier}"
+        for link in one.id_data.links
+        if link.to_node.name in names and not link.is_muted
+    ]
+    digest.update("\0".join(sorted(links)).encode())
+    return digest.hexdigest()
+
+
+_OF_NO_ACCOUNT = {
+    "select",
+    "hide",
+    "width",
+    "height",
+    "location",
+    "location_absolute",
+    "color",
+    "use_custom_color",
+    "color_tag",
+    "warning_propagation",
+    "show_options",
+    "show_preview",
+    "show_texture",
+    "bl_width_default",
+    "bl_width_min",
+    "bl_width_max",
+    "bl_height_default",
+    "bl_height_min",
+    "bl_height_max",
+    "bl_icon",
+    "bl_static_type",
+    "dimensions",
+    "type",
+    "has_layers",
+    "has_views",
+}
+"""Properties of a node that are about its looks."""
+
+
+def _lens_print(scene: bpy.types.Scene) -> str:
+    """What the scene's own hash leaves out, because passes do not show it: the cameras' focus."""
+    words = []
+    for block in sorted((one for one in scene.objects if one.type == "CAMERA"), key=lambda one: one.name):
+        words += [block.name, *scene_print.plain_of(block.data.dof, "dof.")]
+        words.append(block.data.dof.focus_object.name_full if block.data.dof.focus_object is not None else "")
+    return "-" + hashlib.blake2b("\0".join(map(str, words)).encode(), digest_size=8).hexdigest()
+
+
+def _note_files(one: bpy.types.Node, frame: int, files: dict[str, str], unsure: set[str]) -> None:
+    image = getattr(one, "image", None)
+    if image is not None and one.bl_idname == "CompositorNodeImage":
+        path = bpy.path.abspath(image.filepath, library=image.library)
+        if image.source == "SEQUENCE":
+            path = numbered(path, image_number(one, frame))
+        if image.source == "GENERATED" or image.packed_file is not None or image.is_dirty:
+            unsure.add(f'the picture "{image.name}" is in the file, not on disk')
+        elif path:
+            _note_file(path, files, unsure)
+    clip = getattr(one, "clip", None)
+    if clip is not None:
+        path = bpy.path.abspath(clip.filepath, library=clip.library)
+        if clip.source == "SEQUENCE":
+            path = numbered(path, _digits(path) + frame - clip.frame_start + clip.frame_offset)
+        _note_file(path, files, unsure)
+
+
+def image_number(one: bpy.types.Node, frame: int) -> int:
+    """The number of the file that an Image node with a sequence shows at a frame (`BKE_image_user_frame_get`)."""
+    at, length = frame - one.frame_start + 1, one.frame_duration
+    if one.use_cyclic and length:
+        at = at % length or length
+    return min(max(at, 0), length) + one.frame_offset
+
+
+_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+def numbered(path: str, number: int) -> str:
+    """A sequence's file with another number in its name."""
+    folder, name = os.path.split(path)
+    found = _NUMBER.search(name)
+    if found is None:
+        return path
+    return os.path.join(folder, name[: found.start()] + str(number).zfill(len(found.group())) + name[found.end() :])
+
+
+def _digits(path: str) -> int:
+    found = _NUMBER.search(os.path.basename(path))
+    return int(found.group()) if found is not None else 0
+
+
+def _note_file(path: str, files: dict[str, str], unsure: set[str]) -> None:
+    try:
+        files[os.path.basename(path)] = identity.content_of(path)
+    except MediaError:
+        unsure.add(f"{os.path.basename(path)} is not here")
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return _plain(value)
+    if isinstance(value, bpy.types.ID) or value is None:
+        return getattr(value, "name_full", "")
+    try:
+        return [_told(each) for each in value]
+    except TypeError:
+        return type(value).__name__
+
+
+def _plain(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

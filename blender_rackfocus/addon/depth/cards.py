@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cards: depth set by hand. Blender masks with a distance each, over a background that may be a ramp.
+
+Masks are drawn by Blender itself: a scene of ours that holds nothing but a Mask strip is rendered for each mask, so
+that feather, animated shapes, parents and tracks are exactly what Blender's own Mask strip shows. What was drawn is
+kept until something it is made of changes. The finished depth lies in a file in metres: the rest of a frame's way is
+that of any depth file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+
+import bpy
+import numpy as np
+from bpy.app.handlers import persistent
+
+from ...craft import cards
+from ...estimate import Provenance
+from ...estimate.files import write_depth
+from ...media import MediaError, is_movie, movies
+from ...media.colour import linear_to_srgb
+from ...media.library import openimageio
+from .. import errors
+from ..blender import strips
+from ..scenes import passes
+
+SCENE_NAME = "Rack Focus Cards"
+DRAFT_WIDTH = 960
+_KEPT = 64
+"""Masks in memory; a draft's takes 2 MB, one of HD 8 MB."""
+
+_drawn: dict[tuple, np.ndarray] = {}
+_folder: tempfile.TemporaryDirectory | None = None
+
+
+def _refresh(_self: object, context: bpy.types.Context) -> None:
+    from .. import events as handlers
+
+    handlers.refresh(context)
+
+
+class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
+    """A mask and its distance."""
+
+    mask: bpy.props.PointerProperty(
+        name="Mask", description="What stands at this distance", type=bpy.types.Mask, update=_refresh
+    )
+    distance_m: bpy.props.FloatProperty(
+        name="Distance",
+        description="Distance of the card from the camera, in metres",
+        subtype="DISTANCE",
+        default=2.0,
+        min=0.01,
+        soft_max=1000.0,
+        update=_refresh,
+    )
+
+
+_STILL: set[str] = set()
+
+PROPERTIES = {
+    "rackfocus_cards": bpy.props.CollectionProperty(
+        type=RACKFOCUS_PG_card, name="Cards", description="Masks, each with its distance; the nearest lies on top"
+    ),
+    "rackfocus_cards_active": bpy.props.IntProperty(name="Active Card", min=0, options=_STILL),
+    "rackfocus_cards_time": bpy.props.EnumProperty(
+        name="Mask Time",
+        description="Which frame of the masks' animation a frame shows",
+        items=(
+            ("ABSOLUTE", "Scene Frame", "Masks are animated in the scene's frames"),
+            ("RELATIVE", "Strip Frame", "The masks' first frame is the strip's first"),
+        ),
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_back_from_m": bpy.props.FloatProperty(
+        name="Background From",
+        description="Distance of the background at the ramp's start, in metres",
+        subtype="DISTANCE",
+        default=2.0,
+        min=0.01,
+        soft_max=1000.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_back_to_m": bpy.props.FloatProperty(
+        name="To",
+        description="Distance of the background at the ramp's end, in metres; the same for a flat wall",
+        subtype="DISTANCE",
+        default=10.0,
+        min=0.01,
+        soft_max=10000.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_back_start": bpy.props.FloatVectorProperty(
+        name="Ramp Start",
+        description="Where the ramp begins, in shares of width and height from the top left",
+        size=2,
+        default=(0.5, 1.0),
+        soft_min=0.0,
+        soft_max=1.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_back_end": bpy.props.FloatVectorProperty(
+        name="Ramp End",
+        description="Where the ramp ends, in shares of width and height from the top left",
+        size=2,
+        default=(0.5, 0.4),
+        soft_min=0.0,
+        soft_max=1.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+}
+
+
+def depth_file(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> str:
+    """The file with the depth that a strip's cards make at a frame, in metres. Main thread, or a render's.
+
+    draft: at most DRAFT_WIDTH across. Raises StripError for a card without a mask, MediaError, ValueError.
+    """
+    strip = shown.strip
+    width, height = _size_of(picture)
+    if draft and width > DRAFT_WIDTH:
+        width, height = DRAFT_WIDTH, max(1, round(height * DRAFT_WIDTH / width))
+    made = []
+    for number, card in enumerate(strip.rackfocus_cards, 1):
+        if card.mask is None:
+            raise strips.StripError(strip.name, f"card {number} has no mask: choose one, or remove the card")
+        frame = mask_frame(strip, shown, card.mask)
+        made.append(cards.Card(draw(card.mask, frame, width, height), card.distance_m))
+    depth_m = cards.compose(made, background(strip), height, width)
+    return _keep(depth_m, provenance(strip))
+
+
+def background(strip: bpy.types.Strip) -> cards.Background:
+    """What stands behind a strip's cards."""
+    return cards.Background(
+        strip.rackfocus_back_from_m,
+        strip.rackfocus_back_to_m,
+        tuple(strip.rackfocus_back_start),
+        tuple(strip.rackfocus_back_end),
+    )
+
+
+def mask_frame(strip: bpy.types.Strip, shown: strips.Shown, mask: bpy.types.Mask) -> int:
+    """The frame of a mask's animation that a strip shows. A mask holds its first frame before it begins, as in
+    Blender."""
+    frame = int(shown.frame)
+    if strip.rackfocus_cards_time == "RELATIVE":
+        frame += mask.frame_start - int(strip.left_handle)
+    return frame
+
+
+def provenance(strip: bpy.types.Strip) -> Provenance:
+    """Honest words about a strip's cards."""
+    told = {card.mask.name: round(card.distance_m, 4) for card in strip.rackfocus_cards if card.mask is not None}
+    count = len(strip.rackfocus_cards)
+    model = f"{count} card{'s' * (count != 1)} over a background"
+    told["background_m"] = [round(strip.rackfocus_back_from_m, 4), round(strip.rackfocus_back_to_m, 4)]
+    return Provenance("CARDS", model, True, told, "set by hand")
+
+
+def draw(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarray:
+    """A mask as Blender's Mask strip shows it at a frame of its animation: (height, width) float32, 0 to 1, top row
+    first. Raises MediaError where Blender gives none."""
+    key = (mask.session_uid, frame, width, height)
+    if key not in _drawn:
+        while len(_drawn) >= _KEPT:
+            del _drawn[next(iter(_drawn))]
+        _drawn[key] = _render(mask, frame, width, height)
+    return _drawn[key]
+
+
+def forget() -> None:
+    """Masks may have changed."""
+    _drawn.clear()
+
+
+def _render(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarray:
+    scene = _scene()
+    place = os.path.join(_place(), "mask")
+    shutil.rmtree(place, ignore_errors=True)
+    render = scene.render
+    render.resolution_x, render.resolution_y = width, height
+    render.filepath = os.path.join(place, "mask_####.exr")
+    strip = _strip(scene, mask)
+    # The first and the last picture are held outside the strip's content, and handles may lie there.
+    strip.left_handle, strip.right_handle = min(frame, mask.frame_start), max(frame, mask.frame_end) + 1
+    # A still would be rendered at the frame of the window's scene, whatever ours says.
+    scene.frame_start = scene.frame_end = frame
+    try:
+        with errors.nested():
+            bpy.ops.render.render(scene=scene.name, animation=True)
+    except RuntimeError as error:
+        cause = " ".join(str(error).removeprefix("Error:").split())
+        raise MediaError(place, f'the mask "{mask.name}" cannot be drawn ({cause})') from error
+    made = [os.path.join(place, name) for name in os.listdir(place)] if os.path.isdir(place) else []
+    if len(made) != 1:
+        raise MediaError(place, f'Blender gave no picture of the mask "{mask.name}"', "Is the temporary folder full?")
+    return _read(made[0], mask.name)
+
+
+def _strip(scene: bpy.types.Scene, mask: bpy.types.Mask) -> bpy.types.Strip:
+    """The Mask strip of a mask in our scene, and all others silent."""
+    name = str(mask.session_uid)
+    editor = scene.sequence_editor
+    found = editor.strips.get(name)
+    if found is None or found.mask != mask or int(found.content_start) != mask.frame_start:
+        found = editor.strips.new_mask(name, mask, channel=1, frame_start=mask.frame_start)
+        found.name = name
+    for strip in editor.strips:
+        strip.mute = strip != found
+    return found
+
+
+def _scene() -> bpy.types.Scene:
+    """The scene that masks are drawn in: no part of any .blend, and left in place, because removing a scene while
+    another renders crashes Blender."""
+    for scene in bpy.data.scenes:
+        if scene.name.startswith(SCENE_NAME) and passes.RUNTIME_MARK in scene:
+            return scene
+    scene = bpy.data.scenes.new(SCENE_NAME)
+    passes.runtime(scene)
+    scene.sequence_editor_create()
+    render = scene.render
+    render.resolution_percentage = 100
+    render.use_compositing, render.use_sequencer = False, True
+    render.use_file_extension, render.use_stamp, render.use_border = False, False, False
+    render.use_overwrite, render.use_placeholder = True, False
+    render.dither_intensity = 0.0
+    into = render.image_settings
+    into.file_format, into.color_mode, into.color_depth, into.exr_codec = "OPEN_EXR", "BW", "32", "NONE"
+    return scene
+
+
+def _read(path: str, name: str) -> np.ndarray:
+    oiio = openimageio(path)
+    file = oiio.ImageInput.open(path)
+    pixels = file.read_image(0, 0, 0, 1, oiio.FLOAT) if file is not None else None
+    if pixels is None:
+        raise MediaError(path, f'Blender gave no picture of the mask "{name}"', "Is the temporary folder full?")
+    file.close()
+    # A Mask strip's picture is made of bytes that Blender takes for sRGB: undone, its values are the mask's own.
+    return np.rint(linear_to_srgb(np.clip(pixels[..., 0], 0.0, 1.0)) * 255).astype(np.float32) / np.float32(255)
+
+
+def _size_of(picture: strips.MediaFrame) -> tuple[int, int]:
+    """(width, height) of a media frame. Raises MediaError."""
+    if is_movie(picture.path):
+        return movies.open_movie(picture.path).size
+    oiio = openimageio(picture.path)
+    file = oiio.ImageInput.open(picture.path) if os.path.isfile(picture.path) else None
+    if file is None:
+        raise MediaError(picture.path, "there is no such picture, or it cannot be read", "Check the path.")
+    spec = file.spec()
+    file.close()
+    return spec.width, spec.height
+
+
+def _place() -> str:
+    """A folder of this process, gone with it."""
+    global _folder
+    if _folder is None or not os.path.isdir(_folder.name):
+        _folder = tempfile.TemporaryDirectory(prefix="rackfocus-cards-", ignore_cleanup_errors=True)
+    return _folder.name
+
+
+def _keep(depth_m: np.ndarray, told: Provenance) -> str:
+    """A file named after its content: the same depth is the same file."""
+    digest = hashlib.blake2b(depth_m.tobytes() + repr(depth_m.shape).encode(), digest_size=12).hexdigest()
+    path = os.path.join(_place(), f"cards-{digest}-z.exr")
+    if not os.path.isfile(path):
+        write_depth(path, depth_m, told)
+        os.utime(path, (0, 0))
+    return path
+
+
+@persistent
+def _on_edit(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    if errors.is_stopping() or depsgraph is None:
+        return
+    kinds = (bpy.types.Mask, bpy.types.MovieClip, bpy.types.Action)
+    if any(isinstance(update.id, kinds) for update in depsgraph.updates):
+        forget()
+
+
+@persistent
+def _on_start(*_rest: object) -> None:
+    if not errors.is_stopping():
+        forget()
+
+
+_HANDLERS = (
+    ("depsgraph_update_post", _on_edit),
+    ("render_init", _on_start),
+    ("load_post", _on_start),
+    ("undo_post", _on_start),
+    ("redo_post", _on_start),
+)
+
+
+def register() -> None:
+    bpy.utils.register_class(RACKFOCUS_PG_card)
+    for name, definition in PROPERTIES.items():
+        setattr(bpy.types.Strip, name, definition)
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).insert(0, handler)
+
+
+def unregister() -> None:
+    global _folder
+    for event, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
+    for name in reversed(PROPERTIES):
+        delattr(bpy.types.Strip, name)
+    bpy.utils.unregister_class(RACKFOCUS_PG_card)
+    forget()
+    if _folder is not None:
+        _folder.cleanup()
+        _folder = None

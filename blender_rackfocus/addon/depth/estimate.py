@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Estimate Depth on a strip: which frames of its clip are read, with which settings, where the depth goes, and the
+strip made to use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import bpy
+
+from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, suggest_kind
+from ...estimate.network import Kind
+from ...estimate.provenance import EstimateError
+from ...frame import depthfiles
+from .. import cache
+from ..blender import colour_config, strips
+from ..shot import modifier
+
+SOURCES = (
+    ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
+    ("STEREO", "Stereo Pair", "Side-by-side or over-under clips"),
+    ("NETWORK", "Network", "The model file (.onnx) that you chose"),
+    ("PARALLAX", "Camera Movement", "A camera that moves through a scene at rest"),
+)
+BESIDE = "//rackfocus_depth"
+"""The folder beside the .blend, where that is wanted."""
+
+
+def task_of(
+    strip: bpy.types.Strip,
+    scene: bpy.types.Scene,
+    *,
+    source: str = "AUTO",
+    handles: int = 0,
+    model_path: str = "",
+    model_kind: str = "AUTO",
+    focal_known: bool = False,
+    invert: bool = False,
+    beside: bool = False,
+) -> files.Task:
+    """The estimate of the frames that a strip shows.
+
+    handles: frames more on either side, as far as the clip goes. model_path: '' takes the strip's, else the
+    preferences' model. model_kind: AUTO, RELATIVE or METRIC. focal_known: the modifier's focal length is the shot's.
+    beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, StripError, MediaError.
+    """
+    if strip.type not in modifier.KINDS:
+        raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is estimated for those.')
+    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
+    if shown[0].deinterlace:
+        raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
+    numbers, frames, paths = _clip(strip, scene, shown[0])
+    first = max(min(one.index for one in shown) - handles, 0)
+    last = min(max(one.index for one in shown) + handles, max(len(frames) - 1, 0))
+    if first > last:
+        raise EstimateError(f'"{strip.name}" shows frame {first} of its clip, which has {len(frames)} frames.')
+    settings = EstimateSettings(
+        network=_network(strip, model_path, model_kind, invert),
+        parallax=_parallax(strip, focal_known, invert),
+    )
+    files.refuse_if_missing(settings, source)
+    names = {index: _name(index, numbers) for index in range(first, last + 1)}
+    task = files.Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
+    folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
+    return replace(task, files={index: folder / name for index, name in names.items()})
+
+
+def names_of(strip: bpy.types.Strip, scene: bpy.types.Scene) -> dict[int, str]:
+    """The name of the depth file of each frame that a strip shows, by the frame's number in the clip."""
+    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
+    return {one.index: _name(one.index, _numbers(strip)).name for one in shown}
+
+
+def repair_folder(strip: bpy.types.Strip, told: str) -> Path:
+    """The folder for a repaired sequence. told: everything it is made of."""
+    name = hashlib.blake2b(told.encode(), digest_size=5).hexdigest()
+    return Path(_folder(False)) / f"{_plain(strip.name)}-repaired-{name}"
+
+
+def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[int, int]) -> Path:
+    """The cache's folder for an estimate of a clip file's frames span[0] to span[1]."""
+    told = hashlib.blake2b(repr((os.path.abspath(path), settings, source, span)).encode(), digest_size=5)
+    return Path(_folder(False)) / f"{_plain(Path(path).stem)}-{told.hexdigest()}"
+
+
+def use(strip: bpy.types.Strip, task: files.Task, provenance: Provenance, *, beside: bool = False) -> None:
+    """Make a strip use the depth of a finished task: adds the modifier where there is none, sets file, convention and
+    the note that the panel shows."""
+    use_files(strip, task.first(), provenance, beside=beside)
+
+
+def use_files(strip: bpy.types.Strip, first: Path, provenance: Provenance, *, beside: bool = False) -> None:
+    """Make a strip use a sequence of ours, named by its first file."""
+    modifier.add(strip)
+    path = str(first.with_name(re.sub(r"\d+(?=\.exr$)", lambda digits: "#" * len(digits[0]), first.name)))
+    path = bpy.path.relpath(path) if beside else path
+    strip.rackfocus_depth_path = path
+    strip.rackfocus_depth_layer = ""
+    strip.rackfocus_depth_offset = 0
+    strip.rackfocus_depth_kind = provenance.kind
+    strip.rackfocus_depth_scale = 1.0
+    strip.rackfocus_white_near = True
+    strip.rackfocus_depth_ramp = "INVERSE_Z"
+    strip.rackfocus_depth_source = "FILE"
+    note(strip, provenance)
+
+
+def note(strip: bpy.types.Strip, provenance: Provenance) -> None:
+    """Say on the strip where the depth file it uses now came from."""
+    words = [provenance.sentence()]
+    words += [f"Why this source: {provenance.why}"] if provenance.why else []
+    words += [line[:1].upper() + line[1:] for line in provenance.notes]
+    strip.rackfocus_depth_made = "\n".join(words)
+    strip.rackfocus_depth_made_path = strip.rackfocus_depth_path
+
+
+def noted(strip: bpy.types.Strip) -> list[str]:
+    """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
+    if strip.rackfocus_depth_source not in {"AUTO", "FILE"} or not strip.rackfocus_depth_made:
+        return []
+    if strip.rackfocus_depth_path != strip.rackfocus_depth_made_path:
+        return []
+    return strip.rackfocus_depth_made.split("\n")
+
+
+def model_of(strip: bpy.types.Strip | None) -> str:
+    """The network a strip would use: its own, else the preferences'; '' where none is chosen."""
+    if strip is not None and strip.rackfocus_model_path:
+        return bpy.path.abspath(strip.rackfocus_model_path)
+    chosen = getattr(cache.preferences(), "depth_model", "")
+    return bpy.path.abspath(chosen) if chosen else ""
+
+
+def _clip(
+    strip: bpy.types.Strip, scene: bpy.types.Scene, one: strips.MediaFrame
+) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
+    """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
+    config = colour_config.path()
+    if one.kind == "MOVIE":
+        movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
+        return None, movie, [one.path]
+    names = [os.path.join(strip.directory, element.filename) for element in strip.elements]
+    paths = [strips.absolute_path(name, scene) for name in names]
+    still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
+    return _numbers(strip), still, paths
+
+
+def _numbers(strip: bpy.types.Strip) -> list[int] | None:
+    """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
+    if strip.type != "IMAGE":
+        return None
+    numbers = [number for e in strip.elements if (number := depthfiles.number_of(e.filename)) is not None]
+    usable = len(numbers) == len(strip.elements) and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
+    return numbers if usable else None
+
+
+def _name(index: int, numbers: list[int] | None) -> Path:
+    """Numbered as the picture is, else by the clip's frames."""
+    return Path(f"{depthfiles.INDEXED}{index:06d}.exr" if numbers is None else f"depth_{numbers[index]:06d}.exr")
+
+
+def _reading(one: strips.MediaFrame) -> str:
+    return f"|{one.colorspace}|{one.alpha_mode}|{one.stream}"
+
+
+def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -> NetworkSettings | None:
+    path = bpy.path.abspath(model_path) if model_path else model_of(strip)
+    if not path:
+        return None
+    if kind == "AUTO":
+        kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
+    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else cast(Kind, kind), invert)
+
+
+def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:
+    found = modifier.find(strip)
+    if found is None or not focal_known:
+        return ParallaxSettings(invert=invert)
+    focal, sensor = (modifier.socket(found, name).value for name in ("Focal Length", "Sensor Width"))
+    return ParallaxSettings(focal, sensor, True, invert)
+
+
+def _folder(beside: bool) -> str:
+    if beside:
+        if not bpy.data.filepath:
+            raise EstimateError("Save the .blend first: its depth is to be kept beside it.")
+        return bpy.path.abspath(BESIDE)
+    named = os.environ.get(cache.ENVIRONMENT, "")
+    chosen = cache.preferences()
+    if (named and named.lower() != "off") or (not named and chosen is not None and chosen.cache_folder):
+        return os.path.join(cache.folder(), "depth")
+    return os.path.join(cache.user_folder(), "depth")
+
+
+def _plain(name: str) -> str:
+    """A name that every file system takes, without digits at its end that could be taken for a frame number."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:60] or "clip"
+
+
+def time_left(seconds: float | None) -> str:
+    """'about 40 s left', 'about 3 min left'; empty where it cannot be told yet, or it is over."""
+    if seconds is None or seconds < 0.5:
+        return ""
+    if seconds < 90:
+        return f"about {max(round(seconds), 1)} s left"
+    return f"about {round(seconds / 60)} min left"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The focus puller's desk: what its buttons do to a strip."""

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The depth doctor on a strip: what it looks at, which of its fixes are settings, and the repaired sequence for those
+that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ... import media
+from ...core.depth import DepthConvention, guess_convention
+from ...craft import doctor
+from ...craft.doctor import Finding
+from ...estimate import Provenance
+from ...estimate.files import write_depth
+from ...media import MediaError
+from ..blender import colour_config, strips
+from ..depth import estimate
+from ..sequencer import frames
+from ..shot import modifier, settings
+
+LOOKED_AT = 16
+"""Neighbouring frames that are read: enough to see whether picture and depth are in step."""
+_FULL_WIDTH = 640
+"""Frames other than the first and the middle one are thinned out to about this."""
+
+READINGS = {"INVERSE", "NORMALISED", "INVERTED"}
+"""Findings about what the numbers mean: settings of the strip."""
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the doctor saw. frame: the timeline frame of the middle one; histogram: of its raw depth."""
+
+    findings: tuple[Finding, ...]
+    convention: DepthConvention
+    histogram: doctor.Histogram
+    frame: int
+    missing: int
+    total: int
+
+
+class _Reader:
+    """A strip's pictures and raw depth at timeline frames."""
+
+    def __init__(self, strip: bpy.types.Strip, scene: bpy.types.Scene) -> None:
+        if strip.type not in modifier.KINDS or modifier.find(strip) is None:
+            raise strips.StripError(strip.name, "it has no Rack Focus modifier; add one and choose its depth first")
+        if strip.rackfocus_depth_source == "CARDS":
+            raise strips.StripError(strip.name, "its depth is made of cards, set by hand: there is nothing to examine")
+        self.strip, self.scene = strip, scene
+        self.config = colour_config.path()
+
+    def picture_frame(self, frame: int) -> strips.MediaFrame:
+        return strips.media_frame(self.strip, frame, self.scene)
+
+    def picture(self, frame: int) -> np.ndarray:
+        at = self.picture_frame(frame)
+        return media.read_frame(at.path, at.index, at.colorspace, at.alpha_mode, ocio_config=self.config)
+
+    def raw(self, frame: int) -> media.RawDepth:
+        """Raises MediaError or StripError where this frame has no depth."""
+        here, _, layer = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
+        return media.read_raw_depth(here.path, here.index, layer or None)
+
+    def has_depth(self, frame: int) -> bool:
+        """Whether there is a file for this frame; it is not read."""
+        try:
+            here, _, _ = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
+        except (MediaError, strips.StripError):
+            return False
+        return here.stamp is not None
+
+    def convention(self) -> DepthConvention:
+        """How the strip's depth is read now: as set, else as guessed from the reference frame."""
+        chosen = settings.convention_of(self.strip)
+        if chosen is not None:
+            return chosen
+        first = int(self.strip.left_handle)
+        _, reference, layer = frames._depth_of(self._shown(first), self.picture_frame(first), False)
+        raw = media.read_raw_depth(reference.path, reference.index, layer or None)
+        near_m, far_m = self.strip.rackfocus_near_m, self.strip.rackfocus_far_m
+        return guess_convention(raw.values, integer=raw.integer, near_m=near_m, far_m=far_m, layer=raw.layer)[0]
+
+    def lens(self) -> doctor.Lens:
+        found = modifier.find(self.strip)
+        return doctor.Lens(*(modifier.socket(found, name).value for name in ("Focal Length", "Sensor Width")))
+
+    def timeline(self) -> range:
+        return range(int(self.strip.left_handle), int(self.strip.right_handle))
+
+    def _shown(self, frame: int) -> strips.Shown:
+        return strips.Shown(self.strip, float(frame), self.scene, frame, (self.scene.name,), ((0, float(frame)),))
+
+
+def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
+    """Look at a strip's depth beside its pictures. Raises StripError, MediaError."""
+    reader = _Reader(strip, scene)
+    timeline = reader.timeline()
+    gone = [frame for frame in timeline if not reader.has_depth(frame)]
+    if len(gone) == len(timeline):
+        reader.raw(timeline[0])  # says what is wrong
+    start = timeline[max((len(timeline) - LOOKED_AT) // 2, 0)]
+    looked = [frame for frame in range(start, start + LOOKED_AT) if frame in timeline]
+    if all(frame in gone for frame in looked):
+        looked = [next(frame for frame in timeline if frame not in gone)]
+    whole = {looked[0], looked[len(looked) // 2]}
+    depths, pictures = [], []
+    for frame in looked:
+        picture = reader.picture(frame)
+        raw = None if frame in gone else reader.raw(frame).values
+        step = 1 if frame in whole else max(1, picture.shape[1] // _FULL_WIDTH)
+        pictures.append(np.ascontiguousarray(picture[::step, ::step]))
+        depths.append(None if raw is None else np.ascontiguousarray(raw[::step, ::step]))
+    convention = reader.convention()
+    found = doctor.diagnose(depths, pictures, convention=convention, lens=reader.lens())
+    if gone and not any(one.name == "FRAMES_MISSING" for one in found):
+        words = f"{len(gone)} of {len(timeline)} frames have no depth (first: frame {gone[0]})."
+        found.insert(0, Finding("FRAMES_MISSING", words, 1.0, "Make them from the frames around"))
+    centre = looked[len(looked) // 2]
+    middle = min((frame for frame in looked if frame not in gone), key=lambda frame: abs(frame - centre))
+    seen = doctor.histogram(reader.raw(middle).values, 24)
+    return Look(tuple(found), convention, seen, middle, len(gone), len(timeline))
+
+
+def is_setting(finding: Finding, strip: bpy.types.Strip) -> bool:
+    """Whether a fix changes settings alone; else it writes a repaired sequence."""
+    if finding.name == "OUT_OF_STEP":
+        return strip.rackfocus_depth_source in {"AUTO", "FILE"} and bool(strip.rackfocus_depth_path)
+    return finding.name in READINGS and "offset" not in finding.numbers and "low" not in _odd_range(finding)
+
+
+def _odd_range(finding: Finding) -> dict[str, float]:
+    """A normalised range other than 0 to 1 cannot be told by the settings."""
+    low, high = finding.numbers.get("low", 0.0), finding.numbers.get("high", 1.0)
+    return finding.numbers if (abs(low) > 0.02 or abs(high - 1) > 0.02) and finding.needs else {}
+
+
+def apply_settings(
+    strip: bpy.types.Strip, findings: Sequence[Finding], convention: DepthConvention, near_m: float, far_m: float
+) -> None:
+    """The fixes that are settings."""
+    for one in findings:
+        if one.name == "OUT_OF_STEP":
+            strip.rackfocus_depth_offset += int(one.numbers["offset"])
+    if any(one.name in READINGS for one in findings):
+        needs = any(one.needs for one in findings)
+        ends = {"near_m": near_m, "far_m": far_m} if needs else {}
+        set_convention(strip, doctor.reading(findings=list(findings), convention=convention, **ends))
+
+
+def set_convention(strip: bpy.types.Strip, convention: DepthConvention) -> None:
+    """Put a convention into a strip's settings."""
+    strip.rackfocus_depth_kind = convention.kind
+    strip.rackfocus_white_near = convention.white_near
+    strip.rackfocus_depth_ramp = convention.ramp
+    strip.rackfocus_depth_scale = convention.scale
+    if convention.kind == "NORMALISED":
+        strip.rackfocus_near_m, strip.rackfocus_far_m = convention.near_m, min(convention.far_m, 1e6)
+
+
+def repair(
+    strip: bpy.types.Strip,
+    scene: bpy.types.Scene,
+    findings: Sequence[Finding],
+    convention: DepthConvention,
+    near_m: float | None = None,
+    far_m: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Write the repaired depth of every frame a strip shows, in metres, and make the strip use it. Returns the folder.
+
+    Raises StripError, MediaError, ValueError.
+    """
+    reader = _Reader(strip, scene)
+    named = estimate.names_of(strip, scene)
+    timeline = {reader.picture_frame(frame).index: frame for frame in reader.timeline()}
+    offset = sum(int(one.numbers["offset"]) for one in findings if one.name == "OUT_OF_STEP")
+    told = Provenance(
+        "REPAIRED",
+        _source_name(reader),
+        True,
+        {"fixes": [one.name for one in findings], "near_m": near_m, "far_m": far_m, "was": repr(convention)},
+        "; ".join(one.fix for one in findings),
+    )
+    folder = estimate.repair_folder(strip, repr((told, strip.rackfocus_depth_path, bpy.data.filepath, scene.name)))
+
+    with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in findings)
+
+    def metres(index: int) -> np.ndarray | None:
+        frame = timeline[index] + offset
+        if not reader.has_depth(frame):
+            return None
+        picture = reader.picture(timeline[index]) if with_picture else None
+        return doctor.treat(
+            reader.raw(frame).values,
+            [one for one in findings if one.name not in {"FRAMES_MISSING", "OUT_OF_STEP"}],
+            convention=convention,
+            near_m=near_m,
+            far_m=far_m,
+            picture=picture,
+            lens=reader.lens(),
+        )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    order = sorted(timeline)
+    for number, index in enumerate(order):
+        depth_m = metres(index)
+        if depth_m is None:
+            depth_m = _between(order, number, metres, strip)
+        write_depth(folder / named[index], depth_m, told)
+        if progress is not None:
+            progress((number + 1) / len(order))
+    first = folder / named[order[0]]
+    estimate.use_files(strip, first, told)
+    return folder
+
+
+def _between(
+    order: list[int], number: int, metres: Callable[[int], np.ndarray | None], strip: bpy.types.Strip
+) -> np.ndarray:
+    """A missing frame from the nearest ones that are there."""
+
+    def first(indices: Iterable[int]) -> tuple[int, np.ndarray] | None:
+        return next(((i, depth_m) for i in indices if (depth_m := metres(i)) is not None), None)
+
+    before, after = first(reversed(order[:number])), first(order[number + 1 :])
+    if before is None or after is None:
+        only = before or after
+        if only is None:
+            raise strips.StripError(strip.name, "none of its frames has depth")
+        return only[1]
+    share = (order[number] - before[0]) / (after[0] - before[0])
+    return doctor.between(before[1], after[1], share)
+
+
+def _source_name(reader: _Reader) -> str:
+    for frame in reader.timeline():
+        if reader.has_depth(frame):
+            here, _, _ = frames._depth_of(reader._shown(frame), reader.picture_frame(frame), False)
+            return Path(here.path).name
+    return "unknown"
+
+
+def value_at(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int, x_px: float, y_px: float) -> float:
+    """The raw depth under a pixel of the picture, the median of 3 x 3: x from the left, y from the top. Raises
+    StripError, MediaError, ValueError for a place outside the picture or without depth."""
+    reader = _Reader(strip, scene)
+    height, width = reader.picture(frame).shape[:2]
+    if not (0 <= x_px < width and 0 <= y_px < height):
+        raise ValueError(f"the point {x_px:g}, {y_px:g} lies outside the picture of {width} x {height}")
+    raw = reader.raw(frame).values
+    x, y = int(x_px * raw.shape[1] / width), int(y_px * raw.shape[0] / height)
+    patch = raw[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+    known = patch[np.isfinite(patch)]
+    if not known.size:
+        raise ValueError(f"there is no depth at the point {x_px:g}, {y_px:g}")
+    return float(np.median(known))
+
+
+def from_two_points(
+    strip: bpy.types.Strip, scene: bpy.types.Scene, values: tuple[float, float], metres: tuple[float, float]
+) -> tuple[DepthConvention, str]:
+    """The convention under which two raw values have two distances, and a sentence about it. Raises ValueError."""
+    now = _Reader(strip, scene).convention()
+    if now.kind in {"METRES", "INVERSE"}:
+        wanted = [m / v if now.kind == "METRES" else 1 / (m * v) for m, v in zip(metres, values, strict=True) if v > 0]
+        if len(wanted) < 2 or max(wanted) > 1.1 * min(wanted):
+            raise ValueError(
+                "these two distances do not fit numbers that are "
+                f"{'metres' if now.kind == 'METRES' else '1 / distance'}: set Values Are to 0 to 1, or ask the doctor"
+            )
+        scale = float(np.sqrt(wanted[0] * wanted[1]))
+        return DepthConvention(now.kind, scale=scale), f"scale {scale:.4g}"
+    words = ""
+    for white_near in (now.white_near, not now.white_near):
+        try:
+            found = doctor.near_far_from_points(
+                values[0], metres[0], values[1], metres[1], white_near=white_near, ramp=now.ramp
+            )
+        except ValueError as error:
+            if "inverted" not in str(error):
+                raise
+            words = f", turned around: {'black' if white_near else 'white'} is near"
+            continue
+        return found, f"near {found.near_m:.4g} m, far {found.far_m:.4g} m{words}"
+    raise ValueError("the two points contradict each other")
+
+
+def bars(seen: doctor.Histogram) -> str:
+    """A histogram as one line of text."""
+    top = max(int(seen.counts.max()), 1)
+    return "".join(_BARS[min(int(np.ceil(7 * (count / top) ** 0.5)), 7)] for count in seen.counts)
+
+
+class RACKFOCUS_PG_finding(bpy.types.PropertyGroup):
+    """One finding, as the panel shows it."""
+
+    code: bpy.props.StringProperty()
+    words: bpy.props.StringProperty()
+    fix: bpy.props.StringProperty()
+    asks_distances: bpy.props.BoolProperty()
+
+
+PROPERTIES = {
+    "rackfocus_findings": bpy.props.CollectionProperty(type=RACKFOCUS_PG_finding),
+    "rackfocus_examined": bpy.props.StringProperty(
+        name="Examined", description="What the depth doctor looked at; empty when it has not yet", options=set()
+    ),
+    "rackfocus_histogram": bpy.props.StringProperty(
+        name="Histogram", description="How the depth's raw values spread", options=set()
+    ),
+}
+
+
+def remember(strip: bpy.types.Strip, look: Look) -> None:
+    """Keep what was found on the strip, for the panel."""
+    strip.rackfocus_findings.clear()
+    for one in look.findings:
+        kept = strip.rackfocus_findings.add()
+        kept.code, kept.words, kept.fix = one.name, one.words, one.fix
+        kept.asks_distances = bool(one.needs)
+    strip.rackfocus_examined = f"Frame {look.frame} and its neighbours, {look.total} frames in all"
+    low, high = look.histogram.edges[0], look.histogram.edges[-1]
+    strip.rackfocus_histogram = f"{low:.4g} {bars(look.histogram)} {high:.4g}"
+
+
+def register() -> None:
+    bpy.utils.register_class(RACKFOCUS_PG_finding)
+    for name, definition in PROPERTIES.items():
+        setattr(bpy.types.Strip, name, definition)
+
+
+def unregister() -> None:
+    for name in reversed(PROPERTIES):
+        delattr(bpy.types.Strip, name)
+    bpy.utils.unregister_class(RACKFOCUS_PG_finding)

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What recipes, sentences and lens buttons do to a strip: marks from its depth, whole pulls, lens values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import bpy
+import numpy as np
+
+from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
+from ...craft import lenses, phrase, pull, recipes
+from ...craft.focus_curve import fit
+from ...frame import depthfiles, inputs
+from ..blender import strips
+from ..sequencer import frames
+from ..shot import camera_lens, focus_keys, marks, modifier
+from . import tracking
+
+FOREGROUND, BACKGROUND = "Foreground", "Background"
+
+
+def fps(scene: bpy.types.Scene) -> float:
+    """Frames per second of a scene."""
+    return scene.render.fps / scene.render.fps_base
+
+
+def depth_of(strip: bpy.types.Strip, frame: float) -> np.ndarray:
+    """Depth of what a strip shows at a frame of its scene, (H, W) metres. Raises FrameError, MediaError, ValueError."""
+    return frames.sources(frames.look_job(tracking.shown(strip, frame), modifier.find(strip)))[1]
+
+
+def near_far_m(strip: bpy.types.Strip, frame: float) -> tuple[float, float]:
+    """Distances of foreground and background at a frame, metres; the far one may be inf."""
+    return phrase.depth_modes(depth_of(strip, frame))
+
+
+def marks_for_recipe(strip: bpy.types.Strip, frame: float) -> list[pull.Mark]:
+    """The strip's marks; where there are fewer than two, foreground and background of the picture at a frame."""
+    own = [marks.for_pull(strip, mark) for mark in marks.of(strip)]
+    if len(own) >= 2:
+        return own
+    near, far = near_far_m(strip, frame)
+    return [pull.Mark(FOREGROUND, near), pull.Mark(BACKGROUND, min(far, pull.INFINITY_M))]
+
+
+def cook(
+    strip: bpy.types.Strip,
+    recipe: str,
+    direction: str,
+    feel: str | None = None,
+    chosen: Sequence[pull.Mark] | None = None,
+) -> list[recipes.Rack]:
+    """Key a recipe on one strip, in place of the focus keys it had. Returns the racks. Raises ValueError, RuntimeError
+    and what reading depth raises."""
+    first, last = marks.span(strip)
+    used = list(chosen) if chosen else marks_for_recipe(strip, (first + last) // 2)
+    rate = fps(strip.id_data)
+    racks = recipes.plan(recipe, first, last, used, direction, rate, feel)
+    focus_keys.Focus(strip).write(recipes.recipe_keys(racks, first, last, fps=rate))
+    return racks
+
+
+def following(strip: bpy.types.Strip) -> bpy.types.Strip | None:
+    """The strip with the modifier that shows next after a strip, or None."""
+    end = marks.span(strip)[1]
+    later = [one for one, _ in modifier.in_scene(strip.id_data) if one != strip and marks.span(one)[0] > end - 12]
+    later = [one for one in later if marks.span(one)[1] > end and marks.span(one)[0] > marks.span(strip)[0]]
+    return min(later, key=lambda one: marks.span(one)[0], default=None)
+
+
+def bridge(strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel: str = "SMOOTH") -> list[recipes.Rack]:
+    """Key a transition: the first strip goes out of focus at its end, the second comes into focus at its start. The
+    subject of each is its active mark, or where its focus is. Raises ValueError, RuntimeError."""
+    spans = marks.span(strip), marks.span(second)
+    usual = pull.default_duration(feel, fps(strip.id_data))
+    leaves = spans[0][1] + 1 - min(usual, 0.4 * (spans[0][1] - spans[0][0]))
+    comes = spans[1][0] + min(usual, 0.4 * (spans[1][1] - spans[1][0]))
+    subjects = [_subject(one, round(frame)) for one, frame in ((strip, leaves), (second, comes))]
+    lens = lens_at(strip)
+    racks = recipes.plan_transition(
+        spans[0], spans[1], subjects, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
+    )
+    for one, rack in zip((strip, second), racks, strict=True):
+        focus = focus_keys.Focus(one)
+        end = rack.frame + rack.duration
+        start_m = pull.mark_distance_m(rack.from_mark, rack.frame)
+        end_m = pull.mark_distance_m(rack.to_mark, end)
+        before = [key for key in focus.keys(rack.frame, end) if rack.strip == 0 or key.frame >= rack.frame]
+        joined = pull.insert_rack(
+            before, rack.frame, end_m, start_m if rack.strip or not before else None, rack.feel, rack.duration,
+            fps(one.id_data), focus.now_m(rack.frame), focus.nearest_m(),
+        )  # fmt: skip
+        keys = joined.keys
+        if rack.strip and rack.to_mark.tracked:
+            keys = pull.follow(keys, end, rack.to_mark, spans[1][1])
+        focus.write(keys)
+    return racks
+
+
+def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
+    mark = marks.active(strip)
+    if mark is not None:
+        return marks.for_pull(strip, mark)
+    return pull.Mark(strip.name, focus_keys.Focus(strip).now_m(frame))
+
+
+# --- Say it ----------------------------------------------------------------------------------------------------------
+
+
+def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> list[str]:
+    """Do what a sentence asks for. Returns what was done, one line each. Raises ValueError where it asks for nothing
+    that can be done, RuntimeError, and what reading depth raises; then nothing has been keyed."""
+    start = said.start_frame if said.start_frame is not None else frame
+    rate = fps(strip.id_data)
+    near_far = None
+    if any(place.kind in ("FOREGROUND", "BACKGROUND") for place in said.stops):
+        near_far = near_far_m(strip, start)
+    places = [_place_mark(strip, place, near_far, start) for place in said.stops]
+    named = [place for place in places if place is not None]
+    feel = said.feel or "SMOOTH"
+    done = _set_lens(strip, said)
+    if said.recipe == "TRANSITION":
+        second = following(strip)
+        if second is None:
+            raise ValueError("A transition needs a second strip with Rack Focus behind this one")
+        bridge(strip, second, said.direction or "FAR", feel)
+        done.append(f'Transition into "{second.name}"')
+    elif (
+        said.recipe is not None
+        and said.start_frame is None
+        and said.length_frames(rate) is None
+        and (len(named) == len(places))
+    ):  # timed by the strip's length
+        chosen = named[:2] if said.recipe == "EMPHASIS" else named
+        racks = cook(strip, said.recipe, "GIVEN" if chosen else said.direction or "GIVEN", said.feel, chosen or None)
+        done.append(f"{recipes.RECIPES[said.recipe].label}: {len(racks)} pull(s)")
+    elif len(places) >= 2:
+        at = start
+        length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
+        back = pull.Mark("where it was", focus_keys.Focus(strip).now_m(start))
+        for one, other in pairwise(places):
+            from ..ui.operators.rack import pull_focus
+
+            end = other or back
+            done += pull_focus(strip, at, end, one, feel, length, said.hold)
+            done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
+            at += 2 * length
+    elif named:
+        focus_keys.Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
+        done.append(f"Focus on {named[0].name}")
+    if not done:
+        raise ValueError("Nothing in the sentence says what to do")
+    if near_far is not None:
+        for name, metres in zip((FOREGROUND, BACKGROUND), near_far, strict=True):
+            mark = marks.find(strip, name) or marks.add(strip, name, metres)
+            if mark.kind == "DISTANCE":
+                mark.distance_m = min(metres, pull.INFINITY_M)
+    return done
+
+
+def _place_mark(
+    strip: bpy.types.Strip, place: phrase.Place, near_far: tuple[float, float] | None, frame: float
+) -> pull.Mark | None:
+    """A place as a mark; None for "where focus is now"."""
+    if place.kind == "HERE":
+        return None
+    if place.kind == "MARK":
+        found = marks.find(strip, place.name)
+        if found is not None:
+            return marks.for_pull(strip, found)
+    own = marks.find(strip, place.kind)  # a mark that was taped as "Foreground" is what the user means by it
+    if own is not None and own.kind == "TRACKED":
+        return marks.for_pull(strip, own)
+    metres = min(phrase.place_distance_m(place, near_far, frame=frame), pull.INFINITY_M)
+    return pull.Mark(place.name or place.kind.capitalize(), metres)
+
+
+def _set_lens(strip: bpy.types.Strip, said: phrase.Understanding) -> list[str]:
+    now = {name: value_of(strip, name) for name in ("Squeeze", "Sensor Width")}
+    squeeze = said.squeeze or now["Squeeze"]
+    wanted: dict[str, float] = {}
+    if said.focal_mm is not None:
+        wanted["Focal Length"] = said.focal_mm
+    if said.f_number is not None:
+        wanted["F-Stop"] = said.f_number
+    if said.squeeze is not None:
+        wanted["Squeeze"] = said.squeeze
+    if said.sensor is not None:
+        wanted["Sensor Width"] = lenses.SENSORS[said.sensor].width_mm * squeeze
+    elif said.squeeze is not None:
+        wanted["Sensor Width"] = now["Sensor Width"] / now["Squeeze"] * squeeze
+    for name, value in wanted.items():
+        set_value(strip, name, value)
+    return [f"{name} {value:g}" for name, value in wanted.items()]
+
+
+# --- Lens ------------------------------------------------------------------------------------------------------------
+
+
+def value_of(strip: bpy.types.Strip, name: str) -> float:
+    """An input's value as it stands."""
+    return modifier.socket(modifier.find(strip), name).value
+
+
+def set_value(strip: bpy.types.Strip, name: str, value: float) -> None:
+    """Set an input; where it is keyed, at the current frame."""
+    found = modifier.find(strip)
+    socket = modifier.socket(found, name)
+    entry = inputs.INPUTS[inputs.NAMES.index(name)]
+    socket.value = round(value) if entry.integer else value
+    path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
+    if focus_keys.curve_of(strip.id_data, path) is not None:
+        socket.keyframe_insert("value", frame=strip.id_data.frame_current)
+
+
+def put_on(strip: bpy.types.Strip, preset: lenses.LensPreset) -> None:
+    """Put a lens on: focal length, f-stop, blades and squeeze; the sensor keeps its film, seen through that squeeze."""
+    film_mm = value_of(strip, "Sensor Width") / value_of(strip, "Squeeze")
+    for name, value in (("Focal Length", preset.focal_mm), ("F-Stop", preset.f_number), ("Blades", preset.blades),
+                        ("Squeeze", preset.squeeze), ("Sensor Width", film_mm * preset.squeeze)):  # fmt: skip
+        set_value(strip, name, value)
+
+
+def lens_at(strip: bpy.types.Strip, frame: float | None = None) -> Lens:
+    """The strip's lens; None = as its inputs stand. Raises ValueError for what no lens can be."""
+    return inputs.lens_of(modifier.values(strip, modifier.find(strip), strip.id_data, frame))
+
+
+def width_px(strip: bpy.types.Strip) -> int:
+    """Width of the strip's media in pixels; the scene's where Blender has not looked at the file yet."""
+    elements = getattr(strip, "elements", None)
+    wide = elements[0].orig_width if elements else 0
+    return wide or strip.id_data.render.resolution_x
+
+
+def read_outs(lens: Lens, wide: int) -> dict[str, float]:
+    """Near and far limit, hyperfocal distance (metres) and the diameter of the blur at infinity (pixels)."""
+    near, far = depth_of_field_m(lens, wide)
+    return {
+        "near_m": near,
+        "far_m": far,
+        "hyperfocal_m": hyperfocal_m(lens, wide),
+        "infinity_px": 2 * abs(float(coc_px(math.inf, lens, wide))),
+    }
+
+
+def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:
+    """Take lens and focus from a Blender camera, frame by frame: what moves is keyed, thinned to 1 %.
+
+    scene: the scene the shot was rendered from. The frame of that scene is the number in the file's name (image
+    sequences), or counts from its start (movies). Returns what was taken. Raises CameraError, ValueError, StripError.
+    """
+    first, last = marks.span(strip)
+    before = scene.frame_current, scene.frame_subframe
+    rows: dict[int, dict[str, float]] = {}
+    try:
+        for frame in range(first, last + 1):
+            scene.frame_set(_scene_frame(strip, scene, frame))
+            depsgraph = scene.view_layers[0].depsgraph
+            depsgraph.update()
+            rows[frame] = camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
+    finally:
+        scene.frame_set(before[0], subframe=before[1])
+    done = []
+    for name in rows[first]:
+        values = [rows[frame][name] for frame in rows]
+        moves = max(values) - min(values) > 1e-4 * max(abs(v) for v in values)
+        if name == focus_keys.INPUT:
+            _take_focus(strip, list(rows), values, moves)
+        elif moves:
+            _key_row(strip, name, list(rows), values)
+        else:
+            _unkey(strip, name)
+            set_value(strip, name, values[0])
+        done.append(f"{name}{' (keyed)' if moves else f' {values[0]:.3g}'}")
+    return done
+
+
+def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> int:
+    media = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
+    number = depthfiles.number_of(media.path) if media.kind == "IMAGE" else None
+    return scene.frame_start + media.index if number is None else number
+
+
+def _take_focus(strip: bpy.types.Strip, rows: list[int], metres: list[float], moves: bool) -> None:
+    focus = focus_keys.Focus(strip)
+    if moves:
+        focus.write(fit(rows, [min(m, pull.INFINITY_M) for m in metres], 0.01))
+        return
+    _unkey(strip, focus_keys.INPUT)
+    focus.socket.value = metres[0]
+
+
+def _key_row(strip: bpy.types.Strip, name: str, rows: list[int], values: list[float]) -> None:
+    socket = modifier.socket(modifier.find(strip), name)
+    for frame, value in zip(rows, values, strict=True):
+        socket.value = value
+        socket.keyframe_insert("value", frame=frame)
+
+
+def _unkey(strip: bpy.types.Strip, name: str) -> None:
+    found = modifier.find(strip)
+    path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
+    curve = focus_keys.curve_of(strip.id_data, path)
+    if curve is not None:
+        for bag in (piece.channelbag(strip.id_data.animation_data.action_slot)
+                    for layer in strip.id_data.animation_data.action.layers for piece in layer.strips):  # fmt: skip
+            if bag is not None and bag.fcurves.find(path) is not None:
+                bag.fcurves.remove(bag.fcurves.find(path))

@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a frame is due: Blender's handlers, and what each of them asks for.
+
+render_init, render_pre    final quality, full size; an error stops the render
+frame_change_post          another frame in the window: a draft, and the final frame when nothing moves (see `live`)
+depsgraph_update_post      an edit: strips get apart what they share, and a draft of what changed
+undo, redo, load, save     pixels are no part of the file: they are dropped before it is written and made again after
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from collections.abc import Iterable, Iterator
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..media import MediaError
+from ..media.movies import close_movies
+from . import errors
+from .bake import staleness
+from .blender import dna, source_cache, strips
+from .errors import FrameError
+from .sequencer import baked_strips, frames, live, views
+from .shot import clock, group, modifier, ownership, pixels
+
+SETTLE_AFTER_S = 0.3
+"""Rest after the last change of pixels before they are made to look saved."""
+
+_BLANK = "cannot be made"
+_SOON = "is being made"
+
+_paused = False
+_rendering: list[str] = []
+"""Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
+_drawing = False
+"""The outermost render has come to a frame: only then can it render another scene for a strip."""
+_frames_rendered = 0
+_cache: source_cache.SourceCache | None = None
+"""During a render: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame is
+drawn from its files, because a change invalidates what Blender keeps."""
+
+
+def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
+    """Fill the image of every Rack Focus modifier that the scene's sequencer draws at its current frame.
+
+    final: full size and quality, else a draft. What cannot be made shows its own picture; returned, and noted for
+    the panel.
+    """
+    frame = scene.frame_current_final
+    walked = strips.walk(scene, frame, _cache if final else None)
+    shown = [one for one in walked if modifier.find(one.strip) is not None]
+    clashing = strips.conflicts(shown)
+    problems: list[FrameError] = []
+    done: set[int] = set()
+    errors.clear(scene.name)
+    for one in shown:
+        pointer = one.strip.as_pointer()
+        if pointer in done:
+            continue
+        done.add(pointer)
+        try:
+            if pointer in clashing:
+                raise FrameError(
+                    one.strip.name,
+                    one.frame,
+                    "",
+                    "it is shown at two different frames at once; duplicate the strip or scene",
+                )
+            changed = _show_one(one, scene, final)
+        except FrameError as problem:
+            changed = _blank(modifier.find(one.strip))
+            errors.note(scene.name, one.scene.name, one.strip.name, str(problem))
+            problems.append(problem)
+        else:
+            if final:
+                errors.made(scene.name, one.strip.name, one.frame)
+        if changed and final:
+            one.strip.invalidate_cache("COMPOSITE")
+        elif changed:
+            _start_cold({one.scene, scene})
+    return problems
+
+
+def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
+    """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
+    found = modifier.find(one.strip)
+    current = one.scene == scene and one.animation_frame == scene.frame_current_final
+    image = group.image_of(found.node_group)
+    try:
+        job = frames.job_of(one, found, draft=not final, at_current_frame=current)
+        use = baked_strips.use(one, found, job, scene)
+    except FrameError as problem:
+        job, use = None, baked_strips.use_unmade(one, found, problem, scene)
+        if use is None:
+            raise
+    if use is not None and use.remark:
+        baked_strips.remark(one.strip.name, use.remark)
+    if use is not None and use.path and (final or views.current() == views.RESULT):
+        return image is not None and _show_baked(one, image, use)
+    if image is None:
+        return False
+    if job is not None and not final:
+        return _show_draft(one, image, job, own=use is not None)
+    if pixels.holds(image, job):
+        return False
+    made = None
+    if job is not None:
+        try:
+            made = frames.make(job)
+        except (MediaError, ValueError) as error:
+            raise frames.frame_error(one, error, job.picture.path) from error
+    if made is not None and made.flat is not None:
+        pixels.fill(image, made.width, made.height, made.flat, job)
+    elif use is not None:
+        pixels.show_own(image, job)  # the baked frame is not right, and this one has nothing to change
+    else:
+        pixels.empty(image, job)
+    return True
+
+
+def _show_draft(one: strips.Shown, image: bpy.types.Image, job: frames.Job, *, own: bool) -> bool:
+    """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
+    right."""
+    playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    try:
+        wish, made = live.ask(image.session_uid, job, views.current(), playing)
+    except (MediaError, ValueError) as error:
+        raise frames.frame_error(one, error, job.picture.path) from error
+    if pixels.holds(image, wish):
+        return False
+    if made is None:
+        if live.is_same_picture(pixels.held(image), wish) or pixels.holds(image, _SOON):
+            return False  # the same frame a moment ago, or already nothing: wait with it
+        if own:
+            pixels.show_own(image, _SOON)
+        else:
+            pixels.empty(image, _SOON)
+    elif made.flat is not None:
+        pixels.fill(image, made.width, made.height, made.flat, wish)
+    elif own or wish.view != views.RESULT:
+        pixels.show_own(image, wish)
+    else:
+        pixels.empty(image, wish)
+    return True
+
+
+def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use) -> bool:
+    """Let the baked frame be seen: by Blender's own node, or put into the live image where that stands still."""
+    key = ("baked", use.path, use.by_node, os.stat(use.path).st_mtime_ns)
+    if pixels.holds(image, key):
+        return False
+    if use.by_node:
+        pixels.empty(image, key)
+        return True
+    try:
+        made = baked_strips.made_from(use.path)
+    except MediaError as error:
+        raise frames.frame_error(one, error, use.path) from error
+    if made.flat is None:
+        pixels.show_own(image, key)
+    else:
+        pixels.fill(image, made.width, made.height, made.flat, key)
+    return True
+
+
+def _blank(found: bpy.types.StripModifier) -> bool:
+    image = group.image_of(found.node_group)
+    if image is None or image.library is not None or pixels.holds(image, _BLANK):
+        return False
+    if group.baked_node(found.node_group) is not None:
+        pixels.show_own(image, _BLANK)  # the baked frame is not right either, or it would be shown
+    else:
+        pixels.empty(image, _BLANK)
+    return True
+
+
+def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
+    """Make Blender forget the pictures of our strips, and of the metas and scene strips that ours may be drawn
+    into."""
+    for scene in scenes:
+        if scene.sequence_editor is None:
+            continue
+        for strip in scene.sequence_editor.strips_all:
+            if strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
+                strip.invalidate_cache("RAW")
+
+
+def refresh(context: bpy.types.Context | None = None) -> None:
+    """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
+    if bpy.app.background or _paused or _is_rendering():
+        return
+    on_screen = _scenes_on_screen()
+    for scene in on_screen:
+        _keep_prefetch_off(scene)
+        show(scene, final=False)
+    if not on_screen:
+        live.only(set())
+    _settle_later()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """No drafts meanwhile: somebody moves through the frames who does not look at them (a bake)."""
+    global _paused
+    before, _paused = _paused, True
+    try:
+        yield
+    finally:
+        _paused = before
+
+
+def _scenes_on_screen() -> list[bpy.types.Scene]:
+    scenes: list[bpy.types.Scene] = []
+    for window in bpy.context.window_manager.windows:
+        scene = window.workspace.sequencer_scene or window.scene
+        if scene not in scenes and scene.sequence_editor is not None:
+            scenes.append(scene)
+    return scenes
+
+
+def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
+    """Prefetch draws other frames than the current one, for which our pixels are not meant. Baked frames are."""
+    editor = scene.sequence_editor
+    if editor.use_prefetch and not all(staleness.is_fresh(scene, *both) for both in modifier.in_scene(scene)):
+        editor.use_prefetch = False
+
+
+def _is_rendering() -> bool:
+    """Between render_init and its end; forgotten when Blender gave up in between without a word."""
+    if _rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
+        _rendering.clear()
+    return bool(_rendering)
+
+
+def _settle_later() -> None:
+    if not pixels.is_any_unsaved():
+        return
+    if bpy.app.timers.is_registered(_settle):
+        bpy.app.timers.unregister(_settle)
+    bpy.app.timers.register(_settle, first_interval=SETTLE_AFTER_S)
+
+
+def _settle() -> None:
+    if not _is_rendering():
+        pixels.settle()
+
+
+def _is_in_a_strip(scene: bpy.types.Scene) -> bool:
+    """Whether a scene strip shows a scene, so that another render may render it."""
+    return any(
+        strip.type == "SCENE" and strip.scene == scene
+        for other in bpy.data.scenes
+        if other.sequence_editor is not None
+        for strip in other.sequence_editor.strips_all
+    )
+
+
+@persistent
+def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _frames_rendered, _drawing, _cache
+    if errors.is_stopping():
+        return
+    if scene.name in _rendering or not _drawing or not _is_in_a_strip(scene):
+        _rendering.clear()  # Blender gave up on it without a word
+    _rendering.append(scene.name)
+    if len(_rendering) > 1:
+        return  # part of a frame of the outer render, whose books stay as they are
+    _frames_rendered, _drawing = 0, False
+    dna.prepare()
+    ownership.separate()
+    baked_strips.follow_all()
+    _start_cold(bpy.data.scenes)
+    _cache = source_cache.SourceCache()
+
+
+@persistent
+def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _frames_rendered, _drawing
+    if errors.is_stopping():
+        return
+    _drawing, inside = True, len(_rendering) > 1
+    try:
+        problems = show(scene, final=True)
+    except Exception as error:  # Blender would print it, and render on with whatever pixels are there
+        traceback.print_exc()
+        cause = f"unexpected {type(error).__name__}: {error}"
+        problems = [FrameError("of this scene", scene.frame_current, "", cause)]
+    if problems:
+        errors.stop_render(scene, problems, inside=inside)
+        return
+    if inside:
+        return
+    _frames_rendered += 1
+    if _frames_rendered > 1:  # an animation goes on, while Blender draws and writes this frame
+        for job in _jobs_to_come(scene, scene.frame_current + scene.frame_step):
+            frames.make_ahead(job)
+        for job in _jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False):
+            frames.read_ahead(job)
+
+
+def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) -> Iterator[frames.Job]:
+    """What a later frame of an animation needs. of_scenes: scene strips too, whose own frame is rendered for it."""
+    if frame > scene.frame_end:
+        return
+    for one in strips.walk(scene, frame):
+        found = modifier.find(one.strip)
+        if found is None or baked_strips.place_of(found) is not None or (one.strip.type == "SCENE" and not of_scenes):
+            continue
+        try:
+            job = frames.job_of(one, found, draft=False, at_current_frame=False)
+        except FrameError:
+            continue  # said when that frame is due
+        if job is not None:
+            yield job
+
+
+@persistent
+def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
+    global _drawing, _cache
+    if errors.is_stopping():
+        return
+    if scene.name in _rendering:
+        del _rendering[_rendering.index(scene.name) :]
+    if _rendering:
+        return
+    _drawing, _cache = False, None
+    if not bpy.app.background:
+        bpy.app.timers.register(refresh, first_interval=0.0)
+
+
+@persistent
+def _on_frame_change(_scene: bpy.types.Scene, *_rest: object) -> None:
+    if not errors.is_stopping():
+        refresh()
+
+
+@persistent
+def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
+    if _rendering or errors.is_stopping():
+        return
+    ownership.separate()
+    clock.follow_all()
+    baked_strips.follow_all()
+    if not _paused:
+        staleness.changed()
+    refresh()
+
+
+@persistent
+def _on_load(*_rest: object) -> None:
+    pixels.forget()
+    frames.forget()
+    live.forget()
+    staleness.forget()
+    errors.forget()
+    dna.prepare()
+    ownership.separate()
+    refresh()
+
+
+@persistent
+def _on_undo(*_rest: object) -> None:
+    pixels.forget()
+    ownership.separate()
+    refresh()
+
+
+@persistent
+def _on_save(*_rest: object) -> None:
+    ownership.separate()
+    pixels.drop_all()
+
+
+@persistent
+def _on_saved(*_rest: object) -> None:
+    refresh()
+
+
+_HANDLERS = (
+    ("render_init", _on_render_init),
+    ("render_pre", _on_render_pre),
+    ("render_complete", _on_render_end),
+    ("render_cancel", _on_render_end),
+    ("frame_change_post", _on_frame_change),
+    ("depsgraph_update_post", _on_edit),
+    ("load_post", _on_load),
+    ("undo_post", _on_undo),
+    ("redo_post", _on_undo),
+    ("save_pre", _on_save),
+    ("save_post", _on_saved),
+    ("save_post_fail", _on_saved),
+)
+
+
+def register() -> None:
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
+
+
+def unregister() -> None:
+    for event, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
+    for timer in (_settle, refresh):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    live.stop()
+    pixels.drop_all()
+    pixels.forget()
+    frames.forget()
+    close_movies()

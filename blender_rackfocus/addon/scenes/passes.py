@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A scene's render passes for Rack Focus: rendered through a pinhole, once for every frame, by its own engine.
+
+A copy of the scene that shares everything with it is rendered inside the render that asks; its multilayer EXR is what
+our pixels are made from, and what stands in for the Render Layers nodes, so that Blender does not render the scene a
+second time. Copies are runtime data (never written to a .blend) and live until the whole render has ended: removing a
+scene while another renders crashes Blender 5.2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+
+from ...media import MediaError
+from ...media.library import openimageio
+from .. import errors
+from ..shot import camera_lens
+
+NAME = "Rack Focus Passes"
+COMBINED, DEPTH = "Combined", "Depth"
+
+
+class PassError(Exception):
+    """Passes that cannot be rendered. `cause`: a sentence for the user."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass
+class PassScene:
+    """The copy of a scene that is rendered for its passes.
+
+    source, copy: the scenes. image: the multilayer image that shows the passes of the frame. path: its file.
+    camera: values of the camera at the frame last rendered, as `camera_lens.values_of` gives them, or the
+    CameraError. own_dof: name of the camera if its own depth of field is on (and was switched off in the copy).
+    """
+
+    source: bpy.types.Scene
+    copy: bpy.types.Scene
+    image: bpy.types.Image
+    path: str
+    camera: dict[str, float] | camera_lens.CameraError | None = None
+    own_dof: str = ""
+    pinholes: dict[str, bpy.types.Object] = field(default_factory=dict)
+
+
+def prepare(
+    source: bpy.types.Scene,
+    layers: dict[str, dict[str, str]],
+    depth_layers: Iterable[str],
+    target: bpy.types.Scene,
+    folder: str,
+) -> PassScene:
+    """A copy of a scene, ready to be rendered for its passes.
+
+    layers: view layers that are wanted, each with its passes' names and socket types, as a Render Layers node has
+    them. depth_layers: those of them whose depth is wanted. target: the scene whose render asks; its size and border
+    hold, as in Blender. Raises PassError.
+    """
+    off = [layer.name for layer in source.view_layers if layer.name in layers and not layer.use]
+    if off:
+        raise PassError(f'view layer "{off[0]}" of scene "{source.name}" is switched off for rendering')
+    copied = source.copy()
+    copied.name = NAME
+    runtime(copied)
+    for layer in copied.view_layers:
+        layer.use = layer.name in layers
+        if layer.name in depth_layers:
+            layer.use_pass_z = True
+    copied.timeline_markers.clear()  # they would switch to the cameras that have their own depth of field on
+    copied.compositing_node_group = None
+    render = copied.render
+    render.use_compositing = render.use_sequencer = False
+    render.use_single_layer = False
+    for name in SIZE_PROPERTIES:
+        setattr(render, name, getattr(target.render, name))
+    path = os.path.join(folder, f"passes_{copied.session_uid}.exr")
+    write_multilayer(render, path)
+    with_depth = {
+        name: {**passes, DEPTH: "VALUE"} if name in depth_layers else passes for name, passes in layers.items()
+    }
+    _placeholder(path, with_depth)
+    image = bpy.data.images.load(path, check_existing=False)
+    image.name = NAME
+    runtime(image)
+    return PassScene(source, copied, image, path)
+
+
+SIZE_PROPERTIES = (
+    "resolution_x",
+    "resolution_y",
+    "resolution_percentage",
+    "use_border",
+    "use_crop_to_border",
+    "border_min_x",
+    "border_max_x",
+    "border_min_y",
+    "border_max_y",
+)
+"""A scene's render settings that say which pixels are rendered."""
+
+
+def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:
+    """Render the passes of a frame into the file, with what the camera is then in `one.camera`.
+
+    through: another camera than the scene's own at that frame. Raises PassError.
+    """
+    scene = one.copy
+    camera = through or camera_at(one.source, frame)
+    if camera is None:
+        raise PassError(f'scene "{one.source.name}" has no camera')
+    scene.camera = _pinhole(one, camera)
+    one.own_dof = camera.name if camera.type == "CAMERA" and camera.data.dof.use_dof else ""
+    one.camera = None
+    scene.frame_current = frame
+    if subframe:
+        scene.frame_float = frame + subframe
+    os.remove(one.path)
+
+    def look(shown: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+        if depsgraph is not None and depsgraph.mode == "RENDER" and shown.name == scene.name:
+            one.camera = _look_at(depsgraph.scene_eval)
+
+    bpy.app.handlers.frame_change_post.append(look)
+    try:
+        nested_render(scene)
+    finally:
+        bpy.app.handlers.frame_change_post.remove(look)
+    if not os.path.isfile(one.path):
+        raise PassError(f'rendering the passes of scene "{one.source.name}" was stopped or failed')
+    one.image.reload()
+    one.image.update_tag()
+
+
+def nested_render(scene: bpy.types.Scene) -> None:
+    """Render a scene of our own to its file, inside another render. Raises PassError when Blender refuses."""
+    try:
+        # Blender renders the named scene at the frame that the context's scene stands at: so that must be the same one.
+        with errors.nested(), bpy.context.temp_override(scene=scene):
+            bpy.ops.render.render(scene=scene.name, write_still=True)
+    except RuntimeError as error:
+        raise PassError(" ".join(str(error).removeprefix("Error:").split())) from error
+
+
+def read(one: PassScene, layer: str, name: str) -> np.ndarray:
+    """A pass of the frame that was rendered last: (H, W, channels) float32, top row first. Raises PassError."""
+    return read_pass(one.path, layer, name)
+
+
+def read_pass(path: str, layer: str, name: str) -> np.ndarray:
+    """A pass of a multilayer file of ours: (H, W, channels) float32, top row first. Raises PassError, MediaError."""
+    oiio = openimageio(path)
+    file = oiio.ImageInput.open(path)
+    if file is None:
+        raise MediaError(path, f"the passes cannot be read ({oiio.geterror()})", "Is the temporary folder full?")
+    prefix, part = f"{layer}.{name}.", 0
+    try:
+        while file.seek_subimage(part, 0):
+            spec = file.spec()
+            found = [index for index, each in enumerate(spec.channelnames) if each.startswith(prefix)]
+            if found:
+                first, last = found[0], found[-1] + 1
+                pixels = file.read_image(part, 0, first, last, oiio.FLOAT)
+                if pixels is None:
+                    raise MediaError(path, f"the passes cannot be read ({file.geterror()})", "Is the disk full?")
+                return _uncropped(np.asarray(pixels, np.float32), spec, last - first)
+            part += 1
+    finally:
+        file.close()
+    raise PassError(f'the render engine gave no {name} pass for view layer "{layer}"')
+
+
+def read_picture(path: str) -> np.ndarray:
+    """The picture in a plain EXR of ours: (H, W, 4) float32, top row first. Raises MediaError."""
+    oiio = openimageio(path)
+    file = oiio.ImageInput.open(path)
+    pixels = file.read_image(0, 0, 0, 4, oiio.FLOAT) if file is not None else None
+    if pixels is None:
+        raise MediaError(path, "the picture cannot be read", "Is the temporary folder full?")
+    names = [name.rpartition(".")[2] for name in file.spec().channelnames][:4]
+    file.close()
+    return np.ascontiguousarray(np.asarray(pixels, np.float32)[..., [names.index(each) for each in "RGBA"]])
+
+
+def write_multilayer(settings: bpy.types.RenderSettings, path: str) -> None:
+    """Make a scene write its passes to exactly this file, in full precision and nothing burnt in."""
+    into = settings.image_settings
+    into.media_type = "MULTI_LAYER_IMAGE"
+    into.file_format = "OPEN_EXR_MULTILAYER"
+    into.color_mode, into.color_depth, into.exr_codec = "RGBA", "32", "NONE"
+    into.color_management = "FOLLOW_SCENE"
+    settings.filepath = path
+    settings.use_file_extension = False
+    settings.use_overwrite, settings.use_placeholder = True, False
+    settings.use_stamp = False
+
+
+RUNTIME_MARK = "rackfocus_runtime"
+"""Custom property of datablocks that are there for a render only."""
+
+
+def runtime(block: bpy.types.ID) -> None:
+    """Keep a datablock out of every .blend that is written, and let `sweep` remove it."""
+    block.is_runtime_data = True
+    block[RUNTIME_MARK] = True
+
+
+def sweep() -> None:
+    """Remove everything that was made for renders. Only while none runs: removing a scene then crashes Blender 5.2."""
+    for blocks in (
+        bpy.data.scenes,
+        bpy.data.node_groups,
+        bpy.data.images,
+        bpy.data.objects,
+        bpy.data.cameras,
+        bpy.data.actions,
+    ):
+        for block in [each for each in blocks if RUNTIME_MARK in each and each.is_runtime_data]:
+            blocks.remove(block)
+
+
+def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
+    """The camera of a scene at a frame: the last marker's that binds one, the first such marker's before that."""
+    bound = [mark for mark in scene.timeline_markers if mark.camera is not None and not mark.camera.hide_render]
+    if not bound:
+        return scene.camera
+    before = [mark for mark in bound if mark.frame <= frame]
+    return (max(before, key=_frame) if before else min(bound, key=_frame)).camera
+
+
+def _frame(mark: bpy.types.TimelineMarker) -> int:
+    return mark.frame
+
+
+def _look_at(scene: bpy.types.Scene) -> dict[str, float] | camera_lens.CameraError:
+    try:
+        return camera_lens.values_of(scene.camera, scene.render)
+    except camera_lens.CameraError as error:
+        return error
+
+
+def _pinhole(one: PassScene, camera: bpy.types.Object) -> bpy.types.Object:
+    """The camera itself while its own depth of field is off for good, else a copy of it that has it off."""
+    if camera.type != "CAMERA" or not (camera.data.dof.use_dof or _is_animated(camera.data)):
+        return camera
+    if camera.name not in one.pinholes:
+        copied, data = camera.copy(), camera.data.copy()
+        runtime(copied)
+        runtime(data)
+        copied.data = data
+        if _is_animated(data):
+            _still(data)
+        one.pinholes[camera.name] = copied
+    pinhole = one.pinholes[camera.name]
+    pinhole.data.dof.use_dof = False
+    return pinhole
+
+
+_SWITCH = "dof.use_dof"
+
+
+def _is_animated(data: bpy.types.Camera) -> bool:
+    animation = data.animation_data
+    if animation is None:
+        return False
+    return any(curve.data_path == _SWITCH for curve in (*animation.drivers, *_curves(animation)))
+
+
+def _curves(animation: bpy.types.AnimData) -> list[bpy.types.FCurve]:
+    if animation.action is None or animation.action_slot is None:
+        return []
+    bags = (strip.channelbag(animation.action_slot) for layer in animation.action.layers for strip in layer.strips)
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def _still(data: bpy.types.Camera) -> None:
+    """Take the animation of the switch off a camera's copy, and nothing else."""
+    data.driver_remove(_SWITCH)
+    animation = data.animation_data
+    if animation.action is None or not _curves(animation):
+        return
+    slot = animation.action_slot.identifier
+    animation.action = animation.action.copy()
+    runtime(animation.action)
+    animation.action_slot = next(each for each in animation.action.slots if each.identifier == slot)
+    for layer in animation.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(animation.action_slot)
+            for curve in [each for each in bag.fcurves if each.data_path == _SWITCH] if bag else []:
+                bag.fcurves.remove(curve)
+
+
+def _uncropped(pixels: np.ndarray, spec: object, channels: int) -> np.ndarray:
+    """A window of the picture as the whole picture, empty around it."""
+    pixels = pixels.reshape(spec.height, spec.width, channels)
+    size = spec.full_height or spec.height, spec.full_width or spec.width
+    if size == pixels.shape[:2]:
+        return np.ascontiguousarray(pixels)
+    whole = np.zeros((*size, channels), np.float32)
+    top, left = spec.y - spec.full_y, spec.x - spec.full_x
+    whole[top : top + spec.height, left : left + spec.width] = pixels
+    return whole
+
+
+_COMPONENTS = {"RGBA": "RGBA", "VECTOR": "XYZ", "VALUE": "Z"}
+
+
+def _placeholder(path: str, layers: dict[str, dict[str, str]]) -> None:
+    """A tiny file with the same layers and passes, so that Image nodes know their sockets before the first frame."""
+    oiio = openimageio(path)
+    names = [
+        f"{layer}.{name}.{component}"
+        for layer, passes in layers.items()
+        for name, kind in passes.items()
+        for component in _COMPONENTS[kind]
+    ]
+    spec = oiio.ImageSpec(4, 4, len(names), "float")
+    spec.channelnames = tuple(names)
+    out = oiio.ImageOutput.create(path)
+    pixels = np.zeros((4, 4, len(names)), np.float32)
+    if out is None or not out.open(path, spec) or not out.write_image(pixels) or not out.close():
+        raise PassError(f"the temporary file {path} cannot be written")

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scene strips that show a 3D scene: their picture and depth are rendered once, through a pinhole, and kept.
+
+What was rendered lies in the store under a hash of all that the scene is made of (`scene_print`), so only a change of
+the scene renders it again, never a change of focus. It is handed on as a small EXR file with the picture and its
+depth, which `frames` reads like any strip's file.
+
+While a timeline with such strips renders, their scenes get a stand-in for their compositing tree that shows that very
+picture: Blender then has no reason to render the 3D scene for the strip either.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import uuid
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ...media import MediaError
+from ...media.library import openimageio
+from ...media.store import key_of
+from .. import cache
+from ..blender import retiming, strips
+from ..shot import modifier, node
+from . import passes, scene_print, upstream
+from .passes import PassError
+
+OWN_TREE = "rackfocus_strip_tree"
+OWN_SWITCH = "rackfocus_strip_compositing"
+"""Custom properties of a scene while its stand-in is in place: its own tree, and whether it used it."""
+STAND_IN = "Rack Focus Scene Strip"
+
+_session = uuid.uuid4().hex
+_folder = ""
+_prints: dict[str, str] = {}
+_pass_scenes: dict[tuple[str, str], passes.PassScene] = {}
+_upstreams: dict[tuple[str, str], upstream.Upstream] = {}
+_stand_ins: dict[str, StandIn] = {}
+_rendered: list[tuple[str, int]] = []
+
+
+@dataclass
+class StandIn:
+    """What shows a scene's kept picture in place of its render. camera: the one the strips look through."""
+
+    scene: bpy.types.Scene
+    tree: bpy.types.NodeTree
+    image: bpy.types.Image
+    camera: bpy.types.Object | None
+
+
+def is_one(strip: bpy.types.Strip) -> bool:
+    """Whether a strip shows the 3D render of a scene."""
+    return strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA"
+
+
+def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, may_render: bool) -> strips.MediaFrame:
+    """The file with the picture and depth that a scene strip shows. may_render: else only what is kept serves.
+
+    Raises StripError where that cannot be told or is not there, and MediaError.
+    """
+    index = retiming.content_index(strip, frame, scene)
+    if index is None:
+        raise strips.StripError(strip.name, "the strip has no content (its length is zero)")
+    at = index + strip.content_trim_start + strip.scene.frame_start
+    if at != int(at):
+        raise strips.StripError(strip.name, "a scene strip whose speed falls between frames cannot be refocused")
+    try:
+        path = file_of(strip.scene, int(at), strip.scene_camera, may_render)
+    except PassError as error:
+        raise strips.StripError(strip.name, error.cause) from error
+    return strips.MediaFrame(path, 0, "IMAGE", "Linear Rec.709", "PREMUL")
+
+
+def file_of(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None, may_render: bool) -> str:
+    """The EXR file with a scene's picture and depth at a frame; rendered when they are not kept. Raises PassError."""
+    problem = problem_of(scene)
+    if problem:
+        raise PassError(problem)
+    key = key_of(
+        kind="scene passes",
+        file=bpy.data.filepath or _session,
+        scene=scene.name,
+        frame=frame,
+        camera=camera.name_full if camera is not None else "",
+        made_of=_print(scene),
+    )
+    path = os.path.join(_temporary(), key[:32] + ".exr")
+    if os.path.isfile(path):
+        return path
+    store = cache.store()
+    kept = store.get(key) if store is not None else None
+    if kept is None:
+        if not may_render:
+            raise PassError(f'frame {frame} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
+        kept = _render(scene, frame, camera)
+        if store is not None:
+            try:
+                store.put(key, kept, what="scene passes", scene=scene.name, frame=frame)
+            except MediaError as error:
+                print(f"Rack Focus: Warning: {error}", file=sys.stderr)
+    _write(path, kept)
+    return path
+
+
+def problem_of(scene: bpy.types.Scene) -> str:
+    """Why a scene's strip cannot be refocused; empty when it can."""
+    tree = _own_tree(scene)
+    if tree is not None and scene.get(OWN_SWITCH, scene.render.use_compositing) and node.active_in(tree):
+        return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
+    if scene.render.use_multiview:
+        return "stereo renders (several views) cannot be refocused"
+    if scene.render.use_border:
+        return f'scene "{scene.name}" renders a border only; switch Render Region off'
+    return ""
+
+
+def renew(scene: bpy.types.Scene) -> None:
+    """Have a scene's passes rendered anew: for changes that `scene_print` does not see."""
+    scene[scene_print.COUNTER] = int(scene.get(scene_print.COUNTER, 0)) + 1
+    forget()
+
+
+def forget() -> None:
+    """The scenes may have changed: look at them again."""
+    _prints.clear()
+
+
+def rendered() -> list[tuple[str, int]]:
+    """(scene, frame) of every passes render of this session, for tests and for the curious."""
+    return list(_rendered)
+
+
+# --- While a timeline renders ----------------------------------------------------------------------------------------
+
+
+def begin(scene: bpy.types.Scene) -> None:
+    """Put stand-ins in place for the scenes that refocused strips of this timeline show."""
+    forget()
+    cameras: dict[str, set[bpy.types.Object | None]] = {}
+    wanted: dict[str, bpy.types.Scene] = {}
+    for each in _timelines(scene):
+        for strip in each.sequence_editor.strips_all:
+            if not is_one(strip) or strip.scene == scene:
+                continue
+            cameras.setdefault(strip.scene.name, set()).add(strip.scene_camera)
+            found = modifier.find(strip)
+            if found is not None and modifier.is_on(found) and not strip.mute:
+                wanted[strip.scene.name] = strip.scene
+    for name, inner in wanted.items():
+        # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.
+        if name not in _stand_ins and not problem_of(inner) and len(cameras[name]) == 1:
+            _put(inner, next(iter(cameras[name])))
+
+
+def show(scene: bpy.types.Scene) -> None:
+    """Blender renders a scene for a strip: have its stand-in show the right frame. Raises PassError."""
+    found = _stand_ins.get(scene.name)
+    if found is not None:
+        found.image.filepath = file_of(scene, scene.frame_current, found.camera, True)
+        found.image.reload()
+        found.image.update_tag()
+
+
+def end() -> None:
+    """Give the scenes their own trees back."""
+    _stand_ins.clear()
+    _pass_scenes.clear()
+    _upstreams.clear()
+    for scene in bpy.data.scenes:
+        restore(scene)
+
+
+def restore(scene: bpy.types.Scene) -> None:
+    """Give a scene its own tree back, also one that comes from an undo step or an emergency save."""
+    if OWN_SWITCH not in scene or passes.RUNTIME_MARK in scene:
+        return
+    scene.compositing_node_group = scene.get(OWN_TREE)
+    scene.render.use_compositing = bool(scene[OWN_SWITCH])
+    for name in (OWN_TREE, OWN_SWITCH):
+        if name in scene:
+            del scene[name]
+
+
+def put_back() -> None:
+    """After a file was written in the middle of a render: the stand-ins again."""
+    for found in _stand_ins.values():
+        _install(found)
+
+
+def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
+    tree = bpy.data.node_groups.new(STAND_IN, "CompositorNodeTree")
+    passes.runtime(tree)
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    shown, output = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("NodeGroupOutput")
+    path = os.path.join(_temporary(), "empty.exr")
+    _write(path, np.zeros((4, 4, 5), np.float32))
+    shown.image = bpy.data.images.load(path, check_existing=False)
+    passes.runtime(shown.image)
+    tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
+    _stand_ins[scene.name] = StandIn(scene, tree, shown.image, camera)
+    _install(_stand_ins[scene.name])
+
+
+def _install(found: StandIn) -> None:
+    scene = found.scene
+    if scene.compositing_node_group is not None:
+        scene[OWN_TREE] = scene.compositing_node_group
+    scene[OWN_SWITCH] = scene.render.use_compositing
+    scene.compositing_node_group = found.tree
+    scene.render.use_compositing = True
+
+
+def _own_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    return scene.get(OWN_TREE) if OWN_SWITCH in scene else scene.compositing_node_group
+
+
+def _timelines(scene: bpy.types.Scene, seen: set[str] | None = None) -> list[bpy.types.Scene]:
+    """A scene's sequencer and those of the scenes its strips show."""
+    seen = set() if seen is None else seen
+    if scene.sequence_editor is None or scene.name in seen:
+        return []
+    seen.add(scene.name)
+    found = [scene]
+    for strip in scene.sequence_editor.strips_all:
+        if strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "SEQUENCER":
+            found += _timelines(strip.scene, seen)
+    return found
+
+
+# --- Rendering -------------------------------------------------------------------------------------------------------
+
+
+def _render(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None) -> np.ndarray:
+    """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
+    own = _own_tree(scene)
+    composited = own is not None and scene.get(OWN_SWITCH, scene.render.use_compositing)
+    if composited and any(one.scene != scene for one in upstream.render_layers(own)):
+        raise PassError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
+    layer = next((each.name for each in scene.view_layers if each.use), "")
+    if not layer:
+        raise PassError(f'no view layer of scene "{scene.name}" is rendered')
+    wanted = {layer: {passes.COMBINED: "RGBA"}}
+    if composited:
+        for one in upstream.render_layers(own):
+            wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
+    place = scene.name, camera.name_full if camera is not None else ""
+    if place not in _pass_scenes:
+        _pass_scenes[place] = passes.prepare(scene, wanted, {layer}, scene, _temporary())
+    found = _pass_scenes[place]
+    passes.render(found, frame, 0.0, camera)
+    _rendered.append((scene.name, frame))
+    depth = passes.read(found, layer, passes.DEPTH)
+    if composited:
+        if place not in _upstreams:
+            work = upstream.with_stand_ins(own, {scene.name: found.image})
+            _upstreams[place] = upstream.prepare(scene, work, _temporary())
+        picture = upstream.result(_upstreams[place], frame, 0.0)
+    else:
+        picture = passes.read(found, layer, passes.COMBINED)
+    if picture.shape[:2] != depth.shape[:2]:
+        raise PassError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
+    return np.dstack([picture, depth[..., :1]])
+
+
+def _write(path: str, kept: np.ndarray) -> None:
+    """Picture and depth as one EXR, whole or not at all."""
+    oiio = openimageio(path)
+    spec = oiio.ImageSpec(kept.shape[1], kept.shape[0], 5, "float")
+    spec.channelnames = (
+        *(f"Scene.{passes.COMBINED}.{each}" for each in "RGBA"),
+        f"Scene.{passes.DEPTH}.Z",
+    )
+    spec.attribute("compression", "none")
+    beside = path + ".part.exr"
+    out = oiio.ImageOutput.create(beside)
+    good = out is not None and out.open(beside, spec) and out.write_image(np.ascontiguousarray(kept)) and out.close()
+    if not good:
+        raise MediaError(path, "the scene's passes cannot be written", "Is the temporary folder full?")
+    os.replace(beside, path)
+
+
+def _print(scene: bpy.types.Scene) -> str:
+    if scene.name not in _prints:
+        stood = OWN_SWITCH in scene
+        own = scene.get(OWN_TREE) if stood else scene.compositing_node_group
+        tree = scene_print.of_tree(own) if own is not None else ""
+        used = bool(scene[OWN_SWITCH]) if stood else scene.render.use_compositing
+        _prints[scene.name] = scene_print.of(scene) + (tree if used else "")
+    return _prints[scene.name]
+
+
+def _temporary() -> str:
+    global _folder
+    if not os.path.isdir(_folder):
+        _folder = tempfile.mkdtemp(prefix="rackfocus_scenes_", dir=bpy.app.tempdir or None)
+    return _folder

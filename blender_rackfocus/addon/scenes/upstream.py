@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What reaches a node's input in a compositing tree: Blender's own compositor is asked.
+
+A copy of the tree, in a copy of the scene that renders no 3D, gets its output linked to the socket, and is rendered to
+a file. So every kind of source (stills, sequences, layers of files, clips) and every node in between counts as it does
+in Blender.
+
+Also its rounding: Blender makes light of whole-number files (PNG, movies) with an approximate power that is up to
+2.5e-4 off (white becomes 1.000024), our own reader, which strips use, with the exact one. After both are written as
+eight bits again that is 0.003 of a step, so about one pixel in a thousand comes out one step apart. Floating-point
+files are the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ..shot import node
+from . import passes
+from .passes import PassError
+
+NAME = "Rack Focus Upstream"
+_EPSILON = 1e-4
+
+
+@dataclass
+class Upstream:
+    """The scene and tree copies of `prepare`, and the file they are rendered to. result: the node and the number of
+    its output that the tree shows."""
+
+    scene: bpy.types.Scene
+    tree: bpy.types.NodeTree
+    target: bpy.types.Scene
+    path: str
+    result: tuple[str, int] | None = None
+
+
+def working_copy(
+    tree: bpy.types.NodeTree, replace: Callable[[bpy.types.NodeTree, bpy.types.Node], bool], done: dict | None = None
+) -> bpy.types.NodeTree:
+    """A copy of a tree, never written to a file, with nodes replaced or removed by `replace(copy, node)`, which says
+    whether it did. Node groups in it are copied too where something in them was."""
+    done = {} if done is None else done
+    copied = tree.copy()
+    passes.runtime(copied)
+    for one in list(copied.nodes):
+        inner = getattr(one, "node_tree", None)
+        if inner is None:
+            replace(copied, one)
+        elif not node.is_ours(inner):
+            if inner.name not in done:
+                done[inner.name] = working_copy(inner, replace, done)
+            one.node_tree = done[inner.name]
+    return copied
+
+
+def render_layers(tree: bpy.types.NodeTree, seen: frozenset[str] = frozenset()) -> list[bpy.types.Node]:
+    """Every Render Layers node at work in a tree and its groups."""
+    found = []
+    for one in tree.nodes:
+        inner = getattr(one, "node_tree", None)
+        if one.mute:
+            continue
+        if one.bl_idname == "CompositorNodeRLayers" and one.scene is not None:
+            found.append(one)
+        elif inner is not None and inner.name not in seen:
+            found += render_layers(inner, seen | {inner.name})
+    return found
+
+
+def passes_of(one: bpy.types.Node) -> dict[str, str]:
+    """Passes by name, with their socket types, that a Render Layers node offers."""
+    passes_ = {socket.name: socket.type for socket in one.outputs if socket.enabled and socket.name != "Alpha"}
+    passes_.pop(node.IMAGE, None)
+    return {passes.COMBINED: "RGBA", **passes_}
+
+
+STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
+
+
+def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
+    made = tree.nodes.new("CompositorNodeImage")
+    made.image = image
+    made.layer = one.layer
+    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.name, one.layer
+    made.location = one.location
+    for socket in one.outputs:
+        twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
+        for link in list(socket.links):
+            if twin is None:
+                raise PassError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
+            tree.links.new(twin, link.to_socket)
+    name = one.name
+    tree.nodes.remove(one)
+    made.name = name
+
+
+def with_stand_ins(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> bpy.types.NodeTree:
+    """A working copy of a tree in which Image nodes show what its Render Layers nodes would. images: the multilayer
+    image of each scene, by name. Raises PassError."""
+
+    def replace(copied: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
+        if one.mute:
+            return False
+        if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
+            raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
+        if one.bl_idname != "CompositorNodeRLayers" or one.scene is None:
+            return False
+        _replace(copied, one, images[one.scene.name])
+        return True
+
+    return working_copy(tree, replace)
+
+
+def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str) -> Upstream:
+    """Copies of a scene and of the tree it is about to be composited with (its Render Layers already replaced)."""
+    scene = target.copy()
+    scene.name = NAME
+    passes.runtime(scene)
+    copied = working_copy(tree, _without_side_effects)
+    scene.compositing_node_group = copied
+    render = scene.render
+    render.use_compositing, render.use_sequencer, render.use_border = True, False, False
+    path = os.path.join(folder, f"upstream_{scene.session_uid}.exr")
+    passes.write_multilayer(render, path)
+    render.image_settings.media_type = "IMAGE"
+    render.image_settings.file_format = "OPEN_EXR"
+    render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "32"
+    render.image_settings.exr_codec = "NONE"
+    if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in copied.interface.items_tree):
+        copied.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    _add_taps(copied)
+    return Upstream(scene, copied, target, path, _shown_by(copied))
+
+
+def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
+    for one in tree.nodes:
+        if one.bl_idname == "NodeGroupOutput" and one.is_active_output and one.inputs[0].is_linked:
+            source = one.inputs[0].links[0].from_socket
+            return source.node.name, list(source.node.outputs).index(source)
+    return None
+
+
+def result(up: Upstream, frame: int, subframe: float) -> np.ndarray:
+    """What the tree itself shows: (H, W, 4) float32, top row first. Raises PassError."""
+    if up.result is None:
+        raise PassError("its compositor shows nothing")
+    return _run(up, up.tree.nodes[up.result[0]].outputs[up.result[1]], _render_size(up.target), frame, subframe)
+
+
+def picture(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:
+    """The picture at an input of a node: (H, W, 4) float32, top row first, at its own size. Raises PassError."""
+    source = _source(up, name, socket)
+    size = _size(up, source, socket, frame, subframe)
+    return _run(up, source, size, frame, subframe)
+
+
+def plane(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:
+    """The numbers at a float input of a node: (H, W) float32, top row first. Raises PassError."""
+    source = _source(up, name, socket)
+    size = _size(up, source, socket, frame, subframe)
+    up.tree.links.new(source, up.tree.nodes[_NUMBER].inputs[0])
+    return np.ascontiguousarray(_run(up, up.tree.nodes[_NUMBER].outputs[0], size, frame, subframe)[..., 0])
+
+
+def value(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> float:
+    """The one number at a linked input of a node. Raises PassError where it is a picture."""
+    source = _source(up, name, socket)
+    up.tree.links.new(source, up.tree.nodes[_NUMBER].inputs[0])
+    found = _run(up, up.tree.nodes[_NUMBER].outputs[0], _render_size(up.target), frame, subframe)[..., 0]
+    if np.ptp(found) > _EPSILON * max(1.0, float(np.abs(found).max())):
+        raise PassError(f'"{socket}" must be one number; what is linked to it varies over the picture')
+    return float(found[0, 0])
+
+
+_INFO, _NUMBER = "Rack Focus Info", "Rack Focus Number"
+
+
+def _add_taps(tree: bpy.types.NodeTree) -> None:
+    """Nodes that measure whatever is linked to them: size (red, green) and misplacement (blue); and its number."""
+    number = tree.nodes.new("ShaderNodeMath")
+    number.name, number.operation = _NUMBER, "ADD"
+    number.inputs[1].default_value = 0.0
+    info = tree.nodes.new("CompositorNodeImageInfo")
+    info.name = _INFO
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(info.outputs["Dimensions"], parts.inputs[0])
+    moved = tree.nodes.new("ShaderNodeVectorMath")
+    moved.operation = "LENGTH"
+    tree.links.new(info.outputs["Location"], moved.inputs[0])
+    scaled = tree.nodes.new("ShaderNodeVectorMath")
+    scaled.operation = "DISTANCE"
+    flat = tree.nodes.new("ShaderNodeVectorMath")
+    flat.operation = "MULTIPLY"
+    tree.links.new(info.outputs["Scale"], flat.inputs[0])
+    flat.inputs[1].default_value = scaled.inputs[1].default_value = (1.0, 1.0, 0.0)
+    tree.links.new(flat.outputs[0], scaled.inputs[0])
+    turned = tree.nodes.new("ShaderNodeMath")
+    turned.operation = "ABSOLUTE"
+    tree.links.new(info.outputs["Rotation"], turned.inputs[0])
+    total = turned.outputs[0]
+    for each in (moved, scaled):
+        adding = tree.nodes.new("ShaderNodeMath")
+        adding.operation = "ADD"
+        tree.links.new(total, adding.inputs[0])
+        tree.links.new(each.outputs["Value"], adding.inputs[1])
+        total = adding.outputs[0]
+    colour = tree.nodes.new("CompositorNodeCombineColor")
+    colour.name = _INFO + " Colour"
+    tree.links.new(parts.outputs["X"], colour.inputs["Red"])
+    tree.links.new(parts.outputs["Y"], colour.inputs["Green"])
+    tree.links.new(total, colour.inputs["Blue"])
+
+
+def _source(up: Upstream, name: str, socket: str) -> bpy.types.NodeSocket:
+    links = [link for link in up.tree.nodes[name].inputs[socket].links if not link.is_muted]
+    if not links:
+        raise PassError(f'nothing is linked to "{socket}"')
+    return links[0].from_socket
+
+
+def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, subframe: float) -> tuple[int, int]:
+    tree, size = up.tree, _render_size(up.target)
+    tree.links.new(source, tree.nodes[_INFO].inputs[0])
+    told = _run(up, tree.nodes[_INFO + " Colour"].outputs[0], size, frame, subframe)[0, 0]
+    found = round(float(told[0])), round(float(told[1]))
+    if found[0] < 2 or found[1] < 2:
+        raise PassError(f'no picture arrives at "{socket}": a file may be missing')
+    origin = node.origin(up.tree.nodes[_INFO].inputs[0])
+    direct = origin is not None and origin.node.bl_idname in {"CompositorNodeImage", "CompositorNodeMovieClip"}
+    if told[2] > _EPSILON:
+        raise PassError(
+            f'what arrives at "{socket}" was moved, turned or scaled before it: put that node after Rack Focus'
+        )
+    if found != size and not direct:
+        raise PassError(
+            f'what arrives at "{socket}" is {found[0]} x {found[1]} pixels, the render {size[0]} x {size[1]}: '
+            "nodes before Rack Focus can only be followed at the render's size"
+        )
+    return found
+
+
+def _render_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Size of the compositor's canvas in pixels."""
+    render = scene.render
+    share = render.resolution_percentage / 100.0
+    wide, high = int(render.resolution_x * share), int(render.resolution_y * share)
+    if render.use_border and render.use_crop_to_border:
+        wide = int(render.border_max_x * wide) - int(render.border_min_x * wide)
+        high = int(render.border_max_y * high) - int(render.border_min_y * high)
+    return max(wide, 1), max(high, 1)
+
+
+def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
+    output = next(
+        (one for one in up.tree.nodes if one.bl_idname == "NodeGroupOutput" and one.is_active_output), None
+    ) or up.tree.nodes.new("NodeGroupOutput")
+    up.tree.links.new(source, output.inputs[0])
+    render = up.scene.render
+    render.resolution_x, render.resolution_y = size
+    render.resolution_percentage = 100
+    up.scene.frame_current = frame
+    if subframe:
+        up.scene.frame_float = frame + subframe
+    if os.path.exists(up.path):
+        os.remove(up.path)
+    passes.nested_render(up.scene)
+    if not os.path.isfile(up.path):
+        raise PassError("the nodes before Rack Focus could not be evaluated")
+    return passes.read_picture(up.path)
+
+
+def _without_side_effects(tree: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
+    """File outputs would write their files once more; viewers are of no use."""
+    if one.bl_idname not in {"CompositorNodeOutputFile", "CompositorNodeViewer"}:
+        return False
+    tree.nodes.remove(one)
+    return True

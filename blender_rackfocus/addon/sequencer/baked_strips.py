@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A strip's baked frames: where they lie, which file belongs to which frame, and when they are what is shown.
+
+Blender counts an Image node's sequence by the frame of the scene that owns the strip. Files are numbered from the
+strip's content instead (`FIRST` is where it starts), and the node is told where that is: so a strip may be moved,
+trimmed and split, and each of its frames keeps its file. What retiming, keyframes and new files do to a frame is told
+by the notes in the baked file (see `recipe`): what is no longer right is made live, in the window and in renders.
+
+Where Blender draws another scene inside this one (a scene strip), its Image nodes stand still at that scene's own
+current frame. There the baked file's pixels are put into the live image instead; a Blender without the extension
+cannot do that, so those who bake such strips are told.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ...frame import recipe
+from ...media import baked
+from .. import cache
+from ..blender import strips
+from ..errors import FrameError
+from ..shot import group, modifier
+from .frames import Job, Made
+
+FIRST = 10001
+"""Number of the baked file at a strip's `content_start`; smaller ones are frames before it."""
+DURATION = 1_000_000
+FOLDER = "//rackfocus_bake/"
+
+_remarked: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a strip's baked frames lie. folder: absolute. kind: a key of `baked.CODES`."""
+
+    folder: str
+    kind: str
+
+    def file(self, number: int) -> str:
+        """The file of a number."""
+        return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")
+
+
+def number_of(strip: bpy.types.Strip, frame: float) -> int:
+    """The number of the file for a frame of the strip's scene. Raises FrameError."""
+    number = math.floor(frame) - math.floor(strip.content_start) + FIRST
+    if not 0 < number < DURATION:
+        raise FrameError(strip.name, frame, "", "it is too far from the start of the strip's content to be baked")
+    return number
+
+
+def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = "", kind: str = "") -> Place:
+    """Where a strip is to be baked: the same on every machine that opens the same file.
+
+    folder: instead of the scene's own setting. A .blend that was never saved bakes into a folder of the user's.
+    """
+    return named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
+
+
+def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
+    """`default_place` of anything. what: its name. told_apart: a hash for names that look alike as file names."""
+    chosen = folder or scene.rackfocus_bake_folder or FOLDER
+    name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
+    if chosen.startswith("//") and not bpy.data.filepath:
+        chosen = os.path.join(cache.user_folder(), "bake")
+    base = os.path.normpath(bpy.path.abspath(chosen))
+    words = "-".join(_plain(word) for word in (scene.name, what))
+    own = os.path.join(base, _plain(name), f"{words}-{told_apart}")
+    return Place(own, kind or scene.rackfocus_bake_format)
+
+
+def place_of(found: bpy.types.StripModifier) -> Place | None:
+    """Where the frames lie that a modifier's group reads; None where it reads none."""
+    return place_in(found.node_group)
+
+
+def place_in(tree: bpy.types.NodeTree) -> Place | None:
+    """`place_of` a node group."""
+    node = group.baked_node(tree)
+    if node is None:
+        return None
+    path = bpy.path.abspath(node.image.filepath, library=node.image.library)
+    suffix = os.path.splitext(path)[1].lower()
+    kind = next((kind for kind, code in baked.CODES.items() if code.suffix == suffix), "EXR")
+    return Place(os.path.normpath(os.path.dirname(path)), kind)
+
+
+def attach(strip: bpy.types.Strip, place: Place) -> None:
+    """Make a strip's node group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
+    found = modifier.find(strip)
+    detach(strip)
+    read_by(found.node_group, strip.name, place)
+    follow(strip, found)
+
+
+def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node:
+    """Make a node group read the frames of a place; the node that does. name: for the FrameError that is raised where
+    the group was rebuilt."""
+    code = baked.CODES[place.kind]
+    image = bpy.data.images.new(f"{group.IMAGE_NAME} Baked", 8, 8, alpha=True)
+    image[group.BAKED_MARK] = True
+    image.source = "SEQUENCE"
+    image.filepath = _relative(place.file(FIRST))
+    image.colorspace_settings.name = code.colorspace
+    image.alpha_mode = "CHANNEL_PACKED"
+    try:
+        return group.add_baked(tree, image, code)
+    except (KeyError, StopIteration) as error:
+        bpy.data.images.remove(image)
+        raise FrameError(name, 0, "", "its node group was changed by hand: remove it and add it again") from error
+
+
+def detach(strip: bpy.types.Strip) -> Place | None:
+    """Back to live. Returns where the baked frames lie; they stay."""
+    found = modifier.find(strip)
+    place = place_of(found)
+    if place is not None:
+        image = group.baked_node(found.node_group).image
+        group.remove_baked(found.node_group)
+        if not modifier.is_used(image) and image.library is None:
+            bpy.data.images.remove(image)
+    return place
+
+
+def follow(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
+    """Tell the node where the strip's content starts now. Returns whether it had moved."""
+    node = group.baked_node(found.node_group)
+    if node is None or found.node_group.library is not None:
+        return False
+    start = math.floor(strip.content_start) - FIRST + 1
+    if (node.frame_start, node.frame_offset, node.frame_duration) == (start, 0, DURATION):
+        return False
+    node.frame_duration, node.frame_start, node.frame_offset = DURATION, start, 0
+    return True
+
+
+def follow_all() -> None:
+    """`follow` for every strip in the file; forgets sequences that nobody reads any more."""
+    for strip, found in modifier.everywhere():
+        follow(strip, found)
+    for image in [one for one in bpy.data.images if group.BAKED_MARK in one and one.library is None]:
+        if not modifier.is_used(image):
+            bpy.data.images.remove(image)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a baked strip shows at a frame. path: the baked file where it is right, else empty. by_node: Blender's own
+    node shows it. remark: what to tell the user."""
+
+    path: str = ""
+    by_node: bool = False
+    remark: str = ""
+
+
+def use(one: strips.Shown, found: bpy.types.StripModifier, job: Job | None, drawn: bpy.types.Scene) -> Use | None:
+    """Whether a strip's baked frame is what its job would make. drawn: the scene that Blender draws.
+
+    None where the strip is not baked.
+    """
+    place = place_of(found)
+    if place is None:
+        return None
+    path = _file_at(place, one)
+    notes = baked.notes_of(path) if path else None
+    told = recipe.difference(notes, job)
+    if notes is None or told.stale:
+        return Use()
+    remark = ", ".join(told.unsure)
+    return Use(path, _by_node(one, drawn), f"baked frame shown unchecked: {remark}" if remark else "")
+
+
+def use_unmade(
+    one: strips.Shown, found: bpy.types.StripModifier, problem: FrameError, drawn: bpy.types.Scene
+) -> Use | None:
+    """`use` where the job itself cannot be told, as on a machine that has the baked frames but not the depth.
+
+    None where there is no baked frame, or where what can be told shows that it is not right.
+    """
+    place = place_of(found)
+    path = _file_at(place, one) if place is not None else ""
+    notes = baked.notes_of(path) if path else None
+    if notes is None:
+        return None
+    current = one.scene == drawn and one.animation_frame == drawn.frame_current_final
+    values = modifier.values(one.strip, found, one.scene, None if current else one.animation_frame)
+    try:
+        picture = strips.media_frame(one.strip, one.frame, one.scene)
+    except strips.StripError:
+        return None
+    if recipe.outline_differs(notes, values, picture.path, picture.index):
+        return None
+    return Use(path, _by_node(one, drawn), f"baked frame shown unchecked: {problem.cause}")
+
+
+def made_from(path: str) -> Made:
+    """The pixels of a baked EXR, ready for a live image. Raises MediaError."""
+    picture, counts = baked.read(path)
+    height, width = counts.shape
+    if not counts.any():
+        return Made(width, height, None)
+    picture[..., 3] = np.where(counts, picture[..., 3] + np.float32(group.TOUCHED), np.float32(group.UNTOUCHED))
+    return Made(width, height, np.ascontiguousarray(picture[::-1]).reshape(-1))
+
+
+def remark(strip: str, words: str) -> None:
+    """Tell the user, once, what cannot be checked about a strip's baked frames."""
+    if (strip, words) not in _remarked:
+        _remarked.add((strip, words))
+        print(f'Rack Focus: Warning: strip "{strip}": {words}', file=sys.stderr, flush=True)
+
+
+def shown_inside(scene: bpy.types.Scene) -> list[str]:
+    """Names of scene strips that show a scene's sequencer: there Blender's own node stands still."""
+    return [
+        f"{strip.name} ({other.name})"
+        for other in bpy.data.scenes
+        if other.sequence_editor is not None
+        for strip in other.sequence_editor.strips_all
+        if strip.type == "SCENE" and strip.scene == scene and strip.scene_input == "SEQUENCER"
+    ]
+
+
+def _file_at(place: Place, one: strips.Shown) -> str:
+    try:
+        return place.file(number_of(one.strip, one.animation_frame))
+    except FrameError:
+        return ""
+
+
+def _by_node(one: strips.Shown, drawn: bpy.types.Scene) -> bool:
+    return one.scene == drawn
+
+
+def _relative(path: str) -> str:
+    """Relative to the .blend where that is possible (not on another Windows drive, not unsaved)."""
+    if not bpy.data.filepath:
+        return path
+    try:
+        return bpy.path.relpath(path)
+    except ValueError:
+        return path
+
+
+def _plain(words: str) -> str:
+    """A name as a part of a path on any system."""
+    return re.sub(r"[^\w.+-]+", "_", words, flags=re.ASCII).strip("._") or "x"
+
+
+def register() -> None:
+    bpy.types.Scene.rackfocus_bake_folder = bpy.props.StringProperty(
+        name="Folder",
+        description="Where baked frames are written: a folder for each strip is made in it",
+        subtype="DIR_PATH",
+        default=FOLDER,
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    bpy.types.Scene.rackfocus_bake_format = bpy.props.EnumProperty(
+        name="Format",
+        description="How baked frames are written",
+        items=(
+            ("EXR", "OpenEXR Half", "Scene-linear half floats: exactly what the live modifier shows"),
+            ("PNG", "PNG 16", "Whole numbers of 16 bits, often smaller; light brighter than white is cut off"),
+        ),
+        default="EXR",
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Scene.rackfocus_bake_folder
+    del bpy.types.Scene.rackfocus_bake_format

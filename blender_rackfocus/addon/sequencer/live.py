@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The window's frames, made off Blender's main thread: a draft at once, the final frame when nothing moves any more.
+
+The main thread says what it wants to see (`ask`) and waits for it a moment (`PATIENCE_S`), which a draft seldom needs
+in full. What comes later is fetched by a timer. For every image only the newest wish counts: older ones that have not
+been begun are dropped. Drafts and final frames have a thread each, so that a slow final frame never keeps a draft
+waiting. During playback drafts shrink until they keep up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import bpy
+
+from ...media import MediaError
+from ..blender import colour_config
+from . import frames, views
+
+PATIENCE_S = 0.02
+"""How long the main thread waits for a draft before it goes on without."""
+IDLE_S = 0.35
+"""Rest after the last change before final frames are made."""
+POLL_S = 0.03
+SMALLEST_DRAFT = 320
+"""Pixels across below which playback does not shrink drafts."""
+_MEMORY_BYTES = 400 * 2**20
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an image is to show: a job, and the view of it (see `views`)."""
+
+    job: frames.Job
+    view: str
+
+
+class _Worker:
+    """One thread that grants the newest wish of every image."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._waiting: OrderedDict[int, tuple[Wish, int]] = OrderedDict()
+        self._busy: Wish | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._ends = False
+
+    def ask(self, image: int, wish: Wish, draft_width: int) -> None:
+        with self._changed:
+            if self._busy == wish:
+                self._waiting.pop(image, None)
+                return
+            self._waiting[image] = wish, draft_width
+            if self._thread is None:
+                self._ends = False
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def wait_for(self, wish: Wish, seconds: float) -> None:
+        """Return when the wish is granted, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: wish in _granted, seconds)
+
+    def is_idle(self) -> bool:
+        return self._busy is None and not self._waiting
+
+    def drop(self) -> None:
+        """Forget what has not been begun."""
+        with self._changed:
+            self._waiting.clear()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._waiting.clear()
+            self._ends = True
+            thread, self._thread = self._thread, None
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._ends)
+                if self._ends:
+                    return
+                image, (wish, width) = self._waiting.popitem(last=False)
+                self._busy = wish
+            outcome = _grant(wish, width)
+            with self._changed:
+                _keep(image, wish, outcome)
+                self._busy = None
+                self._changed.notify_all()
+
+
+_drafts, _finals = _Worker("rackfocus-draft"), _Worker("rackfocus-final")
+_granted: OrderedDict[Wish, frames.Made | Exception] = OrderedDict()
+_lock = threading.Lock()
+_wanted: dict[int, Wish] = {}
+_newest: dict[int, Wish] = {}
+"""The last wish granted for every image."""
+_last_change = 0.0
+_draft_width = frames.DRAFT_WIDTH
+_news = False
+
+
+def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, frames.Made | None]:
+    """What an image is to show now: the wish it is for, and its pixels, None where they are not ready.
+
+    image: any number that stands for it. job: a draft. The wish may be an earlier one of the same media frame. Raises
+    MediaError or ValueError where it cannot be made.
+    """
+    global _last_change
+    wish = Wish(job, view)
+    final = Wish(replace(job, draft=False), view)
+    if _wanted.get(image) != wish:
+        _wanted[image] = wish
+        _last_change = time.monotonic()
+        _finals.drop()
+    for ready in (final, wish):
+        if ready in _granted:
+            _poll_later()
+            return ready, _outcome(ready)
+    colour_config.path()  # asks Blender, so not in a thread
+    started = time.monotonic()
+    _drafts.ask(image, wish, _width(playing))
+    _drafts.wait_for(wish, PATIENCE_S)
+    _adapt(playing, time.monotonic() - started)
+    _poll_later()
+    if wish in _granted:
+        return wish, _outcome(wish)
+    # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
+    newest = _newest.get(image)
+    if newest is not None and is_same_picture(newest, wish):
+        made = _granted.get(newest)
+        if isinstance(made, frames.Made):
+            return newest, made
+    return wish, None
+
+
+def is_same_picture(held: object, wish: Wish) -> bool:
+    """Whether pixels kept under a key are of the wish's own media frame and view: they may stay for a moment."""
+    return isinstance(held, Wish) and (held.job.picture, held.view) == (wish.job.picture, wish.view)
+
+
+def is_settled() -> bool:
+    """Whether every image shows the final frame it wants, or what it shows cannot be made."""
+    return all(Wish(replace(wish.job, draft=False), wish.view) in _granted for wish in _wanted.values())
+
+
+def forget() -> None:
+    """Files or the file changed: nothing made before counts."""
+    _drafts.drop()
+    _finals.drop()
+    with _lock:
+        _granted.clear()
+        _newest.clear()
+    _wanted.clear()
+
+
+def stop() -> None:
+    """End the threads and the timer."""
+    _drafts.stop()
+    _finals.stop()
+    if bpy.app.timers.is_registered(_poll):
+        bpy.app.timers.unregister(_poll)
+    forget()
+
+
+def _outcome(wish: Wish) -> frames.Made:
+    outcome = _granted[wish]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _grant(wish: Wish, draft_width: int) -> frames.Made | Exception:
+    """In a thread: no Blender here."""
+    try:
+        if wish.view == views.RESULT:
+            return frames.compute(wish.job, draft_width)
+        return views.compute(wish.job, wish.view, draft_width)
+    except (MediaError, ValueError) as error:
+        return error
+    except Exception as error:  # a thread that dies would leave its frame unmade without a word
+        traceback.print_exc()
+        return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
+
+
+def _keep(image: int, wish: Wish, outcome: frames.Made | Exception) -> None:
+    global _news
+    with _lock:
+        _granted[wish] = outcome
+        _newest[image] = wish
+        while len(_granted) > 2 and sum(map(_bytes_of, _granted.values())) > _MEMORY_BYTES:
+            _granted.popitem(last=False)
+        _news = True
+
+
+def _bytes_of(outcome: frames.Made | Exception) -> int:
+    return outcome.flat.nbytes if isinstance(outcome, frames.Made) and outcome.flat is not None else 0
+
+
+def _width(playing: bool) -> int:
+    return _draft_width if playing else draft_width()
+
+
+def draft_width() -> int:
+    """Pixels across of drafts, by the preferences."""
+    from .. import cache
+
+    chosen = cache.preferences()
+    scale = getattr(chosen, "draft_scale", 0.5)
+    return max(SMALLEST_DRAFT, round(1920 * scale))
+
+
+def _adapt(playing: bool, took_s: float) -> None:
+    """Playback drops quality before it drops frames."""
+    global _draft_width
+    if not playing:
+        _draft_width = draft_width()
+    elif took_s >= 0.9 * PATIENCE_S:
+        _draft_width = max(SMALLEST_DRAFT, round(_draft_width * 0.7))
+
+
+def _poll_later() -> None:
+    if not bpy.app.timers.is_registered(_poll):
+        bpy.app.timers.register(_poll, first_interval=POLL_S)
+
+
+def _poll() -> float | None:
+    """On the main thread: show what has come, begin final frames when nothing moves."""
+    global _news
+    from .. import events as handlers
+
+    if _news:
+        _news = False
+        handlers.refresh()
+    playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    if not playing and time.monotonic() - _last_change > IDLE_S:
+        for image, wish in list(_wanted.items()):
+            final = Wish(replace(wish.job, draft=False), wish.view)
+            if final not in _granted:
+                _finals.ask(image, final, 0)
+    done = is_settled() and _drafts.is_idle() and _finals.is_idle() and not _news
+    return None if done else POLL_S
+
+
+def only(images: set[int]) -> None:
+    """Wishes of other images are not wanted any more: their strips are not on screen."""
+    for image in set(_wanted) - images:
+        del _wanted[image]
+        _newest.pop(image, None)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""See why: what the preview shows instead of the result, and the focus chart over it. Never in a render.
+
+A view is put into the modifier's image as the result is, but only by the window's drafts; every render fills that image
+anew with the result before Blender draws. The switch belongs to the window manager: it is not part of a shot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import bpy
+import cv2
+import numpy as np
+
+from ...craft import scope
+from ...craft.focus_chart import focus_chart
+from ...frame import inputs
+from ...media import MediaError
+from .. import errors
+from ..shot import marks, modifier, pixels
+from . import frames
+
+RESULT = "RESULT"
+VIEWS = (
+    (RESULT, "Result", "What the strip looks like refocused", "RENDER_RESULT", 0),
+    ("ORIGINAL", "Original", "The strip's own picture", "IMAGE_DATA", 1),
+    ("SPLIT", "Split", "The own picture left of the line, the result right of it", "ARROW_LEFTRIGHT", 2),
+    ("DEPTH", "Depth", "Distance in false colour, with a scale in metres", "MOD_OCEAN", 3),
+    ("COC", "Circle of Confusion", "Blur in front of the focus in orange, behind it in blue", "MATSPHERE", 4),
+    ("FOCUS", "In-Focus Zone", "Sharp edges in amber over a grey picture, as in a viewfinder", "VIS_SEL_11", 5),
+)
+CHART_HEIGHT = 150
+_chart_handle: Any = None
+
+
+def current() -> str:
+    """The view the windows show."""
+    return getattr(bpy.context.window_manager, "rackfocus_view", RESULT)
+
+
+def compute(job: frames.Job, view: str, draft_width: int) -> frames.Made:
+    """A job's view as pixels for its image; at most draft_width across for drafts. No Blender. Raises as
+    `frames.make`."""
+    picture, depth_m = frames.sources(job)
+    height, width = picture.shape[:2]
+    if view == "ORIGINAL":
+        return frames.Made(width, height, None)
+    values = dict(zip(inputs.NAMES, job.values, strict=True))
+    if job.draft and width > draft_width:
+        size = (draft_width, max(1, round(height * draft_width / width)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+    lens = inputs.lens_of(values)
+    if view == "DEPTH":
+        shown = scope.depth_view(depth_m)
+    elif view == "COC":
+        shown = scope.coc_view(picture, depth_m, lens)
+    elif view == "FOCUS":
+        shown = scope.focus_view(picture, depth_m, lens)
+    else:
+        shown = scope.split_view(picture, frames.refocus(job, picture, depth_m))
+    if shown.shape[:2] != (height, width):
+        shown = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
+    nothing = np.full_like(shown, -1.0)  # so that every pixel counts as changed
+    return frames.Made(width, height, pixels.encode(np.ascontiguousarray(shown, np.float32), nothing))
+
+
+# --- The chart -------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _chart(job: frames.Job, named: tuple[tuple[str, float], ...], width: int, height: int) -> np.ndarray:
+    depth_m = frames.sources(job)[1]
+    lens = inputs.lens_of(dict(zip(inputs.NAMES, job.values, strict=True)))
+    return focus_chart(depth_m, lens, width, height, marks=named)
+
+
+def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | None:
+    """The focus chart of the strip that the preview shows, (height, width, 4) float32; None where there is none."""
+    from . import eyedropper
+
+    found = eyedropper.candidates(scene, scene.frame_current_final)
+    if not found:
+        return None
+    strip = found[0].strip
+    named = []
+    for mark in marks.of(strip):
+        try:
+            named.append((mark.name, round(marks.distance_m(strip, mark, scene.frame_current), 4)))
+        except ValueError:
+            continue
+    job = frames.look_job(found[0], modifier.find(strip))
+    return _chart(replace(job, draft=True), tuple(named), width, height)
+
+
+def _draw_chart() -> None:
+    context = bpy.context
+    if not context.window_manager.rackfocus_chart:
+        return
+    import gpu
+    from gpu_extras.presets import draw_texture_2d
+
+    from ..ui.operators.strip_modifier import sequencer_scene
+
+    region, scene = context.region, sequencer_scene(context)
+    scale = context.preferences.system.ui_scale
+    width, height = min(region.width - 40, round(900 * scale)), round(CHART_HEIGHT * scale)
+    if scene is None or scene.sequence_editor is None or width < 200 or region.height < 2 * height:
+        return
+    try:
+        chart = chart_of(scene, width, height)
+    except (errors.FrameError, MediaError, ValueError):
+        return  # said in the panel
+    if chart is None:
+        return
+    from ...media.colour import linear_to_srgb
+
+    shown = chart.copy()
+    cover = np.maximum(chart[..., 3:], 1e-6)
+    shown[..., :3] = linear_to_srgb(np.clip(chart[..., :3] / cover, 0, 1))
+    flat = np.ascontiguousarray(shown[::-1], np.float32).reshape(-1)
+    texture = gpu.types.GPUTexture((width, height), format="RGBA16F", data=gpu.types.Buffer("FLOAT", flat.size, flat))
+    gpu.state.blend_set("ALPHA")
+    draw_texture_2d(texture, ((region.width - width) // 2, 20), width, height)
+    gpu.state.blend_set("NONE")
+
+
+def _changed(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None:
+    from .. import events as handlers
+
+    handlers.refresh(context)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
+
+
+def register() -> None:
+    global _chart_handle
+    bpy.types.WindowManager.rackfocus_view = bpy.props.EnumProperty(
+        name="View",
+        description="What the preview shows; a render always gets the result",
+        items=VIEWS,
+        update=_changed,
+        options={"SKIP_SAVE"},
+    )
+    bpy.types.WindowManager.rackfocus_chart = bpy.props.BoolProperty(
+        name="Focus Chart",
+        description="How much of the picture lies at which distance, and where focus, depth of field and marks are",
+        update=_changed,
+        options={"SKIP_SAVE"},
+    )
+    if not bpy.app.background:
+        _chart_handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw_chart, (), "PREVIEW", "POST_PIXEL")
+
+
+def unregister() -> None:
+    global _chart_handle
+    if _chart_handle is not None:
+        bpy.types.SpaceSequenceEditor.draw_handler_remove(_chart_handle, "PREVIEW")
+        _chart_handle = None
+    del bpy.types.WindowManager.rackfocus_chart
+    del bpy.types.WindowManager.rackfocus_view
+    _chart.cache_clear()

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Focus Distance's keyframes: read in dioptres between neighbouring keys, and written as ordinary keys.
+
+`craft.focus_curve` says why. What Blender shows in the property is metres along the F-curve; the focus is that number
+only at the keys. `focus_m` is what every reader of the focus goes through.
+
+- The property follows its F-curve: read in dioptres between the two keys around the frame.
+- A typed value that was not keyed, a driven one, and what NLA strips make of it: plain metres.
+- F-modifiers. Those that move time (Cycles, Stepped) take their keys along: a repeated pull is the same pull. Those
+  that add to the value (Noise, ...) add metres to the focus that the keys alone give.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+
+import bpy
+
+from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, fit, focus_at, focus_from_value, value_at
+from . import group
+
+INPUT = "Focus Distance"
+SAME = 1e-5
+"""Property and F-curve within this share of each other are the same number: both are single precision."""
+FOLLOWED = "GENERATED"
+"""Blender's type of the keys that follow a tracked mark."""
+_MINIMUM = 0.01  # of the input, to which Blender clips what it writes into the property
+
+
+class Focus:
+    """A strip's Focus Distance: its property, its keys, and what they make at a frame of the strip's scene.
+
+    Raises ValueError for a strip without a Rack Focus modifier.
+    """
+
+    def __init__(self, strip: bpy.types.Strip) -> None:
+        from . import modifier
+
+        self.strip, self.scene = strip, strip.id_data
+        self.modifier = modifier.find(strip)
+        if self.modifier is None:
+            raise ValueError(f'"{strip.name}" has no Rack Focus modifier')
+        self.socket = modifier.socket(self.modifier, INPUT)
+        self._identifier = group.socket_ids(self.modifier.node_group)[INPUT]
+        self._focal = modifier.socket(self.modifier, "Focal Length")
+
+    @property
+    def path(self) -> str:
+        """Data path of the property in the scene."""
+        return path_of(self.modifier, self._identifier)
+
+    @property
+    def curve(self) -> bpy.types.FCurve | None:
+        """The F-curve in use, or None."""
+        return curve_of(self.scene, self.path)
+
+    def at_m(self, frame: float | None = None) -> float:
+        """The focus in metres; None = as the property stands now."""
+        return focus_m(self.scene, self.path, self.socket.value, frame)
+
+    def now_m(self, frame: float) -> float:
+        """The focus at a frame: typed but unkeyed values count at the current frame."""
+        return self.at_m(None if frame == self.scene.frame_current_final else frame)
+
+    def nearest_m(self) -> float:
+        """What no lens focuses nearer than: its focal length, in metres."""
+        return max(NEAREST_M, self._focal.value / 1000)
+
+    def keys(self, first: float = -math.inf, last: float = math.inf) -> list[Key]:
+        """`keys_of` the curve."""
+        return keys_of(self.curve, first, last)
+
+    def write(self, keys: Sequence[Key]) -> None:
+        """`write` these keys, and bring the property up to date."""
+        write(self.scene, self.socket, self.path, keys)
+        self.socket.value = self.curve.evaluate(self.scene.frame_current_final)
+
+    def set(self, metres: float, frame: float, key: bool = False) -> bool:
+        """Focus on a distance at a frame: a key where there are keys already, or `key` asks for one; else the plain
+        value. Returns whether a key was set."""
+        self.socket.value = metres
+        if self.curve is None and not key:
+            return False
+        self.socket.keyframe_insert("value", frame=frame)
+        return True
+
+
+def focus_m(
+    owner: bpy.types.ID, data_path: str, value_m: float, frame: float | None = None, *, now: float | None = None
+) -> float:
+    """The focus in metres behind a focus property.
+
+    owner, data_path: where its animation is. value_m: what the property holds now. frame: None = the current one; a
+    number evaluates the F-curve there, whatever the property holds. now: the current frame, where the owner is no
+    scene that tells it.
+    """
+    curve = curve_of(owner, data_path)
+    if curve is None or _is_driven(owner, data_path):
+        return value_m
+    current = owner.frame_current_final if now is None else now
+    at = current if frame is None else frame
+    given = curve.evaluate(at)
+    held = min(max(given, _MINIMUM), FARTHEST_M)
+    if frame is None and not math.isclose(value_m, held, rel_tol=SAME):
+        return value_m
+    return read(curve, at, given)
+
+
+def read(curve: bpy.types.FCurve, frame: float, value_m: float | None = None) -> float:
+    """The focus in metres at a frame from an F-curve with keys. value_m: its value there, if known already."""
+    given = curve.evaluate(frame) if value_m is None else value_m
+    points = curve.keyframe_points
+    if len(points) == 0:
+        return min(max(given, NEAREST_M), FARTHEST_M)
+    frames, values = [p.co.x for p in points], [p.co.y for p in points]
+    active = [one for one in curve.modifiers if not one.mute and one.is_valid]
+    if not active:
+        return focus_from_value(given, frame, frames, values)
+    at = frame
+    for one in active:
+        at = _moved_time(one, at, frames)
+    plain = _plain_keys(points)
+    if plain is None:
+        return focus_from_value(given, at, frames, values)
+    focus = focus_at(plain, at) + given - value_at(plain, at)
+    return min(max(focus, NEAREST_M), FARTHEST_M)
+
+
+def curve_of(owner: bpy.types.ID, data_path: str) -> bpy.types.FCurve | None:
+    """The F-curve that moves a property, or None where there is none or it is muted."""
+    bag = _bag(owner)
+    curve = bag.fcurves.find(data_path) if bag is not None else None
+    if curve is None or curve.mute or (curve.group is not None and curve.group.mute):
+        return None
+    return curve if len(curve.keyframe_points) or len(curve.sampled_points) else None
+
+
+def path_of(modifier: bpy.types.StripModifier, identifier: str) -> str:
+    """The data path of a modifier's input, from its interface identifier."""
+    return f"{modifier.path_from_id()}.properties.inputs.{identifier}.value"
+
+
+def keys_of(curve: bpy.types.FCurve | None, first: float = -math.inf, last: float = math.inf) -> list[Key]:
+    """The keys of a curve for `craft.pull`. Easings that have no Bezier form (Bounce, ...) are followed by Bezier keys
+    within half a percent where they reach into first..last, frames that are to be changed; elsewhere they are told as
+    linear, and `write` leaves them as they are."""
+    if curve is None or len(curve.keyframe_points) == 0:
+        return []
+    points = list(curve.keyframe_points)
+    keys: list[Key] = []
+    for i, point in enumerate(points):
+        key = _key(point)
+        if keys and keys[-1].frame == key.frame:
+            keys[-1] = replace(keys[-1], right=key.right)
+        else:
+            keys.append(key)
+        if point.interpolation in INTERPOLATIONS or i + 1 == len(points):
+            continue
+        until = points[i + 1].co.x
+        if until < first or point.co.x > last:
+            continue
+        count = max(2, round(until - point.co.x))
+        frames = [point.co.x + (until - point.co.x) * k / count for k in range(count + 1)]
+        fitted = fit(frames, [read(curve, frame) for frame in frames], 0.005)
+        keys[-1] = replace(keys[-1], interpolation="BEZIER", right=fitted[0].right)
+        keys += fitted[1:-1]
+        follow = points[i + 1]
+        points[i + 1] = _Follow(follow, fitted[-1].left)
+    return keys
+
+
+class _Follow:
+    """A keyframe whose left handle was fitted anew."""
+
+    def __init__(self, point: bpy.types.Keyframe, left: tuple[float, float] | None) -> None:
+        self.co, self.handle_right, self.interpolation = point.co, point.handle_right, point.interpolation
+        self.type = point.type
+        self.handle_left_type, self.handle_right_type = "FREE", point.handle_right_type
+        handle = left or (point.co.x, point.co.y)
+        self.handle_left = type(point.co)(handle)
+
+
+def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, keys: Sequence[Key]) -> None:
+    """Make these the keys of a focus property. Keys that stay as they are, between neighbours that do, are not touched:
+    their handle types and easings remain. Only Bezier, linear and constant keys are written anew.
+
+    keys: as `keys_of` and `craft.pull` make them. Raises RuntimeError where Blender refuses to keyframe (a linked
+    scene, an action that is not editable).
+    """
+    bag = _bag(owner)
+    curve = bag.fcurves.find(data_path) if bag is not None else None
+    before = _snapshot(curve)
+    own_easing = {p.co.x for p in curve.keyframe_points if p.interpolation not in INTERPOLATIONS} if curve else set()
+    wanted = {_single(key.frame): replace(key, frame=_single(key.frame)) for key in keys}
+    if curve is None:
+        socket.keyframe_insert("value", frame=keys[0].frame)
+        curve = _bag(owner).fcurves.find(data_path)
+    points = curve.keyframe_points
+    for i in reversed(range(len(points))):
+        if points[i].co.x not in wanted or points[i].co.x not in before:
+            points.remove(points[i], fast=True)
+    order_before, order_now = sorted(before), sorted(wanted)
+    for point in points:
+        point.select_control_point = point.select_left_handle = point.select_right_handle = False
+    for frame in order_now:
+        if frame in before and _same(before, wanted, frame, order_before, order_now):
+            continue
+        points.insert(frame, wanted[frame].focus_m, options={"FAST"})
+    at = {point.co.x: point for point in points}
+    for frame in order_now:
+        if frame in before and _same(before, wanted, frame, order_before, order_now):
+            continue
+        key, point = wanted[frame], at[frame]
+        point.co.y = key.focus_m
+        if not (frame in own_easing and key.interpolation == "LINEAR"):
+            point.interpolation = key.interpolation
+        point.handle_left_type = point.handle_right_type = key.handle_type
+        point.handle_left, point.handle_right = key.handle_left, key.handle_right
+        point.select_control_point = True
+        if key.followed != (point.type == FOLLOWED):
+            point.type = FOLLOWED if key.followed else "KEYFRAME"
+    curve.update()
+
+
+def _single(frame: float) -> float:
+    """A frame number as Blender keeps it: single precision."""
+    return struct.unpack("f", struct.pack("f", frame))[0]
+
+
+def _snapshot(curve: bpy.types.FCurve | None) -> dict[float, Key]:
+    if curve is None:
+        return {}
+    return {point.co.x: _key(point) for point in curve.keyframe_points}
+
+
+def _same(before: dict[float, Key], wanted: dict[float, Key], frame: float, old: list[float], new: list[float]) -> bool:
+    """True if a key and both its neighbours are what they were."""
+
+    def alike(one: float | None, other: float | None) -> bool:
+        if one is None or other is None or one != other:
+            return one is None and other is None
+        first, second = before[one], wanted[other]
+        numbers = [
+            (first.focus_m, second.focus_m),
+            *zip(first.handle_left, second.handle_left, strict=True),
+            *zip(first.handle_right, second.handle_right, strict=True),
+        ]
+        same_mode = first.interpolation == second.interpolation
+        return same_mode and all(math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6) for a, b in numbers)
+
+    i, j = old.index(frame), new.index(frame)
+
+    def beside(row: list[float], at: int) -> float | None:
+        return row[at] if 0 <= at < len(row) else None
+
+    return all(alike(beside(old, i + step), beside(new, j + step)) for step in (-1, 0, 1))
+
+
+def _key(point: bpy.types.Keyframe | _Follow) -> Key:
+    metres = max(point.co.y, NEAREST_M)
+    mode = point.interpolation if point.interpolation in INTERPOLATIONS else "LINEAR"
+    return Key(
+        point.co.x,
+        metres,
+        mode,
+        left=tuple(point.handle_left),
+        right=tuple(point.handle_right),
+        handle_type="FREE",
+        followed=point.type == FOLLOWED,
+    )
+
+
+def _plain_keys(points: Sequence[bpy.types.Keyframe]) -> list[Key] | None:
+    """The keys where our own evaluation is Blender's; None where an easing of Blender's own is used."""
+    keys = {point.co.x: _key(point) for point in points}
+    if len(keys) != len(points) or any(point.interpolation not in INTERPOLATIONS for point in list(points)[:-1]):
+        return None
+    return [keys[frame] for frame in sorted(keys)]
+
+
+def _moved_time(one: bpy.types.FModifier, frame: float, frames: Sequence[float]) -> float:
+    """The frame whose keys an F-modifier plays at `frame` (`fmodifier.cc`: fcm_cycles_time, fcm_stepped_time)."""
+    if one.use_influence and one.influence < 1:
+        return frame
+    if one.use_restricted_range and not one.frame_start <= frame <= one.frame_end:
+        return frame
+    if one.type == "STEPPED":
+        if (one.use_frame_start and frame < one.frame_start) or (one.use_frame_end and frame > one.frame_end):
+            return frame
+        return one.frame_step * math.floor((frame - one.frame_offset) / one.frame_step) + one.frame_offset
+    if one.type != "CYCLES":
+        return frame
+    first, last = frames[0], frames[-1]
+    span = last - first
+    if first <= frame <= last or span <= 0:
+        return frame
+    mode, count = (one.mode_before, one.cycles_before) if frame < first else (one.mode_after, one.cycles_after)
+    rounds = (first - frame if frame < first else frame - last) / span
+    if mode == "NONE" or (count and rounds > count):
+        return frame
+    phase = math.fmod(rounds, 1.0) * span
+    backwards = mode == "MIRROR" and int(rounds) % 2 == 0
+    if frame > last:
+        if phase == 0:
+            return first if mode == "MIRROR" and int(rounds) % 2 else last
+        return last - phase if backwards else first + phase
+    if phase == 0:
+        return last if mode == "MIRROR" and int(rounds) % 2 else first
+    return first + phase if backwards else last - phase
+
+
+def _is_driven(owner: bpy.types.ID, data_path: str) -> bool:
+    animation = owner.animation_data
+    return animation is not None and any(one.data_path == data_path and not one.mute for one in animation.drivers)
+
+
+def _bag(owner: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
+    animation = owner.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return None
+    for layer in animation.action.layers:
+        for piece in layer.strips:
+            bag = piece.channelbag(animation.action_slot)
+            if bag is not None:
+                return bag
+    return None

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modifier's node group: the strip's own picture, and over it our pixels wherever they change something.
+
+One image carries both our picture and where it counts. A pixel of ours has its alpha raised by TOUCHED; an image
+that was never filled (a file opened without the extension, a frame that could not be made) is transparent black, and
+there the strip's own picture comes through bit for bit. When Blender works on a proxy the image is brought to the
+proxy's size by nearest pixels, because a mean of touched and untouched alphas would mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ...frame.inputs import INPUTS
+from ...media.baked import Code
+
+GROUP_NAME = "Rack Focus"
+IMAGE_NAME = "Rack Focus"
+IMAGE_NODE = "Rack Focus Picture"
+BAKED_NODE = "Rack Focus Baked"
+LIVE_HAS_NO_SAY = 0.5
+"""Between the absolute alpha of a live pixel without a say (0) and that of one with (1 or more)."""
+TOUCHED = 2.0
+"""Added to the alpha of every pixel that replaces the strip's own."""
+TOUCHED_ABOVE = 1.5
+"""Between the largest alpha of an untouched pixel (1) and the smallest of a touched one (2)."""
+UNTOUCHED = -1.0
+"""Alpha of a live pixel that leaves the strip's own alone. 0, as in an image never filled, has no say at all: a baked
+frame, if there is one, decides."""
+GROUP_MARK = "rackfocus_group"
+"""Custom property of our node groups: the version of their layout."""
+IMAGE_MARK = "rackfocus_image"
+"""Custom property of our images."""
+BAKED_MARK = "rackfocus_baked"
+"""Custom property of image sequences that were baked."""
+LAYOUT_VERSION = 1
+
+
+def is_ours(group: bpy.types.NodeTree | None) -> bool:
+    """Whether a node group was made by `new_group` (or copied, appended or linked from one)."""
+    return group is not None and GROUP_MARK in group
+
+
+def new_group() -> bpy.types.NodeTree:
+    """A complete node group with its own empty image."""
+    group = bpy.data.node_groups.new(GROUP_NAME, "CompositorNodeTree")
+    group[GROUP_MARK] = LAYOUT_VERSION
+    _add_interface(group)
+    _add_nodes(group)
+    return group
+
+
+def image_of(group: bpy.types.NodeTree) -> bpy.types.Image | None:
+    """The image our pixels go into, or None if the user took it out."""
+    node = group.nodes.get(IMAGE_NODE)
+    return node.image if node is not None else None
+
+
+def baked_node(group: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """The node that reads the baked frames; None where there are none."""
+    node = group.nodes.get(BAKED_NODE)
+    return node if node is not None and node.image is not None else None
+
+
+def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> bpy.types.Node:
+    """Make a group read baked frames wherever its live image has no say. Returns the node that reads them."""
+    remove_baked(group)
+    node, link = _builders(group, baked=True)
+    reader = node("CompositorNodeImage", -1300, -700, BAKED_NODE)
+    reader.name, reader.image = BAKED_NODE, image
+    own = next(one for one in group.nodes if one.type == "GROUP_INPUT").outputs["Image"]
+    baked = _fit(group, node, link, own, reader.outputs["Image"], -700)
+    fitted = group.nodes[_FIT_LIVE].outputs[0]
+    readers = [(one.to_socket, one.to_node) for one in group.links if one.from_socket == fitted]
+
+    def alpha_of(source: bpy.types.NodeSocket, y: float) -> bpy.types.NodeSocket:
+        parts = node("CompositorNodeSeparateColor", -300, y)
+        link(source, parts.inputs[0])
+        return parts.outputs["Alpha"]
+
+    def maths(operation: str, source: bpy.types.NodeSocket, *numbers: float) -> bpy.types.NodeSocket:
+        made = node("ShaderNodeMath", -200, -500)
+        made.operation = operation
+        link(source, made.inputs[0])
+        for place, number in enumerate(numbers, 1):
+            made.inputs[place].default_value = number
+        return made.outputs[0]
+
+    live_alpha = alpha_of(fitted, -400)
+    says = maths("GREATER_THAN", maths("ABSOLUTE", live_alpha), LIVE_HAS_NO_SAY)
+    # offset + scale * alpha in the file; TOUCHED + alpha here
+    baked_alpha = alpha_of(baked, -600)
+    if (code.offset, code.scale) != (TOUCHED, 1.0):
+        baked_alpha = maths("MULTIPLY_ADD", baked_alpha, 1 / code.scale, TOUCHED - code.offset / code.scale)
+    colour = node("ShaderNodeMix", 0, -400, "Live or baked")
+    colour.data_type, colour.clamp_factor, colour.clamp_result = "RGBA", True, False
+    for source, place in ((says, 0), (baked, 6), (fitted, 7)):
+        link(source, colour.inputs[place])
+    alpha = node("ShaderNodeMix", 0, -600, "Live or baked alpha")
+    alpha.data_type = "FLOAT"
+    for source, place in ((says, 0), (baked_alpha, 2), (live_alpha, 3)):
+        link(source, alpha.inputs[place])
+    both = node("CompositorNodeSetAlpha", 200, -500, "Live or baked")
+    both.inputs["Type"].default_value = "Replace Alpha"
+    link(colour.outputs[2], both.inputs["Image"])
+    link(alpha.outputs[0], both.inputs["Alpha"])
+    for socket, _node in readers:
+        link(both.outputs[0], socket)
+    return reader
+
+
+def remove_baked(group: bpy.types.NodeTree) -> None:
+    """Take out what `add_baked` put in; the live image decides again."""
+    added = [one for one in group.nodes if one.get(BAKED_MARK)]
+    if not added:
+        return
+    last = next(one for one in added if one.type == "SETALPHA")
+    for target in [one.to_socket for one in group.links if one.from_node == last]:
+        group.links.new(group.nodes[_FIT_LIVE].outputs[0], target)
+    for one in added:
+        group.nodes.remove(one)
+
+
+def new_image() -> bpy.types.Image:
+    """An empty float image. Non-Color, because the numbers in it are the compositor's own and its alpha is no
+    alpha."""
+    image = bpy.data.images.new(IMAGE_NAME, 8, 8, alpha=True, float_buffer=True)
+    image.colorspace_settings.name = "Non-Color"
+    image.generated_color = (0.0, 0.0, 0.0, 0.0)
+    image[IMAGE_MARK] = True
+    return image
+
+
+def socket_ids(group: bpy.types.NodeTree) -> dict[str, str]:
+    """Interface identifiers ("Socket_3") of the group's inputs, by name."""
+    items = group.interface.items_tree
+    return {i.name: i.identifier for i in items if i.item_type == "SOCKET" and i.in_out == "INPUT"}
+
+
+def _add_interface(group: bpy.types.NodeTree) -> None:
+    interface = group.interface
+    interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+    panel = None
+    for entry in INPUTS:
+        if entry.advanced and panel is None:
+            panel = interface.new_panel("Lens Character", default_closed=True)
+        kind = "NodeSocketInt" if entry.integer else "NodeSocketFloat"
+        socket = interface.new_socket(entry.name, in_out="INPUT", socket_type=kind, parent=panel)
+        if entry.subtype != "NONE":
+            socket.subtype = entry.subtype
+        number = int if entry.integer else float
+        socket.min_value, socket.max_value = number(entry.minimum), number(entry.maximum)
+        socket.default_value = number(entry.default)
+        socket.description = entry.description
+
+
+def _builders(group: bpy.types.NodeTree, *, baked: bool = False) -> tuple[Callable, Callable]:
+    """Functions that add a node (kind, x, y, label) and a link (from, to). baked: nodes that `remove_baked` takes
+    out."""
+
+    def node(kind: str, x: float, y: float, label: str = "") -> bpy.types.Node:
+        made = group.nodes.new(kind)
+        made.location, made.label = (x, y), label
+        if baked:
+            made[BAKED_MARK] = True
+        return made
+
+    def link(source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
+        group.links.new(source, target)
+
+    return node, link
+
+
+def _add_nodes(group: bpy.types.NodeTree) -> None:
+    node, link = _builders(group)
+
+    def separate(source: bpy.types.NodeSocket, x: float, y: float) -> bpy.types.Node:
+        made = node("CompositorNodeSeparateColor", x, y)
+        link(source, made.inputs[0])
+        return made
+
+    own = node("NodeGroupInput", -900, 200).outputs["Image"]
+    picture = node("CompositorNodeImage", -1300, -100, IMAGE_NODE)
+    picture.name = IMAGE_NODE
+    picture.image = new_image()
+    fitted = _fit(group, node, link, own, picture.outputs["Image"])
+
+    ours = separate(fitted, -300, -100)
+    touched = node("ShaderNodeMath", -100, 100, "Ours where touched")
+    touched.operation = "GREATER_THAN"
+    link(ours.outputs["Alpha"], touched.inputs[0])
+    touched.inputs[1].default_value = TOUCHED_ABOVE
+
+    alpha = node("ShaderNodeMath", -100, -100, "Our alpha")
+    alpha.operation = "SUBTRACT"
+    link(ours.outputs["Alpha"], alpha.inputs[0])
+    alpha.inputs[1].default_value = TOUCHED
+
+    colour = node("ShaderNodeMix", 100, 200, "Colour")
+    colour.data_type = "RGBA"
+    colour.clamp_factor, colour.clamp_result = True, False
+    link(touched.outputs[0], colour.inputs[0])
+    link(own, colour.inputs[6])
+    link(fitted, colour.inputs[7])
+
+    mixed_alpha = node("ShaderNodeMix", 100, -50, "Alpha")
+    mixed_alpha.data_type = "FLOAT"
+    link(touched.outputs[0], mixed_alpha.inputs[0])
+    link(separate(own, -300, 300).outputs["Alpha"], mixed_alpha.inputs[2])
+    link(alpha.outputs[0], mixed_alpha.inputs[3])
+
+    result = node("CompositorNodeSetAlpha", 320, 150)
+    result.inputs["Type"].default_value = "Replace Alpha"
+    link(colour.outputs[2], result.inputs["Image"])
+    link(mixed_alpha.outputs[0], result.inputs["Alpha"])
+    link(result.outputs[0], node("NodeGroupOutput", 520, 150).inputs["Image"])
+
+
+_FIT_LIVE = "Fit to proxy"
+
+
+def _fit(group, node, link, own, ours, below=0):
+    """Scale our picture to the size of the strip's own (a proxy is smaller); a scale of 1 costs nothing."""
+
+    def size(source: bpy.types.NodeSocket, y: float) -> bpy.types.Node:
+        info = node("CompositorNodeImageInfo", -1100, y)
+        link(source, info.inputs[0])
+        parts = node("ShaderNodeSeparateXYZ", -900, y)
+        link(info.outputs["Dimensions"], parts.inputs[0])
+        return parts
+
+    wanted, given = size(own, 400 + below), size(ours, -300 + below)
+    scale = node("CompositorNodeScale", -500, -100 + below, _FIT_LIVE)
+    if not below:
+        scale.name = _FIT_LIVE
+    link(ours, scale.inputs["Image"])
+    scale.inputs["Interpolation"].default_value = "Nearest"
+    for axis in ("X", "Y"):
+        ratio = node("ShaderNodeMath", -700, -200 if axis == "X" else -380)
+        ratio.operation = "DIVIDE"
+        link(wanted.outputs[axis], ratio.inputs[0])
+        link(given.outputs[axis], ratio.inputs[1])
+        link(ratio.outputs[0], scale.inputs[axis])
+    return scale.outputs[0]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The strip modifier: found by its node group, so that renaming it loses nothing; added once; its values at a
+frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+
+from ...frame.inputs import INPUTS
+from . import focus_keys, group
+
+MODIFIER_NAME = "Rack Focus"
+
+KINDS = ("IMAGE", "MOVIE")
+"""Strips that show media files, whose frames we can read."""
+
+
+def suits(strip: bpy.types.Strip) -> bool:
+    """Whether a strip can be refocused: it shows media files, or the 3D render of a scene."""
+    return strip.type in KINDS or (strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA")
+
+
+def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
+    """The strip's Rack Focus modifier, or None."""
+    for modifier in getattr(strip, "modifiers", ()):
+        if modifier.type == "COMPOSITOR" and group.is_ours(modifier.node_group):
+            return modifier
+    return None
+
+
+def in_scene(scene: bpy.types.Scene) -> Iterator[tuple[bpy.types.Strip, bpy.types.StripModifier]]:
+    """Every strip of a scene, also inside metas, that has a Rack Focus modifier, with it."""
+    if scene.sequence_editor is None:
+        return
+    for strip in scene.sequence_editor.strips_all:
+        modifier = find(strip)
+        if modifier is not None:
+            yield strip, modifier
+
+
+def everywhere() -> Iterator[tuple[bpy.types.Strip, bpy.types.StripModifier]]:
+    """`in_scene` of every scene in the file."""
+    for scene in bpy.data.scenes:
+        yield from in_scene(scene)
+
+
+def add(strip: bpy.types.Strip) -> bpy.types.StripModifier:
+    """The strip's modifier; made when it has none. New ones are to be moved to the top by the caller (needs a
+    context)."""
+    found = find(strip)
+    if found is not None:
+        return found
+    made = strip.modifiers.new(MODIFIER_NAME, "COMPOSITOR")
+    made.node_group = group.new_group()
+    made.input_mask_type = "ID"  # keeps the pointer in input_mask_strip without Blender drawing that strip
+    return made
+
+
+def remove(strip: bpy.types.Strip) -> bool:
+    """Take the modifier off a strip, and its group and image out of the file if nobody else uses them."""
+    found = find(strip)
+    if found is None:
+        return False
+    tree = found.node_group
+    strip.modifiers.remove(found)
+    discard(tree)
+    return True
+
+
+def discard(tree: bpy.types.NodeTree) -> None:
+    """Delete a node group of ours and its image, unless something still uses them."""
+    if tree.library is not None or is_used(tree):
+        return
+    image = group.image_of(tree)
+    bpy.data.node_groups.remove(tree)
+    if image is not None and image.library is None and not is_used(image):
+        bpy.data.images.remove(image)
+
+
+def is_used(block: bpy.types.ID) -> bool:
+    """Whether anything in the file refers to a datablock. Its user count does not tell: Blender does not lower it when
+    a strip or a modifier goes.
+    """
+    return block.use_fake_user or bool(bpy.data.user_map(subset=[block])[block])
+
+
+def above(strip: bpy.types.Strip) -> list[str]:
+    """Names of working modifiers above ours in the stack: our picture replaces their effect, so there must be
+    none."""
+    names: list[str] = []
+    for modifier in strip.modifiers:
+        if modifier.type == "COMPOSITOR" and group.is_ours(modifier.node_group):
+            return names
+        if is_on(modifier) and not modifier.type.startswith("SOUND"):
+            names.append(modifier.name)
+    return names
+
+
+def is_on(modifier: bpy.types.StripModifier) -> bool:
+    """Whether Blender runs the modifier at all."""
+    return not modifier.mute and modifier.enable
+
+
+def depth_strip(strip: bpy.types.Strip) -> bpy.types.Strip | None:
+    """The strip paired as depth, or None. A pointer that Blender keeps through renames, duplicates and files."""
+    found = find(strip)
+    return found.input_mask_strip if found is not None else None
+
+
+def pair(strip: bpy.types.Strip, depth: bpy.types.Strip | None) -> None:
+    """Pair a depth strip with a strip that has our modifier; None takes the pairing away."""
+    found = find(strip)
+    found.input_mask_strip = depth
+    found.input_mask_type = "ID"
+
+
+def socket(modifier: bpy.types.StripModifier, name: str) -> bpy.types.bpy_struct:
+    """The property behind a named input: read and set `.value`, `keyframe_insert("value", frame=...)`.
+
+    Raises KeyError for a name that is not in `inputs.NAMES`.
+    """
+    return getattr(modifier.properties.inputs, group.socket_ids(modifier.node_group)[name])
+
+
+def values(
+    strip: bpy.types.Strip, modifier: bpy.types.StripModifier, scene: bpy.types.Scene, frame: float | None = None
+) -> dict[str, float]:
+    """The inputs' values by name. frame: None takes them as they are now (keyframes and drivers evaluated by
+    Blender); a number evaluates the keyframes there, for scenes that Blender is not at that frame of. Focus Distance is
+    the focus in metres, read from its keys as `focus_keys` says.
+    """
+    ids = group.socket_ids(modifier.node_group)
+    inputs = modifier.properties.inputs
+    found = {entry.name: getattr(inputs, ids[entry.name]).value for entry in INPUTS}
+    focus_value = found[focus_keys.INPUT]
+    if frame is not None:
+        prefix = modifier.path_from_id() + ".properties.inputs."
+        names = {f"{prefix}{identifier}.value": name for name, identifier in ids.items()}
+        for curve in _curves(scene):
+            name = names.get(curve.data_path)
+            if name is not None and not curve.mute:
+                found[name] = curve.evaluate(frame)
+    focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
+    found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
+    return found
+
+
+def _curves(scene: bpy.types.Scene) -> Iterator[bpy.types.FCurve]:
+    animation = scene.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return
+    for layer in animation.action.layers:
+        for piece in layer.strips:
+            bag = piece.channelbag(animation.action_slot)
+            if bag is not None:
+                yield from bag.fcurves

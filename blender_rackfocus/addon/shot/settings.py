@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a strip knows about its depth: plain strip properties, which duplicate, copy, append, undo and save with the
+strip.
+
+They do not keyframe; what does is in `inputs`. The paired depth strip is a pointer (the mask strip of our modifier,
+see `modifier`), so it survives renames.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from ...core.depth import DepthConvention
+
+
+def _refresh(_self: bpy.types.Strip, context: bpy.types.Context) -> None:
+    from .. import events as handlers
+
+    handlers.refresh(context)
+
+
+SOURCES = (
+    (
+        "AUTO",
+        "Automatic",
+        "The depth strip if one is paired, else the file if one is named, else the picture's own depth pass",
+    ),
+    ("LAYER", "Picture's Own Pass", "The depth pass in the strip's own multilayer EXR files"),
+    ("FILE", "File", "A still, an image sequence or a movie on disk; a still serves every frame"),
+    ("STRIP", "Depth Strip", "Another strip, usually muted, that shows the depth beside the picture"),
+    ("CARDS", "Cards", "Masks with a distance each, in front of a background: set by hand, not estimated"),
+)
+
+KINDS = (
+    ("AUTO", "Automatic", "Floating-point depth is metres, whole-number pictures are 0 to 1 between near and far"),
+    ("METRES", "Metres", "Every value is a distance, times the scale"),
+    ("INVERSE", "1 / Distance", "Every value is one over the distance, as disparity is"),
+    ("NORMALISED", "0 to 1", "Values run from 0 to 1 between the near and the far distance"),
+)
+
+RAMPS = (
+    ("INVERSE_Z", "Even in 1 / z", "As depth networks and disparity maps store it"),
+    ("LINEAR_Z", "Even in z", "As a mist pass or a mapped Z pass stores it"),
+)
+
+_STILL: set[str] = set()
+
+PROPERTIES = {
+    "rackfocus_depth_source": bpy.props.EnumProperty(
+        name="Depth",
+        description="Where this strip's depth comes from",
+        items=SOURCES,
+        default="AUTO",
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_depth_path": bpy.props.StringProperty(
+        name="Depth File",
+        description="Depth on disk: a still, any file of an image sequence, its folder, or a movie",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+        update=_refresh,
+    ),
+    "rackfocus_depth_layer": bpy.props.StringProperty(
+        name="Layer",
+        description="Layer or channel of an EXR file that holds the depth; empty finds it",
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_depth_offset": bpy.props.IntProperty(
+        name="Depth Offset",
+        description="Frames that the depth file is read later than the picture, for depth that is out of step with it",
+        default=0,
+        soft_min=-100,
+        soft_max=100,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_depth_kind": bpy.props.EnumProperty(
+        name="Values Are",
+        description="What the numbers in the depth mean",
+        items=KINDS,
+        default="AUTO",
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_depth_ramp": bpy.props.EnumProperty(
+        name="Ramp",
+        description="What runs evenly from 0 to 1",
+        items=RAMPS,
+        default="INVERSE_Z",
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_near_m": bpy.props.FloatProperty(
+        name="Near",
+        description="Distance of the nearest value, in metres",
+        subtype="DISTANCE",
+        default=1.0,
+        min=0.001,
+        soft_max=1000.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_far_m": bpy.props.FloatProperty(
+        name="Far",
+        description="Distance of the farthest value, in metres",
+        subtype="DISTANCE",
+        default=100.0,
+        min=0.001,
+        soft_max=10000.0,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_white_near": bpy.props.BoolProperty(
+        name="White Is Near",
+        description="White (1) is the near distance; off, black (0) is",
+        default=True,
+        options=_STILL,
+        update=_refresh,
+    ),
+    "rackfocus_model_path": bpy.props.StringProperty(
+        name="Depth Network",
+        description="Model file (.onnx) that Estimate Depth runs on this strip; empty takes the preferences' own",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    ),
+    "rackfocus_depth_made": bpy.props.StringProperty(
+        name="Made By", description="Which source made the depth file, with which settings", options=_STILL
+    ),
+    "rackfocus_depth_made_path": bpy.props.StringProperty(
+        name="Made As", description="The depth file that the note is about", options=_STILL
+    ),
+    "rackfocus_depth_scale": bpy.props.FloatProperty(
+        name="Scale",
+        description="Metres per unit of the depth's numbers: 0.01 for centimetres",
+        default=1.0,
+        min=1e-6,
+        soft_max=1000.0,
+        precision=4,
+        options=_STILL,
+        update=_refresh,
+    ),
+}
+
+
+def copy(source: bpy.types.Strip, target: bpy.types.Strip) -> None:
+    """Give `target` every depth setting of `source`."""
+    for name in PROPERTIES:
+        if getattr(target, name) != getattr(source, name):
+            setattr(target, name, getattr(source, name))
+
+
+def convention_of(strip: bpy.types.Strip) -> DepthConvention | None:
+    """The depth convention set on a strip, or None where it is to be guessed. Raises ValueError as the core does."""
+    if strip.rackfocus_depth_kind == "AUTO":
+        return None
+    return DepthConvention(
+        kind=strip.rackfocus_depth_kind,
+        near_m=strip.rackfocus_near_m,
+        far_m=strip.rackfocus_far_m,
+        white_near=strip.rackfocus_white_near,
+        ramp=strip.rackfocus_depth_ramp,
+        scale=strip.rackfocus_depth_scale,
+    )
+
+
+def register() -> None:
+    for name, definition in PROPERTIES.items():
+        setattr(bpy.types.Strip, name, definition)
+
+
+def unregister() -> None:
+    for name in reversed(PROPERTIES):
+        delattr(bpy.types.Strip, name)

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node-only twin of a strip's Rack Focus modifier: an approximation from Blender's own nodes, for a file that is
+handed on without the extension.
+
+The modifier stays; its node group is exchanged for one with the same inputs, so values, keyframes and drivers stay in
+place. The exchanged group waits in a property of the new one, and `back` puts it back.
+
+Depth comes from the paired depth strip, as the modifier's mask, where Blender reads the same numbers from it as we do
+(float files with one layer); else from an Image node. Blender counts that node's frames by the scene's, so a strip
+that is retimed cannot have one, and one that is moved afterwards has to be converted anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import tempfile
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+
+from ... import media
+from ...core.depth import DepthConvention, guess_convention
+from ...frame import inputs
+from ...media import MediaError, stills
+from ..blender import strips
+from ..errors import FrameError
+from ..scenes import passes, upstream
+from ..sequencer import frames
+from ..shot import focus_keys, group, modifier
+from . import twin_nodes
+
+MARK = "rackfocus_twin"
+"""Custom property of a twin's node group."""
+ORIGINAL = "rackfocus_twin_original"
+KEYS = "rackfocus_twin_keys"
+MEASURED = "rackfocus_twin_db"
+LEFT_OUT = (
+    "Squeeze",
+    "Spherical Aberration",
+    "Cat's Eye",
+    "Vignetting",
+    "Axial Chromatic",
+    "Highlight Gain",
+    "Breathing",
+)
+"""Inputs that Blender's nodes have nothing for."""
+NAME = "Rack Focus Nodes"
+_KEY = (
+    "interpolation",
+    "easing",
+    "type",
+    "handle_left_type",
+    "handle_right_type",
+    "amplitude",
+    "period",
+    "back",
+)
+_NUMBERED = re.compile(r"^.*?(\d+)\D*\.[^.]+$")
+"""A file of a numbered sequence: Blender counts the last number in the name."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Where a twin's depth comes from. image: None takes the depth strip. offset: number in the file's name minus the
+    scene's frame. layer: the Image node's output; empty for the first."""
+
+    convention: DepthConvention
+    path: str
+    kind: str
+    offset: int = 0
+    layer: str = ""
+
+
+def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
+    """The strip's modifier with a node-only twin, or None."""
+    for found in getattr(strip, "modifiers", ()):
+        if found.type == "COMPOSITOR" and found.node_group is not None and MARK in found.node_group:
+            return found
+    return None
+
+
+def left_out(found: bpy.types.StripModifier) -> list[str]:
+    """Inputs away from their defaults that a twin does not have."""
+    defaults = {entry.name: entry.default for entry in inputs.INPUTS}
+    return [name for name in LEFT_OUT if not math.isclose(modifier.socket(found, name).value, defaults[name])]
+
+
+def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, float]:
+    """Exchange a strip's Rack Focus modifier for its twin. Raises FrameError, and leaves all as it was.
+
+    Returns (dB between twin and real result at the current frame, dB between the plain picture and it).
+    """
+    found = modifier.find(strip)
+    frame = _inside(strip, scene.frame_current)
+    depth = _depth(strip, found, scene)
+    tree = _tree(found.node_group, depth)
+    try:
+        told = _measure(strip, found, scene, frame, tree, depth)
+    except (MediaError, passes.PassError, ValueError) as error:
+        _discard(tree)
+        raise FrameError(strip.name, frame, "", str(error)) from error
+    except FrameError:
+        _discard(tree)
+        raise
+    tree[MEASURED] = told[0]
+    _spell_out_focus(strip, found, tree)
+    found.node_group = tree
+    found.input_mask_type = "STRIP" if depth.kind == "STRIP" else "ID"
+    strip.invalidate_cache("COMPOSITE")
+    return told
+
+
+def back(strip: bpy.types.Strip) -> None:
+    """The Rack Focus modifier again, with the focus keys it had."""
+    found = find(strip)
+    tree = found.node_group
+    original = tree.get(ORIGINAL)
+    path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
+    if KEYS in tree:
+        curve = focus_keys.curve_of(strip.id_data, path)
+        if curve is not None:
+            _write_keys(curve, json.loads(tree[KEYS]))
+    found.node_group = original if original is not None else group.new_group()
+    found.input_mask_type = "ID"
+    if not modifier.is_used(tree):
+        _discard(tree)
+    strip.invalidate_cache("COMPOSITE")
+
+
+def _inside(strip: bpy.types.Strip, frame: int) -> int:
+    return min(max(frame, strip.left_handle), strip.right_handle - 1)
+
+
+def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene, frame: int) -> frames.Job:
+    return frames.look_job(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), found)
+
+
+# --- Depth -----------------------------------------------------------------------------------------------------------
+
+
+def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> Depth:
+    """Raises FrameError where Blender's nodes cannot read this strip's depth."""
+    at = _inside(strip, scene.frame_current)
+    if strip.type == "SCENE" or strip.rackfocus_depth_source == "CARDS":
+        raise FrameError(strip.name, at, "", "its depth is no file that a node could read; bake the strip instead")
+    if strip not in set(strip.id_data.sequence_editor.strips):
+        raise FrameError(strip.name, at, "", "it lies inside a meta strip; take it out first")
+    job = _job(strip, found, scene, at)
+    try:
+        raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
+        meant = job.convention or _guessed(job)
+        single = media.is_movie(job.depth.path) or _is_plain(job.depth.path)
+    except (MediaError, ValueError) as error:
+        raise FrameError(strip.name, at, job.depth.path, str(error)) from error
+    paired = strip.rackfocus_depth_source in {"AUTO", "STRIP"} and found.input_mask_strip is not None
+    if paired and not raw.integer and single and not job.layer:
+        return Depth(meant, job.depth.path, "STRIP")
+    layer = "" if single else raw.layer
+    kind, offset = _counted(strip, found, scene)
+    return Depth(meant, job.depth.path, kind, offset, layer)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether Blender shows a still's depth as its one picture: no layers, and no colours beside the depth."""
+    names = stills.layers(path)
+    return not any("." in name for name in names) and not {"R", "Z"} <= set(names)
+
+
+def _guessed(job: frames.Job) -> DepthConvention:
+    file = job.reference or job.depth
+    raw = media.read_raw_depth(file.path, file.index, job.layer or None)
+    return guess_convention(raw.values, integer=raw.integer, near_m=job.near_m, far_m=job.far_m, layer=raw.layer)[0]
+
+
+def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:
+    """('FILE', 0), ('SEQUENCE', number - frame) or ('MOVIE', index - frame): the same for every frame of the strip."""
+    offsets: set[int] = set()
+    names: set[tuple[str, str]] = set()
+    counts = True
+    for frame in range(strip.left_handle, strip.right_handle):
+        file = _job(strip, found, scene, frame).depth
+        if media.is_movie(file.path):
+            offsets.add(file.index - frame)
+            names.add(("MOVIE", file.path))
+            continue
+        numbered = _NUMBERED.match(os.path.basename(file.path))
+        names.add(("FILE", file.path))
+        if numbered:
+            offsets.add(int(numbered.group(1)) - frame)
+        counts = counts and numbered is not None
+    if len(names) == 1 and next(iter(names))[0] == "FILE":
+        return "FILE", 0
+    offset = next(iter(offsets), None)
+    if len(offsets) != 1 or offset is None:
+        raise FrameError(
+            strip.name,
+            strip.left_handle,
+            "",
+            "its depth does not follow the scene frame by frame (retimed or held): an Image node cannot count that; "
+            "pair a depth strip of float EXR files, or bake",
+        )
+    return ("MOVIE" if next(iter(names))[0] == "MOVIE" else "SEQUENCE"), offset
+
+
+def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
+    """The twin's node group: a copy, so that its inputs are the same to Blender too, with other nodes."""
+    tree = original.copy()
+    tree.name = NAME
+    del tree[group.GROUP_MARK]
+    tree[MARK] = 1
+    tree[ORIGINAL] = original
+    tree.nodes.clear()
+    image = None
+    if depth.kind == "STRIP":
+        socket = tree.interface.new_socket(twin_nodes.DEPTH, in_out="INPUT", socket_type="NodeSocketColor")
+        order = [one for one in tree.interface.items_tree if one.item_type == "SOCKET" and one.in_out == "INPUT"]
+        tree.interface.move(socket, order[0].position + 1)
+    else:
+        image = bpy.data.images.load(depth.path)
+        image.name = f"{NAME} Depth"
+        if depth.kind != "FILE":
+            image.source = depth.kind
+        image.colorspace_settings.name = "Non-Color"
+        image[MARK] = True
+    try:
+        layer = _output(image, depth.layer) if depth.layer else ""
+        twin_nodes.build(tree, depth.convention, image, layer)
+    except (KeyError, ValueError) as error:
+        _discard(tree)
+        raise FrameError("", 0, depth.path, f"Blender's Image node does not show this depth ({error})") from error
+    reader = tree.nodes.get(twin_nodes.DEPTH)
+    if reader is not None and depth.kind != "FILE":
+        _count(reader, depth)
+    return tree
+
+
+def _output(image: bpy.types.Image, layer: str) -> str:
+    """The Image node's output for a channel "Layer.Pass.Z"."""
+    if image.type != "MULTILAYER":
+        raise ValueError("its layers are not named as Blender names them")
+    parts = layer.split(".")
+    return parts[-2] if len(parts) > 1 else layer
+
+
+def _count(reader: bpy.types.Node, depth: Depth) -> None:
+    """Blender shows file frame - frame_start + 1 + frame_offset (a movie's first frame is 1)."""
+    reader.frame_duration = 1_000_000
+    number = depth.offset + (1 if depth.kind == "MOVIE" else 0)  # file number at scene frame 0
+    reader.frame_start, reader.frame_offset = 1 - number, 0
+    reader.use_auto_refresh = True
+
+
+def _discard(tree: bpy.types.NodeTree) -> None:
+    reader = tree.nodes.get(twin_nodes.DEPTH)
+    image = reader.image if reader is not None else None
+    bpy.data.node_groups.remove(tree)
+    if image is not None and not modifier.is_used(image):
+        bpy.data.images.remove(image)
+
+
+# --- Focus keys ------------------------------------------------------------------------------------------------------
+
+
+def _spell_out_focus(strip: bpy.types.Strip, found: bpy.types.StripModifier, tree: bpy.types.NodeTree) -> None:
+    """Between its keys our focus runs in dioptres, Blender's in metres: where that differs there is a key on every
+    frame, and the keys as they were wait in the group."""
+    scene = strip.id_data
+    path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
+    curve = focus_keys.curve_of(scene, path)
+    if curve is None or len(curve.keyframe_points) < 2 or any(not one.mute for one in curve.modifiers):
+        return
+    first, last = (curve.keyframe_points[end].co.x for end in (0, -1))
+    wanted = [(frame, focus_keys.read(curve, frame)) for frame in range(math.floor(first), math.ceil(last) + 1)]
+    if all(math.isclose(metres, curve.evaluate(frame), rel_tol=1e-3) for frame, metres in wanted):
+        return
+    tree[KEYS] = json.dumps([_key(point) for point in curve.keyframe_points])
+    plain = {"interpolation": "LINEAR", "easing": "AUTO", "type": "GENERATED"}
+    _write_keys(curve, [{"co": pair, **plain} for pair in wanted])
+
+
+def _key(point: bpy.types.Keyframe) -> dict:
+    places = {name: tuple(getattr(point, name)) for name in ("co", "handle_left", "handle_right")}
+    return {**places, **{name: getattr(point, name) for name in _KEY}}
+
+
+def _write_keys(curve: bpy.types.FCurve, keys: list[dict]) -> None:
+    curve.keyframe_points.clear()
+    curve.keyframe_points.add(len(keys))
+    for point, key in zip(curve.keyframe_points, keys, strict=True):
+        point.co = key["co"]
+        for name in _KEY:
+            if name in key:
+                setattr(point, name, key[name])
+        for name in ("handle_left", "handle_right"):
+            if name in key:
+                setattr(point, name, key[name])
+    curve.update()
+
+
+# --- How near it comes -----------------------------------------------------------------------------------------------
+
+
+def _measure(
+    strip: bpy.types.Strip,
+    found: bpy.types.StripModifier,
+    scene: bpy.types.Scene,
+    frame: int,
+    tree: bpy.types.NodeTree,
+    depth: Depth,
+) -> tuple[float, float]:
+    """dB of the twin, and of the picture untouched, against the real result of a frame. Raises MediaError, PassError,
+    ValueError, FrameError."""
+    job = replace(_job(strip, found, scene, frame), draft=False)
+    picture, depth_m = frames.sources(job)
+    if float(picture[..., 3].min()) < 1.0:
+        raise ValueError("pictures with transparency cannot be converted to nodes; bake the strip instead")
+    real = frames.refocus(job, picture, depth_m)
+    raw = None
+    if depth.kind == "STRIP":
+        raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None).values
+    shown = _rendered(tree, job, picture, raw, frame)
+    return decibels(shown, real), decibels(picture, real)
+
+
+def decibels(one: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal to noise of two scene-linear pictures as a screen shows them: (H, W, 4) each. Higher is nearer; 99
+    where they are the same."""
+    error = float(np.mean((_seen(one) - _seen(other)) ** 2))
+    return min(99.0, -10.0 * math.log10(max(error, 1e-12)))
+
+
+def _seen(picture: np.ndarray) -> np.ndarray:
+    light = np.clip(picture[..., :3].astype(np.float64), 0.0, 1.0)
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _rendered(
+    tree: bpy.types.NodeTree, job: frames.Job, picture: np.ndarray, raw: np.ndarray | None, frame: int
+) -> np.ndarray:
+    """What the twin makes of a picture: a small scene of its own composites it."""
+    blank = bpy.data.scenes.new(NAME)
+    outer = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    images = []
+    try:
+        outer.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        one = outer.nodes.new("CompositorNodeGroup")
+        one.node_tree, one.name = tree, NAME
+        for name, value in zip(inputs.NAMES, job.values, strict=True):
+            socket = one.inputs[name]
+            socket.default_value = int(value) if socket.type == "INT" else value
+        planes = {"Image": picture}
+        if raw is not None:
+            planes[twin_nodes.DEPTH] = np.dstack([raw, raw, raw, np.ones_like(raw)])
+        for name, plane in planes.items():
+            images.append(_image(plane))
+            reader = outer.nodes.new("CompositorNodeImage")
+            reader.image = images[-1]
+            outer.links.new(reader.outputs[0], one.inputs[name])
+        outer.links.new(one.outputs[0], outer.nodes.new("NodeGroupOutput").inputs[0])
+        blank.compositing_node_group = outer
+        height, width = picture.shape[:2]
+        blank.render.resolution_x, blank.render.resolution_y = width, height
+        blank.render.resolution_percentage = 100
+        with tempfile.TemporaryDirectory(prefix="rackfocus_twin_", dir=bpy.app.tempdir or None) as folder:
+            return upstream.result(upstream.prepare(blank, outer, folder), frame, 0.0)
+    finally:
+        passes.sweep()
+        bpy.data.scenes.remove(blank)
+        bpy.data.node_groups.remove(outer)
+        for image in images:
+            bpy.data.images.remove(image)
+
+
+def _image(plane: np.ndarray) -> bpy.types.Image:
+    height, width = plane.shape[:2]
+    image = bpy.data.images.new(NAME, width, height, alpha=True, float_buffer=True)
+    image.colorspace_settings.name = "Non-Color"
+    image.pixels.foreach_set(np.ascontiguousarray(plane[::-1], np.float32).reshape(-1))
+    image.update()
+    image.update_tag()
+    return image

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What baking strips and baking nodes have in common: a frame at a time in the window, pause, cancel, what is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import bpy
+
+from ....media import MediaError, baked
+from ... import events as handlers
+from ...bake import bake
+from ...errors import FrameError
+
+_TICK_S = 0.01
+_SIZES = ("bytes", "KB", "MB", "GB", "TB")
+
+
+class Progress:
+    """The bake that is under way in the window; one at a time. The panels read it, the operators write it."""
+
+    running = False
+    paused = False
+    cancelled = False
+    done = 0
+    total = 0
+    what = ""
+
+    @classmethod
+    def start(cls, total: int) -> None:
+        """Nothing is done yet of so many frames."""
+        cls.total, cls.done, cls.paused, cls.cancelled = total, 0, False, False
+
+
+def running_text() -> str:
+    """How far the bake in the window is, for the panel; empty when there is none."""
+    if not Progress.running:
+        return ""
+    state = "Paused" if Progress.paused else "Baking"
+    return f"{state}: {Progress.done} of {Progress.total}"
+
+
+def size_text(count: float) -> str:
+    """A number of bytes as people say it."""
+    for unit in _SIZES:
+        if count < 1000 or unit == _SIZES[-1]:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""
+
+
+def too_large(estimates: list[bake.Estimate]) -> str:
+    """Why the disk cannot hold a bake, empty when it can."""
+    needed, free = sum(one.bytes_needed for one in estimates), min((one.bytes_free for one in estimates), default=0)
+    if needed <= free:
+        return ""
+    frames = sum(one.frames for one in estimates)
+    return (
+        f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
+        "Choose another folder, fewer frames, or free some space"
+    )
+
+
+def delete_frames(folder: str) -> None:
+    """Delete baked frames. Only what we wrote: whole frames with our trailer."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if baked.notes_of(path) is not None:
+            baked.remove(path)
+    baked.sweep(folder)
+    if not os.listdir(folder):
+        os.rmdir(folder)
+
+
+class Baking:
+    """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
+
+    A subclass's `begin` sets `_scene_name` and `_job`, the outcomes frame by frame, and starts `Progress`.
+    """
+
+    first: bpy.props.IntProperty(name="First", description="First frame; 0 with Last 0 for all of them")
+    last: bpy.props.IntProperty(name="Last", description="Last frame")
+    afresh: bpy.props.BoolProperty(name="Afresh", description="Also frames that are there and right")
+
+    redrawn: frozenset[str]
+    """Types of the areas that show how far it is."""
+
+    _scene_name: str
+    _job: Iterator[bake.Outcome]
+
+    def begin(self, context: bpy.types.Context) -> bool:
+        """Prepare; False after reporting why there is nothing to do."""
+        raise NotImplementedError
+
+    def busy(self) -> bool:
+        """Whether Blender must be left alone for the moment."""
+        return False
+
+    def ended(self, context: bpy.types.Context, outcome: str) -> None:
+        """Whatever else is to be done or said."""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self._begin(context):
+            return {"CANCELLED"}
+        with handlers.paused():
+            while (outcome := self._step()) == "MORE":
+                pass
+        return self._end(context, outcome)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if not self._begin(context):
+            return {"CANCELLED"}
+        manager = context.window_manager
+        manager.progress_begin(0, max(Progress.total, 1))
+        self._timer = manager.event_timer_add(_TICK_S, window=context.window)
+        manager.modal_handler_add(self)
+        Progress.running = True
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "ESC" and event.value == "PRESS":
+            Progress.cancelled = True
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if Progress.cancelled:
+            return self._end_modal(context, "CANCELLED")
+        if Progress.paused or self.busy():
+            return {"PASS_THROUGH"}
+        with handlers.paused():
+            outcome = self._step()
+        context.window_manager.progress_update(Progress.done)
+        words = f"Rack Focus: baking {Progress.what}, {Progress.done} of {Progress.total} frames (Esc cancels)"
+        context.workspace.status_text_set(words)
+        for area in context.screen.areas:
+            if area.type in self.redrawn:
+                area.tag_redraw()
+        return {"PASS_THROUGH"} if outcome == "MORE" else self._end_modal(context, outcome)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender closes the window or loads another file."""
+        self._end_modal(context, "CANCELLED")
+
+    def _begin(self, context: bpy.types.Context) -> bool:
+        self._problem, self._clipped, self._baked = "", 0, 0
+        return self.begin(context)
+
+    def _step(self) -> str:
+        """One frame. 'MORE', 'FINISHED' or 'CANCELLED' (with `_problem` said)."""
+        if bpy.data.scenes.get(self._scene_name) is None:
+            self._problem = "The scene is gone"
+            return "CANCELLED"
+        try:
+            outcome = next(self._job, None)
+        except (FrameError, MediaError) as error:
+            self._problem = str(error)
+            return "CANCELLED"
+        if outcome is None:
+            return "FINISHED"
+        Progress.done += 1
+        self._baked += outcome.state == "baked"
+        self._clipped += outcome.clipped
+        return "MORE"
+
+    def _end_modal(self, context: bpy.types.Context, outcome: str) -> set[str]:
+        manager = context.window_manager
+        manager.event_timer_remove(self._timer)
+        manager.progress_end()
+        context.workspace.status_text_set(None)
+        Progress.running = False
+        return self._end(context, outcome)
+
+    def _end(self, context: bpy.types.Context, outcome: str) -> set[str]:
+        with handlers.paused():
+            self._job.close()  # leaves the folder tidy and the scene at its frame
+        if self._problem:
+            self.report({"ERROR"}, self._problem)
+        elif outcome == "CANCELLED":
+            self.report({"WARNING"}, f"Bake cancelled after {Progress.done} of {Progress.total} frames; they are kept")
+        else:
+            self.report({"INFO"}, f"{Progress.done} frames are baked, {self._baked} of them now")
+            if self._clipped:
+                self.report({"WARNING"}, f"PNG cut off light above white in {self._clipped} frames; EXR keeps it")
+        self.ended(context, outcome)
+        return {outcome}
+
+
+class _UnderWay:
+    """For operators on the bake that is under way."""
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if not Progress.running:
+            cls.poll_message_set("No bake is under way")
+        return Progress.running
+
+
+class RACKFOCUS_OT_bake_pause(_UnderWay, bpy.types.Operator):
+    """Pause the bake that is under way, or go on with it"""
+
+    bl_idname = "rackfocus.bake_pause"
+    bl_label = "Pause Bake"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        Progress.paused = not Progress.paused
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_bake_cancel(_UnderWay, bpy.types.Operator):
+    """Stop the bake that is under way; the frames that are done stay"""
+
+    bl_idname = "rackfocus.bake_cancel"
+    bl_label = "Cancel Bake"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        Progress.cancelled = True
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_bake_pause, RACKFOCUS_OT_bake_cancel)

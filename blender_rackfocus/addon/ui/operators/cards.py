@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cards on a strip: add one, remove one."""
+
+from __future__ import annotations
+
+import bpy
+
+from ... import events as handlers
+from ...shot import modifier, ownership
+from .strip_modifier import _OnStrip, _to_the_top
+
+
+class RACKFOCUS_OT_card_add(_OnStrip, bpy.types.Operator):
+    """Add a card: a mask and the distance of what it covers. The strip's depth is made of its cards from then on"""
+
+    bl_idname = "rackfocus.card_add"
+    bl_label = "Add Card"
+
+    mask: bpy.props.StringProperty(name="Mask", description="Name of the mask; empty adds a card to choose one for")
+    distance_m: bpy.props.FloatProperty(
+        name="Distance", description="Distance from the camera, in metres", subtype="DISTANCE", default=2.0, min=0.01
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if strip.type not in modifier.KINDS:
+            self.report({"ERROR"}, f'"{strip.name}" is no image or movie strip; Rack Focus works on those')
+            return {"CANCELLED"}
+        mask = bpy.data.masks.get(self.mask) if self.mask else None
+        if self.mask and mask is None:
+            self.report({"ERROR"}, f'There is no mask named "{self.mask}"')
+            return {"CANCELLED"}
+        fresh = modifier.find(strip) is None
+        modifier.add(strip)
+        card = strip.rackfocus_cards.add()
+        card.mask, card.distance_m = mask, self.distance_m
+        strip.rackfocus_cards_active = len(strip.rackfocus_cards) - 1
+        strip.rackfocus_depth_source = "CARDS"
+        if fresh:
+            _to_the_top(self, context, strip)
+        ownership.separate()
+        handlers.refresh(context)
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_card_remove(_OnStrip, bpy.types.Operator):
+    """Remove a card; its mask stays in the file"""
+
+    bl_idname = "rackfocus.card_remove"
+    bl_label = "Remove Card"
+
+    index: bpy.props.IntProperty(name="Card", description="Which one, 0 the first; -1 the active one", default=-1)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        index = strip.rackfocus_cards_active if self.index < 0 else self.index
+        if not 0 <= index < len(strip.rackfocus_cards):
+            self.report({"ERROR"}, f'"{strip.name}" has no card number {index + 1}')
+            return {"CANCELLED"}
+        strip.rackfocus_cards.remove(index)
+        strip.rackfocus_cards_active = max(min(strip.rackfocus_cards_active, len(strip.rackfocus_cards) - 1), 0)
+        handlers.refresh(context)
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_card_add, RACKFOCUS_OT_card_remove)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Add a Rack Focus node to the scene's compositor."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ....media import MediaError
+from ... import events as handlers
+from ...blender import strips
+from ...scenes import passes, scene_passes
+from ...shot import modifier, node, node_settings
+from .strip_modifier import _OnStrip
+
+_SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
+_PICTURE = ("Image", "Combined")
+
+
+class RACKFOCUS_OT_node_add(bpy.types.Operator):
+    """Add a Rack Focus node to the scene's compositor: an out-of-focus blur from depth, with a focus distance to
+    keyframe. It goes behind the named or selected node, else before the tree's output"""
+
+    bl_idname = "rackfocus.node_add"
+    bl_label = "Add Rack Focus Node"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    source: bpy.props.StringProperty(
+        name="Behind", description="Name of the node whose picture is refocused; empty for the selected one"
+    )
+    lens: bpy.props.EnumProperty(name="Lens", description="Where focus and lens come from", items=node_settings.LENSES)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        scene = context.scene
+        if scene is None or scene.library is not None:
+            cls.poll_message_set("The scene is linked from another file")
+            return False
+        tree = scene.compositing_node_group
+        if tree is not None and tree.library is not None:
+            cls.poll_message_set("The compositing tree is linked from another file")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        tree = scene.compositing_node_group or _new_tree(scene)
+        if self.source and self.source not in tree.nodes:
+            self.report({"ERROR"}, f'There is no node named "{self.source}" in the compositor of this scene')
+            return {"CANCELLED"}
+        source = tree.nodes[self.source] if self.source else _selected(tree)
+        picture = _picture_of(source) if source is not None else _before_output(tree)
+        if source is not None and picture is None:
+            self.report({"ERROR"}, f'The node "{source.name}" gives no picture')
+            return {"CANCELLED"}
+        made = node.add(tree)
+        made.rackfocus_lens = self.lens
+        if picture is not None:
+            _insert(tree, made, picture)
+            self._link_depth(tree, made, picture)
+        for each in tree.nodes:
+            each.select = each == made
+        tree.nodes.active = made
+        scene.render.use_compositing = True
+        return {"FINISHED"}
+
+    def _link_depth(self, tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
+        behind = node.origin(made.inputs[node.IMAGE])
+        if behind is None or behind.node.bl_idname not in _SOURCES:
+            return
+        if behind.node.bl_idname == "CompositorNodeRLayers" and behind.node.scene is not None:
+            layer = behind.node.scene.view_layers.get(behind.node.layer)
+            if layer is not None and not layer.use_pass_z:
+                layer.use_pass_z = True
+                self.report({"INFO"}, f'The Depth pass of view layer "{layer.name}" was switched on')
+        depth = behind.node.outputs.get(node.DEPTH)
+        if depth is not None and depth.enabled:
+            tree.links.new(depth, made.inputs[node.DEPTH])
+
+
+def _new_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+    """A tree that shows the scene's own render."""
+    tree = bpy.data.node_groups.new(f"{scene.name} Compositing", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
+    layers.scene = scene
+    layers.location, output.location = (-400, 0), (300, 0)
+    tree.links.new(layers.outputs[node.IMAGE], output.inputs[0])
+    scene.compositing_node_group = tree
+    return tree
+
+
+def _selected(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    active = tree.nodes.active
+    return active if active is not None and active.select and _picture_of(active) is not None else None
+
+
+def _picture_of(one: bpy.types.Node) -> bpy.types.NodeSocket | None:
+    outputs = [socket for socket in one.outputs if socket.enabled and socket.type == "RGBA"]
+    named = [socket for socket in outputs if socket.name in _PICTURE]
+    return (named or outputs or [None])[0]
+
+
+def _before_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
+    """What the tree's output shows, else a source's picture."""
+    for one in tree.nodes:
+        if one.bl_idname == "NodeGroupOutput" and one.is_active_output and one.inputs[0].is_linked:
+            return one.inputs[0].links[0].from_socket
+    sources = [one for one in tree.nodes if one.bl_idname in _SOURCES and not one.mute]
+    return _picture_of(sources[0]) if sources else None
+
+
+def _insert(tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
+    """Between a picture and everything it went to."""
+    targets = [link.to_socket for link in picture.links]
+    tree.links.new(picture, made.inputs[node.IMAGE])
+    for each in targets:
+        tree.links.new(made.outputs[node.IMAGE], each)
+    before = picture.node
+    made.location = before.location.x + before.width + 60, before.location.y
+
+
+class RACKFOCUS_OT_scene_passes_render(_OnStrip, bpy.types.Operator):
+    """Render and keep the picture and depth of the scene that a scene strip shows, so that the preview can refocus it.
+    What is kept already is not rendered again"""
+
+    bl_idname = "rackfocus.scene_passes_render"
+    bl_label = "Render Scene Passes"
+
+    whole: bpy.props.BoolProperty(
+        name="Whole Strip", description="Every frame the strip shows; off, the current one", default=True
+    )
+    anew: bpy.props.BoolProperty(
+        name="Anew",
+        description="Also frames that are kept: for changes that cannot be noticed, as in a texture's file or a "
+        "simulation",
+        default=False,
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if not scene_passes.is_one(strip):
+            self.report({"ERROR"}, f'"{strip.name}" is no scene strip that shows its camera')
+            return {"CANCELLED"}
+        scene = strip.id_data
+        if self.anew:
+            scene_passes.renew(strip.scene)
+        span = range(strip.left_handle, strip.right_handle) if self.whole else [scene.frame_current]
+        before = len(scene_passes.rendered())
+        try:
+            for frame in span:
+                scene_passes.media_frame(strip, frame, scene, may_render=True)
+        except (strips.StripError, MediaError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        finally:
+            scene_passes.end()
+            passes.sweep()
+        made = len(scene_passes.rendered()) - before
+        self.report({"INFO"}, f"{made} frame(s) rendered, {len(span) - made} kept already")
+        if modifier.find(strip) is not None:
+            handlers.refresh(context)
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_node_add, RACKFOCUS_OT_scene_passes_render)

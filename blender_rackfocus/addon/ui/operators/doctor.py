@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The depth doctor's buttons: examine, put right, and near and far from two known points."""
+
+from __future__ import annotations
+
+import bpy
+
+from ....craft.doctor import FINDINGS
+from ....media import MediaError
+from ... import events as handlers
+from ...blender import strips
+from ...desk import doctor
+from .estimate import _words
+from .strip_modifier import _OnStrip, sequencer_scene
+
+_EXPECTED = (strips.StripError, MediaError, ValueError)
+_WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
+
+
+class RACKFOCUS_OT_depth_examine(_OnStrip, bpy.types.Operator):
+    """Look at the strip's depth beside its pictures, and say what is wrong with it"""
+
+    bl_idname = "rackfocus.depth_examine"
+    bl_label = "Examine Depth"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            look = doctor.examine(strip, sequencer_scene(context))
+        except _EXPECTED as error:
+            self.report({"ERROR"}, _words(error))
+            return {"CANCELLED"}
+        doctor.remember(strip, look)
+        if look.findings:
+            self.report({"WARNING"}, " ".join(one.words for one in look.findings))
+        else:
+            self.report({"INFO"}, "Nothing is wrong with this depth, as far as can be seen")
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_depth_fix(_OnStrip, bpy.types.Operator):
+    """Put right what the doctor found: a setting where that will do, else a repaired copy of the depth"""
+
+    bl_idname = "rackfocus.depth_fix"
+    bl_label = "Put Right"
+
+    finding: bpy.props.EnumProperty(name="Finding", description="What to put right", items=_WHICH)
+    near_m: bpy.props.FloatProperty(
+        name="Near",
+        description="Distance of the nearest value, in metres; 0 takes the strip's",
+        subtype="DISTANCE",
+        min=0.0,
+    )
+    far_m: bpy.props.FloatProperty(
+        name="Far",
+        description="Distance of the farthest value, in metres; 0 takes the strip's",
+        subtype="DISTANCE",
+        min=0.0,
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        scene = sequencer_scene(context)
+        near_m, far_m = self.near_m or strip.rackfocus_near_m, self.far_m or strip.rackfocus_far_m
+        try:
+            if not 0 < near_m < far_m:
+                raise ValueError(f"near ({near_m:g} m) must be above 0 and below far ({far_m:g} m)")
+            look = doctor.examine(strip, scene)
+            chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
+            if not chosen:
+                doctor.remember(strip, look)
+                self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
+                return {"CANCELLED"}
+            self._put_right(context, strip, scene, chosen, look, near_m, far_m)
+            doctor.remember(strip, doctor.examine(strip, scene))
+        except _EXPECTED as error:
+            self.report({"ERROR"}, _words(error))
+            return {"CANCELLED"}
+        handlers.refresh(context)
+        self.report({"INFO"}, "; ".join(one.fix for one in chosen))
+        return {"FINISHED"}
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        for name in ("finding", "near_m", "far_m"):
+            self.layout.prop(self, name)
+
+    @staticmethod
+    def _put_right(
+        context: bpy.types.Context,
+        strip: bpy.types.Strip,
+        scene: bpy.types.Scene,
+        chosen: list,
+        look: doctor.Look,
+        near_m: float,
+        far_m: float,
+    ) -> None:
+        if all(doctor.is_setting(one, strip) for one in chosen):
+            doctor.apply_settings(strip, chosen, look.convention, near_m, far_m)
+            return
+        ends = {"near_m": near_m, "far_m": far_m} if any(one.needs for one in chosen) else {}
+        manager = context.window_manager
+        manager.progress_begin(0, 1)
+        try:
+            doctor.repair(strip, scene, chosen, look.convention, progress=manager.progress_update, **ends)
+        finally:
+            manager.progress_end()
+
+
+class RACKFOCUS_OT_depth_from_points(_OnStrip, bpy.types.Operator):
+    """Set near and far from two points of the picture whose distances are known"""
+
+    bl_idname = "rackfocus.depth_from_points"
+    bl_label = "Near and Far from Two Points"
+
+    point_1: bpy.props.FloatVectorProperty(
+        name="First Point", description="Pixels of the picture, from its top left corner", size=2, min=0.0
+    )
+    metres_1: bpy.props.FloatProperty(name="Its Distance", subtype="DISTANCE", default=1.0, min=0.001)
+    point_2: bpy.props.FloatVectorProperty(
+        name="Second Point", description="Pixels of the picture, from its top left corner", size=2, min=0.0
+    )
+    metres_2: bpy.props.FloatProperty(name="Its Distance", subtype="DISTANCE", default=5.0, min=0.001)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        scene = sequencer_scene(context)
+        frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
+        try:
+            one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
+            found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
+        except _EXPECTED as error:
+            self.report({"ERROR"}, _words(error))
+            return {"CANCELLED"}
+        doctor.set_convention(strip, found)
+        handlers.refresh(context)
+        self.report({"INFO"}, f"From the two points: {words}")
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_depth_examine, RACKFOCUS_OT_depth_fix, RACKFOCUS_OT_depth_from_points)

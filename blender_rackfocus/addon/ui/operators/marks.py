@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Focus marks: add, delete, reorder, put the focus on one, hold on one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ....craft import pull
+from ...shot import focus_keys, marks, modifier
+from .rack import OnRackedStrip, problem_of, racked_strip
+from .strip_modifier import active_strip
+
+
+class _OnActiveMark:
+    """Operators on one mark of the strip: the named one, or the active one."""
+
+    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
+    mark: bpy.props.StringProperty(name="Mark", description="Name of the mark; empty for the active one")
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        problem = problem_of(strip)
+        if not problem and not len(marks.of(strip)):
+            problem = f'"{strip.name}" has no focus marks yet'
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def found(self, context: bpy.types.Context):
+        """Strip and mark, or Nones after reporting what is missing."""
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return None, None
+        mark = marks.find(strip, self.mark) if self.mark else marks.active(strip)
+        if mark is None:
+            self.report({"ERROR"}, f'There is no mark named "{self.mark}"' if self.mark else "Choose a mark first")
+            return None, None
+        return strip, mark
+
+
+class RACKFOCUS_OT_mark_add(OnRackedStrip, bpy.types.Operator):
+    """Tape a mark: the distance in focus now, or the one given, under a name to rack to"""
+
+    bl_idname = "rackfocus.mark_add"
+    bl_label = "Add Focus Mark"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Name", description="What lies there", default="Mark")
+    distance: bpy.props.FloatProperty(
+        name="Distance", description="Metres; 0 takes the focus of the current frame", subtype="DISTANCE", min=0.0
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        marks.add(strip, self.name, self.distance or focus_keys.Focus(strip).at_m())
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_mark_remove(_OnActiveMark, bpy.types.Operator):
+    """Delete the mark. Keys that were made with it stay"""
+
+    bl_idname = "rackfocus.mark_remove"
+    bl_label = "Delete Focus Mark"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, mark = self.found(context)
+        if mark is None:
+            return {"CANCELLED"}
+        marks.remove(strip, list(marks.of(strip)).index(mark))
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_mark_move(_OnActiveMark, bpy.types.Operator):
+    """Move the mark up or down in the list: recipes take marks in this order"""
+
+    bl_idname = "rackfocus.mark_move"
+    bl_label = "Move Focus Mark"
+
+    direction: bpy.props.EnumProperty(
+        name="Direction",
+        description="Where to",
+        items=(("UP", "Up", "Earlier in the list"), ("DOWN", "Down", "Later in the list")),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, mark = self.found(context)
+        if mark is None:
+            return {"CANCELLED"}
+        here = list(marks.of(strip)).index(mark)
+        there = here + (-1 if self.direction == "UP" else 1)
+        if not 0 <= there < len(marks.of(strip)):
+            return {"CANCELLED"}
+        marks.of(strip).move(here, there)
+        setattr(strip, marks.ACTIVE, there)
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
+    """Put the focus of the current frame on the mark: a key where the focus is keyed or auto-key is on"""
+
+    bl_idname = "rackfocus.mark_focus"
+    bl_label = "Focus on Mark"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, mark = self.found(context)
+        if mark is None:
+            return {"CANCELLED"}
+        frame = strip.id_data.frame_current
+        try:
+            metres = marks.distance_m(strip, mark, frame)
+            keyed = focus_keys.Focus(strip).set(metres, frame, is_auto_key(context))
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if marks.is_lost(strip, mark, frame):
+            self.report({"WARNING"}, f'"{mark.name}" is lost on this frame: its distance is bridged')
+        self.report({"INFO"}, f"Focus at {metres:.2f} m" + (f", keyed at frame {frame}" if keyed else ""))
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_mark_hold(_OnActiveMark, bpy.types.Operator):
+    """Hold focus on the mark from the current frame on, following it if it is tracked, up to the next pull or the
+    strip's end"""
+
+    bl_idname = "rackfocus.mark_hold"
+    bl_label = "Hold on Mark"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, mark = self.found(context)
+        if mark is None:
+            return {"CANCELLED"}
+        frame = strip.id_data.frame_current
+        try:
+            held = hold(strip, marks.for_pull(strip, mark), frame)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f'Focus holds on "{mark.name}" with {held} key(s)')
+        return {"FINISHED"}
+
+
+def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> int:
+    """Key a strip's focus so that it holds a mark from a frame on. Returns the number of keys it has then.
+
+    Focus moves there within the last `pull.LEAD_FRAMES` before that frame, or is there from the start. Raises
+    ValueError, RuntimeError.
+    """
+    focus = focus_keys.Focus(strip)
+    first, last = marks.span(strip)
+    before = focus.keys(frame - pull.LEAD_FRAMES, last)
+    metres = pull.mark_distance_m(mark, frame)
+    if before and before[0].frame < frame and first < frame:
+        start = max(frame - pull.LEAD_FRAMES, before[0].frame, float(first))
+        keys = pull.insert_rack(before, start, metres, None, "SMOOTH", frame - start).keys
+    else:
+        keys = [*pull.flat_keys([float(frame)], [metres]), *(key for key in before if key.frame > frame)]
+    keys = pull.follow(keys, frame, mark, last) if mark.tracked else keys
+    focus.write(keys)
+    return len(keys)
+
+
+def is_auto_key(context: bpy.types.Context) -> bool:
+    """Whether Blender's auto-keying is on."""
+    return context.scene.tool_settings.use_keyframe_insert_auto
+
+
+def marked_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
+    """The active strip if it has the modifier."""
+    strip = active_strip(context)
+    return strip if strip is not None and modifier.find(strip) is not None else None
+
+
+CLASSES = (
+    RACKFOCUS_OT_mark_add,
+    RACKFOCUS_OT_mark_remove,
+    RACKFOCUS_OT_mark_move,
+    RACKFOCUS_OT_mark_focus,
+    RACKFOCUS_OT_mark_hold,
+)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rack: pull focus from one mark or distance to another, as ordinary keys on Focus Distance."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ....craft import pull
+from ...shot import focus_keys, marks, modifier
+from .strip_modifier import active_strip, sequencer_scene, strip_named
+
+FEELS = tuple((key, key.capitalize(), feel.explanation) for key, feel in pull.FEELS.items())
+
+
+def racked_strip(operator: bpy.types.Operator, context: bpy.types.Context, name: str) -> bpy.types.Strip | None:
+    """The strip meant, with a Rack Focus modifier, or None after reporting what is missing."""
+    strip = strip_named(context, name)
+    problem = problem_of(strip, name)
+    if problem:
+        operator.report({"ERROR"}, problem)
+        return None
+    return strip
+
+
+def problem_of(strip: bpy.types.Strip | None, name: str = "") -> str:
+    """Why focus cannot be pulled on a strip; empty when it can."""
+    if strip is None:
+        return f'There is no strip named "{name}" in this scene' if name else "Select a strip first"
+    if modifier.find(strip) is None:
+        return f'"{strip.name}" has no Rack Focus modifier yet: add it first'
+    if strip.id_data.library is not None:
+        return "The scene is linked from another file: its keys cannot be changed"
+    return ""
+
+
+class OnRackedStrip:
+    """Operators on a strip that has the modifier: the named one, or the active one."""
+
+    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        scene = sequencer_scene(context)
+        if scene is None or scene.sequence_editor is None:
+            cls.poll_message_set("There is no strip in this scene's sequencer yet")
+            return False
+        if any(modifier.in_scene(scene)):
+            return True
+        strip = active_strip(context)
+        cls.poll_message_set(problem_of(strip))
+        return False
+
+
+class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
+    """Pull focus from one mark or distance to another. It leaves keyframes on Focus Distance, which the Graph Editor
+    shows, and joins what is keyed around them"""
+
+    bl_idname = "rackfocus.rack"
+    bl_label = "Rack Focus"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    frame: bpy.props.IntProperty(name="Frame", description="Where the pull starts; not given: the current frame")
+    duration: bpy.props.IntProperty(
+        name="Duration", description="Length in frames; 0 is the feel's own length", min=0, soft_max=240
+    )
+    from_mark: bpy.props.StringProperty(name="From Mark", description="Mark to start from")
+    to_mark: bpy.props.StringProperty(name="To Mark", description="Mark to end on")
+    from_distance: bpy.props.FloatProperty(
+        name="From", description="Distance to start from, in metres; 0 is where focus is", subtype="DISTANCE", min=0.0
+    )
+    to_distance: bpy.props.FloatProperty(
+        name="To", description="Distance to end on, in metres", subtype="DISTANCE", min=0.0
+    )
+    feel: bpy.props.EnumProperty(name="Feel", description="How the pull feels", items=FEELS, default="SMOOTH")
+    follow: bpy.props.BoolProperty(
+        name="Follow", description="Keep following a tracked mark after the pull has arrived", default=True
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if self.to_mark or self.to_distance:
+            return self.execute(context)
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        self.strip_name, self.frame = strip.name, strip.id_data.frame_current
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        frame = self.frame if self.properties.is_property_set("frame") else strip.id_data.frame_current
+        try:
+            start = _place(strip, self.from_mark, self.from_distance, "from")
+            end = _place(strip, self.to_mark, self.to_distance, "to")
+            if end is None:
+                raise ValueError("Say where to rack to: to_mark or to_distance")
+            notes = pull_focus(strip, frame, end, start, self.feel, self.duration or None, self.follow)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for note in notes:
+            self.report({"INFO"}, note)
+        return {"FINISHED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        strip = strip_named(context, self.strip_name)
+        for name in ("frame", "duration", "feel", "from_mark", "from_distance", "to_mark", "to_distance", "follow"):
+            if name.endswith("mark") and strip is not None:
+                layout.prop_search(self, name, strip, marks.MARKS)
+            else:
+                layout.prop(self, name)
+
+
+def pull_focus(
+    strip: bpy.types.Strip,
+    frame: float,
+    end: pull.Mark,
+    start: pull.Mark | None = None,
+    feel: str = "SMOOTH",
+    duration: float | None = None,
+    follow: bool = True,
+) -> list[str]:
+    """Key a pull on a strip's Focus Distance. Returns notes for the user.
+
+    start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end.
+    Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
+    """
+    focus = focus_keys.Focus(strip)
+    length = float(pull.default_duration(feel, _fps(strip.id_data)) if duration is None else duration)
+    from_m = None if start is None else pull.mark_distance_m(start, frame)
+    to_m = pull.mark_distance_m(end, frame + length)
+    nearest_m = focus.nearest_m()
+    for metres in (from_m, to_m):
+        if metres is not None and metres <= nearest_m:
+            raise ValueError(f"{metres:.3g} m is nearer than the lens can focus: its focal length is {nearest_m:.3g} m")
+    _first, last = marks.span(strip)
+    before = focus.keys(frame, max(frame + length + pull.LEAD_FRAMES, last if end.tracked and follow else frame))
+    joined = pull.insert_rack(
+        before, frame, to_m, from_m, feel, length, _fps(strip.id_data), focus.now_m(frame), nearest_m
+    )
+    keys, notes = joined.keys, list(joined.notes)
+    if end.tracked and follow:
+        keys = pull.follow(keys, frame + length, end, last)
+        lost = [f for f in pull.lost_frames(end) if f >= frame]
+        if lost:
+            notes.append(f'"{end.name}" is lost on {len(lost)} frame(s) from {lost[0]:g} on: focus is bridged there')
+    focus.write(keys)
+    return notes
+
+
+def _place(strip: bpy.types.Strip, mark_name: str, metres: float, side: str) -> pull.Mark | None:
+    if mark_name and metres:
+        raise ValueError(f"Give either {side}_mark or {side}_distance, not both")
+    if mark_name:
+        found = marks.find(strip, mark_name)
+        if found is None:
+            known = ", ".join(mark.name for mark in marks.of(strip)) or "none"
+            raise ValueError(f'There is no mark named "{mark_name}" on "{strip.name}" (marks: {known})')
+        return marks.for_pull(strip, found)
+    return pull.Mark(f"{metres:.3g} m", metres) if metres else None
+
+
+def _fps(scene: bpy.types.Scene) -> float:
+    return scene.render.fps / scene.render.fps_base
+
+
+CLASSES = (RACKFOCUS_OT_rack,)

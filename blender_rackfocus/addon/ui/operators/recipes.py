@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shot recipes and the spoken sentence: whole pulls in one click."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ....craft import phrase, recipes
+from ....media import MediaError
+from ... import errors
+from ...blender import dna, strips
+from ...desk import shots
+from ...shot import marks
+from .rack import FEELS, OnRackedStrip, racked_strip
+from .strip_modifier import strip_named
+
+EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError, strips.StripError, dna.LayoutError)
+"""What may be wrong with a shot that the user can do something about."""
+
+RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
+DIRECTIONS = tuple(
+    (key, label, recipes.DIRECTIONS[key])
+    for key, label in (("FAR", "Opens"), ("NEAR", "Closes"), ("GIVEN", "Marks' Order"))
+)
+
+
+class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
+    """Key a whole shot in one click, timed by the strip's length and its marks; without two marks, the picture's
+    foreground and background are taken. It replaces the focus keys that were there"""
+
+    bl_idname = "rackfocus.recipe"
+    bl_label = "Shot Recipe"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    recipe: bpy.props.EnumProperty(name="Recipe", description="What the focus tells", items=RECIPES)
+    direction: bpy.props.EnumProperty(name="Direction", description="Which way the world turns", items=DIRECTIONS)
+    feel: bpy.props.EnumProperty(
+        name="Feel",
+        description="How the pulls feel",
+        items=(("AUTO", "Recipe's Own", "What fits the recipe"), *FEELS),
+    )
+    to_strip: bpy.props.StringProperty(
+        name="To Strip", description="Second strip of a transition; empty for the one that shows next"
+    )
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        recipe = recipes.RECIPES[properties.recipe]
+        return f"{recipe.explanation}. {recipes.DIRECTIONS[properties.direction]}"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        feel = None if self.feel == "AUTO" else self.feel
+        try:
+            if self.recipe == "TRANSITION":
+                second = strip_named(context, self.to_strip) if self.to_strip else shots.following(strip)
+                if second is None:
+                    raise ValueError("A transition needs a second strip with Rack Focus behind this one")
+                direction = "FAR" if self.direction == "GIVEN" else self.direction
+                racks = shots.bridge(strip, second, direction, feel or "SMOOTH")
+            else:
+                racks = shots.cook(strip, self.recipe, self.direction, feel)
+        except EXPECTED as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        told = "; ".join(f"{r.from_mark.name} to {r.to_mark.name} from frame {r.frame:g}" for r in racks)
+        self.report({"INFO"}, f"{recipes.RECIPES[self.recipe].label}: {told}")
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_say(OnRackedStrip, bpy.types.Operator):
+    """Do what the sentence says: set the lens, put marks, key the pull. The panel shows before what is understood"""
+
+    bl_idname = "rackfocus.say"
+    bl_label = "Apply"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    sentence: bpy.props.StringProperty(name="Sentence", description="Empty for the one in the panel")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        sentence = self.sentence or strip.id_data.rackfocus_sentence
+        if not sentence.strip():
+            self.report({"ERROR"}, "Write what the focus shall do first")
+            return {"CANCELLED"}
+        said = phrase.understand(sentence, [mark.name for mark in marks.of(strip)])
+        try:
+            done = shots.say(strip, said, strip.id_data.frame_current)
+        except EXPECTED as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if said.unknown:
+            self.report({"WARNING"}, "Not understood: " + ", ".join(span.text for span in said.unknown))
+        self.report({"INFO"}, "; ".join(done))
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_recipe, RACKFOCUS_OT_say)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Add, remove, refresh the strip modifier, and copy its settings to other strips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import bpy
+
+from ....frame.inputs import INPUTS
+from ... import events as handlers
+from ...shot import modifier, ownership, pixels, settings
+from ...twin import twin
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
+    """The scene the sequencer shows, which need not be the window's; the window's where there is no sequencer."""
+    workspace = getattr(context, "workspace", None)
+    return getattr(context, "sequencer_scene", None) or getattr(workspace, "sequencer_scene", None) or context.scene
+
+
+def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
+    """The active strip of the sequencer's scene."""
+    scene = sequencer_scene(context)
+    editor = scene.sequence_editor if scene is not None else None
+    return editor.active_strip if editor is not None else None
+
+
+def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None:
+    """The strip of that name in the sequencer's scene, also inside metas; the active one for an empty name."""
+    if not name:
+        return active_strip(context)
+    scene = sequencer_scene(context)
+    editor = scene.sequence_editor if scene is not None else None
+    return editor.strips_all.get(name) if editor is not None else None
+
+
+def strip_problem(context: bpy.types.Context) -> str:
+    """Why there is no strip to work on, empty when there is one."""
+    scene = sequencer_scene(context)
+    if scene is None or scene.sequence_editor is None:
+        return "There is no strip in this scene's sequencer yet"
+    if not scene.sequence_editor.strips_all:
+        return "There is no strip in this scene's sequencer yet"
+    if scene.library is not None:
+        return "The scene is linked from another file"
+    return ""
+
+
+class _OnStrip:
+    """Operators on one strip: the named one, or the active one."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        problem = strip_problem(context)
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip meant, or None after reporting why there is none."""
+        found = strip_named(context, self.strip_name)
+        if found is None:
+            named = f'There is no strip named "{self.strip_name}" in this scene'
+            self.report({"ERROR"}, named if self.strip_name else "Select a strip first")
+        return found
+
+
+class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
+    """Give the strip a Rack Focus modifier: an out-of-focus blur from depth, with a focus distance to keyframe"""
+
+    bl_idname = "rackfocus.modifier_add"
+    bl_label = "Add Rack Focus"
+
+    depth_source: bpy.props.EnumProperty(name="Depth", description="Where the depth comes from", items=settings.SOURCES)
+    depth_path: bpy.props.StringProperty(
+        name="Depth File", description="Still, image sequence or movie with the depth", subtype="FILE_PATH"
+    )
+    depth_strip: bpy.props.StringProperty(name="Depth Strip", description="Name of the strip that shows the depth")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if not modifier.suits(strip):
+            kinds = "image and movie strips, and on scene strips that show their camera"
+            self.report({"ERROR"}, f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
+            return {"CANCELLED"}
+        if twin.find(strip) is not None:
+            self.report({"ERROR"}, f'"{strip.name}" was converted to nodes; convert it back first')
+            return {"CANCELLED"}
+        depth = None
+        if self.depth_strip:
+            depth = strip_named(context, self.depth_strip)
+            problem = _pairing_problem(strip, depth, self.depth_strip)
+            if problem:
+                self.report({"ERROR"}, problem)
+                return {"CANCELLED"}
+        if self.depth_source == "STRIP" and depth is None and modifier.depth_strip(strip) is None:
+            self.report({"ERROR"}, "Name the depth strip as well")
+            return {"CANCELLED"}
+        if self.depth_source == "FILE" and not self.depth_path and not strip.rackfocus_depth_path:
+            self.report({"ERROR"}, "Name the depth file as well")
+            return {"CANCELLED"}
+        fresh = modifier.find(strip) is None
+        modifier.add(strip)
+        if fresh:
+            _put_default_lens_on(strip)
+        if fresh or self.properties.is_property_set("depth_source"):
+            strip.rackfocus_depth_source = self.depth_source
+        if self.depth_path:
+            strip.rackfocus_depth_path = self.depth_path
+        if depth is not None:
+            modifier.pair(strip, depth)
+        if fresh:
+            _to_the_top(self, context, strip)
+        ownership.separate()
+        handlers.refresh(context)
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_modifier_remove(_OnStrip, bpy.types.Operator):
+    """Take the Rack Focus modifier off the strip, with its keyframes"""
+
+    bl_idname = "rackfocus.modifier_remove"
+    bl_label = "Remove Rack Focus"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if not modifier.remove(strip):
+            self.report({"WARNING"}, f'"{strip.name}" has no Rack Focus modifier')
+            return {"CANCELLED"}
+        strip.invalidate_cache("COMPOSITE")
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_refresh(bpy.types.Operator):
+    """Read the files again and make the frame anew"""
+
+    bl_idname = "rackfocus.refresh"
+    bl_label = "Refresh Rack Focus"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from ...sequencer import frames, live
+
+        frames.forget()
+        live.forget()
+        pixels.forget()
+        ownership.separate()
+        handlers.refresh(context)
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
+    """Give the selected strips the active strip's Rack Focus values, not its keyframes nor its depth files"""
+
+    bl_idname = "rackfocus.settings_copy"
+    bl_label = "Copy Settings to Selected"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        if strip is None or modifier.find(strip) is None:
+            cls.poll_message_set("The active strip has no Rack Focus modifier to copy from")
+            return False
+        if not _others(context, strip):
+            cls.poll_message_set("Select other image or movie strips to copy to")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = active_strip(context)
+        source = modifier.find(strip)
+        targets = _others(context, strip)
+        for target in targets:
+            fresh = modifier.find(target) is None
+            made = modifier.add(target)
+            if fresh:
+                _to_the_top(self, context, target)
+            for entry in INPUTS:
+                modifier.socket(made, entry.name).value = modifier.socket(source, entry.name).value
+            kept = target.rackfocus_depth_source, target.rackfocus_depth_path
+            settings.copy(strip, target)
+            target.rackfocus_depth_source, target.rackfocus_depth_path = kept
+        ownership.separate()
+        handlers.refresh(context)
+        self.report({"INFO"}, f"Settings copied to {len(targets)} strip(s)")
+        return {"FINISHED"}
+
+
+def _put_default_lens_on(strip: bpy.types.Strip) -> None:
+    from ....craft import lenses
+    from ... import cache
+    from ...desk import shots
+
+    chosen = getattr(cache.preferences(), "default_lens", "NONE")
+    if chosen in lenses.LENSES:
+        shots.put_on(strip, lenses.LENSES[chosen])
+
+
+def _others(context: bpy.types.Context, strip: bpy.types.Strip) -> list[bpy.types.Strip]:
+    editor = sequencer_scene(context).sequence_editor
+    return [s for s in editor.strips_all if s.select and s != strip and s.type in modifier.KINDS]
+
+
+def _pairing_problem(strip: bpy.types.Strip, depth: bpy.types.Strip | None, name: str) -> str:
+    if depth is None:
+        return f'There is no strip named "{name}" in this scene'
+    if depth == strip:
+        return "A strip cannot be its own depth strip"
+    if depth.type not in modifier.KINDS:
+        return f'"{depth.name}" is no image or movie strip'
+    return ""
+
+
+def _to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip: bpy.types.Strip) -> None:
+    """Ours replaces the picture that comes in, so it must come first."""
+    ahead = modifier.above(strip)
+    if not ahead:
+        return
+    scene = sequencer_scene(context)
+    before, scene.sequence_editor.active_strip = scene.sequence_editor.active_strip, strip
+    try:
+        with _in_a_sequencer(context, scene):
+            bpy.ops.sequencer.strip_modifier_move_to_index(modifier=modifier.find(strip).name, index=0)
+    except RuntimeError:
+        operator.report({"WARNING"}, f"Move Rack Focus above {', '.join(ahead)} in the strip's modifiers")
+    finally:
+        scene.sequence_editor.active_strip = before
+
+
+@contextmanager
+def _in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
+    """Blender's sequencer operators want a sequencer around them. A script has none: borrow an area."""
+    window = context.window or context.window_manager.windows[0]
+    areas = sorted(window.screen.areas, key=lambda area: area.type != "SEQUENCE_EDITOR")
+    area, workspace = areas[0], window.workspace
+    kind, shown = area.type, workspace.sequencer_scene
+    area.type, workspace.sequencer_scene = "SEQUENCE_EDITOR", scene
+    try:
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with context.temp_override(window=window, area=area, region=region):
+            yield
+    finally:
+        area.type, workspace.sequencer_scene = kind, shown
+
+
+CLASSES = (
+    RACKFOCUS_OT_modifier_add,
+    RACKFOCUS_OT_modifier_remove,
+    RACKFOCUS_OT_refresh,
+    RACKFOCUS_OT_settings_copy,
+)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Bake" panel in the Rack Focus tab. Draws, and only draws."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import ClassVar
+
+import bpy
+
+from ... import cache
+from ...bake import bake, staleness
+from ...sequencer import baked_strips
+from ...shot import modifier
+from ..operators import baking
+from ..operators.bake import active
+from ..operators.strip_modifier import sequencer_scene
+
+_TEXT_WIDTH = 42
+_TYPICAL = 0.6
+"""Share of the largest possible size that ZIP leaves of ordinary pictures."""
+
+
+class RACKFOCUS_PT_bake(bpy.types.Panel):
+    bl_label = "Bake"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip, scene = active(context), sequencer_scene(context)
+        if baking.Progress.running:
+            draw_running(layout)
+            return
+        place = baked_strips.place_of(modifier.find(strip))
+        if place is not None:
+            _draw_baked(layout, scene, strip, place)
+        else:
+            _draw_live(layout, scene, strip)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(scene, "rackfocus_bake_folder")
+        column.prop(scene, "rackfocus_bake_format")
+        if cache.problem():
+            _words(layout.box(), cache.problem(), "INFO")
+
+
+def draw_running(layout: bpy.types.UILayout) -> None:
+    """How far the bake in the window is, and its buttons."""
+    progress = baking.Progress
+    share = progress.done / progress.total if progress.total else 0.0
+    layout.progress(text=baking.running_text(), factor=share)
+    row = layout.row(align=True)
+    row.operator("rackfocus.bake_pause", text="Go On" if progress.paused else "Pause", icon="PAUSE")
+    row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")
+
+
+def _draw_baked(
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: baked_strips.Place
+) -> None:
+    summary = staleness.of(scene, strip)
+    box = layout.box()
+    if summary is None:
+        box.label(text="Looking at the baked frames...", icon="SORTTIME")
+    else:
+        box.alert = not summary.all_fresh and summary.complete
+        for number, line in enumerate(summary.lines()):
+            _words(box, line, "NONE" if number else "CHECKMARK" if summary.all_fresh else "ERROR")
+    layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
+    row = layout.row(align=True)
+    row.operator("rackfocus.bake", text="Bake What Is Missing or Stale")
+    row.operator("rackfocus.unbake", text="", icon="X")
+
+
+def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
+    which = bake.frames_of(scene, strip)
+    width, height = bake.size_of(scene, strip)
+    most = len(which) * width * height * 8
+    kind = scene.rackfocus_bake_format
+    layout.label(text=f"{len(which)} frames, about {baking.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
+    row = layout.row(align=True)
+    row.operator("rackfocus.bake", text="Bake")
+    row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True
+    if os.path.isdir(baked_strips.default_place(scene, strip).folder):
+        layout.operator("rackfocus.bake_use", icon="IMPORT")
+
+
+def _words(layout: bpy.types.UILayout, words: str, icon: str) -> None:
+    for number, line in enumerate(textwrap.wrap(words, _TEXT_WIDTH)):
+        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+CLASSES = (RACKFOCUS_PT_bake,)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    staleness.forget()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Under "Depth" in the sidebar: where the depth came from, Estimate Depth, cards, and the doctor. Draws, and only
+draws."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import ClassVar
+
+import bpy
+
+from ...depth import cards, estimate
+from ...shot import modifier
+from ..operators.strip_modifier import active_strip
+
+_TEXT_WIDTH = 42
+
+
+def _lines(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
+    for number, line in enumerate(textwrap.wrap(text, _TEXT_WIDTH)):
+        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+class _Tab:
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        return strip is not None and strip.type in modifier.KINDS
+
+
+class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
+    bl_label = "Estimate Depth"
+    bl_order = 12  # behind the desk
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        told = estimate.noted(strip)
+        if told:
+            box = layout.box()
+            for number, sentence in enumerate(told):
+                _lines(box, sentence, "INFO" if number == 0 else "DOT")
+        layout.prop(strip, "rackfocus_model_path", text="Network")
+        model = estimate.model_of(strip)
+        none = "No network is chosen. None can be shipped: bring an .onnx file"
+        _lines(layout, os.path.basename(model) if model else none)
+        layout.operator_context = "INVOKE_DEFAULT"
+        row = layout.row(align=True)
+        for source, label in (("AUTO", "Estimate Depth"), ("STEREO", "Stereo")):
+            row.operator("rackfocus.estimate_depth", text=label).source = source
+        row = layout.row(align=True)
+        for source, label in (("NETWORK", "Network"), ("PARALLAX", "Camera Movement")):
+            row.operator("rackfocus.estimate_depth", text=label).source = source
+
+
+class RACKFOCUS_UL_cards(bpy.types.UIList):
+    """The strip's cards."""
+
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_name) -> None:
+        row = layout.row(align=True)
+        row.prop(item, "mask", text="")
+        row.prop(item, "distance_m", text="")
+
+
+class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
+    bl_label = "Cards"
+    bl_order = 13  # behind the desk
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        row = layout.row()
+        row.template_list("RACKFOCUS_UL_cards", "", strip, "rackfocus_cards", strip, "rackfocus_cards_active", rows=3)
+        column = row.column(align=True)
+        column.operator("rackfocus.card_add", text="", icon="ADD")
+        column.operator("rackfocus.card_remove", text="", icon="REMOVE")
+        if strip.rackfocus_depth_source != "CARDS":
+            return
+        _lines(layout, cards.provenance(strip).sentence(), "INFO")
+        column = layout.column()
+        column.use_property_split = True
+        for name in ("back_from_m", "back_to_m", "back_start", "back_end", "cards_time"):
+            column.prop(strip, f"rackfocus_{name}")
+
+
+class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
+    bl_label = "Depth Doctor"
+    bl_order = 14  # behind the desk
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        layout.operator("rackfocus.depth_examine", icon="VIEWZOOM")
+        if strip.rackfocus_examined:
+            layout.label(text=strip.rackfocus_histogram)
+            _lines(layout, strip.rackfocus_examined, "INFO")
+            if not strip.rackfocus_findings:
+                _lines(layout, "Nothing is wrong with this depth, as far as can be seen", "CHECKMARK")
+        for one in strip.rackfocus_findings:
+            box = layout.box()
+            _lines(box, one.words, "ERROR")
+            if one.asks_distances:
+                _lines(box, f"With near {strip.rackfocus_near_m:g} m and far {strip.rackfocus_far_m:g} m")
+            box.operator("rackfocus.depth_fix", text=one.fix).finding = one.code
+        column = layout.column()
+        column.use_property_split = True
+        column.prop(strip, "rackfocus_depth_offset")
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("rackfocus.depth_from_points", icon="EYEDROPPER")
+
+
+CLASSES = (RACKFOCUS_PT_estimate, RACKFOCUS_UL_cards, RACKFOCUS_PT_cards, RACKFOCUS_PT_doctor)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Rack Focus" tab in the compositor's sidebar, and the entry in its Add menu. Draws, and only draws."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import ClassVar
+
+import bpy
+
+from ...bake import node_bake
+from ...compositor import node_baked
+from ...compositor import session as compositor
+from ...sequencer.baked_strips import Place
+from ...shot import node
+from ..operators.baking import Progress
+from . import bake as bake_panel
+
+_TEXT_WIDTH = 42
+"""Characters of an error's line; the sidebar does not wrap text by itself."""
+
+
+class RACKFOCUS_PT_node(bpy.types.Panel):
+    bl_label = "Rack Focus"
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "CompositorNodeTree"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        tree = context.space_data.edit_tree
+        one = tree.nodes.active if tree is not None else None
+        layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
+        if one is None or not node.is_node(one):
+            return
+        _draw_problem(layout, compositor.problem_of(context.scene.name, one.name))
+        _draw_problem(layout, compositor.problem_before(context.scene))
+        layout.prop(one, "rackfocus_lens")
+        column = layout.column(heading="Depth")
+        column.prop(one, "rackfocus_depth_kind")
+        kind = one.rackfocus_depth_kind
+        if kind in {"AUTO", "NORMALISED"}:
+            column.prop(one, "rackfocus_near_m")
+            column.prop(one, "rackfocus_far_m")
+            column.prop(one, "rackfocus_white_near")
+            column.prop(one, "rackfocus_depth_ramp")
+        if kind in {"METRES", "INVERSE"}:
+            column.prop(one, "rackfocus_depth_scale")
+
+
+class RACKFOCUS_PT_node_bake(bpy.types.Panel):
+    bl_label = "Bake"
+    bl_parent_id = "RACKFOCUS_PT_node"
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        tree = context.space_data.edit_tree
+        active = tree.nodes.active if tree is not None else None
+        return active is not None and node.is_node(active) and tree == context.scene.compositing_node_group
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, scene = self.layout, context.scene
+        one = context.space_data.edit_tree.nodes.active
+        if Progress.running:
+            bake_panel.draw_running(layout)
+            return
+        place = node_baked.place_of(one)
+        if place is not None:
+            _draw_baked(layout, scene, one, place)
+        else:
+            row = layout.row(align=True)
+            row.operator("rackfocus.node_bake", text="Bake")
+            row.operator("rackfocus.node_bake", text="Bake All Nodes").all_nodes = True
+            if node_baked.has_files(node_baked.default_place(scene, one)):
+                layout.operator("rackfocus.node_bake_use", icon="IMPORT")
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(scene, "rackfocus_bake_folder")
+        column.prop(scene, "rackfocus_bake_format")
+
+
+def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.types.Node, place: Place) -> None:
+    found = node_bake.at_current_frame(scene, one, place)
+    fresh = found.keys() == {"fresh"}
+    box = layout.box()
+    box.alert = not fresh
+    if fresh:
+        box.label(text=f"Frame {scene.frame_current}: baked, fresh", icon="CHECKMARK")
+    else:
+        words = f"Frame {scene.frame_current}: " + ", ".join(found)
+        for index, line in enumerate(textwrap.wrap(words, _TEXT_WIDTH)):
+            box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+    box.operator("rackfocus.node_bake_check", text="Check All Frames")
+    layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
+    row = layout.row(align=True)
+    row.operator("rackfocus.node_bake", text="Bake What Is Missing or Stale")
+    row.operator("rackfocus.node_unbake", text="", icon="X")
+
+
+def _draw_problem(layout: bpy.types.UILayout, problem: str) -> None:
+    if not problem:
+        return
+    box = layout.box()
+    box.alert = True
+    for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
+        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+
+
+def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    if context.space_data.tree_type == "CompositorNodeTree":
+        self.layout.operator("rackfocus.node_add", text="Rack Focus", icon="CAMERA_DATA")
+
+
+CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.NODE_MT_add.append(_draw_add)
+
+
+def unregister() -> None:
+    bpy.types.NODE_MT_add.remove(_draw_add)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Rack Focus" tab in the sequencer's sidebar. Draws, and only draws."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar
+
+import bpy
+
+from ....frame.inputs import INPUTS
+from ... import errors
+from ...shot import modifier
+from ...twin import twin
+from ..operators.strip_modifier import active_strip, sequencer_scene
+
+_PROBLEMS_SHOWN = 3
+_TEXT_WIDTH = 42
+"""Characters of an error's line; the sidebar does not wrap text by itself."""
+
+
+class _Tab:
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+
+
+class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
+    bl_label = "Rack Focus"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        _draw_problems(layout, sequencer_scene(context), strip)
+        if strip is None:
+            layout.label(text="Select a strip", icon="INFO")
+            return
+        found = modifier.find(strip)
+        if found is None and twin.find(strip) is not None:
+            _draw_twin(layout, strip)
+            return
+        if found is None:
+            layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
+            if not modifier.suits(strip):
+                layout.label(text="Works on image, movie and scene strips", icon="INFO")
+            return
+        row = layout.row(align=True)
+        row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
+        row.label(text=strip.name)
+        row.operator("rackfocus.refresh", text="", icon="FILE_REFRESH")
+        row.operator("rackfocus.modifier_remove", text="", icon="X")
+        _draw_inputs(layout, found, advanced=False)
+        layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
+        layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
+
+
+class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
+    bl_label = "Depth"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 10  # behind the desk
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_modifier(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        strip = active_strip(context)
+        found = modifier.find(strip)
+        source = strip.rackfocus_depth_source
+        layout.prop(strip, "rackfocus_depth_source")
+        if source in {"AUTO", "STRIP"}:
+            layout.prop(found, "input_mask_strip", text="Depth Strip")
+        if source in {"AUTO", "FILE"}:
+            layout.prop(strip, "rackfocus_depth_path")
+        layout.prop(strip, "rackfocus_depth_layer")
+        layout.prop(strip, "rackfocus_depth_kind")
+        kind = strip.rackfocus_depth_kind
+        if kind in {"AUTO", "NORMALISED"}:
+            layout.prop(strip, "rackfocus_near_m")
+            layout.prop(strip, "rackfocus_far_m")
+        if kind == "NORMALISED":
+            layout.prop(strip, "rackfocus_white_near")
+            layout.prop(strip, "rackfocus_depth_ramp")
+        if kind in {"METRES", "INVERSE"}:
+            layout.prop(strip, "rackfocus_depth_scale")
+
+
+class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
+    bl_label = "Lens Character"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 11
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_modifier(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+
+
+def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """A strip whose modifier was converted to Blender's own nodes: the same inputs, and how near it comes."""
+    found = twin.find(strip)
+    layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
+    measured = found.node_group.get(twin.MEASURED, 0.0)
+    layout.label(text=f"{measured:.1f} dB from the real result when converted")
+    _draw_inputs(layout, found, advanced=False)
+    ignored = twin.left_out(found)
+    if ignored:
+        for line in textwrap.wrap(f"Without effect: {', '.join(ignored)}", _TEXT_WIDTH):
+            layout.label(text=line)
+    layout.operator("rackfocus.convert_back", icon="LOOP_BACK")
+
+
+def _has_modifier(context: bpy.types.Context) -> bool:
+    strip = active_strip(context)
+    return strip is not None and modifier.find(strip) is not None
+
+
+def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, advanced: bool) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    for entry in INPUTS:
+        if entry.advanced == advanced:
+            column.prop(modifier.socket(found, entry.name), "value", text=entry.name)
+
+
+def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
+    """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
+    own = errors.of(scene.name, strip.name) if scene is not None and strip is not None else ""
+    for problem in [own] if own else errors.all_shown()[:_PROBLEMS_SHOWN]:
+        box = layout.box()
+        box.alert = True
+        for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
+            box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+
+
+CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_depth, RACKFOCUS_PT_lens)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences: where computed frames are kept, how drafts are made, what a new strip starts with."""
+
+from __future__ import annotations
+
+import bpy
+import cv2
+
+from ...craft import lenses
+from .. import cache
+from . import menus
+
+_LENSES = (
+    ("NONE", "50 mm f/2.8", "The modifier's own start values"),
+    *((key, lens.label, lens.explanation) for key, lens in lenses.LENSES.items()),
+)
+
+
+def _set_threads(self: RACKFOCUS_preferences, _context: bpy.types.Context) -> None:
+    use_threads(self.threads)
+
+
+def use_threads(count: int) -> None:
+    """Let OpenCV, which does most of the work, use so many threads; 0 = as many as it likes."""
+    cv2.setNumThreads(count if count > 0 else -1)
+
+
+def _redraw(_self: RACKFOCUS_preferences, context: bpy.types.Context) -> None:
+    from .. import events as handlers
+    from ..sequencer import live
+
+    live.forget()
+    handlers.refresh(context)
+
+
+class RACKFOCUS_preferences(bpy.types.AddonPreferences):
+    bl_idname = cache.ROOT
+
+    use_cache: bpy.props.BoolProperty(
+        name="Keep Computed Frames",
+        description="Frames seen once at final quality are not computed again",
+        default=True,
+    )
+    cache_folder: bpy.props.StringProperty(
+        name="Folder",
+        description="Where computed frames are kept; empty for a folder of your own. Several Blenders may share one",
+        subtype="DIR_PATH",
+    )
+    cache_limit_gb: bpy.props.FloatProperty(
+        name="Size",
+        description="How many gigabytes computed frames may fill; what was used least recently goes first",
+        default=cache.DEFAULT_LIMIT_GB,
+        min=0.1,
+        soft_max=1000.0,
+        precision=1,
+    )
+
+    draft_scale: bpy.props.FloatProperty(
+        name="Draft Size",
+        description="Width of the drafts the preview shows while something moves, as a share of full HD",
+        default=0.5,
+        min=0.15,
+        max=1.0,
+        subtype="FACTOR",
+        update=_redraw,
+    )
+    threads: bpy.props.IntProperty(
+        name="Threads",
+        description="Processor cores for making frames; on Linux each but one gets a helper process. 0 takes all, "
+        "1 needs no helper",
+        default=0,
+        min=0,
+        soft_max=64,
+        update=_set_threads,
+    )
+    default_lens: bpy.props.EnumProperty(
+        name="Default Lens", description="The lens that a new Rack Focus modifier starts with", items=_LENSES
+    )
+    depth_model: bpy.props.StringProperty(
+        name="Depth Model",
+        description="A monocular depth network (.onnx) for clips without depth; nothing is ever downloaded",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        column.use_property_split = True
+        for name in ("default_lens", "draft_scale", "threads", "depth_model"):
+            column.prop(self, name)
+        column.separator()
+        self._draw_cache(column)
+        column.separator()
+        menus.draw_shortcuts(self.layout.column(), context)
+
+    def _draw_cache(self, column: bpy.types.UILayout) -> None:
+        column.prop(self, "use_cache")
+        fields = column.column()
+        fields.active = self.use_cache
+        fields.prop(self, "cache_folder")
+        fields.prop(self, "cache_limit_gb")
+        column.label(text=cache.folder(), icon="FILE_FOLDER")
+        row = column.row()
+        for action in ("LOOK", "VERIFY", "CLEAR"):
+            row.operator("rackfocus.store", text=action.capitalize()).action = action
+
+
+CLASSES = (RACKFOCUS_preferences,)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    chosen = cache.preferences()
+    if chosen is not None:
+        use_threads(chosen.threads)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A focus puller's hand: feels, marks, and racks that join what is already keyed.
+
+Every rack is a handful of ordinary keys in metres (`focus_curve.Key`); the curve between them is read in dioptres, as a
+lens barrel turns (see focus_curve for why). A feel only says how the way is spread over time: with handles that lie
+flat and reach a share h of the duration into it from either side, the eased share of the dioptres is a cubic Bezier
+whose middle runs at 1 / (1 - h) of the average speed; h = 1/3 is the smoothstep 3t^2 - 2t^3.
+
+Durations are those of hands, not of machines: Elkins, "The Camera Assistant's Manual", and every set, call a quarter of
+a second a snap and anything above two seconds slow. They are seconds here, so that a snap is 6 frames at 24 fps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from .focus_curve import NEAREST_M, Key, fit, focus_at, neighbours, sort_keys, split, value_at
+
+INFINITY_M = 1000.0
+"""Key value for "infinity", metres: beyond any lens's hyperfocal distance, small enough for a graph and float32."""
+LEAD_FRAMES = 6
+"""Frames a hand needs at least from one focus to another: what is left of older pulls nearer than this to a new one is
+dropped, because leading there would be a jolt."""
+SAME_FOCUS = 1e-4
+"""Two distances whose ratio is this close to 1 are one focus."""
+
+
+@dataclass(frozen=True)
+class Feel:
+    """How a pull spends its time. seconds: usual length. ease: flat handles' reach, as a share of the length.
+
+    stops: (share of time, share of dioptres) of every key; shares of dioptres above 1 overshoot.
+    """
+
+    seconds: float
+    explanation: str
+    ease: float = 1 / 3
+    stops: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))
+
+
+FEELS: dict[str, Feel] = {
+    "SNAP": Feel(0.25, "A jolt: about 6 frames, hardly eased", ease=0.2),
+    "QUICK": Feel(0.5, "Decided, half a second"),
+    "SMOOTH": Feel(1.0, "Even, eased in and out, one second"),
+    "SLOW": Feel(3.0, "Drifts over, three seconds, barely noticed", ease=0.3),
+    "HESITANT": Feel(2.0, "Starts, waits, then goes", stops=((0.0, 0.0), (0.25, 0.22), (0.55, 0.22), (1.0, 1.0))),
+    "SETTLE": Feel(
+        1.25,
+        "A human hand: slips a little past the mark, then rests on it",
+        stops=((0.0, 0.0), (0.68, 1.05), (1.0, 1.0)),
+    ),
+    "EVEN": Feel(1.0, "A motor: the same dioptres on every frame, not eased at all", ease=0.0),
+}
+
+
+def default_duration(feel: str, fps: float = 24.0) -> int:
+    """Usual length of a feel in whole frames, at least 2."""
+    return max(2, round(_feel(feel).seconds * _positive(fps, "fps")))
+
+
+def rack_keys(
+    frame: float,
+    from_m: float,
+    to_m: float,
+    feel: str = "SMOOTH",
+    duration: float | None = None,
+    fps: float = 24.0,
+    nearest_m: float = NEAREST_M,
+) -> list[Key]:
+    """Keys of one pull: leaves from_m at `frame`, rests on to_m at `frame + duration`.
+
+    from_m, to_m: metres, > 0; inf (and anything beyond `INFINITY_M`) is keyed as `INFINITY_M`. duration: frames, > 0;
+    None takes the feel's own. nearest_m: where the barrel stops; no overshoot passes it, nor infinity: near a stop a
+    hand cannot slip past the mark, so there the overshoot shrinks to half of what is left.
+    """
+    shape = _feel(feel)
+    length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
+    start, end = 1 / _distance(from_m, "from_m"), 1 / _distance(to_m, "to_m")
+    times = [frame + share * length for share, _ in shape.stops]
+    whole = [float(round(t)) for t in times[1:-1]]
+    inner = [times[0], *whole, times[-1]]
+    if all(b > a for a, b in pairwise(inner)):
+        times = inner  # whole frames are easier to edit, where they fit
+    dioptres = [start + (end - start) * share for _, share in shape.stops]
+    dioptres = [_within_stops(d, end, nearest_m) for d in dioptres]
+    values = [1 / d for d in dioptres]
+    values[0], values[-1] = _distance(from_m, "from_m"), _distance(to_m, "to_m")
+    return flat_keys(times, values, shape.ease)
+
+
+def flat_keys(frames: Sequence[float], focus_m: Sequence[float], ease: float = 1 / 3) -> list[Key]:
+    """Keys that come to rest on every value: flat handles reaching `ease` of each gap; ease 0 = straight lines."""
+    keys = []
+    for i, (frame, value) in enumerate(zip(frames, focus_m, strict=True)):
+        before = frame - frames[i - 1] if i else 0.0
+        after = frames[i + 1] - frame if i + 1 < len(frames) else 0.0
+        before, after = before or after, after or before
+        if ease == 0:
+            last = i + 1 == len(frames)
+            keys.append(Key(frame, value, "BEZIER" if last else "LINEAR"))
+        else:
+            keys.append(
+                Key(
+                    frame,
+                    value,
+                    left=(frame - ease * before, value),
+                    right=(frame + ease * after, value),
+                    handle_type="ALIGNED",
+                )
+            )
+    return keys
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A curve with a rack put in. keys: the whole new curve. removed: frames whose keys went. notes: for the user."""
+
+    keys: list[Key]
+    removed: list[float]
+    notes: list[str]
+
+
+def insert_rack(
+    existing: Sequence[Key],
+    frame: float,
+    to_m: float,
+    from_m: float | None = None,
+    feel: str = "SMOOTH",
+    duration: float | None = None,
+    fps: float = 24.0,
+    current_m: float | None = None,
+    nearest_m: float = NEAREST_M,
+) -> Joined:
+    """Put a rack into a curve so that nothing jumps.
+
+    existing: the curve so far, may be empty. from_m None: start where the focus is (`current_m` on an empty curve), and
+    if the focus is moving there, go on from that movement.
+
+    - Keys that only followed a mark behind the rack go: focus is elsewhere now, and rests there.
+    - Keys within the rack's time are replaced. A pull that is cut off at the rack's start keeps its shape up to there.
+    - What was *held* after the rack's end is now held at to_m: following keys of the same focus take the new one, so a
+      later rack leaves from where this one came to rest.
+    - Where a given from_m is not where the focus was, or the next key is elsewhere, the curve leads there, eased, and a
+      note says between which frames. Keys elsewhere that lie nearer than `LEAD_FRAMES` to the rack go.
+    """
+    length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
+    if not existing:
+        first = from_m if from_m is not None else current_m
+        if first is None:
+            raise ValueError("from_m or current_m must be given for a curve without keys")
+        return Joined(rack_keys(frame, first, to_m, feel, length, fps, nearest_m), [], [])
+
+    existing = list(existing)
+    here_m = focus_at(existing, frame)
+    rack = rack_keys(frame, here_m if from_m is None else from_m, to_m, feel, length, fps, nearest_m)
+    notes: list[str] = []
+    if same_focus(rack[0].focus_m, here_m):
+        rack[0] = replace(rack[0], focus_m=here_m)
+        head, rack = _join_start(existing, rack)
+    else:
+        head, rack[0] = _lead_in(existing, rack[0], notes)
+    tail, rack = _join_end(existing, rack, notes)
+    keys = sort_keys([*head, *rack, *tail])
+    kept = {key.frame for key in keys}
+    return Joined(keys, [key.frame for key in existing if key.frame not in kept], notes)
+
+
+def _lead_in(existing: list[Key], start: Key, notes: list[str]) -> tuple[list[Key], Key]:
+    """Existing keys up to where a hand has to leave them to be at `start` in time, and `start` with its left handle."""
+    leave = start.frame - LEAD_FRAMES
+    head = [key for key in existing if key.frame <= leave]
+    late = [key for key in existing if leave < key.frame < start.frame]
+    if not head:
+        if late:  # there is no time to come from there: the shot starts on the rack's first focus
+            notes.append(f"Focus starts at {start.focus_m:.2f} m")
+        return [], start
+    if late:
+        head = [key for key in split(existing, leave) if key.frame <= leave]
+    if not same_focus(head[-1].focus_m, start.focus_m):
+        notes.append(_leads(head[-1], start))
+    speed = _speed_into(head[-2], head[-1]) if late and len(head) > 1 else 0.0
+    left, start = _flat_gap(head[-1], start)
+    head[-1] = _going_on(left, start, speed) if left.interpolation == "BEZIER" else left
+    return head, start
+
+
+def _going_on(key: Key, following: Key, speed: float) -> Key:
+    """A key whose right handle goes on at `speed` (dioptres per frame), at most for a quarter of the way to come."""
+    way = abs(1 / following.focus_m - 1 / key.focus_m)
+    reach = key.handle_right[0] - key.frame
+    if not way or abs(speed) < 1e-9:
+        return key
+    reach = min(reach, way / 4 / abs(speed))
+    onward = 1 / key.focus_m + speed * reach
+    handle_m = key.focus_m + following.focus_m - onward * key.focus_m * following.focus_m
+    return replace(key, right=(key.frame + reach, handle_m), handle_type="FREE")
+
+
+def _join_start(existing: list[Key], rack: list[Key]) -> tuple[list[Key], list[Key]]:
+    """Existing keys before the rack, cut at its start, and the rack that goes on from their movement."""
+    frame = rack[0].frame
+    cut = split(existing, frame)
+    head = [key for key in cut if key.frame < frame]
+    joint = next((key for key in cut if key.frame == frame), None)
+    if not head:
+        return head, rack
+    if joint is None:  # behind the last key: held
+        head[-1], rack[0] = _flat_gap(head[-1], rack[0])
+        return head, rack
+    before = head[-1]
+    rack[0] = replace(rack[0], left=joint.handle_left)
+    speed = _speed_into(before, joint)
+    if abs(speed) < 1e-9 or rack[0].interpolation != "BEZIER":
+        return head, rack
+    rack[0] = _going_on(rack[0], rack[1], speed)  # a steep arrival must not throw the new pull past its own way
+    return head, rack
+
+
+def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[list[Key], list[Key]]:
+    """Existing keys behind the rack, the held ones moved to its last focus, and the rack with its last handle set."""
+    last = rack[-1]
+    held_m = value_at(existing, last.frame)
+    tail = [key for key in existing if key.frame > last.frame]
+    holding = _holds(existing, last.frame)
+    if tail and tail[0].followed:
+        while tail and tail[0].followed:
+            del tail[0]
+        holding, held_m = bool(tail), tail[0].focus_m if tail else held_m
+    if not tail:
+        return tail, rack
+    for i, key in enumerate(tail):
+        if not (holding and same_focus(key.focus_m, held_m)):
+            break
+        left, right = _at(key.left, last.focus_m), _at(key.right, last.focus_m)
+        tail[i] = replace(key, focus_m=last.focus_m, left=left, right=right)
+    while not same_focus(tail[0].focus_m, last.focus_m) and tail[0].frame < last.frame + LEAD_FRAMES:
+        del tail[0]
+        if not tail:
+            return tail, rack
+    if not same_focus(tail[0].focus_m, last.focus_m):
+        notes.append(_leads(last, tail[0]))
+    rack[-1], tail[0] = _flat_gap(last, tail[0])
+    return tail, rack
+
+
+def _holds(keys: list[Key], frame: float) -> bool:
+    """True if the curve stands still from this frame to the next key."""
+    i, j = neighbours([key.frame for key in keys], frame)
+    if frame < keys[0].frame or keys[i].interpolation == "CONSTANT":
+        return True
+    points = [keys[i].focus_m, keys[j].focus_m]
+    if keys[i].interpolation == "BEZIER":
+        points += [keys[i].handle_right[1], keys[j].handle_left[1]]
+    return all(same_focus(value, points[0]) if value > 0 else False for value in points)
+
+
+def _leads(first: Key, second: Key) -> str:
+    return (
+        f"Focus leads from {first.focus_m:.2f} m at frame {first.frame:g} "
+        f"to {second.focus_m:.2f} m at frame {second.frame:g}"
+    )
+
+
+def _at(handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
+    return None if handle is None else (handle[0], focus_m)
+
+
+def _flat_gap(first: Key, second: Key) -> tuple[Key, Key]:
+    """Both keys with flat handles into the gap between them."""
+    third = (second.frame - first.frame) / 3
+    mode = first.interpolation if first.interpolation == "CONSTANT" else "BEZIER"
+    return (
+        replace(first, right=(first.frame + third, first.focus_m), interpolation=mode, handle_type="FREE"),
+        replace(second, left=(second.frame - third, second.focus_m), handle_type="FREE"),
+    )
+
+
+def _speed_into(before: Key, joint: Key) -> float:
+    """Dioptres per frame with which the curve arrives at `joint`."""
+    span = joint.frame - before.frame
+    if before.interpolation == "CONSTANT" or span <= 0:
+        return 0.0
+    if before.interpolation == "LINEAR":
+        return (1 / joint.focus_m - 1 / before.focus_m) / span
+    reach = joint.frame - joint.handle_left[0]
+    if reach <= 1e-6:
+        return 0.0
+    return (joint.handle_left[1] - joint.focus_m) / reach / (before.focus_m * joint.focus_m)
+
+
+# Marks
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A named focus mark, as an assistant tapes it on the barrel.
+
+    Either a distance (metres, inf for infinity) or a tracked point: its depth (metres, NaN where the track is lost) on
+    each of `frames` (ascending, in the clock of the keys).
+    """
+
+    name: str
+    distance_m: float | None = None
+    frames: tuple[float, ...] = ()
+    depths_m: tuple[float, ...] = ()
+
+    @property
+    def tracked(self) -> bool:
+        """True for a point that was tracked, False for a plain distance."""
+        return self.distance_m is None
+
+
+def mark_distance_m(mark: Mark, frame: float) -> float:
+    """Distance of a mark at a frame, metres: between known frames evenly in dioptres, outside them the nearest known.
+
+    Raises ValueError naming the mark if it has no distance at all.
+    """
+    if mark.distance_m is not None:
+        return _distance(mark.distance_m, f"mark {mark.name!r}")
+    frames, depths = _known(mark)
+    return float(1 / np.interp(frame, frames, 1 / depths))
+
+
+def lost_frames(mark: Mark) -> list[float]:
+    """Frames on which a tracked mark is lost: its distance there is bridged or the nearest known; tell the user."""
+    pairs = zip(mark.frames, mark.depths_m, strict=True)
+    return [frame for frame, depth in pairs if not (math.isfinite(depth) and depth > 0)]
+
+
+def hold_keys(mark: Mark, first: float, last: float, tolerance: float = 0.01) -> list[Key]:
+    """Keys that hold a mark from frame `first` to `last`, following it if it is tracked.
+
+    tolerance: largest error of the thinned keys as a share of the distance. Where the track is lost, or the mark is a
+    plain distance, the focus rests.
+    """
+    if not last >= first:
+        raise ValueError(f"last must not be before first, got {first} and {last}")
+    if not mark.tracked:
+        value = mark_distance_m(mark, first)
+        return flat_keys([first, last] if last > first else [first], [value, value] if last > first else [value])
+    frames, _ = _known(mark)
+    inside = [f for f in frames if first < f < last]
+    times = sorted({first, *inside, last})
+    return fit(times, [mark_distance_m(mark, f) for f in times], tolerance)
+
+
+def rack_to_mark(
+    from_mark: Mark,
+    to_mark: Mark,
+    frame: float,
+    feel: str = "SMOOTH",
+    duration: float | None = None,
+    fps: float = 24.0,
+    hold_until: float | None = None,
+    tolerance: float = 0.01,
+) -> list[Key]:
+    """Keys of a pull between two marks, arriving where the second one will be, and following it until `hold_until`."""
+    length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
+    end = frame + length
+    keys = rack_keys(frame, mark_distance_m(from_mark, frame), mark_distance_m(to_mark, end), feel, length, fps)
+    if not to_mark.tracked or hold_until is None or hold_until <= end:
+        return keys
+    hold = hold_keys(to_mark, end, hold_until, tolerance)
+    arrival = replace(keys[-1], right=hold[0].right, handle_type="FREE")
+    return [*keys[:-1], arrival, *hold[1:]]
+
+
+def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance: float = 0.01) -> list[Key]:
+    """A curve that rests on a mark from the key at `frame` on, made to follow it: up to the next pull, or to `last`.
+
+    keys: as `insert_rack` gives them; what is held after `frame` is what moves. A later pull leaves from where the mark
+    is by then. Raises ValueError without a key at `frame`.
+    """
+    keys = list(keys)
+    at = next((i for i, key in enumerate(keys) if key.frame == frame), None)
+    if at is None:
+        raise ValueError(f"keys hold none at frame {frame:g}")
+    end = at
+    while end + 1 < len(keys) and same_focus(keys[end + 1].focus_m, keys[at].focus_m):
+        end += 1
+    if end + 1 == len(keys) and end == at:
+        until, onward = last, None
+    else:
+        until, onward = keys[end].frame, keys[end]
+    if until <= frame:
+        return keys
+    hold = [replace(key, followed=True) for key in hold_keys(mark, frame, until, tolerance)]
+    joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
+    if onward is not None:
+        rest = replace(
+            onward,
+            focus_m=hold[-1].focus_m,
+            left=hold[-1].left,
+            right=_at(onward.right, hold[-1].focus_m),
+            handle_type="FREE",
+        )
+        return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
+    return [*keys[:at], joint, *hold[1:]]
+
+
+def find_mark(marks: Sequence[Mark], name: str) -> Mark:
+    """The mark of that name, whatever its capitals. Raises ValueError naming those there are."""
+    for mark in marks:
+        if mark.name.casefold() == name.strip().casefold():
+            return mark
+    known = ", ".join(mark.name for mark in marks) or "none"
+    raise ValueError(f"There is no mark named {name!r} (marks: {known})")
+
+
+def unique_name(name: str, taken: Sequence[str]) -> str:
+    """The name, or with the first free number behind it ("Anna", "Anna 2", ...); an empty one becomes "Mark"."""
+    base = name.strip() or "Mark"
+    used = {other.casefold() for other in taken}
+    number, unique = 1, base
+    while unique.casefold() in used:
+        number += 1
+        unique = f"{base} {number}"
+    return unique
+
+
+def _known(mark: Mark) -> tuple[np.ndarray, np.ndarray]:
+    frames, depths = np.asarray(mark.frames, np.float64), np.asarray(mark.depths_m, np.float64)
+    if frames.shape != depths.shape:
+        raise ValueError(f"mark {mark.name!r}: frames and depths_m differ in length")
+    known = np.isfinite(depths) & (depths > 0)
+    if not known.any():
+        raise ValueError(f"mark {mark.name!r} has no distance on any frame")
+    return frames[known], depths[known]
+
+
+def same_focus(a_m: float, b_m: float) -> bool:
+    """True if two distances (metres, > 0) are one focus, within `SAME_FOCUS`."""
+    return abs(a_m / b_m - 1) <= SAME_FOCUS
+
+
+def _within_stops(dioptre: float, end: float, nearest_m: float) -> float:
+    """A dioptre on the way, kept between the barrel's stops; a slip near a stop is half of what is left to it."""
+    if dioptre < 1 / INFINITY_M:
+        return (end + 1 / INFINITY_M) / 2
+    if dioptre > 1 / nearest_m:
+        return (end + 1 / nearest_m) / 2
+    return dioptre
+
+
+def _distance(value_m: float, name: str) -> float:
+    if math.isnan(value_m) or value_m <= 0:
+        raise ValueError(f"{name} must be above 0 m, got {value_m}")
+    return min(float(value_m), INFINITY_M)
+
+
+def _positive(value: float, name: str) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be above 0, got {value}")
+    return float(value)
+
+
+def _feel(name: str) -> Feel:
+    if name not in FEELS:
+        raise ValueError(f"feel must be one of {', '.join(FEELS)}, got {name!r}")
+    return FEELS[name]

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The package's structure, measured from its own imports: rooms, floors, arrows, circles. `python -m tools.house`.
+
+A room is an entry of ORDER: a folder, or a single file, of the package. A room imports only rooms that stand before it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
+
+ORDER = [
+    *("core/crew", "core", "craft", "media", "estimate", "frame"),
+    *("addon/errors", "addon/signals", "addon/blender", "addon/cache", "addon/shot", "addon/scenes", "addon/depth"),
+    *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui", "addon/events"),
+    *("demo", "cli", "addon/__init__"),
+]
+"""The rooms, each above those that may import it."""
+
+APART = ({"addon/sequencer", "addon/compositor"}, {"addon/bake", "addon/desk", "addon/twin"})
+"""Rooms of one set do not know each other."""
+
+Arrow = tuple[str, str]
+
+
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package, by its path without suffix."""
+    return {
+        path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def room_of(module: str) -> str:
+    """The room a module stands in; empty for the package's own two files, which only start it."""
+    inside = (room for room in ORDER if module == room or module.startswith(room + "/"))
+    return max(inside, key=len, default="")
+
+
+def imports_of(module: str) -> Iterator[tuple[str, str]]:
+    """(module of ours, name taken from it or "") for each import, wherever in the file it stands."""
+    package = module.split("/")[:-1]
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            for alias in node.names:
+                whole, part = _module_at([*base, alias.name]), _module_at(base)
+                if whole:
+                    yield whole, ""
+                elif part:
+                    yield part, alias.name
+
+
+def _module_at(parts: list[str]) -> str:
+    name = "/".join(parts)
+    return next((found for found in (name, f"{name}/__init__") if found in modules()), "")
+
+
+def graph() -> dict[str, set[str]]:
+    """Which modules each module imports."""
+    return {module: {other for other, _ in imports_of(module)} - {module} for module in modules()}
+
+
+def arrows() -> dict[Arrow, list[Arrow]]:
+    """For each pair of rooms, the imports between them."""
+    between: dict[Arrow, list[Arrow]] = {}
+    for module, others in graph().items():
+        for other in sorted(others):
+            pair = room_of(module), room_of(other)
+            if all(pair) and pair[0] != pair[1]:
+                between.setdefault(pair, []).append((module, other))
+    return between
+
+
+def upward() -> list[Arrow]:
+    """Imports against the order, or between rooms that stand apart."""
+    wrong = []
+    for (room, other), imports in arrows().items():
+        if ORDER.index(other) > ORDER.index(room) or any({room, other} <= rooms for rooms in APART):
+            wrong += imports
+    return wrong
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Sets of names that reach each other (Tarjan's strongly connected components of more than one)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(edges.get(name, ())):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[name] = min(low[name], low[other])
+        if low[name] == index[name]:
+            members = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(members) > 1:
+                found.append(sorted(members))
+
+    for name in sorted(edges):
+        if name not in index:
+            visit(name)
+    return found
+
+
+def floors(edges: dict[str, set[str]]) -> dict[str, int]:
+    """How many rooms stand below each, one on the other, itself counted. Only without circles."""
+
+    @functools.cache
+    def floor(name: str) -> int:
+        return 1 + max((floor(other) for other in edges.get(name, ())), default=0)
+
+    return {name: floor(name) for name in edges}
+
+
+def room_graph() -> dict[str, set[str]]:
+    """Which rooms each room imports."""
+    edges: dict[str, set[str]] = {room: set() for room in ORDER if any(room_of(m) == room for m in modules())}
+    for room, other in arrows():
+        edges[room].add(other)
+    return edges
+
+
+def closure(module: str) -> set[str]:
+    """A module and all that it imports, directly or not."""
+    edges, reached, waiting = graph(), {module}, [module]
+    while waiting:
+        fresh = edges[waiting.pop()] - reached
+        reached |= fresh
+        waiting += fresh
+    return reached
+
+
+def main() -> None:
+    """Print the house."""
+    rooms, between = room_graph(), arrows()
+    turning, of_files = circles(rooms), circles(graph())
+    heights = floors(rooms) if not turning else {}
+    for room in rooms:
+        files = [module for module in modules() if room_of(module) == room]
+        print(f"{heights.get(room, 0):3} {room:18} {len(files):3} files  <- {', '.join(sorted(rooms[room])) or '-'}")
+    lines = sum(len(path.read_text(encoding="utf-8").split("\n")) for path in PACKAGE.rglob("*.py"))
+    print(f"{len(rooms)} rooms, {max(heights.values(), default=0)} floors, {len(between)} arrows, {lines} lines")
+    print(f"circles of rooms: {turning or 'none'}; of files: {of_files or 'none'}")
+    for module, other in upward():
+        print(f"upwards: {module} -> {other}")
+
+
+if __name__ == "__main__":
+    main()
