@@ -18,13 +18,7 @@ PACKAGE = TOP / "blender_rackfocus"
 FOLDERS = ("blender_rackfocus", "tests", "tools", "benchmarks")
 SOURCES = sorted(path for folder in FOLDERS for path in (TOP / folder).rglob("*.py"))
 FREE_ROOMS = ("core", "craft", "media", "estimate", "frame")
-STILL_UPWARD = {
-    *("addon/cache", "addon/compositor/node_baked", "addon/compositor/node_pixels", "addon/compositor/session"),
-    *("addon/depth/cards", "addon/desk/shots", "addon/sequencer/live", "addon/sequencer/views", "addon/shot/settings"),
-    *("addon/ui/operators/bake", "addon/ui/operators/baking", "addon/ui/operators/cards", "addon/ui/preferences"),
-    *("addon/ui/operators/compositor", "addon/ui/operators/doctor", "addon/ui/operators/estimate", "frame/recipe"),
-    *("addon/ui/operators/strip_modifier", "addon/ui/operators/twin", "cli/rack"),
-}
+STILL_UPWARD = {"addon/compositor/node_baked", "cli/rack"}
 """Modules that stood in one big room until now, and are to be parted."""
 
 

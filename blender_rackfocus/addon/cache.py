@@ -12,17 +12,14 @@ import shutil
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
 from ..frame import recipe
+from ..frame.job import Job, Made
 from ..media import MediaError
 from ..media.store import Store
-
-if TYPE_CHECKING:
-    from .sequencer.frames import Job, Made
 
 ROOT = __package__.rpartition(".")[0]
 """The package's name, as Blender knows the add-on."""
@@ -102,8 +99,6 @@ def get(job: Job) -> Made | None:
 
 def fetch(key: str) -> Made | None:
     """The frame kept under a key, None where there is none."""
-    from .sequencer.frames import Made
-
     where = store()
     kept = where.get(key) if where is not None else None
     if kept is None:

@@ -9,7 +9,6 @@ undo, redo, load, save     pixels are no part of the file: they are dropped befo
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator
@@ -17,9 +16,10 @@ from collections.abc import Iterable, Iterator
 import bpy
 from bpy.app.handlers import persistent
 
+from ..frame.job import Job
 from ..media import MediaError
 from ..media.movies import close_movies
-from . import errors
+from . import errors, signals
 from .bake import staleness
 from .blender import dna, source_cache, strips
 from .errors import FrameError
@@ -32,7 +32,6 @@ SETTLE_AFTER_S = 0.3
 _BLANK = "cannot be made"
 _SOON = "is being made"
 
-_paused = False
 _rendering: list[str] = []
 """Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
 _drawing = False
@@ -121,7 +120,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     return True
 
 
-def _show_draft(one: strips.Shown, image: bpy.types.Image, job: frames.Job, *, own: bool) -> bool:
+def _show_draft(one: strips.Shown, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
     """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
     right."""
     playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
@@ -188,9 +187,9 @@ def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
                 strip.invalidate_cache("RAW")
 
 
-def refresh(context: bpy.types.Context | None = None) -> None:
+def refresh() -> None:
     """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
-    if bpy.app.background or _paused or _is_rendering():
+    if bpy.app.background or signals.is_paused() or _is_rendering():
         return
     on_screen = _scenes_on_screen()
     for scene in on_screen:
@@ -199,17 +198,6 @@ def refresh(context: bpy.types.Context | None = None) -> None:
     if not on_screen:
         live.only(set())
     _settle_later()
-
-
-@contextlib.contextmanager
-def paused() -> Iterator[None]:
-    """No drafts meanwhile: somebody moves through the frames who does not look at them (a bake)."""
-    global _paused
-    before, _paused = _paused, True
-    try:
-        yield
-    finally:
-        _paused = before
 
 
 def _scenes_on_screen() -> list[bpy.types.Scene]:
@@ -301,7 +289,7 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
             frames.read_ahead(job)
 
 
-def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) -> Iterator[frames.Job]:
+def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) -> Iterator[Job]:
     """What a later frame of an animation needs. of_scenes: scene strips too, whose own frame is rendered for it."""
     if frame > scene.frame_end:
         return
@@ -344,7 +332,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
     ownership.separate()
     clock.follow_all()
     baked_strips.follow_all()
-    if not _paused:
+    if not signals.is_paused():
         staleness.changed()
     refresh()
 
@@ -396,11 +384,13 @@ _HANDLERS = (
 
 
 def register() -> None:
+    signals.on_redraw(refresh)
     for event, handler in _HANDLERS:
         getattr(bpy.app.handlers, event).append(handler)
 
 
 def unregister() -> None:
+    signals.off_redraw(refresh)
     for event, handler in reversed(_HANDLERS):
         getattr(bpy.app.handlers, event).remove(handler)
     for timer in (_settle, refresh):

@@ -14,15 +14,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import media
 from ..media import MediaError, identity
 from ..media.store import key_of
 from . import inputs
-
-if TYPE_CHECKING:
-    from ..addon.sequencer.frames import FileFrame, Job
+from .job import FileFrame, Job
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _MAKERS = (
@@ -35,6 +33,7 @@ _MAKERS = (
     "frame/adjust.py",
     "addon/sequencer/frames.py",
     "frame/inputs.py",
+    "frame/job.py",
     "addon/compositor/node_pixels.py",
     "addon/shot/pixels.py",
 )

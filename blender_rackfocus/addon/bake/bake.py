@@ -18,6 +18,7 @@ import bpy
 import numpy as np
 
 from ...frame import recipe
+from ...frame.job import Job
 from ...media import MediaError, baked
 from ...media.locks import Claims
 from .. import cache
@@ -233,11 +234,11 @@ def _own_dof(strip: bpy.types.Strip) -> str:
     return ""
 
 
-def _is_done(path: str, job: frames.Job | None) -> bool:
+def _is_done(path: str, job: Job | None) -> bool:
     return recipe.difference(baked.notes_of(path), job).fresh
 
 
-def _write(path: str, job: frames.Job | None, notes: dict) -> bool:
+def _write(path: str, job: Job | None, notes: dict) -> bool:
     """Returns whether something is brighter than white."""
     made = frames.make(job) if job is not None else None
     if made is None or made.flat is None:

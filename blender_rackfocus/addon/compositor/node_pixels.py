@@ -15,10 +15,10 @@ import numpy as np
 
 from ...core import defocus_frame
 from ...frame import inputs, recipe
+from ...frame.job import Made
 from ...media.baked import quantised, rounded
 from ...media.store import key_of
 from .. import cache
-from ..sequencer.frames import Made
 from ..shot import pixels
 
 

@@ -28,11 +28,11 @@ from bpy.app.handlers import persistent
 
 from ...core.depth import DepthConvention, fit_to_picture, to_metres
 from ...frame import inputs
+from ...frame.job import Made
 from ...media import MediaError
 from .. import errors
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
-from ..sequencer.frames import Made
 from ..shot import camera_lens, focus_keys, group, node, pixels, settings
 from . import node_baked, node_pixels, node_recipe
 from .node_pixels import Region

@@ -24,7 +24,7 @@ from ...estimate.files import write_depth
 from ...media import MediaError, is_movie, movies
 from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
-from .. import errors
+from .. import errors, signals
 from ..blender import strips
 from ..scenes import passes
 
@@ -38,9 +38,7 @@ _folder: tempfile.TemporaryDirectory | None = None
 
 
 def _refresh(_self: object, context: bpy.types.Context) -> None:
-    from .. import events as handlers
-
-    handlers.refresh(context)
+    signals.redraw()
 
 
 class RACKFOCUS_PG_card(bpy.types.PropertyGroup):

@@ -18,6 +18,7 @@ from ..blender import strips
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, marks, modifier
 from . import tracking
+from .pull import pull_focus
 
 FOREGROUND, BACKGROUND = "Foreground", "Background"
 
@@ -142,8 +143,6 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
         length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
         back = pull.Mark("where it was", focus_keys.Focus(strip).now_m(start))
         for one, other in pairwise(places):
-            from ..ui.operators.rack import pull_focus
-
             end = other or back
             done += pull_focus(strip, at, end, one, feel, length, said.hold)
             done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")

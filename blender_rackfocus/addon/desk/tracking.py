@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ...craft.track import TrackPoint, track_depths, track_point
+from ...frame.job import Job
 from ..blender import strips
 from ..sequencer import frames
 from ..shot import marks, modifier
@@ -33,7 +34,7 @@ class Step:
     """One media frame to track through. index: its number in the media. job: how picture and depth are read."""
 
     index: int
-    job: frames.Job
+    job: Job
 
 
 def shown(strip: bpy.types.Strip, frame: float) -> strips.Shown:

@@ -23,12 +23,12 @@ import bpy
 import numpy as np
 
 from ...frame import recipe
+from ...frame.job import Job, Made
 from ...media import baked
 from .. import cache
 from ..blender import strips
 from ..errors import FrameError
 from ..shot import group, modifier
-from .frames import Job, Made
 
 FIRST = 10001
 """Number of the baked file at a strip's `content_start`; smaller ones are frames before it."""

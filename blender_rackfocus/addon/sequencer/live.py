@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 
 import bpy
 
+from ...frame.job import Job, Made
 from ...media import MediaError
+from .. import signals
 from ..blender import colour_config
 from . import frames, views
 
@@ -35,7 +37,7 @@ _MEMORY_BYTES = 400 * 2**20
 class Wish:
     """What an image is to show: a job, and the view of it (see `views`)."""
 
-    job: frames.Job
+    job: Job
     view: str
 
 
@@ -100,7 +102,7 @@ class _Worker:
 
 
 _drafts, _finals = _Worker("rackfocus-draft"), _Worker("rackfocus-final")
-_granted: OrderedDict[Wish, frames.Made | Exception] = OrderedDict()
+_granted: OrderedDict[Wish, Made | Exception] = OrderedDict()
 _lock = threading.Lock()
 _wanted: dict[int, Wish] = {}
 _newest: dict[int, Wish] = {}
@@ -110,7 +112,7 @@ _draft_width = frames.DRAFT_WIDTH
 _news = False
 
 
-def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, frames.Made | None]:
+def ask(image: int, job: Job, view: str, playing: bool) -> tuple[Wish, Made | None]:
     """What an image is to show now: the wish it is for, and its pixels, None where they are not ready.
 
     image: any number that stands for it. job: a draft. The wish may be an earlier one of the same media frame. Raises
@@ -139,7 +141,7 @@ def ask(image: int, job: frames.Job, view: str, playing: bool) -> tuple[Wish, fr
     newest = _newest.get(image)
     if newest is not None and is_same_picture(newest, wish):
         made = _granted.get(newest)
-        if isinstance(made, frames.Made):
+        if isinstance(made, Made):
             return newest, made
     return wish, None
 
@@ -173,14 +175,14 @@ def stop() -> None:
     forget()
 
 
-def _outcome(wish: Wish) -> frames.Made:
+def _outcome(wish: Wish) -> Made:
     outcome = _granted[wish]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def _grant(wish: Wish, draft_width: int) -> frames.Made | Exception:
+def _grant(wish: Wish, draft_width: int) -> Made | Exception:
     """In a thread: no Blender here."""
     try:
         if wish.view == views.RESULT:
@@ -193,7 +195,7 @@ def _grant(wish: Wish, draft_width: int) -> frames.Made | Exception:
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
 
 
-def _keep(image: int, wish: Wish, outcome: frames.Made | Exception) -> None:
+def _keep(image: int, wish: Wish, outcome: Made | Exception) -> None:
     global _news
     with _lock:
         _granted[wish] = outcome
@@ -203,8 +205,8 @@ def _keep(image: int, wish: Wish, outcome: frames.Made | Exception) -> None:
         _news = True
 
 
-def _bytes_of(outcome: frames.Made | Exception) -> int:
-    return outcome.flat.nbytes if isinstance(outcome, frames.Made) and outcome.flat is not None else 0
+def _bytes_of(outcome: Made | Exception) -> int:
+    return outcome.flat.nbytes if isinstance(outcome, Made) and outcome.flat is not None else 0
 
 
 def _width(playing: bool) -> int:
@@ -237,11 +239,9 @@ def _poll_later() -> None:
 def _poll() -> float | None:
     """On the main thread: show what has come, begin final frames when nothing moves."""
     global _news
-    from .. import events as handlers
-
     if _news:
         _news = False
-        handlers.refresh()
+        signals.redraw()
     playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
     if not playing and time.monotonic() - _last_change > IDLE_S:
         for image, wish in list(_wanted.items()):

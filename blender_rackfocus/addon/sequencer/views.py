@@ -18,8 +18,9 @@ import numpy as np
 from ...craft import scope
 from ...craft.focus_chart import focus_chart
 from ...frame import inputs
+from ...frame.job import Job, Made
 from ...media import MediaError
-from .. import errors
+from .. import errors, signals
 from ..shot import marks, modifier, pixels
 from . import frames
 
@@ -41,13 +42,13 @@ def current() -> str:
     return getattr(bpy.context.window_manager, "rackfocus_view", RESULT)
 
 
-def compute(job: frames.Job, view: str, draft_width: int) -> frames.Made:
+def compute(job: Job, view: str, draft_width: int) -> Made:
     """A job's view as pixels for its image; at most draft_width across for drafts. No Blender. Raises as
     `frames.make`."""
     picture, depth_m = frames.sources(job)
     height, width = picture.shape[:2]
     if view == "ORIGINAL":
-        return frames.Made(width, height, None)
+        return Made(width, height, None)
     values = dict(zip(inputs.NAMES, job.values, strict=True))
     if job.draft and width > draft_width:
         size = (draft_width, max(1, round(height * draft_width / width)))
@@ -65,14 +66,14 @@ def compute(job: frames.Job, view: str, draft_width: int) -> frames.Made:
     if shown.shape[:2] != (height, width):
         shown = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
     nothing = np.full_like(shown, -1.0)  # so that every pixel counts as changed
-    return frames.Made(width, height, pixels.encode(np.ascontiguousarray(shown, np.float32), nothing))
+    return Made(width, height, pixels.encode(np.ascontiguousarray(shown, np.float32), nothing))
 
 
 # --- The chart -------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=8)
-def _chart(job: frames.Job, named: tuple[tuple[str, float], ...], width: int, height: int) -> np.ndarray:
+def _chart(job: Job, named: tuple[tuple[str, float], ...], width: int, height: int) -> np.ndarray:
     depth_m = frames.sources(job)[1]
     lens = inputs.lens_of(dict(zip(inputs.NAMES, job.values, strict=True)))
     return focus_chart(depth_m, lens, width, height, marks=named)
@@ -103,7 +104,7 @@ def _draw_chart() -> None:
     import gpu
     from gpu_extras.presets import draw_texture_2d
 
-    from ..ui.operators.strip_modifier import sequencer_scene
+    from ..blender.context import sequencer_scene
 
     region, scene = context.region, sequencer_scene(context)
     scale = context.preferences.system.ui_scale
@@ -129,9 +130,7 @@ def _draw_chart() -> None:
 
 
 def _changed(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None:
-    from .. import events as handlers
-
-    handlers.refresh(context)
+    signals.redraw()
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":

@@ -11,12 +11,11 @@ from __future__ import annotations
 import bpy
 
 from ...core.depth import DepthConvention
+from .. import signals
 
 
 def _refresh(_self: bpy.types.Strip, context: bpy.types.Context) -> None:
-    from .. import events as handlers
-
-    handlers.refresh(context)
+    signals.redraw()
 
 
 SOURCES = (

@@ -25,6 +25,7 @@ import numpy as np
 from ... import media
 from ...core.depth import DepthConvention, guess_convention
 from ...frame import inputs
+from ...frame.job import Job
 from ...media import MediaError, stills
 from ..blender import strips
 from ..errors import FrameError
@@ -135,7 +136,7 @@ def _inside(strip: bpy.types.Strip, frame: int) -> int:
     return min(max(frame, strip.left_handle), strip.right_handle - 1)
 
 
-def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene, frame: int) -> frames.Job:
+def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene, frame: int) -> Job:
     return frames.look_job(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), found)
 
 
@@ -170,7 +171,7 @@ def _is_plain(path: str) -> bool:
     return not any("." in name for name in names) and not {"R", "Z"} <= set(names)
 
 
-def _guessed(job: frames.Job) -> DepthConvention:
+def _guessed(job: Job) -> DepthConvention:
     file = job.reference or job.depth
     raw = media.read_raw_depth(file.path, file.index, job.layer or None)
     return guess_convention(raw.values, integer=raw.integer, near_m=job.near_m, far_m=job.far_m, layer=raw.layer)[0]
@@ -339,7 +340,7 @@ def _seen(picture: np.ndarray) -> np.ndarray:
 
 
 def _rendered(
-    tree: bpy.types.NodeTree, job: frames.Job, picture: np.ndarray, raw: np.ndarray | None, frame: int
+    tree: bpy.types.NodeTree, job: Job, picture: np.ndarray, raw: np.ndarray | None, frame: int
 ) -> np.ndarray:
     """What the twin makes of a picture: a small scene of its own composites it."""
     blank = bpy.data.scenes.new(NAME)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ...craft import recipes
+from ..blender.context import active_strip
 from ..shot import modifier
-from .operators.strip_modifier import active_strip
 
 _KEYMAPS = (("Sequencer", "SEQUENCE_EDITOR"), ("Preview", "SEQUENCE_EDITOR"))
 _keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []

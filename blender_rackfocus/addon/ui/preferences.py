@@ -7,7 +7,7 @@ import bpy
 import cv2
 
 from ...craft import lenses
-from .. import cache
+from .. import cache, signals
 from . import menus
 
 _LENSES = (
@@ -26,11 +26,10 @@ def use_threads(count: int) -> None:
 
 
 def _redraw(_self: RACKFOCUS_preferences, context: bpy.types.Context) -> None:
-    from .. import events as handlers
     from ..sequencer import live
 
     live.forget()
-    handlers.refresh(context)
+    signals.redraw()
 
 
 class RACKFOCUS_preferences(bpy.types.AddonPreferences):

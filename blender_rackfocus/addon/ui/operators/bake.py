@@ -9,14 +9,13 @@ from typing import ClassVar
 
 import bpy
 
-from ... import cache
-from ... import events as handlers
+from ... import cache, signals
 from ...bake import bake, staleness
+from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...errors import FrameError
 from ...sequencer import baked_strips
 from ...shot import modifier
 from .baking import Baking, Progress, delete_frames, size_text, too_large
-from .strip_modifier import active_strip, sequencer_scene, strip_named
 
 
 class _Strips:
@@ -93,7 +92,7 @@ class RACKFOCUS_OT_bake(_Strips, Baking, bpy.types.Operator):
 
     def ended(self, context: bpy.types.Context, outcome: str) -> None:
         staleness.changed()
-        handlers.refresh(context)
+        signals.redraw()
         scene = bpy.data.scenes.get(self._scene_name)
         inside = baked_strips.shown_inside(scene) if outcome == "FINISHED" and scene is not None else []
         if inside:
@@ -125,7 +124,7 @@ class RACKFOCUS_OT_bake_use(_Strips, bpy.types.Operator):
                 continue
             used += 1
         staleness.changed()
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"} if used else {"CANCELLED"}
 
 
@@ -171,7 +170,7 @@ class RACKFOCUS_OT_unbake(_Strips, bpy.types.Operator):
             if place is not None and self.delete_files:
                 delete_frames(place.folder)
         staleness.changed()
-        handlers.refresh(context)
+        signals.redraw()
         if not gone:
             self.report({"WARNING"}, "It is not baked")
         return {"FINISHED"} if gone else {"CANCELLED"}

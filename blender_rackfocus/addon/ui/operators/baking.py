@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import bpy
 
 from ....media import MediaError, baked
-from ... import events as handlers
+from ... import signals
 from ...bake import bake
 from ...errors import FrameError
 
@@ -103,7 +103,7 @@ class Baking:
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._begin(context):
             return {"CANCELLED"}
-        with handlers.paused():
+        with signals.paused():
             while (outcome := self._step()) == "MORE":
                 pass
         return self._end(context, outcome)
@@ -127,7 +127,7 @@ class Baking:
             return self._end_modal(context, "CANCELLED")
         if Progress.paused or self.busy():
             return {"PASS_THROUGH"}
-        with handlers.paused():
+        with signals.paused():
             outcome = self._step()
         context.window_manager.progress_update(Progress.done)
         words = f"Rack Focus: baking {Progress.what}, {Progress.done} of {Progress.total} frames (Esc cancels)"
@@ -171,7 +171,7 @@ class Baking:
         return self._end(context, outcome)
 
     def _end(self, context: bpy.types.Context, outcome: str) -> set[str]:
-        with handlers.paused():
+        with signals.paused():
             self._job.close()  # leaves the folder tidy and the scene at its frame
         if self._problem:
             self.report({"ERROR"}, self._problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ... import events as handlers
+from ... import signals
 from ...shot import modifier, ownership
 from .strip_modifier import _OnStrip, _to_the_top
 
@@ -41,7 +41,7 @@ class RACKFOCUS_OT_card_add(_OnStrip, bpy.types.Operator):
         if fresh:
             _to_the_top(self, context, strip)
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"}
 
 
@@ -63,7 +63,7 @@ class RACKFOCUS_OT_card_remove(_OnStrip, bpy.types.Operator):
             return {"CANCELLED"}
         strip.rackfocus_cards.remove(index)
         strip.rackfocus_cards_active = max(min(strip.rackfocus_cards_active, len(strip.rackfocus_cards) - 1), 0)
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"}
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ....media import MediaError
-from ... import events as handlers
+from ... import signals
 from ...blender import strips
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings
@@ -162,7 +162,7 @@ class RACKFOCUS_OT_scene_passes_render(_OnStrip, bpy.types.Operator):
         made = len(scene_passes.rendered()) - before
         self.report({"INFO"}, f"{made} frame(s) rendered, {len(span) - made} kept already")
         if modifier.find(strip) is not None:
-            handlers.refresh(context)
+            signals.redraw()
         return {"FINISHED"}
 
 

@@ -7,11 +7,12 @@ import bpy
 
 from ....craft.doctor import FINDINGS
 from ....media import MediaError
-from ... import events as handlers
+from ... import signals
 from ...blender import strips
+from ...blender.context import sequencer_scene
 from ...desk import doctor
 from .estimate import _words
-from .strip_modifier import _OnStrip, sequencer_scene
+from .strip_modifier import _OnStrip
 
 _EXPECTED = (strips.StripError, MediaError, ValueError)
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
@@ -80,7 +81,7 @@ class RACKFOCUS_OT_depth_fix(_OnStrip, bpy.types.Operator):
         except _EXPECTED as error:
             self.report({"ERROR"}, _words(error))
             return {"CANCELLED"}
-        handlers.refresh(context)
+        signals.redraw()
         self.report({"INFO"}, "; ".join(one.fix for one in chosen))
         return {"FINISHED"}
 
@@ -139,7 +140,7 @@ class RACKFOCUS_OT_depth_from_points(_OnStrip, bpy.types.Operator):
             self.report({"ERROR"}, _words(error))
             return {"CANCELLED"}
         doctor.set_convention(strip, found)
-        handlers.refresh(context)
+        signals.redraw()
         self.report({"INFO"}, f"From the two points: {words}")
         return {"FINISHED"}
 

@@ -12,11 +12,12 @@ import bpy
 from ....estimate import Cancelled, EstimateError, EstimateReport, Progress, files
 from ....estimate.provenance import Provenance
 from ....media import MediaError
-from ... import events as handlers
+from ... import signals
 from ...blender import strips
+from ...blender.context import sequencer_scene
 from ...depth import estimate
 from ...shot import modifier, ownership
-from .strip_modifier import _OnStrip, _to_the_top, sequencer_scene
+from .strip_modifier import _OnStrip, _to_the_top
 
 _TICK_S = 0.1
 _PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
@@ -181,7 +182,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
         if fresh:
             _to_the_top(self, context, strip)
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         self.report({"INFO"}, _summary(provenance, report))
         return {"FINISHED"}
 

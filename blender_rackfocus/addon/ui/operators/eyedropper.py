@@ -15,12 +15,12 @@ from gpu_extras.presets import draw_texture_2d
 from ....craft.focus_chart import distance_text
 from ....craft.pull import INFINITY_M
 from ....media.colour import linear_to_srgb
+from ...blender.context import sequencer_scene
 from ...sequencer import eyedropper
 from ...shot import focus_keys, marks
 from .marks import is_auto_key
 from .rack import OnRackedStrip
 from .recipes import EXPECTED
-from .strip_modifier import sequencer_scene
 
 _ZOOM = 7
 """Screen pixels for one of the picture's in the magnified patch."""

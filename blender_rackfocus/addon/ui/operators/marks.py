@@ -8,9 +8,9 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
+from ...blender.context import active_strip
 from ...shot import focus_keys, marks, modifier
 from .rack import OnRackedStrip, problem_of, racked_strip
-from .strip_modifier import active_strip
 
 
 class _OnActiveMark:

@@ -8,8 +8,9 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
-from ...shot import focus_keys, marks, modifier
-from .strip_modifier import active_strip, sequencer_scene, strip_named
+from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...desk.pull import pull_focus
+from ...shot import marks, modifier
 
 FEELS = tuple((key, key.capitalize(), feel.explanation) for key, feel in pull.FEELS.items())
 
@@ -116,43 +117,6 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
                 layout.prop(self, name)
 
 
-def pull_focus(
-    strip: bpy.types.Strip,
-    frame: float,
-    end: pull.Mark,
-    start: pull.Mark | None = None,
-    feel: str = "SMOOTH",
-    duration: float | None = None,
-    follow: bool = True,
-) -> list[str]:
-    """Key a pull on a strip's Focus Distance. Returns notes for the user.
-
-    start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end.
-    Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
-    """
-    focus = focus_keys.Focus(strip)
-    length = float(pull.default_duration(feel, _fps(strip.id_data)) if duration is None else duration)
-    from_m = None if start is None else pull.mark_distance_m(start, frame)
-    to_m = pull.mark_distance_m(end, frame + length)
-    nearest_m = focus.nearest_m()
-    for metres in (from_m, to_m):
-        if metres is not None and metres <= nearest_m:
-            raise ValueError(f"{metres:.3g} m is nearer than the lens can focus: its focal length is {nearest_m:.3g} m")
-    _first, last = marks.span(strip)
-    before = focus.keys(frame, max(frame + length + pull.LEAD_FRAMES, last if end.tracked and follow else frame))
-    joined = pull.insert_rack(
-        before, frame, to_m, from_m, feel, length, _fps(strip.id_data), focus.now_m(frame), nearest_m
-    )
-    keys, notes = joined.keys, list(joined.notes)
-    if end.tracked and follow:
-        keys = pull.follow(keys, frame + length, end, last)
-        lost = [f for f in pull.lost_frames(end) if f >= frame]
-        if lost:
-            notes.append(f'"{end.name}" is lost on {len(lost)} frame(s) from {lost[0]:g} on: focus is bridged there')
-    focus.write(keys)
-    return notes
-
-
 def _place(strip: bpy.types.Strip, mark_name: str, metres: float, side: str) -> pull.Mark | None:
     if mark_name and metres:
         raise ValueError(f"Give either {side}_mark or {side}_distance, not both")
@@ -163,10 +127,6 @@ def _place(strip: bpy.types.Strip, mark_name: str, metres: float, side: str) -> 
             raise ValueError(f'There is no mark named "{mark_name}" on "{strip.name}" (marks: {known})')
         return marks.for_pull(strip, found)
     return pull.Mark(f"{metres:.3g} m", metres) if metres else None
-
-
-def _fps(scene: bpy.types.Scene) -> float:
-    return scene.render.fps / scene.render.fps_base
 
 
 CLASSES = (RACKFOCUS_OT_rack,)

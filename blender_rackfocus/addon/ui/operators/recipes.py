@@ -11,10 +11,10 @@ from ....craft import phrase, recipes
 from ....media import MediaError
 from ... import errors
 from ...blender import dna, strips
+from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
 from .rack import FEELS, OnRackedStrip, racked_strip
-from .strip_modifier import strip_named
 
 EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError, strips.StripError, dna.LayoutError)
 """What may be wrong with a shot that the user can do something about."""

@@ -10,31 +10,10 @@ from typing import ClassVar
 import bpy
 
 from ....frame.inputs import INPUTS
-from ... import events as handlers
+from ... import signals
+from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...shot import modifier, ownership, pixels, settings
 from ...twin import twin
-
-
-def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
-    """The scene the sequencer shows, which need not be the window's; the window's where there is no sequencer."""
-    workspace = getattr(context, "workspace", None)
-    return getattr(context, "sequencer_scene", None) or getattr(workspace, "sequencer_scene", None) or context.scene
-
-
-def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
-    """The active strip of the sequencer's scene."""
-    scene = sequencer_scene(context)
-    editor = scene.sequence_editor if scene is not None else None
-    return editor.active_strip if editor is not None else None
-
-
-def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None:
-    """The strip of that name in the sequencer's scene, also inside metas; the active one for an empty name."""
-    if not name:
-        return active_strip(context)
-    scene = sequencer_scene(context)
-    editor = scene.sequence_editor if scene is not None else None
-    return editor.strips_all.get(name) if editor is not None else None
 
 
 def strip_problem(context: bpy.types.Context) -> str:
@@ -121,7 +100,7 @@ class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
         if fresh:
             _to_the_top(self, context, strip)
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"}
 
 
@@ -155,7 +134,7 @@ class RACKFOCUS_OT_refresh(bpy.types.Operator):
         live.forget()
         pixels.forget()
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"}
 
 
@@ -192,7 +171,7 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
             settings.copy(strip, target)
             target.rackfocus_depth_source, target.rackfocus_depth_path = kept
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         self.report({"INFO"}, f"Settings copied to {len(targets)} strip(s)")
         return {"FINISHED"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ... import events as handlers
+from ... import signals
 from ...errors import FrameError
 from ...shot import modifier, ownership
 from ...twin import twin
@@ -33,7 +33,7 @@ class RACKFOCUS_OT_convert_to_nodes(_OnStrip, bpy.types.Operator):
         except FrameError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        handlers.refresh(context)
+        signals.redraw()
         told = f"Converted to nodes: {near_db:.1f} dB from the real result here (untouched picture {plain_db:.1f} dB)"
         self.report({"INFO"}, told)
         if ignored:
@@ -56,7 +56,7 @@ class RACKFOCUS_OT_convert_back(_OnStrip, bpy.types.Operator):
             return {"CANCELLED"}
         twin.back(strip)
         ownership.separate()
-        handlers.refresh(context)
+        signals.redraw()
         return {"FINISHED"}
 
 

@@ -11,11 +11,11 @@ import bpy
 
 from ... import cache
 from ...bake import bake, staleness
+from ...blender.context import sequencer_scene
 from ...sequencer import baked_strips
 from ...shot import modifier
 from ..operators import baking
 from ..operators.bake import active
-from ..operators.strip_modifier import sequencer_scene
 
 _TEXT_WIDTH = 42
 _TYPICAL = 0.6

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import bpy
 
+from ...blender.context import active_strip
 from ...depth import cards, estimate
 from ...shot import modifier
-from ..operators.strip_modifier import active_strip
 
 _TEXT_WIDTH = 42
 

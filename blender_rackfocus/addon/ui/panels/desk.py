@@ -13,11 +13,11 @@ import bpy
 
 from ....craft import lenses, phrase, pull
 from ....craft.focus_chart import distance_text
+from ...blender.context import active_strip
 from ...desk import shots
 from ...shot import focus_keys, marks, modifier
 from ..operators.rack import FEELS
 from ..operators.recipes import DIRECTIONS, RECIPES
-from ..operators.strip_modifier import active_strip
 
 _TEXT_WIDTH = 44
 FOOT_M = 0.3048

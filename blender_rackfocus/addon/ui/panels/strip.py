@@ -10,9 +10,9 @@ import bpy
 
 from ....frame.inputs import INPUTS
 from ... import errors
+from ...blender.context import active_strip, sequencer_scene
 from ...shot import modifier
 from ...twin import twin
-from ..operators.strip_modifier import active_strip, sequencer_scene
 
 _PROBLEMS_SHOWN = 3
 _TEXT_WIDTH = 42

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a context means to the sequencer: its scene, its strip."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
+    """The scene the sequencer shows, which need not be the window's; the window's where there is no sequencer."""
+    workspace = getattr(context, "workspace", None)
+    return getattr(context, "sequencer_scene", None) or getattr(workspace, "sequencer_scene", None) or context.scene
+
+
+def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
+    """The active strip of the sequencer's scene."""
+    scene = sequencer_scene(context)
+    editor = scene.sequence_editor if scene is not None else None
+    return editor.active_strip if editor is not None else None
+
+
+def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None:
+    """The strip of that name in the sequencer's scene, also inside metas; the active one for an empty name."""
+    if not name:
+        return active_strip(context)
+    scene = sequencer_scene(context)
+    editor = scene.sequence_editor if scene is not None else None
+    return editor.strips_all.get(name) if editor is not None else None

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What any room may ask of the surfaces without knowing them: to draw anew, and to keep still for a while."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+_redraws: list[Callable[[], None]] = []
+_paused = 0
+
+
+def on_redraw(draw: Callable[[], None]) -> None:
+    """From now on `draw` is called when pixels may have changed. A surface says this when it is registered."""
+    _redraws.append(draw)
+
+
+def off_redraw(draw: Callable[[], None]) -> None:
+    """Take back `on_redraw`."""
+    _redraws.remove(draw)
+
+
+def redraw(*_update: object) -> None:
+    """Let every surface draw what its windows show now. May stand as the update of a property."""
+    for draw in _redraws:
+        draw()
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """No drafts meanwhile: somebody moves through the frames who does not look at them (a bake)."""
+    global _paused
+    _paused += 1
+    try:
+        yield
+    finally:
+        _paused -= 1
+
+
+def is_paused() -> bool:
+    """Whether drafts are not wanted now."""
+    return _paused > 0
