@@ -5,7 +5,7 @@ PY := .venv/bin/python
 SHOT ?= chess
 
 # Rooms whose tests must pass where bpy cannot be imported, and rooms that run on the bpy module.
-FREE_ROOMS := $(wildcard tests/core tests/craft tests/media tests/estimate)
+FREE_ROOMS := $(wildcard tests/core tests/craft tests/media tests/estimate tests/frame)
 BPY_ROOMS := $(wildcard tests/addon tests/cli)
 
 # Where make can keep them apart, the output of targets that run side by side comes target by target.

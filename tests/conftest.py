@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-FREE_ROOMS = ("core", "craft", "media", "estimate")
+FREE_ROOMS = ("core", "craft", "media", "estimate", "frame")
 os.environ.setdefault("RACKFOCUS_CACHE", "off")  # tests compute; those of the store name a folder of their own
 
 

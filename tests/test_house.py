@@ -53,7 +53,7 @@ def test_the_rooms_import_where_there_is_no_bpy():
     code = (
         "import sys; sys.modules['bpy'] = None\n"  # makes `import bpy` raise ImportError
         "import importlib, pkgutil, blender_rackfocus\n"
-        "for room in ('core', 'craft', 'media', 'estimate'):\n"
+        "for room in ('core', 'craft', 'media', 'estimate', 'frame'):\n"
         "    package = importlib.import_module('blender_rackfocus.' + room)\n"
         "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"

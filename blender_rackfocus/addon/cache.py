@@ -111,21 +111,23 @@ def fetch(key: str) -> Made | None:
     return Made(width, height, kept.astype(np.float32).reshape(-1))
 
 
-def put(job: Job, made: Made, half: np.ndarray | None) -> None:
+def put(job: Job, made: Made) -> None:
     """`keep` a job's frame."""
     key = _key(job)
     if key is not None:
-        keep(key, made, half, os.path.basename(job.picture.path))
+        keep(key, made, os.path.basename(job.picture.path))
 
 
-def keep(key: str, made: Made, half: np.ndarray | None, picture: str) -> None:
-    """Keep a frame, written while Blender goes on. half: its pixels as half floats. picture: what `Store.contents`
-    shows. Never raises: what cannot be kept is said once."""
+def keep(key: str, made: Made, picture: str) -> None:
+    """Keep a frame, whose pixels are half floats in value, written while Blender goes on. picture: what
+    `Store.contents` shows. Never raises: what cannot be kept is said once."""
     where = store()
     if where is None:
         return
-    size = (made.height, made.width)
-    array = np.array(size[::-1], np.int32) if half is None else half.reshape(*size, 4)
+    if made.flat is None:
+        array = np.array((made.width, made.height), np.int32)
+    else:
+        array = made.flat.reshape(made.height, made.width, 4).astype(np.float16)
     with contextlib.suppress(RuntimeError):  # Python is ending
         if _waiting:
             _waiting.pop().result()  # one at a time in memory: no faster than the disk

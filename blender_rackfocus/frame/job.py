@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What decides a frame's pixels, as plain data, and what a made frame is."""
+"""What a frame is to be made of, and what comes of it: plain data."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,26 @@ class FileFrame:
 
     path: str
     index: int
-    stamp: tuple[int, int] | None
+    stamp: tuple[int, ...] | None
     content: str = ""
+
+
+def stamped(path: str, index: int) -> FileFrame:
+    """A frame of a file as the file is now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return FileFrame(path, index, None)
+    return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How colours are read. config: the OpenColorIO configuration's file. told: what it and the file's working space
+    are, whatever the machine calls them; equal ones read equal pixels."""
+
+    config: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,7 +49,8 @@ class Job:
 
     reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
     convention is set. values: the inputs in the order of inputs.NAMES, in single precision as everywhere in Blender.
-    grade: what `adjust` does before any modifier. draft: made for speed, up to DRAFT_WIDTH across.
+    grade: what `adjust` does before any modifier. colour: how the picture's colours are read. draft: made for
+    speed, up to DRAFT_WIDTH across.
     """
 
     picture: FileFrame
@@ -45,6 +65,7 @@ class Job:
     values: tuple[float, ...]
     grade: tuple[float, float, bool, bool]
     draft: bool
+    colour: Colour = Colour()
 
     def value(self, name: str) -> float:
         """One input by name."""
@@ -53,7 +74,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Made:
-    """A frame ready for its image: flat as `pixels.encode` gives it, None when the strip's own picture is the
+    """A frame ready for its image: flat as `coding.encode` gives it, None when the strip's own picture is the
     result."""
 
     width: int

@@ -8,12 +8,10 @@ which frames are done.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from .. import media
@@ -21,23 +19,7 @@ from ..media import MediaError, identity
 from ..media.store import key_of
 from . import inputs
 from .job import FileFrame, Job
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-_MAKERS = (
-    "core/**/*.py",
-    "media/channels.py",
-    "media/colour.py",
-    "media/decoded.py",
-    "media/movies.py",
-    "media/stills.py",
-    "frame/adjust.py",
-    "addon/sequencer/frames.py",
-    "frame/inputs.py",
-    "frame/job.py",
-    "addon/compositor/node_pixels.py",
-    "addon/shot/pixels.py",
-)
-"""The source files that decide a frame's pixels."""
+from .renderer import renderer
 
 NOTHING = {"nothing": True}
 """The recipe of a frame in which the modifier does nothing."""
@@ -58,16 +40,6 @@ class Difference:
         return not self.stale and not self.unsure and not self.older
 
 
-@functools.cache
-def renderer() -> str:
-    """The version of everything that makes pixels: a hash of its source, so that nobody can forget to raise it."""
-    digest = hashlib.blake2b(digest_size=8)
-    for pattern in _MAKERS:
-        for path in sorted(_PACKAGE.glob(pattern)):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
-
-
 def short_hash(*words: str) -> str:
     """Eight characters that tell names apart which look alike as file names."""
     return hashlib.blake2b("\0".join(words).encode(), digest_size=4).hexdigest()
@@ -84,6 +56,7 @@ def store_key(job: Job) -> str:
         depth=_anywhere(job.depth),
         reference=_anywhere(job.reference) if job.reference is not None else None,
         draft=False,
+        colour=replace(job.colour, config=""),  # where the configuration lies is no matter; what it says is
     )
     return key_of(renderer=renderer(), job=asdict(told), draft=job.draft)
 
@@ -123,7 +96,8 @@ def difference(notes: dict[str, Any] | None, job: Job | None) -> Difference:
         same = job is None and "nothing" in notes
         return Difference() if same else Difference(stale=("the modifier was switched on or off",))
     stale, unsure = list(changed_inputs(notes, values_of(job))), []
-    if notes.get("reading") != _reading(job):
+    reading = _reading(job)
+    if {**reading, **(notes.get("reading") or {})} != reading:  # an older version noted less
         stale.append("depth, colour or strip settings changed")
     for what, file in (("picture", job.picture), ("depth", job.depth), ("reference", job.reference)):
         changed, unknown = _changed_file(what, notes.get(what), file)
@@ -203,6 +177,7 @@ def _reading(job: Job) -> dict[str, Any]:
         "near_m": _number(job.near_m),
         "far_m": _number(job.far_m),
         "grade": [_plain(value) for value in job.grade],
+        "colour": job.colour.told,
     }
 
 

@@ -28,13 +28,13 @@ from .colour import linear_to_srgb
 from .errors import MediaError
 from .library import openimageio
 from .locks import hold, is_held
+from .rounding import ALPHA_OFFSET, quantised
 from .store import flush_folder
 
 TEMPORARY = ".rftemp"
 _MAGIC = b"RFBaked1"
 _TAIL = struct.Struct("<QIII8s")  # length of the picture, its checksum, that of the notes, their length, _MAGIC
 _NOTES_LIMIT = 1 << 20
-_HALF_MAX = 65504.0
 _ABANDONED_S = 3600.0
 
 
@@ -50,25 +50,10 @@ class Code:
 
 
 CODES = {
-    "EXR": Code(".exr", 2.0, 1.0, "Non-Color"),
+    "EXR": Code(".exr", ALPHA_OFFSET, 1.0, "Non-Color"),
     "PNG": Code(".png", 0.5, 0.5, "sRGB"),
 }
 """EXR: scene-linear, premultiplied, as computed. PNG: sRGB-encoded, premultiplied, light above white cut off."""
-
-
-def quantised(picture: np.ndarray) -> np.ndarray:
-    """The half floats that an EXR keeps of a float32 array; what is beyond their range becomes their largest."""
-    return np.clip(picture, -_HALF_MAX, _HALF_MAX).astype(np.float16)
-
-
-def rounded(picture: np.ndarray) -> np.ndarray:
-    """A picture, (H, W, 4) float32, as a baked EXR gives it back where it counts; alpha cut to 0..1."""
-    code = CODES["EXR"]
-    coded = np.array(picture, np.float32)
-    coded[..., 3] = np.clip(coded[..., 3], 0.0, 1.0) + np.float32(code.offset)
-    coded = quantised(coded).astype(np.float32)
-    coded[..., 3] -= np.float32(code.offset)
-    return coded
 
 
 def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray, notes: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import OpenImageIO as oiio
 from live_shot import write_exr
 
-from blender_rackfocus.addon.compositor.node_pixels import refocused
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.frame import inputs
+from blender_rackfocus.frame.make import refocused
 
 WIDTH, HEIGHT = 96, 56
 NEAR_M, FAR_M = 2.0, 8.0

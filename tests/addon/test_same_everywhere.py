@@ -47,8 +47,8 @@ def assert_exact(made, wanted):
 def computed(monkeypatch):
     """The jobs that the core is asked for from now on."""
     asked = []
-    make = frames._make
-    monkeypatch.setattr(frames, "_make", lambda job, *rest: (asked.append(job), make(job, *rest))[1])
+    make = frames.making.make
+    monkeypatch.setattr(frames.making, "make", lambda job, *rest: (asked.append(job), make(job, *rest))[1])
     return asked
 
 
@@ -149,7 +149,7 @@ def test_an_error_nobody_thought_of_ends_the_render_too(rack, monkeypatch, capfd
     def broken(job, *rest):
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(frames, "_make", broken)
+    monkeypatch.setattr(frames.making, "make", broken)
     monkeypatch.setenv(cache.ENVIRONMENT, "off")
     frames.forget()
     pixels.forget()

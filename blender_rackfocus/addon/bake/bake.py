@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ...frame import recipe
+from ...frame import coding, recipe
 from ...frame.job import Job
 from ...media import MediaError, baked
 from ...media.locks import Claims
@@ -27,7 +27,7 @@ from ..errors import FrameError
 from ..scenes import passes, scene_passes
 from ..sequencer import baked_strips, frames
 from ..sequencer.baked_strips import Place
-from ..shot import group, modifier
+from ..shot import modifier
 
 _WAIT_S = 0.2
 _ROUND_OFF_BYTES = 64 * 1024
@@ -245,9 +245,7 @@ def _write(path: str, job: Job | None, notes: dict) -> bool:
         # Nothing to change: the smallest picture there is; the group fits it to the strip's size.
         baked.write(path, np.zeros((8, 8, 4), np.float32), np.zeros((8, 8), bool), notes)
         return False
-    picture = made.flat.reshape(made.height, made.width, 4)[::-1].copy()
-    counts = picture[..., 3] > group.TOUCHED_ABOVE
-    picture[..., 3] -= np.float32(group.TOUCHED)
+    picture, counts = coding.decode(made.flat, made.width, made.height)
     baked.write(path, picture, counts, notes)
     return bool((picture[..., :3].max(axis=2) > 1.0)[counts].any())
 

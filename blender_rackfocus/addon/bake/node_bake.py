@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ...frame import coding
 from ...frame.recipe import NOTHING
 from ...media import MediaError, baked
 from ...media.locks import Claims
@@ -25,7 +26,7 @@ from ..compositor import session as compositor
 from ..compositor.session import Collected, NodeError
 from ..errors import FrameError
 from ..sequencer.baked_strips import Place
-from ..shot import group, node
+from ..shot import node
 from . import bake
 
 _WAIT_S = 0.2
@@ -196,9 +197,7 @@ def _picture(found: Collected) -> tuple[np.ndarray | None, np.ndarray | None]:
         if found.whole and found.picture is not None:
             return found.picture, np.ones(found.picture.shape[:2], bool)
         return None, None
-    picture = flat.reshape(found.made.height, found.made.width, 4)[::-1].copy()
-    counts = picture[..., 3] > group.TOUCHED_ABOVE
-    picture[..., 3] -= np.float32(group.TOUCHED)
+    picture, counts = coding.decode(flat, found.made.width, found.made.height)
     if found.whole and found.picture is not None:
         picture[~counts] = found.picture[~counts]
         counts = np.ones_like(counts)

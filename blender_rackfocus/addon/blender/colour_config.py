@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import bpy
 
+from ...media import MediaError, identity
+
 
 @lru_cache(maxsize=1)
 def path() -> str:
@@ -15,3 +17,24 @@ def path() -> str:
         if chosen and os.path.isfile(chosen):
             return chosen
     return os.path.join(bpy.utils.system_resource("DATAFILES", path="colormanagement"), "config.ocio")
+
+
+def fingerprint() -> str:
+    """What decides how colours are read: the configuration, and the working space of the file that is open."""
+    return f"{_config_print(path(), _stamp(path()))} {bpy.data.colorspace.working_space}"
+
+
+def _stamp(name: str) -> tuple[int, int]:
+    try:
+        found = os.stat(name)
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=4)
+def _config_print(name: str, _stamp: tuple[int, int]) -> str:
+    try:
+        return identity.content_of(name)
+    except MediaError:
+        return ""

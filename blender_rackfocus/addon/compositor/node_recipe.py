@@ -16,6 +16,7 @@ import bpy
 
 from ...frame import inputs, recipe
 from ...frame.recipe import Difference
+from ...frame.renderer import renderer
 from ...media import MediaError, identity
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
@@ -40,7 +41,7 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
             if block.id_type == "IMAGE" and block.source in {"FILE", "MOVIE"} and block.packed_file is None:
                 _note_file(bpy.path.abspath(block.filepath, library=block.library), files, unsure)
     return {
-        "renderer": recipe.renderer(),
+        "renderer": renderer(),
         "inputs": _values(scene, one, frame, unsure),
         "lens": one.rackfocus_lens,
         "reading": {name: _plain(getattr(one, name)) for name in node_settings.DEPTH},

@@ -29,13 +29,13 @@ from bpy.app.handlers import persistent
 from ...core.depth import DepthConvention, fit_to_picture, to_metres
 from ...frame import inputs
 from ...frame.job import Made
+from ...frame.make import Region
 from ...media import MediaError
 from .. import errors
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
 from ..shot import camera_lens, focus_keys, group, node, pixels, settings
 from . import node_baked, node_pixels, node_recipe
-from .node_pixels import Region
 
 OWN_TREE = "rackfocus_own_tree"
 """Custom property of a scene that is being rendered: the tree that is its own."""

@@ -20,9 +20,8 @@ import sys
 from dataclasses import dataclass
 
 import bpy
-import numpy as np
 
-from ...frame import recipe
+from ...frame import coding, recipe
 from ...frame.job import Job, Made
 from ...media import baked
 from .. import cache
@@ -206,10 +205,7 @@ def made_from(path: str) -> Made:
     """The pixels of a baked EXR, ready for a live image. Raises MediaError."""
     picture, counts = baked.read(path)
     height, width = counts.shape
-    if not counts.any():
-        return Made(width, height, None)
-    picture[..., 3] = np.where(counts, picture[..., 3] + np.float32(group.TOUCHED), np.float32(group.UNTOUCHED))
-    return Made(width, height, np.ascontiguousarray(picture[::-1]).reshape(-1))
+    return Made(width, height, coding.encoded(picture, counts))
 
 
 def remark(strip: str, words: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One frame's job: what a strip shows at a frame, its depth and its settings, through the core, to pixels.
+"""A strip's frame: the Job of what it shows, its depth and its settings, and the Job's pixels, made once.
 
 `job_of` asks Blender and needs the main thread; a Job is plain data and `make` needs no Blender. A Job names its
 files with their size and time, so equal jobs make equal pixels, and what was made once is kept for a while.
@@ -10,32 +10,28 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ... import media
-from ...core import defocus_frame
-from ...core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
-from ...frame import adjust, depthfiles, inputs
-from ...frame.job import FileFrame, Job, Made
+from ...core.depth import DepthConvention
+from ...frame import depthfiles, inputs
+from ...frame import make as making
+from ...frame.job import Colour, FileFrame, Job, Made, stamped
+from ...frame.make import DRAFT_WIDTH
 from ...media import MediaError
-from ...media.baked import quantised
 from .. import cache
 from ..blender import colour_config, strips
 from ..depth import cards
 from ..errors import FrameError
 from ..scenes import scene_passes
-from ..shot import modifier, pixels, settings
+from ..shot import modifier, settings
 
 _FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
-
-DRAFT_WIDTH = 960
-"""Pixels across up to which drafts are computed."""
 
 
 def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
@@ -64,7 +60,7 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """`sources` without keeping them: for whoever reads a whole clip once."""
-    return _sources.alone(lambda: _read(job))
+    return _sources.alone(lambda: making.read(job))
 
 
 def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
@@ -98,7 +94,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
     except (strips.StripError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
     return Job(
-        picture=_passes(picture.path) if strip.type == "SCENE" else _stamped(picture.path, picture.index),
+        picture=_passes(picture.path) if strip.type == "SCENE" else stamped(picture.path, picture.index),
         colorspace=picture.colorspace,
         alpha_mode=picture.alpha_mode,
         depth=depth,
@@ -110,16 +106,13 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         values=tuple(float(np.float32(values[name])) for name in inputs.NAMES),
         grade=_grade_of(strip, picture.path),
         draft=draft,
+        colour=Colour(colour_config.path(), colour_config.fingerprint()),
     )
 
 
 def make(job: Job) -> Made:
     """The job's pixels, from memory or the store when they were made before. Raises MediaError, or ValueError naming a
-    bad input.
-
-    Final ones are half floats in value, whoever asks and however they come: what is computed now, what the store kept
-    and what was baked are the same pixels.
-    """
+    bad input."""
     return _results.get(job, lambda: _kept_or_made(job))
 
 
@@ -132,6 +125,7 @@ def forget() -> None:
     """Empty the memory of made and read frames."""
     _results.clear()
     _sources.clear()
+    making.forget()
 
 
 def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError:
@@ -150,7 +144,7 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
         source = "STRIP" if paired is not None else "FILE" if strip.rackfocus_depth_path else "LAYER"
     layer = strip.rackfocus_depth_layer
     if source == "CARDS":
-        made = _stamped(cards.depth_file(shown, picture, draft), 0)
+        made = stamped(cards.depth_file(shown, picture, draft), 0)
         return made, made, ""
     if source == "STRIP":
         if paired is None:
@@ -160,7 +154,7 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
                 strip.name, f'its depth strip "{paired.name}" is neither an image nor a movie strip'
             )
         frame = strips.depth_media_frame(shown, paired)
-        return _stamped(frame.path, frame.index), _first_of(paired, scene), layer
+        return stamped(frame.path, frame.index), _first_of(paired, scene), layer
     if source == "FILE":
         if not strip.rackfocus_depth_path:
             raise strips.StripError(strip.name, "no depth file is chosen")
@@ -169,14 +163,14 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
         here = depthfiles.resolve(path, picture.path, picture.index, numbers, strip.rackfocus_depth_offset)
         files = depthfiles.sequence(path) if not media.is_movie(here[0]) else None
         first = (files[min(files)], 0) if files else (here[0], 0)
-        return _stamped(*here), _stamped(*first), layer
+        return stamped(*here), stamped(*first), layer
     if picture.kind == "MOVIE" or not picture.path.lower().endswith(".exr"):
         raise strips.StripError(
             strip.name, "it has no depth: pair a depth strip, choose a depth file, or use EXR files with a depth pass"
         )
     if strip.type == "SCENE":
         return _passes(picture.path), _passes(picture.path), ""
-    return _stamped(picture.path, picture.index), _first_of(strip, scene), layer
+    return stamped(picture.path, picture.index), _first_of(strip, scene), layer
 
 
 def _grade_of(strip: Any, path: str) -> tuple[float, float, bool, bool]:
@@ -187,20 +181,12 @@ def _grade_of(strip: Any, path: str) -> tuple[float, float, bool, bool]:
 def _first_of(strip: Any, scene: Any) -> FileFrame:
     still = strip.type == "IMAGE"
     path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
-    return _stamped(strips.absolute_path(path, scene), 0)
+    return stamped(strips.absolute_path(path, scene), 0)
 
 
 def _passes(path: str) -> FileFrame:
     """A file that `scene_passes` wrote: its name is the key of what is in it."""
-    return replace(_stamped(path, 0), content=os.path.splitext(os.path.basename(path))[0])
-
-
-def _stamped(path: str, index: int) -> FileFrame:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return FileFrame(path, index, None)
-    return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
+    return replace(stamped(path, 0), content=os.path.splitext(os.path.basename(path))[0])
 
 
 def compute(job: Job, draft_width: int) -> Made:
@@ -209,26 +195,13 @@ def compute(job: Job, draft_width: int) -> Made:
     return _kept_or_made(job, draft_width)
 
 
-def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
-    """A picture through the core with a job's values, at a draft's or at final quality; graded as Blender does first.
-
-    picture: (H, W, 4) float32, depth_m: (H, W), as `sources` gives them, or both made smaller.
-    """
-    return _refocus(job, adjust.adjust(picture, *job.grade), depth_m, "draft" if job.draft else "final")
-
-
 def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
     kept = cache.get(replace(job, draft=False))  # also for a draft: nothing is quicker, or better
     if kept is not None:
         return kept
-    made = _make(job, draft_width)
-    if job.draft:
-        return made
-    half = None
-    if made.flat is not None:
-        half = quantised(made.flat)
-        made = replace(made, flat=half.astype(np.float32))
-    cache.put(job, made, half)
+    made = making.make(job, *_source(job), draft_width)
+    if not job.draft:
+        cache.put(job, made)
     return made
 
 
@@ -244,98 +217,7 @@ def read_ahead(job: Job) -> None:
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    key = (
-        job.picture,
-        job.colorspace,
-        job.alpha_mode,
-        job.depth,
-        job.layer,
-        job.convention,
-        job.reference,
-        job.near_m,
-        job.far_m,
-    )
-    return _sources.get(key, lambda: _read(job))
-
-
-def _make(job: Job, draft_width: int) -> Made:
-    picture, depth_m = _source(job)
-    picture = adjust.adjust(picture, *job.grade)
-    height, width = picture.shape[:2]
-    if job.draft and width > draft_width:
-        flat = _draft(job, picture, depth_m, draft_width)
-    else:
-        flat = pixels.encode(_refocus(job, picture, depth_m, "draft" if job.draft else "final"), picture)
-    return Made(width, height, flat)
-
-
-def _read(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    reading = _reading_depth.submit(_read_depth, job)
-    try:
-        picture = media.read_frame(
-            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=colour_config.path()
-        )
-    finally:
-        wait((reading,))  # two readers must never be left in one movie
-    depth_m = reading.result()
-    height, width = picture.shape[:2]
-    try:
-        depth_m = fit_to_picture(depth_m, height, width)
-    except ValueError as error:
-        raise MediaError(job.depth.path, str(error)) from error
-    return picture, depth_m
-
-
-def _read_depth(job: Job) -> np.ndarray:
-    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
-    convention = job.convention
-    if convention is None and job.reference in (None, job.depth):
-        convention = _guessed(raw, job)
-    elif convention is None:
-        key = job.reference, job.layer, job.near_m, job.far_m
-        if key not in _conventions:
-            reference = media.read_raw_depth(job.reference.path, job.reference.index, job.layer or None)
-            if len(_conventions) > 1000:
-                _conventions.clear()
-            _conventions[key] = _guessed(reference, job)
-        convention = _conventions[key]
-    try:
-        return to_metres(raw.values, convention)
-    except ValueError as error:
-        raise MediaError(job.depth.path, str(error)) from error
-
-
-def _guessed(raw: media.RawDepth, job: Job) -> DepthConvention:
-    return guess_convention(raw.values, integer=raw.integer, near_m=job.near_m, far_m=job.far_m, layer=raw.layer)[0]
-
-
-def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, quality: str) -> np.ndarray:
-    values = dict(zip(inputs.NAMES, job.values, strict=True))
-    made = defocus_frame(
-        picture,
-        depth_m,
-        inputs.lens_of(values),
-        aperture=inputs.aperture_of(values),
-        highlights=inputs.highlights_of(values),
-        quality=quality,
-    )
-    mix = np.float32(min(values["Mix"], 1.0))
-    return made if mix == 1 else picture + mix * (made - picture)
-
-
-def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int) -> np.ndarray | None:
-    """Computed small, shown large. What is in focus keeps its full size, as the strip's own picture shows there."""
-    height, width = picture.shape[:2]
-    size = (draft_width, max(1, round(height * draft_width / width)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    small_depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
-    made = _refocus(job, small, small_depth_m, "draft")
-    changed = cv2.resize(
-        np.any(made != small, axis=2).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
-    )
-    large = cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR)
-    np.copyto(large, picture, where=changed[..., None] == 0)
-    return pixels.encode(large, picture)
+    return _sources.get(making.reading_of(job), lambda: making.read(job))
 
 
 def _bytes_of(item: Any) -> int:
@@ -389,9 +271,5 @@ class _Memory:
 _results = _Memory(400 * 2**20)
 _sources = _Memory(400 * 2**20)
 
-_conventions: dict[tuple[FileFrame | None, str, float, float], DepthConvention] = {}
-"""What the numbers of a depth mean, guessed once from its first frame."""
-
 _ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
 _reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
-_reading_depth = ThreadPoolExecutor(1, "rackfocus-read-depth")

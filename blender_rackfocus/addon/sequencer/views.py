@@ -18,10 +18,12 @@ import numpy as np
 from ...craft import scope
 from ...craft.focus_chart import focus_chart
 from ...frame import inputs
+from ...frame.coding import encode
 from ...frame.job import Job, Made
+from ...frame.make import refocus
 from ...media import MediaError
 from .. import errors, signals
-from ..shot import marks, modifier, pixels
+from ..shot import marks, modifier
 from . import frames
 
 RESULT = "RESULT"
@@ -62,11 +64,11 @@ def compute(job: Job, view: str, draft_width: int) -> Made:
     elif view == "FOCUS":
         shown = scope.focus_view(picture, depth_m, lens)
     else:
-        shown = scope.split_view(picture, frames.refocus(job, picture, depth_m))
+        shown = scope.split_view(picture, refocus(job, picture, depth_m))
     if shown.shape[:2] != (height, width):
         shown = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
     nothing = np.full_like(shown, -1.0)  # so that every pixel counts as changed
-    return Made(width, height, pixels.encode(np.ascontiguousarray(shown, np.float32), nothing))
+    return Made(width, height, encode(np.ascontiguousarray(shown, np.float32), nothing))
 
 
 # --- The chart -------------------------------------------------------------------------------------------------------

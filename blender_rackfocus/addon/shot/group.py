@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import bpy
 
+from ...frame.coding import TOUCHED, TOUCHED_ABOVE
 from ...frame.inputs import INPUTS
 from ...media.baked import Code
 
@@ -22,13 +23,6 @@ IMAGE_NODE = "Rack Focus Picture"
 BAKED_NODE = "Rack Focus Baked"
 LIVE_HAS_NO_SAY = 0.5
 """Between the absolute alpha of a live pixel without a say (0) and that of one with (1 or more)."""
-TOUCHED = 2.0
-"""Added to the alpha of every pixel that replaces the strip's own."""
-TOUCHED_ABOVE = 1.5
-"""Between the largest alpha of an untouched pixel (1) and the smallest of a touched one (2)."""
-UNTOUCHED = -1.0
-"""Alpha of a live pixel that leaves the strip's own alone. 0, as in an image never filled, has no say at all: a baked
-frame, if there is one, decides."""
 GROUP_MARK = "rackfocus_group"
 """Custom property of our node groups: the version of their layout."""
 IMAGE_MARK = "rackfocus_image"

@@ -7,35 +7,13 @@ import os
 import tempfile
 
 import bpy
-import cv2
 import numpy as np
 
+from ...frame.coding import UNTOUCHED
 from . import group
 
 _filled: dict[int, object] = {}
 """What each image holds now: image.session_uid -> the key it was filled under."""
-
-
-def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
-    """What the node group wants of a refocused picture.
-
-    result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by group.TOUCHED; that
-    of the others becomes group.UNTOUCHED. Returns a flat float32 array, bottom row first, or None when nothing differs.
-    """
-    height, width = result.shape[:2]
-    rows = (height, width * 4)
-    differ = cv2.compare(
-        np.ascontiguousarray(result).reshape(rows), np.ascontiguousarray(source).reshape(rows), cv2.CMP_NE
-    )
-    changed = differ.view(np.uint32) != 0  # the four bytes of a pixel at once
-    if not changed.any():
-        return None
-    flat = cv2.flip(result, 0)
-    alpha = cv2.min(cv2.max(cv2.extractChannel(flat, 3), 0.0), 1.0)
-    alpha += group.TOUCHED
-    np.copyto(alpha, np.float32(group.UNTOUCHED), where=~changed[::-1])
-    cv2.insertChannel(alpha, flat, 3)
-    return flat.reshape(-1)
 
 
 def holds(image: bpy.types.Image, key: object) -> bool:
@@ -63,7 +41,7 @@ def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key:
 def show_own(image: bpy.types.Image, key: object) -> None:
     """The strip's own picture comes through, also where a baked frame would say otherwise."""
     flat = np.zeros((8 * 8, 4), np.float32)
-    flat[:, 3] = group.UNTOUCHED
+    flat[:, 3] = UNTOUCHED
     fill(image, 8, 8, flat.reshape(-1), key)
 
 
@@ -108,7 +86,7 @@ def settle() -> None:
     """Make Blender see our images as saved, so that it does not ask about them when it is quit.
 
     Only writing clears the mark. What is written is never wanted back: a plain 8-bit file beside the session's other
-    temporary files, in which no alpha can reach group.TOUCHED_ABOVE; should Blender ever read it, the strip's own
+    temporary files, in which no alpha can reach coding.TOUCHED_ABOVE; should Blender ever read it, the strip's own
     picture shows.
     """
     for image in ours():

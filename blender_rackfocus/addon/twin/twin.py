@@ -26,6 +26,7 @@ from ... import media
 from ...core.depth import DepthConvention, guess_convention
 from ...frame import inputs
 from ...frame.job import Job
+from ...frame.make import refocus
 from ...media import MediaError, stills
 from ..blender import strips
 from ..errors import FrameError
@@ -319,7 +320,7 @@ def _measure(
     picture, depth_m = frames.sources(job)
     if float(picture[..., 3].min()) < 1.0:
         raise ValueError("pictures with transparency cannot be converted to nodes; bake the strip instead")
-    real = frames.refocus(job, picture, depth_m)
+    real = refocus(job, picture, depth_m)
     raw = None
     if depth.kind == "STRIP":
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None).values

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A frame's pixels: read, grade, refocus, mix. For the strip, the node and the command line alike.
+
+Nothing here remembers a frame, asks Blender, or looks into the store: whoever calls does.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from .. import media
+from ..core import defocus_frame
+from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
+from ..media import MediaError
+from ..media.rounding import quantised, rounded
+from . import adjust, inputs
+from .coding import encode
+from .job import FileFrame, Job, Made
+
+DRAFT_WIDTH = 960
+"""Pixels across up to which drafts are computed."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of the frame that was rendered. rows, columns: where it lies in the picture. share: its width as a
+    share of the whole frame's, which the sensor spans."""
+
+    rows: slice
+    columns: slice
+    share: float
+
+
+def make(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = DRAFT_WIDTH) -> Made:
+    """A job's pixels from its `read` picture and depth. Raises ValueError naming a bad input.
+
+    Final ones are half floats in value, whoever asks and however they come: what is computed now, what the store kept
+    and what was baked are the same pixels. draft_width: drafts are computed at most so many pixels across.
+    """
+    picture = adjust.adjust(picture, *job.grade)
+    height, width = picture.shape[:2]
+    if job.draft and width > draft_width:
+        return Made(width, height, _draft(job, picture, depth_m, draft_width))
+    made = Made(width, height, encode(_refocus(job, picture, depth_m), picture))
+    return made if job.draft else as_kept(made)
+
+
+def as_kept(made: Made) -> Made:
+    """A frame in the half floats that the store keeps."""
+    return made if made.flat is None else replace(made, flat=quantised(made.flat).astype(np.float32))
+
+
+def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+    """A picture through the core with a job's values, at a draft's or at final quality; graded as Blender does first.
+
+    picture: (H, W, 4) float32, depth_m: (H, W), as `read` gives them, or both made smaller.
+    """
+    return _refocus(job, adjust.adjust(picture, *job.grade), depth_m)
+
+
+def refocused(
+    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
+) -> np.ndarray:
+    """The picture of a node through the lens of these inputs, at final quality; outside the region it stays. Raises
+    ValueError."""
+    if region is not None:
+        part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
+        cut = region.rows, region.columns
+        made = picture.copy()
+        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
+        return made
+    made = _through_lens(picture, depth_m, values, "final")
+    changed = np.any(made != picture, axis=2, keepdims=True)
+    return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
+
+
+def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """A job's picture, (H, W, 4) float32 scene-linear premultiplied, and its depth, (H, W) float32 metres. Raises
+    MediaError, or ValueError."""
+    with ThreadPoolExecutor(1, "rackfocus-read-depth") as beside:  # left when it is done: never two readers in a movie
+        reading = beside.submit(_read_depth, job)
+        picture = media.read_frame(
+            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=job.colour.config or None
+        )
+    depth_m = reading.result()
+    height, width = picture.shape[:2]
+    try:
+        depth_m = fit_to_picture(depth_m, height, width)
+    except ValueError as error:
+        raise MediaError(job.depth.path, str(error)) from error
+    return picture, depth_m
+
+
+def reading_of(job: Job) -> Job:
+    """The job without what only matters after its files are read: equal ones read the same."""
+    return replace(job, values=(), grade=(1.0, 1.0, False, False), draft=False)
+
+
+def _read_depth(job: Job) -> np.ndarray:
+    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
+    convention = job.convention
+    if convention is None and job.reference not in (None, job.depth):
+        convention = _meaning(job.reference, job.layer, job.near_m, job.far_m)
+    elif convention is None:
+        convention = _guessed(raw, job.near_m, job.far_m)
+    try:
+        return to_metres(raw.values, convention)
+    except ValueError as error:
+        raise MediaError(job.depth.path, str(error)) from error
+
+
+@functools.lru_cache(maxsize=1024)
+def _meaning(file: FileFrame, layer: str, near_m: float, far_m: float) -> DepthConvention:
+    """What the numbers of a depth mean, guessed once from the frame that stands for all of a strip's."""
+    return _guessed(media.read_raw_depth(file.path, file.index, layer or None), near_m, far_m)
+
+
+def forget() -> None:
+    """Drop what was learned about files."""
+    _meaning.cache_clear()
+
+
+def _guessed(raw: media.RawDepth, near_m: float, far_m: float) -> DepthConvention:
+    return guess_convention(raw.values, integer=raw.integer, near_m=near_m, far_m=far_m, layer=raw.layer)[0]
+
+
+def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+    values = dict(zip(inputs.NAMES, job.values, strict=True))
+    return _through_lens(picture, depth_m, values, "draft" if job.draft else "final")
+
+
+def _through_lens(picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], quality: str) -> np.ndarray:
+    made = defocus_frame(
+        picture,
+        depth_m,
+        inputs.lens_of(values),
+        aperture=inputs.aperture_of(values),
+        highlights=inputs.highlights_of(values),
+        quality=quality,
+    )
+    mix = np.float32(min(values["Mix"], 1.0))
+    return made if mix == 1 else picture + mix * (made - picture)
+
+
+def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int) -> np.ndarray | None:
+    """Computed small, shown large. What is in focus keeps its full size, as the strip's own picture shows there."""
+    height, width = picture.shape[:2]
+    size = (draft_width, max(1, round(height * draft_width / width)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small_depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+    made = _refocus(job, small, small_depth_m)
+    changed = cv2.resize(
+        np.any(made != small, axis=2).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+    )
+    large = cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.copyto(large, picture, where=changed[..., None] == 0)
+    return encode(large, picture)
