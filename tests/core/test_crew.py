@@ -14,11 +14,10 @@ import pytest
 from helped import PIXELS, helped
 
 from blender_rackfocus.core import Lens, defocus_frame
-from blender_rackfocus.core.crew import crew
-from blender_rackfocus.core.crew.shared import Heap, SharedRoom
+from blender_rackfocus.core.crew import crew, shared
+from blender_rackfocus.core.crew.shared import Room
 from blender_rackfocus.core.crew.workers import HelpedWorkers, workers
 
-pytestmark = pytest.mark.skipif(not crew.POSSIBLE, reason="helpers are for Linux")
 TOP = Path(__file__).resolve().parent.parent.parent
 LENS = Lens(focal_mm=85.0, f_number=1.4, sensor_mm=36.0, focus_m=1.5)
 
@@ -55,10 +54,9 @@ def test_what_a_helper_writes_is_there():
         assert not plane[:, 1::2].any()
 
 
-def test_more_jobs_than_the_heap_holds():
+def test_many_jobs():
     with helped(), workers(PIXELS) as work:
-        assert work.each(abs, [(-1,)] * (Heap.MOST + 1)) == [1] * (Heap.MOST + 1)
-        assert work.each(abs, [(-n,) for n in range(Heap.MOST)]) == list(range(Heap.MOST))
+        assert work.each(abs, [(-n,) for n in range(40_000)]) == list(range(40_000))
 
 
 def test_an_error_in_a_job_is_raised_and_the_helper_stays():
@@ -193,7 +191,7 @@ def test_scratch_is_used_again():
 
 
 def test_arrays_in_the_room_are_sent_by_their_place():
-    room = SharedRoom()
+    room = Room()
     try:
         plane = room.empty((300, 400), np.float32)
         plane[...] = 7
@@ -209,10 +207,55 @@ def test_arrays_in_the_room_are_sent_by_their_place():
         room.close()
 
 
+def _names():
+    """What there is of shared memory by name."""
+    return {name for name in os.listdir("/dev/shm")} if os.path.isdir("/dev/shm") else set()
+
+
+def test_shared_memory_has_no_name_once_all_have_it():
+    before = _names()
+    with helped(3), workers(PIXELS) as work:
+        work.each(np.copyto, [(work.empty((100_000,)), np.float32(1))] * 4)
+        work.empty((30_000_000,))
+        assert work.each(abs, [(-n,) for n in range(8)]) == list(range(8))
+        assert _names() == before
+
+
+def test_where_there_is_no_memory_to_share_threads_do_the_rest(monkeypatch):
+    rgba, depth_m = _shot()
+    with helped() as there:
+        whole = defocus_frame(rgba, depth_m, LENS)
+        segment, wanted = shared.Segment, []
+
+        def full(*, size=0, name=None):
+            wanted.append(size)
+            if len(wanted) > 1:
+                raise OSError(28, "No space left on device")
+            return segment(size=size, name=name)
+
+        there._room.close()
+        there.answers(there.asked(None))
+        monkeypatch.setattr(shared, "Segment", full)
+        monkeypatch.setattr(shared, "SEGMENT_BYTES", 2_000_000)
+        np.testing.assert_array_equal(defocus_frame(rgba, depth_m, LENS), whole)
+        assert len(wanted) == 2
+        assert "No space left" in there.without
+        assert there.take(1) is None
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="this system has no /dev/shm")
+def test_memory_that_is_not_there_is_an_error_and_no_signal():
+    there = os.statvfs("/dev/shm")
+    before = _names()
+    with pytest.raises(OSError, match="No space left"):
+        shared.Segment(size=(there.f_blocks + 10_000) * there.f_frsize)
+    assert _names() == before
+
+
 SCRIPT = """
 import os, sys, time, numpy as np, cv2
 from blender_rackfocus.core import Lens, defocus_frame
-from blender_rackfocus.core.crew import crew
+from blender_rackfocus.core.crew import crew, shared
 cv2.setNumThreads(2)
 rgba, depth = np.ones((400, 600, 4), np.float32), np.full((400, 600), 3.0, np.float32)
 depth[:, 300:] = 9
@@ -236,12 +279,14 @@ def _gone(pid):
     return False
 
 
-def test_helpers_end_with_the_process_also_when_it_is_killed():
-    for end, code in (("", 0), ("os.kill(os.getpid(), 9)", -9)):
-        ran = subprocess.run([sys.executable, "-c", SCRIPT + end], cwd=TOP, capture_output=True, text=True, timeout=60)
-        assert ran.returncode == code, ran.stderr
-        assert ran.stderr == ""
-        assert _gone(int(ran.stdout))
+@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"])
+def test_helpers_and_memory_end_with_the_process_also_when_it_is_killed(end):
+    before = _names()
+    ran = subprocess.run([sys.executable, "-c", SCRIPT + end], cwd=TOP, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == (-9 if end else 0), ran.stderr
+    assert ran.stderr == ""
+    assert _gone(int(ran.stdout))
+    assert _names() == before
 
 
 FORKED = """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 import cv2
 
+from ...core.crew import crew
 from ...craft import lenses
 from .. import cache, signals
 from . import menus
@@ -86,6 +87,8 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
         column.use_property_split = True
         for name in ("default_lens", "draft_scale", "threads", "depth_model"):
             column.prop(self, name)
+        if crew.crew.without:
+            column.label(text=f"No helper processes: {crew.crew.without}. Frames take longer", icon="INFO")
         column.separator()
         self._draw_cache(column)
         column.separator()

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Helper processes, one for each further core: threads that take short steps wait for one another at Python's lock.
 
-They share memory with this process, so nothing is copied. Only on Linux; elsewhere threads do the work alone, and also
-while helpers are starting, while they work for another frame, and where they cannot be had. The crew goes home when
-there was nothing to do for a while, and with the process, however that ends.
+They share memory with this process, so nothing is copied. Threads do the work while helpers are starting, while they
+work for another frame, and where they cannot be had. The crew goes home when there was nothing to do for a while, and
+with the process, however that ends.
 """
 
 import atexit
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
-from multiprocessing.connection import Pipe
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .shared import CODE, Heap, SharedRoom
+from .shared import CODE, Room, receive, send
 
-POSSIBLE = sys.platform == "linux" and os.environ.get("RACKFOCUS_HELPERS") != "off"
+POSSIBLE = os.environ.get("RACKFOCUS_HELPERS") != "off"
 
 MOST_HELPERS = 7
 
@@ -37,26 +38,27 @@ class HelperLost(Exception):
 class Helper:
     """One process."""
 
-    def __init__(self, room: SharedRoom, heap: Heap) -> None:
+    def __init__(self) -> None:
         """Begins to start it. Raises OSError if that cannot be."""
-        if "python" not in os.path.basename(sys.executable or ""):
+        program = os.path.basename(sys.executable or "")
+        if not re.fullmatch(r"python[0-9.]*w?(\.exe)?", program, re.IGNORECASE):
             raise OSError("no Python to start: another program is this process")  # it would take -P for its own
-        self._room = room
-        self._connection, theirs = Pipe()
         folder = Path(__file__).parent
-        descriptors = theirs.fileno(), room.descriptor, heap.descriptor
         package = __package__.rsplit(".", 2)[0]
-        program = [str(folder / "helper.py"), *map(str, descriptors), package, str(folder.parent.parent)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", *program],
+            [sys.executable, "-P", str(folder / "helper.py"), package, str(folder.parent.parent)],
             env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=descriptors,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        theirs.close()
-        self._started = False
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._asks, self._answers = self._process.stdin, self._process.stdout
+        self._code: bytes | None = None
+        self._greeting = threading.Thread(target=self._greet, daemon=True)
+        self._greeting.start()
 
     @property
     def pid(self) -> int:
@@ -64,34 +66,40 @@ class Helper:
 
     def ready(self) -> bool:
         """Whether it has started. Raises HelperLost if it never will."""
-        try:
-            if not self._started and self._connection.poll():
-                if self._connection.recv_bytes() != CODE:
-                    raise HelperLost("it would work by other code than this process: the files have changed")
-                self._started = True
-        except (EOFError, OSError) as error:
-            raise HelperLost from error
-        return self._started
+        if self._greeting.is_alive():
+            return False
+        if self._code is None:
+            raise HelperLost("it ended before it began")
+        if self._code != CODE:
+            raise HelperLost("it would work by other code than this process: the files have changed")
+        return True
 
     def ask(self, message: bytes) -> None:
-        """Have it take jobs from the heap: a packed (job, arguments). Raises HelperLost."""
+        """Send it a message (see `helper`); the `answer` must be read. Raises HelperLost."""
         try:
-            self._connection.send_bytes(message)
-        except OSError as error:
+            send(self._asks, message)
+        except (OSError, ValueError) as error:
             raise HelperLost from error
 
-    def answer(self) -> tuple[dict[int, Any], Exception | None]:
-        """What came of the jobs that it took (`Heap.done`), when there are no more. Raises HelperLost."""
+    def answer(self) -> bytes:
+        """What it answers to a message. Raises HelperLost."""
         try:
-            return self._room.unpacked(self._connection.recv_bytes())
-        except (EOFError, OSError) as error:
+            return receive(self._answers)
+        except (EOFError, OSError, ValueError) as error:
             raise HelperLost from error
 
     def go(self) -> None:
         """Send it home, at once: there is nothing that it would leave behind."""
-        self._connection.close()
         self._process.kill()
         self._process.wait()
+        self._greeting.join()
+        for pipe in (self._asks, self._answers):
+            with contextlib.suppress(OSError):  # a message that was never read
+                pipe.close()
+
+    def _greet(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            self._code = receive(self._answers)
 
 
 class Crew:
@@ -99,14 +107,16 @@ class Crew:
 
     def __init__(self) -> None:
         self.helpers: list[Helper] = []
+        self.without = ""
+        """Why there are no helpers, for the user; empty where nothing speaks against them."""
         self._starting: list[Helper] = []
-        self._shared: tuple[SharedRoom, Heap] | None = None
+        self._room = Room()
         self._lost = 0
         self._busy = threading.Lock()
         self._used_s = 0.0
         self._clock: threading.Timer | None = None
 
-    def take(self, count: int) -> tuple[SharedRoom, Heap] | None:
+    def take(self, count: int) -> Room | None:
         """Take the crew for a frame, and `leave` it then; None if there are not so many helpers ready yet.
 
         Sees to it that they soon are, if they can be had.
@@ -115,11 +125,10 @@ class Crew:
             return None
         taken = None
         try:
-            shared = self._shared = self._shared or (SharedRoom(), Heap())
             self._note_use()
-            taken = shared if self._filled(min(count, MOST_HELPERS), *shared) else None
-        except OSError:  # no memory to share, no process to be had
-            self._lost = MOST_LOST
+            taken = self._room if self._filled(min(count, MOST_HELPERS)) else None
+        except OSError as error:
+            self.give_up(f"no process can be started ({error})")
         finally:
             if taken is None:
                 self._busy.release()
@@ -128,17 +137,34 @@ class Crew:
     def leave(self) -> None:
         """Done with a frame: arrays in the room are void."""
         try:
-            if self._shared is not None:
-                self._shared[0].free_from(0)
-                self._note_use()
+            self._room.free_from()
+            self._note_use()
         finally:
             self._busy.release()
 
-    def lose(self, helper: Helper) -> None:
-        """Do without a helper that broke down; another one comes in its place for a later frame."""
-        self._lost += 1
-        self.helpers.remove(helper)
-        helper.go()
+    def share(self) -> None:
+        """Have all helpers open what is new in the room."""
+        names = self._room.unseen()
+        if names:
+            self.answers(self.asked(names))
+            self._room.seen()
+
+    def asked(self, names: list[str] | None, task: bytes = b"") -> list[Helper]:
+        """Send all helpers a message (see `helper`); those that have it."""
+        message = self._room.packed((names, task))
+        return [helper for helper in tuple(self.helpers) if self._heeds(helper, lambda one: one.ask(message))]
+
+    def answers(self, asked: list[Helper]) -> list[Any]:
+        """What helpers answer that were asked, without those that are lost."""
+        messages: list[bytes] = []
+        for helper in asked:
+            self._heeds(helper, lambda one: messages.append(one.answer()))
+        return [self._room.unpacked(message) for message in messages]
+
+    def give_up(self, why: str) -> None:
+        """No helpers from now on. why: in words."""
+        self._lost = MOST_LOST
+        self.without = why
 
     def go(self) -> None:
         """Send all helpers home and give the memory back, when the frame under way is done."""
@@ -150,28 +176,48 @@ class Crew:
         for helper in (*self.helpers, *self._starting):
             helper.go()
         self.helpers, self._starting = [], []
-        for shared in self._shared or ():
-            shared.close()
+        self._room.close()
         if self._clock is not None:
             self._clock.cancel()
-        self._shared = self._clock = None
+        self._clock = None
 
-    def _filled(self, wanted: int, room: SharedRoom, heap: Heap) -> bool:
+    def _heeds(self, helper: Helper, what: Callable[[Helper], None]) -> bool:
+        """Do something with a helper; without it from now on if it broke down: another one comes for a later frame."""
+        try:
+            what(helper)
+        except HelperLost:
+            self.helpers.remove(helper)
+            self._lose(helper, "they ended while they worked")
+            return False
+        return True
+
+    def _lose(self, helper: Helper, why: str) -> None:
+        helper.go()
+        self._lost += 1
+        if self._lost >= MOST_LOST:
+            self.give_up(why)
+
+    def _filled(self, wanted: int) -> bool:
         """Whether so many helpers are ready. Starts those that are missing, sends home those that are too many."""
         while len(self.helpers) > wanted:
             self.helpers.pop().go()
         while len(self.helpers) + len(self._starting) < wanted:
-            self._starting.append(Helper(room, heap))
+            self._starting.append(Helper())
         for helper in list(self._starting):
             try:
                 if helper.ready():
                     self._starting.remove(helper)
-                    self.helpers.append(helper)
-            except HelperLost:
+                    self._welcome(helper)
+            except HelperLost as error:
                 self._starting.remove(helper)
-                self._lost += 1
-                helper.go()
+                self._lose(helper, str(error))
         return len(self.helpers) == wanted
+
+    def _welcome(self, helper: Helper) -> None:
+        """A room's segments have no names any more once all have opened them: with one more helper it begins anew."""
+        self.helpers.append(helper)
+        self._room.close()
+        self.answers(self.asked(None))
 
     def _note_use(self) -> None:
         self._used_s = time.monotonic()

@@ -1,144 +1,233 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several processes share: memory, messages in which its arrays are named instead of copied, a heap of jobs."""
+"""What several processes share: memory, messages in which its arrays are named instead of copied, jobs to be taken."""
 
+import contextlib
 import io
 import math
-import mmap
 import os
 import pickle
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
-ROOM_BYTES = 1 << 36
-"""Addresses kept for a room: of memory it takes what is written to, no more."""
+SEGMENT_BYTES = 1 << 26
+"""A room grows by at least so much at a time."""
 
 _ALIGNED = 64
+_LENGTH = struct.Struct("=Q")
 
 
 def _code() -> bytes:
     core = Path(__file__).parent.parent
     files = sorted(core.rglob("*.py"))
-    return repr(
-        [(file.relative_to(core).as_posix(), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-    ).encode()
+    told = [(file.relative_to(core).as_posix(), file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    return repr(told).encode()
 
 
 CODE = _code()
 """Which files this process works by: two that share a frame must go by the same."""
 
 
-class SharedRoom:
-    """A room for arrays that another process can open by its file descriptor. Linux only.
+class _Memory(SharedMemory):
+    """Shared memory that ends without a word where an array in it is still held when Python ends."""
 
-    Arrays are handed out one behind the other; `taken` and `free_from` give back all that came after some moment.
-    """
+    def __del__(self) -> None:
+        with contextlib.suppress(BufferError):
+            super().__del__()
 
-    def __init__(self, descriptor: int | None = None) -> None:
-        """descriptor  of a room of another process, inherited; None: a new one. Raises OSError where there is none."""
-        if descriptor is None:
-            descriptor = os.memfd_create("rackfocus")  # without a name: it is gone with the last process that has it
-            os.ftruncate(descriptor, ROOM_BYTES)
-        self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, ROOM_BYTES)
-        self._bytes = np.frombuffer(self._memory, np.uint8)
-        self._start = self._bytes.__array_interface__["data"][0]
-        self.taken = 0
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An array yet to be written. Raises MemoryError if the room is full."""
-        start = -(-self.taken // _ALIGNED) * _ALIGNED
-        end = start + math.prod(shape) * np.dtype(dtype).itemsize
-        if end > ROOM_BYTES:
-            raise MemoryError("no room for an array that all workers see")
-        self.taken = end
-        return self._bytes[start:end].view(dtype).reshape(shape)
+class Segment:
+    """A piece of memory that other processes can open by its name."""
 
-    def free_from(self, taken: int) -> None:
-        """Give back what was handed out since `taken` was that much; its memory is kept for the next."""
-        self.taken = taken
+    def __init__(self, *, size: int = 0, name: str | None = None) -> None:
+        """size: of a new one, in bytes; name: of one that another process made. Raises OSError if it cannot be had."""
+        self._memory = _Memory(name, create=name is None, size=size, track=False)
+        try:
+            if name is None:
+                _reserve(self._memory.name, size)
+        except OSError:
+            self.unlink()
+            raise
+        self._bytes: np.ndarray | None = np.frombuffer(cast(memoryview, self._memory.buf), np.uint8)
+        self.start = self._bytes.__array_interface__["data"][0]
+        self.size = self._memory.size
+
+    @property
+    def name(self) -> str:
+        return self._memory.name
+
+    def bytes(self, start: int, end: int) -> np.ndarray:
+        """A part of it, (end - start) uint8."""
+        assert self._bytes is not None
+        return self._bytes[start:end]
+
+    def array(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: str) -> np.ndarray:
+        """An array that lies in it."""
+        return np.ndarray(shape, dtype, self._memory.buf, offset, strides)
+
+    def unlink(self) -> None:
+        """Take its name away: it ends with the last process that has it open, however that ends."""
+        self._memory.unlink()
 
     def close(self) -> None:
-        """Its memory is given back with the last array in it."""
-        os.close(self.descriptor)
+        """Its memory is given back; where an array in it is still held, with that one."""
+        self._bytes = None
+        _closing.append(self._memory)
+        for memory in list(_closing):
+            try:
+                memory.close()
+            except BufferError:
+                continue
+            _closing.remove(memory)
+
+
+_closing: list[SharedMemory] = []
+"""Memory that could not be closed yet, because an array in it is held."""
+
+
+def _reserve(name: str, size: int) -> None:
+    """Linux promises shared memory that it has not: writing to it then ends the process. So all of it is asked for
+    first; other systems give what they promise."""
+    path = Path("/dev/shm") / name
+    if path.is_file():
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
+class Room:
+    """A room for arrays that other processes see: segments, filled one behind the other.
+
+    `taken` and `free_from` give back all that was handed out after some moment; the memory is kept for what comes.
+    """
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+        self._at = 0
+        self._end = 0
+        self._unseen: list[Segment] = []
+
+    @property
+    def taken(self) -> tuple[int, int]:
+        """How far it is filled: the segment, and the bytes of it."""
+        return self._at, self._end
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array yet to be written. Raises OSError if there is no memory to share."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        segment, start = self._place_for(size)
+        self._end = start + size
+        return segment.bytes(start, self._end).view(dtype).reshape(shape)
+
+    def free_from(self, taken: tuple[int, int] = (0, 0)) -> None:
+        """Give back what was handed out since `taken` was that."""
+        self._at, self._end = taken
+
+    def unseen(self) -> list[str]:
+        """The names of segments that other processes have yet to open; `seen` when all have."""
+        return [segment.name for segment in self._unseen]
+
+    def seen(self) -> None:
+        """All who should have opened what was `unseen`: from now on nothing of it can outlive them."""
+        for segment in self._unseen:
+            segment.unlink()
+        self._unseen = []
+
+    def open(self, names: Iterable[str]) -> None:
+        """Have segments of another process's room too, in its order. Raises OSError."""
+        self._segments += [Segment(name=name) for name in names]
+
+    def close(self) -> None:
+        """Nothing of it is needed any more."""
+        self.seen()
+        for segment in self._segments:
+            segment.close()
+        self._segments = []
+        self.free_from()
 
     def packed(self, thing: Any) -> bytes:
         """Something for another process that has this room open: arrays that lie in it are named by their place."""
         out = io.BytesIO()
-        _Packer(out, self._start).dump(thing)
+        _Packer(out, self._segments).dump(thing)
         return out.getvalue()
 
     def unpacked(self, message: bytes) -> Any:
         """What another process packed."""
-        return _Unpacker(io.BytesIO(message), self._memory).load()
+        return _Unpacker(io.BytesIO(message), self._segments).load()
+
+    def _place_for(self, size: int) -> tuple[Segment, int]:
+        while self._at < len(self._segments):
+            segment, start = self._segments[self._at], -(-self._end // _ALIGNED) * _ALIGNED
+            if start + size <= segment.size:
+                return segment, start
+            self._at, self._end = self._at + 1, 0
+        segment = Segment(size=max(size, SEGMENT_BYTES))
+        self._segments.append(segment)
+        self._unseen.append(segment)
+        return segment, 0
 
 
-class Heap:
-    """Numbers of jobs to be done, each of which one process takes: a pipe that all of them read. Linux only."""
+def jobs_done(job: Callable, arguments: list[tuple], taken: np.ndarray) -> tuple[dict[int, Any], Exception | None]:
+    """Do those of many jobs that nobody has taken, in order: what they returned by number, or the error that ends it
+    for all.
 
-    NUMBER = struct.Struct("=H")
-    MOST = 30_000
-    """What the pipe holds, with some room to spare."""
-
-    def __init__(self, descriptor: int | None = None) -> None:
-        """descriptor  of another process's heap, inherited; None: a new one. Raises OSError if it cannot be had."""
-        self._put: int | None = None
-        if descriptor is None:
-            descriptor, self._put = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.descriptor = descriptor
-
-    def put(self, count: int) -> None:
-        """Lay down jobs 0 to count - 1, MOST at most, of which the first is taken first."""
-        assert self._put is not None  # it is ours
-        os.write(self._put, b"".join(map(self.NUMBER.pack, range(count))))
-
-    def take(self) -> int | None:
-        """The next job's number, None if all are taken."""
+    taken: (jobs,) uint8 in shared memory, not 0 where somebody is at it. Two who look at the same moment both do a job,
+    which costs its time and nothing else: a job may be run again, and writes the same.
+    """
+    results = {}
+    for number, own in enumerate(arguments):
+        if taken[number]:
+            continue
+        taken[number] = 1
         try:
-            return self.NUMBER.unpack(os.read(self.descriptor, self.NUMBER.size))[0]
-        except BlockingIOError:
-            return None
+            results[number] = job(*own)
+        except Exception as error:
+            taken[:] = 1
+            return results, error
+    return results, None
 
-    def done(self, job: Callable, arguments: list[tuple]) -> tuple[dict[int, Any], Exception | None]:
-        """Do jobs as long as there are any: what they returned by number, or the error that ended it for all."""
-        results = {}
-        while (number := self.take()) is not None:
-            try:
-                results[number] = job(*arguments[number])
-            except Exception as error:
-                while self.take() is not None:
-                    pass
-                return results, error
-        return results, None
 
-    def close(self) -> None:
-        """Nobody takes from it any more."""
-        os.close(self.descriptor)
-        if self._put is not None:
-            os.close(self._put)
+def send(pipe: IO[bytes], message: bytes) -> None:
+    """Write a message. Raises OSError where nobody reads."""
+    pipe.write(_LENGTH.pack(len(message)) + message)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> bytes:
+    """The next message. Raises EOFError when there will be none."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    message = pipe.read(length)
+    if len(message) < length:
+        raise EOFError
+    return message
 
 
 class _Packer(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, start: int) -> None:
+    def __init__(self, file: io.BytesIO, segments: list[Segment]) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._start = start
+        self._segments = segments
 
     def persistent_id(self, thing: Any) -> tuple | None:
         if type(thing) is not np.ndarray:
             return None
-        offset = thing.__array_interface__["data"][0] - self._start
-        within = 0 <= offset < ROOM_BYTES
-        return (offset, thing.shape, thing.strides, thing.dtype.str) if within else None
+        address = thing.__array_interface__["data"][0]
+        for number, segment in enumerate(self._segments):
+            if 0 <= address - segment.start < segment.size:
+                return number, address - segment.start, thing.shape, thing.strides, thing.dtype.str
+        return None
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, memory: mmap.mmap) -> None:
+    def __init__(self, file: io.BytesIO, segments: list[Segment]) -> None:
         super().__init__(file)
-        self._memory = memory
+        self._segments = segments
 
     def persistent_load(self, place: tuple) -> np.ndarray:
-        offset, shape, strides, dtype = place
-        return np.ndarray(shape, dtype, self._memory, offset, strides)
+        number, *where = place
+        return self._segments[number].array(*where)

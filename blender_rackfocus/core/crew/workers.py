@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from . import crew as crews
-from .crew import Crew, Helper, HelperLost
-from .shared import Heap, SharedRoom
+from .crew import Crew
+from .shared import Room, jobs_done
 
 BAND_PX = 150_000
 """Pixels that one worker works on at once where a picture is taken in bands of rows."""
@@ -65,12 +65,19 @@ class Workers:
 class HelpedWorkers(Workers):
     """The thread that asks, and a crew of helpers: none of them waits for another at Python's lock."""
 
-    def __init__(self, pool: ThreadPoolExecutor, crew: Crew, room: SharedRoom, heap: Heap) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, crew: Crew, room: Room) -> None:
         super().__init__(pool)
-        self._crew, self._room, self._heap = crew, room, heap
+        self._crew, self._room = crew, room
+        self._alone = False
 
     def empty(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-        return self._room.empty(shape, dtype)
+        if not self._alone:
+            try:
+                return self._room.empty(shape, dtype)
+            except OSError as error:  # threads do the rest of this frame: they see all memory
+                self._alone = True
+                self._crew.give_up(f"no memory to share with them ({error})")
+        return super().empty(shape, dtype)
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
@@ -80,44 +87,32 @@ class HelpedWorkers(Workers):
 
     def each(self, job: Callable, arguments: Iterable[tuple]) -> list:
         arguments = list(arguments)
-        if len(arguments) > Heap.MOST:
-            return self.here(job, arguments)
-        try:
-            results, error = self._done_together(job, arguments)
-        except BaseException:  # Ctrl-C: who knows what helpers are at
-            self._crew.disband()
-            raise
+        with self.scratch():
+            taken = self.empty((len(arguments),), np.uint8)
+            if self._alone:
+                return self.here(job, arguments)
+            taken[:] = 0
+            try:
+                results, error = self._done_together(job, arguments, taken)
+            except BaseException:  # Ctrl-C: who knows what helpers are at
+                self._crew.disband()
+                raise
         if error is not None:
             raise error
         lost = [number for number in range(len(arguments)) if number not in results]
         results |= {number: job(*arguments[number]) for number in lost}
         return [results[number] for number in range(len(arguments))]
 
-    def _done_together(self, job: Callable, arguments: list[tuple]) -> tuple[dict[int, Any], Exception | None]:
-        message = self._room.packed((job, arguments))
-        self._heap.put(len(arguments))
-        asked = [helper for helper in tuple(self._crew.helpers) if self._asked(helper, message)]
-        results, error = self._heap.done(job, arguments)
-        for helper in asked:
-            more, failed = self._answer(helper)
+    def _done_together(
+        self, job: Callable, arguments: list[tuple], taken: np.ndarray
+    ) -> tuple[dict[int, Any], Exception | None]:
+        self._crew.share()
+        asked = self._crew.asked([], self._room.packed((job, arguments, taken)))
+        results, error = jobs_done(job, arguments, taken)
+        for more, failed in self._crew.answers(asked):
             results |= more
             error = error or failed
         return results, error
-
-    def _asked(self, helper: Helper, message: bytes) -> bool:
-        try:
-            helper.ask(message)
-        except HelperLost:
-            self._crew.lose(helper)
-            return False
-        return True
-
-    def _answer(self, helper: Helper) -> tuple[dict[int, Any], Exception | None]:
-        try:
-            return helper.answer()
-        except HelperLost:
-            self._crew.lose(helper)
-            return {}, None
 
 
 @contextmanager
@@ -132,12 +127,12 @@ def workers(pixels: int) -> Iterator[Workers]:
         cv2.setNumThreads(1)
         count = max(_threads_before[0], 1)
     crew = crews.crew
-    shared = crew.take(count - 1) if count > 1 and pixels >= HELPED_FROM_PX else None
+    room = crew.take(count - 1) if count > 1 and pixels >= HELPED_FROM_PX else None
     try:
         with ThreadPoolExecutor(count) as pool:
-            yield Workers(pool) if shared is None else HelpedWorkers(pool, crew, *shared)
+            yield Workers(pool) if room is None else HelpedWorkers(pool, crew, room)
     finally:
-        if shared is not None:
+        if room is not None:
             crew.leave()
         with _counting:
             last = _threads_before.pop()
