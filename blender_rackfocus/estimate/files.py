@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.depth import DepthConvention, to_metres
-from ..media import MediaError, identity, movies, read_frame
+from ..media import MediaError, identity, movies, read_frame, sealed
 from ..media.library import openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
@@ -115,9 +115,13 @@ class Task:
         return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
     def done(self) -> set[int]:
-        """Frames whose depth is on disk, made by this very task."""
+        """Frames whose depth is on disk as it was written, made by this very task."""
         key = self.key
-        return {index for index, path in self.files.items() if path.is_file() and _header(path).get(_KEY) == key}
+        return {
+            index
+            for index, path in self.files.items()
+            if sealed.is_sound(path, sealed.DEPTH) and _header(path).get(_KEY) == key
+        }
 
     def first(self) -> Path:
         """The first frame's file."""
@@ -208,7 +212,8 @@ class _Writer:
 
 
 def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "") -> None:
-    """Write one frame of depth as an EXR that names its source; whole or not at all.
+    """Write one frame of depth as a sealed EXR that names its source; whole or not at all, and over nothing but
+    another one.
 
     depth: (H, W) float32; metres are kept as float, nearness as half float. Raises MediaError.
     """
@@ -221,7 +226,10 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     for name, text in provenance.metadata().items():
         spec.attribute(name, text)
     spec.attribute(_KEY, key)
+    spec.attribute("Software", sealed.DEPTH.mark)
     spec.attribute("ImageDescription", provenance.sentence())
+    if provenance_of(path) is None:
+        sealed.refuse_foreign(path, sealed.DEPTH)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY}")
     try:
         out = oiio.ImageOutput.create("openexr")
@@ -229,6 +237,7 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
         written = out.open(str(temporary), spec) and out.write_image(pixels)
         if not (out.close() and written):
             raise OSError(0, " ".join(out.geterror().split()) or "the disk may be full")
+        sealed.seal(temporary, sealed.DEPTH, {})
         os.replace(temporary, path)
     except OSError as error:
         raise MediaError(

@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-from . import movies, stills
+from . import movies, sealed, stills
 from .errors import MediaError
 
 __all__ = ["MediaError", "RawDepth", "is_movie", "read_depth_frame", "read_frame", "read_raw_depth"]
@@ -50,10 +50,11 @@ def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | No
     """The raw depth that file `path` holds at frame `index`, with what `core.depth.guess_convention` asks for.
 
     layer: the EXR layer or channel to take; None chooses (see `stills.read_depth`). Integer pictures and
-    movies give 0..1. Raises MediaError.
+    movies give 0..1. Raises MediaError, also for a file of ours that is not as it was written.
     """
     if is_movie(path):
         return movies.open_movie(path).read_depth(index)
+    sealed.check(path)
     return stills.read_depth(path, layer)
 
 

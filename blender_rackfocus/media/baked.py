@@ -1,40 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Baked frames: pictures any program reads, which say at their end what they were made of and that they are whole.
+"""Baked frames: pictures any program reads, sealed with what they were made of (see `sealed`).
 
-A baked frame is an OpenEXR (half float, ZIP) or PNG (16 bits) file with a trailer behind the picture's own end, where
-readers do not look: the notes as JSON, the picture's length and checksum. So one look at the end tells a whole frame
-from a cut one, ours from a foreign one, and a fresh one from one made of other things; and a file that another
-program wrote over it is no longer taken for ours. Files appear whole or not at all, and the same frame gives the same
-bytes.
+A baked frame is an OpenEXR (half float, ZIP) or PNG (16 bits) file. Files appear whole or not at all, replace nothing
+but frames of ours, and the same frame gives the same bytes.
 
 What a pixel's alpha says: see `CODES`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 import time
 import uuid
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from . import sealed
 from .colour import linear_to_srgb
 from .errors import MediaError
 from .library import openimageio
 from .locks import hold, is_held
 from .rounding import ALPHA_OFFSET, quantised
+from .sealed import BAKED
 from .store import flush_folder
 
 TEMPORARY = ".rftemp"
-_MAGIC = b"RFBaked1"
-_TAIL = struct.Struct("<QIII8s")  # length of the picture, its checksum, that of the notes, their length, _MAGIC
-_NOTES_LIMIT = 1 << 20
 _ABANDONED_S = 3600.0
 
 
@@ -60,8 +52,10 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
     """Write a frame; the kind of file is told by the name.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied, top row first. counts: (H, W) bool, where it replaces the
-    strip's own. notes: plain data, told again by `notes_of`. Raises MediaError where the disk will not have it.
+    strip's own. notes: plain data, told again by `notes_of`. Raises MediaError where the disk will not have it,
+    or where something that is not ours has its name.
     """
+    refuse_foreign(path)
     folder, name = os.path.split(os.path.abspath(path))
     suffix = os.path.splitext(name)[1].lower()
     kind = next((kind for kind, code in CODES.items() if code.suffix == suffix), None)
@@ -73,7 +67,10 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
         with open(temporary, "wb") as mark:
             hold(mark)
             _write_picture(temporary, kind, _coded(picture, counts, CODES[kind]))
-            _append_trailer(temporary, notes)
+            if not os.path.getsize(temporary):
+                raise OSError(_why_not(folder, "nothing was written"))
+            sealed.seal(temporary, BAKED, notes)
+            os.fsync(mark.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         remove(temporary)
@@ -88,20 +85,18 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
 
 
 def notes_of(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The notes of a frame that ends where it should; None for any other file, or none."""
-    found = _trailer(path)
-    return found[0] if found is not None else None
+    """The notes of a baked frame of which every byte is as it was written; None for any other file, or none."""
+    return sealed.notes_of(path, BAKED)
 
 
-def is_sound(path: str | os.PathLike[str]) -> bool:
-    """Whether every byte of a frame's picture is as it was written. Reads the whole file."""
-    found = _trailer(path)
-    if found is None:
-        return False
-    try:
-        return _checksum(path, found[1]) == found[2]
-    except OSError:
-        return False
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether a baked frame ends where it should: quicker than `notes_of`, and blind to harm in its middle."""
+    return sealed.ends_well(path, BAKED)
+
+
+def refuse_foreign(path: str | os.PathLike[str]) -> None:
+    """Raises MediaError where something else than a baked frame of ours has this name: it is not replaced."""
+    sealed.refuse_foreign(path, BAKED)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +153,7 @@ def _write_picture(path: str, kind: str, coded: np.ndarray) -> None:
     oiio = openimageio(path)
     height, width = coded.shape[:2]
     spec = oiio.ImageSpec(width, height, 4, "half" if kind == "EXR" else "uint16")
+    spec.attribute("Software", BAKED.mark)
     if kind == "EXR":
         spec.attribute("compression", "zip")
         spec.attribute("DateTime", "1970:01:01 00:00:00")  # the same frame, the same bytes
@@ -185,51 +181,3 @@ def _why_not(folder: str, told: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return told.strip() or "the image library gave no reason"
-
-
-def _append_trailer(path: str, notes: dict[str, Any]) -> None:
-    length = os.path.getsize(path)
-    if not length:
-        raise OSError(_why_not(os.path.dirname(path), "nothing was written"))
-    words = json.dumps(notes, sort_keys=True, separators=(",", ":")).encode()
-    tail = _TAIL.pack(length, _checksum(path, length), zlib.crc32(words), len(words), _MAGIC)
-    with open(path, "ab") as file:
-        file.write(words + tail)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _trailer(path: str | os.PathLike[str]) -> tuple[dict[str, Any], int, int] | None:
-    """(notes, length of the picture, its checksum)."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - _TAIL.size, 0))
-            length, checksum, words_checksum, words_length, magic = _TAIL.unpack(file.read(_TAIL.size))
-            if magic != _MAGIC or words_length > _NOTES_LIMIT or length + words_length + _TAIL.size != size:
-                return None
-            file.seek(length)
-            words = file.read(words_length)
-            if zlib.crc32(words) != words_checksum:
-                return None
-            notes = json.loads(words)
-    except (OSError, ValueError, struct.error):
-        return None
-    return (notes, length, checksum) if isinstance(notes, dict) else None
-
-
-def _checksum(path: str | os.PathLike[str], length: int) -> int:
-    checksum = 0
-    with open(path, "rb") as file:
-        for piece in _pieces(file.read, length):
-            checksum = zlib.crc32(piece, checksum)
-    return checksum
-
-
-def _pieces(read_bytes: Callable[[int], bytes], length: int):
-    while length > 0:
-        piece = read_bytes(min(length, 1 << 22))
-        if not piece:
-            return
-        length -= len(piece)
-        yield piece

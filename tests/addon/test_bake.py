@@ -17,6 +17,8 @@ from blender_rackfocus.addon import events as handlers
 from blender_rackfocus.addon.bake import bake, staleness
 from blender_rackfocus.addon.sequencer import baked_strips, frames
 from blender_rackfocus.addon.shot import group, modifier, pixels
+from blender_rackfocus.estimate.files import write_depth
+from blender_rackfocus.estimate.provenance import Provenance
 from blender_rackfocus.media import baked
 from blender_rackfocus.media.locks import Claims
 
@@ -232,32 +234,87 @@ def test_a_stale_frame_whose_depth_is_missing_ends_the_render(racked):
     assert "frame 3" in errors.failures()[0]
 
 
-@pytest.mark.parametrize("harm", ["cut", "foreign", "missing", "flipped"])
-def test_a_harmed_baked_frame_is_not_shown_and_is_made_again(racked, harm):
+def harmed(whole: bytes, harm: str) -> bytes:
+    """A file's bytes as trouble leaves them."""
+    place = {"in the head": 350, "in the picture": len(whole) // 2, "in the notes": -40}.get(harm)
+    if harm == "cut":
+        return whole[:-1]
+    if harm == "cut in half":
+        return whole[: len(whole) // 2]
+    if harm == "emptied":
+        return b""
+    if harm == "zeros":
+        return whole[:3000] + b"\0" * 2048 + whole[5048:]
+    if harm == "zeros at the end":
+        return whole[:-2048] + b"\0" * 2048
+    one = bytes([whole[place] ^ 1])
+    return whole[:place] + one + whole[place + 1 :]
+
+
+HARMS = ("cut", "cut in half", "emptied", "zeros", "zeros at the end", "in the head", "in the picture", "in the notes")
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("kind", ["EXR", "PNG"])
+def test_a_harmed_baked_frame_is_not_shown_and_is_made_again(racked, harm, kind):
+    bake_strip(racked, kind)
+    path = Path(place(racked).file(10002))
+    whole = path.read_bytes()
+    times = path.stat()
+    path.write_bytes(harmed(whole, harm))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a copy does that keeps times
+    assert look(racked).missing == 1
+    shown = racked.animation("harmed", 1, 4)[1]
+    assert difference(shown[2], racked.live[2]) == 0
+    assert bake_strip(racked, kind) == ["kept", "baked", "kept", "kept"]
+    assert path.read_bytes() == whole
+
+
+def test_a_frame_that_is_gone_is_made_live_and_again(racked):
     bake_strip(racked)
     path = Path(place(racked).file(10002))
     whole = path.read_bytes()
-    if harm == "cut":
-        path.write_bytes(whole[:-1])
-    elif harm == "foreign":
-        shutil.copy(racked.folder / "d_0001.exr", path)
-    elif harm == "flipped":
-        path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
-    else:
-        path.unlink()
+    path.unlink()
     assert look(racked).missing == 1
     assert_same(racked.live, racked.animation("harmed", 1, 4)[1])
     assert bake_strip(racked) == ["kept", "baked", "kept", "kept"]
     assert path.read_bytes() == whole
 
 
-def test_a_byte_lost_inside_the_picture_is_found(racked):
+@pytest.mark.parametrize("foreign", ["file", "link to a file", "link to nothing", "folder", "depth of ours"])
+def test_a_bake_replaces_nothing_but_frames_of_ours(racked, foreign):
+    where = baked_strips.default_place(racked.scene, the_strip(racked))
+    path, elsewhere = Path(where.file(10002)), racked.folder / "elsewhere.exr"
+    path.parent.mkdir(parents=True)
+    if foreign == "file":
+        shutil.copy(racked.folder / "d_0001.exr", path)
+    elif foreign == "link to a file":
+        shutil.copy(racked.folder / "d_0001.exr", elsewhere)
+        path.symlink_to(elsewhere)
+    elif foreign == "link to nothing":
+        path.symlink_to(elsewhere)
+    elif foreign == "folder":
+        path.mkdir()
+    else:
+        write_depth(path, np.ones((4, 4), np.float32), Provenance("CARDS", "by hand", metric=True))
+    before = [path.is_symlink(), *(each.is_file() and each.read_bytes() for each in (path, elsewhere))]
+    with pytest.raises(errors.FrameError, match=r"frame 2, .*010002.exr: .*is not replaced"):
+        bake_strip(racked)
+    assert [path.is_symlink(), *(each.is_file() and each.read_bytes() for each in (path, elsewhere))] == before
+    assert Path(where.file(10001)).is_file()
+
+
+def test_a_link_to_a_frame_of_ours_is_replaced_and_what_it_led_to_stays(racked):
     bake_strip(racked)
-    path = Path(place(racked).file(10002))
+    path, elsewhere = Path(place(racked).file(10002)), racked.folder / "elsewhere.exr"
     whole = path.read_bytes()
-    assert baked.is_sound(path)
-    path.write_bytes(whole[:400] + bytes([whole[400] ^ 1]) + whole[401:])
-    assert not baked.is_sound(path)
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    assert bake_strip(racked) == ["kept"] * 4
+    racked.set(the_strip(racked), **{"F-Stop": 4.0})
+    assert bake_strip(racked) == ["baked"] * 4
+    assert elsewhere.read_bytes() == whole
+    assert path.read_bytes() != whole
 
 
 def test_a_strip_in_a_scene_shown_by_another_is_right_too(racked):

@@ -149,6 +149,33 @@ def test_stopped_halfway_the_second_run_does_only_the_rest(shot, network):
     assert sorted(path.name for path in task.folder.iterdir()) == sorted(now)  # no scratch left
 
 
+@pytest.mark.parametrize("at", [300, 0.5, -40])
+def test_a_depth_file_that_was_harmed_is_not_read_and_is_made_again(shot, network, at):
+    strip = shot.strip(pictures(shot, 3))
+    arguments = {"strip_name": "A", "source": "NETWORK", "model_path": network}
+    bpy.ops.rackfocus.estimate_depth(**arguments)
+    found = sorted(depth_paths(strip).values())
+    whole = {path: Path(path).read_bytes() for path in found}
+    harmed, data = Path(found[1]), bytearray(whole[found[1]])
+    data[int(at * len(data)) if isinstance(at, float) else at] ^= 1
+    harmed.write_bytes(data)
+    with pytest.raises(media.MediaError, match=r"damaged.*Make it again"):
+        media.read_depth_frame(harmed)
+    assert bpy.ops.rackfocus.estimate_depth(**arguments) == {"FINISHED"}
+    assert {path: Path(path).read_bytes() for path in found} == whole
+
+
+def test_an_estimate_replaces_no_file_of_others(shot, network):
+    strip = shot.strip(pictures(shot, 2))
+    task = estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
+    thesis = task.first()
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("mine")
+    with pytest.raises(media.MediaError, match="is not replaced"):
+        files.run(task)
+    assert thesis.read_text() == "mine"
+
+
 def test_other_settings_make_other_depth(shot, network):
     strip = shot.strip(pictures(shot, 2))
     bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=network)

@@ -99,7 +99,7 @@ def estimate(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int
     missing = 0
     for frame in which:
         path = place.file(baked_strips.number_of(strip, frame))
-        missing += baked.notes_of(path) is None
+        missing += not baked.is_there(path)
     return estimate_of(missing, (width, height), place)
 
 
@@ -132,6 +132,7 @@ def bake_frame(
             return Outcome(strip.name, frame, "kept", path, time.perf_counter() - began)
         number = baked_strips.number_of(strip, frame)
         os.makedirs(place.folder, exist_ok=True)
+        baked.refuse_foreign(path)
         if not claims.take(number):
             return Outcome(strip.name, frame, "busy", path)
         try:

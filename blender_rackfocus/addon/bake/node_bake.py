@@ -53,7 +53,7 @@ def frames_of(scene: bpy.types.Scene) -> range:
 def estimate(scene: bpy.types.Scene, one: bpy.types.Node, which: Iterable[int], place: Place) -> bake.Estimate:
     """What baking these frames of a node needs on disk, at most."""
     files = (place.file(node_baked.number_of(one, frame)) for frame in which)
-    missing = sum(baked.notes_of(path) is None for path in files)
+    missing = sum(not baked.is_there(path) for path in files)
     share = scene.render.resolution_percentage / 100
     size = (round(scene.render.resolution_x * share), round(scene.render.resolution_y * share))
     return bake.estimate_of(missing, size, place)
@@ -156,6 +156,7 @@ class NodeBake:
         if self._is_done(path, now):
             return "kept"
         os.makedirs(self.places[name].folder, exist_ok=True)
+        baked.refuse_foreign(path)
         if not self._claims[name].take(frame + node_baked.FIRST):
             return "busy"
         if self._is_done(path, now):  # another process was quicker

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from ....media import MediaError, baked
+from ....media import MediaError, baked, sealed
 from ... import signals
 from ...bake import bake
 from ...errors import FrameError
@@ -63,10 +63,10 @@ def too_large(estimates: list[bake.Estimate]) -> str:
 
 
 def delete_frames(folder: str) -> None:
-    """Delete baked frames. Only what we wrote: whole frames with our trailer."""
+    """Delete baked frames, and nothing else: what carries their mark, whole or damaged."""
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
-        if baked.notes_of(path) is not None:
+        if sealed.is_ours(path, sealed.BAKED):
             baked.remove(path)
     baked.sweep(folder)
     if not os.listdir(folder):
