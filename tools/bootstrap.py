@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make .venv ready: find a working Python 3.13, install what pyproject.toml pins, check that bpy loads.
 
-Runs on any Python from 3.8 on, with the standard library alone. Does nothing when the stamp in .venv matches.
+With --next also .venv-next, which has the next Blender's bpy and shares the rest with .venv. Runs on any Python from
+3.8 on, with the standard library alone. Does nothing for an environment whose stamp matches.
 """
 
 import glob
@@ -15,8 +16,9 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
-STAMP = os.path.join(VENV, "ready")
-WANTED = (3, 13)  # the only Python that bpy 5.2 has wheels for
+NEXT = os.path.join(ROOT, ".venv-next")
+NEXT_PYTHON = os.path.join(NEXT, "bin", "python")
+WANTED = (3, 13)  # the only Python that bpy 5.2 and 5.3 have wheels for
 
 # Debian's and Ubuntu's package for each library that bpy expects from the system.
 APT_PACKAGES = {
@@ -39,9 +41,13 @@ PROBE = (
 
 
 def main():
-    """Set .venv up; return the process's exit status."""
-    wanted_stamp = stamp_text()
-    if os.path.exists(VENV_PYTHON) and read(STAMP) == wanted_stamp:
+    """Set up what is asked for; return the process's exit status."""
+    return ready() or ("--next" in sys.argv[1:] and next_ready()) or 0
+
+
+def ready():
+    """Set .venv up; 0, or another status after saying why it cannot be."""
+    if is_ready(VENV):
         return 0
     python = find_python()
     if python is None:
@@ -55,27 +61,64 @@ def main():
             shutil.rmtree(VENV)
         run([python, "-m", "venv", VENV])
     say("installing what pyproject.toml pins (the first time this fetches about 500 MB)")
-    requirements = capture([VENV_PYTHON, "-c", LIST_REQUIREMENTS, os.path.join(ROOT, "pyproject.toml")])
-    run([VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + requirements.split("\n"))
-    broken = why_bpy_fails()
+    install(VENV_PYTHON, requirements("dependencies", "blender", "test"))
+    return finished(VENV)
+
+
+def next_ready():
+    """Set .venv-next up beside .venv, likewise."""
+    if is_ready(NEXT):
+        return 0
+    say("installing the next Blender's module (about 350 MB)")
+    run([VENV_PYTHON, "-m", "venv", "--clear", NEXT])
+    install(NEXT_PYTHON, ["--no-deps"] + requirements("blender-next"))
+    with open(os.path.join(site_packages(NEXT), "shared.pth"), "w") as shared:
+        shared.write(site_packages(VENV) + "\n")
+    return finished(NEXT)
+
+
+def install(python, wanted):
+    """Have pip install into an environment."""
+    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + wanted)
+
+
+def is_ready(venv):
+    """Whether an environment is as it would be made now."""
+    return os.path.exists(os.path.join(venv, "bin", "python")) and read(os.path.join(venv, "ready")) == stamp_text()
+
+
+def finished(venv):
+    """Check that bpy loads, and remember what the environment was made from."""
+    broken = why_bpy_fails(venv)
     if broken:
         return complain(broken)
-    with open(STAMP, "w") as stamp:
-        stamp.write(wanted_stamp)
-    say(".venv is ready")
+    with open(os.path.join(venv, "ready"), "w") as stamp:
+        stamp.write(stamp_text())
+    say("{} is ready".format(os.path.basename(venv)))
     return 0
+
+
+def requirements(*groups):
+    """What pyproject.toml pins in the groups named."""
+    listed = capture([VENV_PYTHON, "-c", LIST_REQUIREMENTS, os.path.join(ROOT, "pyproject.toml")] + list(groups))
+    return listed.split("\n")
+
+
+def site_packages(venv):
+    """Where an environment keeps its packages."""
+    return os.path.join(venv, "lib", "python3.13", "site-packages")
 
 
 LIST_REQUIREMENTS = """
 import sys, tomllib
 project = tomllib.load(open(sys.argv[1], "rb"))["project"]
-extras = project["optional-dependencies"]
-print("\\n".join(project["dependencies"] + extras["blender"] + extras["test"]))
+groups = {"dependencies": project["dependencies"], **project["optional-dependencies"]}
+print("\\n".join(line for group in sys.argv[2:] for line in groups[group]))
 """
 
 
 def stamp_text():
-    """What .venv depends on: this script and pyproject.toml, and the place of the checkout (a venv cannot move)."""
+    """What an environment depends on: this script, pyproject.toml, and the place of the checkout (it cannot move)."""
     digest = hashlib.sha256(ROOT.encode())
     for name in (os.path.abspath(__file__), os.path.join(ROOT, "pyproject.toml")):
         with open(name, "rb") as source:
@@ -156,22 +199,23 @@ def same_base(python):
     return os.path.exists(VENV_PYTHON) and os.path.realpath(VENV_PYTHON) == os.path.realpath(python)
 
 
-def why_bpy_fails():
-    """An explanation with the packages to install if bpy does not load in .venv, else an empty string."""
+def why_bpy_fails(venv):
+    """An explanation with the packages to install if bpy does not load in an environment, else an empty string."""
+    python = os.path.join(venv, "bin", "python")
     trial = subprocess.run(
-        [VENV_PYTHON, "-c", "import bpy"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True
+        [python, "-c", "import bpy"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True
     )
     if trial.returncode == 0:
         return ""
     reason = trial.stderr.strip().split("\n")[-1]
-    missing = missing_libraries() or re.findall(r"(lib\S+\.so\S*): cannot open", reason)
+    missing = missing_libraries(venv) or re.findall(r"(lib\S+\.so\S*): cannot open", reason)
     packages = sorted({APT_PACKAGES.get(name, name) for name in missing}) or sorted(set(APT_PACKAGES.values()))
     return "Blender's module does not load: {}\n  apt-get install {}".format(reason, " ".join(packages))
 
 
-def missing_libraries():
+def missing_libraries(venv):
     """Shared libraries that bpy links to and the system does not have (empty where ldd is not to be had)."""
-    found = glob.glob(os.path.join(VENV, "lib", "python3.13", "site-packages", "bpy", "__init__*.so"))
+    found = glob.glob(os.path.join(site_packages(venv), "bpy", "__init__*.so"))
     if not found or shutil.which("ldd") is None:
         return []
     lines = subprocess.run(["ldd", found[0]], stdout=subprocess.PIPE, universal_newlines=True).stdout.split("\n")

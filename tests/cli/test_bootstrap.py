@@ -46,12 +46,12 @@ def test_another_version_or_a_python_without_gil_is_no_use(bootstrap, tmp_path, 
 
 
 def test_missing_libraries_become_packages(bootstrap, tmp_path, monkeypatch):
-    failing = _program(
-        tmp_path / "python",
+    (tmp_path / "bin").mkdir()
+    _program(
+        tmp_path / "bin" / "python",
         "echo 'ImportError: libxkbcommon.so.0: cannot open shared object file: No such file' >&2; exit 1",
     )
-    monkeypatch.setattr(bootstrap, "VENV_PYTHON", failing)
-    monkeypatch.setattr(bootstrap, "missing_libraries", lambda: ["libGL.so.1", "libxkbcommon.so.0"])
-    told = bootstrap.why_bpy_fails()
+    monkeypatch.setattr(bootstrap, "missing_libraries", lambda _venv: ["libGL.so.1", "libxkbcommon.so.0"])
+    told = bootstrap.why_bpy_fails(str(tmp_path))
     assert "apt-get install libgl1 libxkbcommon0" in told
     assert "libxkbcommon.so.0" in told
