@@ -18,6 +18,7 @@ from ...frame import inputs, recipe
 from ...frame.recipe import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
+from ..blender import colour_config
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
 from ..shot import focus_keys, node, node_settings
@@ -48,6 +49,7 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
         "before": _print(scene, one, before, frame, unsure),
         "files": files,
         "scenes": {each.name: scene_print.of(each) + _lens_print(each) for each in scenes},
+        "colour": colour_config.fingerprint(),
         "size": [_plain(getattr(scene.render, name)) for name in SIZE_PROPERTIES],
         "unsure": sorted(unsure),
     }
@@ -62,6 +64,8 @@ def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
         stale.append("Lens changed")
     if notes.get("reading") != now["reading"]:
         stale.append("depth settings changed")
+    if notes.get("colour", now["colour"]) != now["colour"]:  # older versions did not note it
+        stale.append("colour management changed")
     if notes.get("size") != now["size"]:
         stale.append("the render's size or region changed")
     if notes.get("before") != now["before"]:
