@@ -14,7 +14,7 @@ from collections.abc import Callable
 import bpy
 
 from ...frame.coding import TOUCHED, TOUCHED_ABOVE
-from ...frame.inputs import INPUTS
+from ...frame.inputs import INPUTS, Input
 from ...media.baked import Code
 
 GROUP_NAME = "Rack Focus"
@@ -30,6 +30,7 @@ IMAGE_MARK = "rackfocus_image"
 BAKED_MARK = "rackfocus_baked"
 """Custom property of image sequences that were baked."""
 LAYOUT_VERSION = 1
+_PANEL = "Lens Character"
 
 
 def is_ours(group: bpy.types.NodeTree | None) -> bool:
@@ -137,18 +138,35 @@ def _add_interface(group: bpy.types.NodeTree) -> None:
     interface = group.interface
     interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
-    panel = None
     for entry in INPUTS:
-        if entry.advanced and panel is None:
-            panel = interface.new_panel("Lens Character", default_closed=True)
-        kind = "NodeSocketInt" if entry.integer else "NodeSocketFloat"
-        socket = interface.new_socket(entry.name, in_out="INPUT", socket_type=kind, parent=panel)
-        if entry.subtype != "NONE":
-            socket.subtype = entry.subtype
-        number = int if entry.integer else float
-        socket.min_value, socket.max_value = number(entry.minimum), number(entry.maximum)
-        socket.default_value = number(entry.default)
-        socket.description = entry.description
+        _add_input(group, entry)
+
+
+def _add_input(group: bpy.types.NodeTree, entry: Input) -> None:
+    interface, panel = group.interface, None
+    panels = [item for item in interface.items_tree if item.item_type == "PANEL"]
+    if entry.advanced:
+        panel = next((item for item in panels if item.name == _PANEL), None)
+        panel = panel or interface.new_panel(_PANEL, default_closed=True)
+    kind = "NodeSocketInt" if entry.integer else "NodeSocketFloat"
+    socket = interface.new_socket(entry.name, in_out="INPUT", socket_type=kind, parent=panel)
+    if panel is None and panels:
+        interface.move(socket, panels[0].position)  # Blender wants sockets before panels
+    if entry.subtype != "NONE":
+        socket.subtype = entry.subtype
+    number = int if entry.integer else float
+    socket.min_value, socket.max_value = number(entry.minimum), number(entry.maximum)
+    socket.default_value = number(entry.default)
+    socket.description = entry.description
+
+
+def upgrade(group: bpy.types.NodeTree) -> bool:
+    """Give a group of another version the inputs that it lacks, at their defaults. Returns whether it lacked any."""
+    there = socket_ids(group)
+    missing = [entry for entry in INPUTS if entry.name not in there]
+    for entry in missing:
+        _add_input(group, entry)
+    return bool(missing)
 
 
 def _builders(group: bpy.types.NodeTree, *, baked: bool = False) -> tuple[Callable, Callable]:

@@ -133,7 +133,8 @@ def values(
     """
     ids = group.socket_ids(modifier.node_group)
     inputs = modifier.properties.inputs
-    found = {entry.name: getattr(inputs, ids[entry.name]).value for entry in INPUTS}
+    there = {entry.name for entry in INPUTS if entry.name in ids}  # a group of an earlier version may have fewer
+    found = {e.name: getattr(inputs, ids[e.name]).value if e.name in there else e.default for e in INPUTS}
     focus_value = found[focus_keys.INPUT]
     if frame is not None:
         prefix = modifier.path_from_id() + ".properties.inputs."
@@ -142,8 +143,9 @@ def values(
             name = names.get(curve.data_path)
             if name is not None and not curve.mute:
                 found[name] = curve.evaluate(frame)
-    focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
-    found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
+    if focus_keys.INPUT in there:
+        focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
+        found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
     return found
 
 

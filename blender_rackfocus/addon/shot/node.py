@@ -85,6 +85,7 @@ def separate(trees: list[bpy.types.NodeTree]) -> None:
     for one in (node for tree in trees for node in in_tree(tree)):
         if one.node_tree in groups or one.node_tree.library is not None:
             one.node_tree = one.node_tree.copy()
+            group.upgrade(one.node_tree)
         groups.add(one.node_tree)
         image = group.image_of(one.node_tree)
         if image is None or image in images or image.library is not None:

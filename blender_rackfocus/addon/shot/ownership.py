@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import bpy
 
-from . import group, modifier, pixels
+from . import group, modifier, pixels, upgrade
 
 
 def separate() -> bool:
-    """Give every Rack Focus modifier a group and an image of its own; delete what nobody uses any more.
+    """Give every Rack Focus modifier a group and an image of its own, with all that groups have in this version; delete
+    what nobody uses any more.
 
     Returns whether anything was changed. Cheap when there is nothing to do.
     """
-    changed = False
+    changed = upgrade.everything()
     groups_taken: set[bpy.types.NodeTree] = set()
     images_taken: set[bpy.types.Image] = set()
     for _strip, found in modifier.everywhere():
@@ -41,6 +42,7 @@ def _own_copy(tree: bpy.types.NodeTree) -> bpy.types.NodeTree:
     if copied.library is not None:
         copied.make_local()
     copied.asset_clear()
+    group.upgrade(copied)
     return copied
 
 
