@@ -245,7 +245,7 @@ def test_the_renders_own_depth_of_field_is_named_and_left_out(comp, capfd, keyed
     [
         ("no camera", "no camera"),
         ("orthographic", "perspective"),
-        ("layer off", "switched off"),
+        ("layer off", "view layer \"ViewLayer\" of scene \"Scene\" is switched off"),
         ("engine without depth", "no Depth pass"),
     ],
 )

@@ -59,7 +59,7 @@ class _Session:
     work: bpy.types.NodeTree
     values: bpy.types.Scene
     folder: str
-    passes: dict[str, passes.PassScene] = field(default_factory=dict)
+    passes: dict[int, passes.PassScene] = field(default_factory=dict)
     upstream: upstream.Upstream | None = None
     problem: str = ""
     warned: set[str] = field(default_factory=set)
@@ -129,8 +129,9 @@ def begin(scene: bpy.types.Scene) -> None:
     except (PassError, MediaError) as error:
         session.problem = str(error)
         return
-    if any(_asks_compositor(session, one) for one in node.active_in(session.work)):
+    if any(_asks_compositor(one) for one in node.active_in(session.work)):
         session.upstream = upstream.prepare(scene, session.work, folder)
+    _fill_layers(session)
     values.compositing_node_group = session.work
     scene[OWN_TREE] = tree
     scene.compositing_node_group = session.work
@@ -140,40 +141,55 @@ def _stand_in(session: _Session) -> None:
     """The working copy: Render Layers nodes replaced by the passes we shall render."""
     wanted = upstream.render_layers(session.own)
     with_depth = _layers_with_depth(session.own)
-    for source in {one.scene for one in wanted}:
+    for source in dict.fromkeys(one.scene for one in wanted):
         layers: dict[str, dict[str, str]] = {}
         for one in wanted:
             if one.scene == source:
                 layers.setdefault(one.layer, {}).update(upstream.passes_of(one))
-        deep = {layer for name, layer in with_depth if name == source.name}
-        session.passes[source.name] = passes.prepare(source, layers, deep, session.scene, session.folder)
+        deep = {layer for uid, layer in with_depth if uid == source.session_uid}
+        session.passes[source.session_uid] = passes.prepare(source, layers, deep, session.scene, session.folder)
 
-    images = {name: one.image for name, one in session.passes.items()}
+    images = {uid: one.image for uid, one in session.passes.items()}
     session.work = upstream.with_stand_ins(session.own, images)
 
 
-def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[str, str]]:
-    """(scene, view layer) whose depth pass a Rack Focus node takes without a link: the one its picture is of."""
-    found = set()
+def _fill_layers(session: _Session) -> None:
+    """Where the output is a Multi-Layer EXR, have Blender render the scene too, for a node that shows nothing: only its
+    own render fills the layers of such a file."""
+    scene = session.scene
+    if scene.render.image_settings.file_format != "OPEN_EXR_MULTILAYER" or scene.session_uid not in session.passes:
+        return
+    session.work.nodes.new(upstream.RENDER_LAYERS).scene = scene
+    _warn(session, f'scene "{scene.name}" is rendered twice, once for the layers of its Multi-Layer EXR')
+
+
+def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[int, str]]:
+    """(scene's `session_uid`, view layer) whose depth a Rack Focus node takes without a link: that of its picture."""
+    found, rendered = set(), upstream.render_layers(tree)
     for one in node.active_in(tree):
         source = node.origin(one.inputs[node.IMAGE])
-        if source is not None and source.node.bl_idname == "CompositorNodeRLayers" and source.node.scene is not None:
-            found.add((source.node.scene.name, source.node.layer))
+        if source is not None and source.node in rendered:
+            found.add((source.node.scene.session_uid, source.node.layer))
     return found
 
 
-def _asks_compositor(session: _Session, one: bpy.types.Node) -> bool:
+def _asks_compositor(one: bpy.types.Node) -> bool:
     """Whether anything that reaches a Rack Focus node is not simply a pass of ours or a plain value."""
     for socket in one.inputs:
         source = node.origin(socket)
-        if source is not None and (socket.name not in (node.IMAGE, node.DEPTH) or _pass_of(source) is None):
+        if source is None or upstream.NOT_RENDERED in source.node:
+            continue
+        if socket.name not in (node.IMAGE, node.DEPTH) or _pass_of(source) is None:
             return True
     return False
 
 
-def _pass_of(source: bpy.types.NodeSocket) -> tuple[str, str, str] | None:
-    """(scene, view layer, pass) that an output of a stand-in is, or None."""
+def _pass_of(source: bpy.types.NodeSocket) -> tuple[int, str, str] | None:
+    """(scene's `session_uid`, view layer, pass) that an output of a stand-in is; None for all else. Raises PassError
+    where it stands in for what is not rendered."""
     one = source.node
+    if upstream.NOT_RENDERED in one:
+        raise PassError(one[upstream.NOT_RENDERED])
     if upstream.STAND_IN_SCENE not in one or source.name == "Alpha":
         return None
     return one[upstream.STAND_IN_SCENE], one[upstream.STAND_IN_LAYER], source.name
@@ -197,7 +213,7 @@ def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
     try:
         for one in session.passes.values():
             passes.render(one, frame, subframe)
-            _warn_of_own_dof(session, one)
+            _warn_of_camera(session, one)
     except (PassError, MediaError) as error:
         return [NodeError(scene.name, nodes[0].name, frame, str(error))]
     session.values.frame_set(frame, subframe=subframe)
@@ -233,9 +249,9 @@ def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: i
         if session.collected is not None:
             session.collected[one.name] = Collected(None, None, "", False)
         return
-    picture, rendered = _picture(session, one, frame, subframe)
+    picture = _picture(session, one, frame, subframe)
     depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
-    region = _region(session.scene, picture.shape[:2]) if rendered else None
+    region = _region(session.scene.render) if _shows_a_render(one) else None
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
@@ -312,7 +328,7 @@ def _camera(session: _Session, one: bpy.types.Node) -> dict[str, float]:
     plain."""
     source = node.origin(one.inputs[node.IMAGE])
     taken = _pass_of(source) if source is not None else None
-    names = [taken[0]] if taken is not None else sorted(session.passes)
+    names = [taken[0]] if taken is not None else list(session.passes)
     if len(names) != 1:
         raise PassError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
     camera = session.passes[names[0]].camera
@@ -323,20 +339,28 @@ def _camera(session: _Session, one: bpy.types.Node) -> dict[str, float]:
     return camera
 
 
-def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float) -> tuple[np.ndarray, bool]:
-    """The node's picture, and whether it is a pass of ours."""
+def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
+    """The node's picture: (H, W, 4) float32, top row first. Raises PassError."""
     source = node.origin(one.inputs[node.IMAGE])
     if source is None:
         raise PassError("no picture is linked to Image")
     taken = _pass_of(source)
     if taken is None:
-        return upstream.picture(_asked(session), one.name, node.IMAGE, frame, subframe), False
+        return upstream.picture(_asked(session), one.name, node.IMAGE, frame, subframe)
     found = passes.read(session.passes[taken[0]], *taken[1:])
     if found.shape[2] == 3:
         found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
     if found.shape[2] != 4:
         raise PassError(f'the pass "{taken[2]}" is no picture')
-    return found, True
+    return found
+
+
+def _shows_a_render(one: bpy.types.Node) -> bool:
+    """Whether a node's picture comes from a render, directly or not: then it has the render's border."""
+    nodes = one.id_data.nodes
+    links = one.inputs[node.IMAGE].links
+    feeding = {links[0].from_node.name} | node.upstream(links[0].from_node) if links else set()
+    return any(upstream.holds_render(nodes[name]) for name in feeding)
 
 
 def _depth(session: _Session, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
@@ -384,29 +408,38 @@ def _whole_numbers(source: bpy.types.NodeSocket) -> str:
     return ""
 
 
-def _region(scene: bpy.types.Scene, size: tuple[int, int]) -> Region | None:
+def _region(render: bpy.types.RenderSettings) -> Region | None:
     """The border of a render, None where there is none: in pixels as Blender rounds it, from the top."""
-    render = scene.render
     if not render.use_border:
         return None
+    width, height = upstream.frame_size(render)
+    left, right, bottom, top = upstream.border(render)
+    share = (right - left) / width
     if render.use_crop_to_border:
-        return Region(slice(None), slice(None), render.border_max_x - render.border_min_x)
-    height, width = size
-    left, right = int(render.border_min_x * width), int(render.border_max_x * width)
-    bottom, top = int(render.border_min_y * height), int(render.border_max_y * height)
-    return Region(slice(height - top, height - bottom), slice(left, right), (right - left) / width)
+        return Region(slice(None), slice(None), share)
+    return Region(slice(height - top, height - bottom), slice(left, right), share)
 
 
-def _warn_of_own_dof(session: _Session, one: passes.PassScene) -> None:
-    if not one.own_dof or one.own_dof in session.warned:
-        return
-    session.warned.add(one.own_dof)
-    print(
-        f'Rack Focus: Warning: camera "{one.own_dof}" has its own Depth of Field on. It was switched off for this '
-        "render of its passes, or the picture would be blurred twice.",
-        file=sys.stderr,
-        flush=True,
-    )
+def _warn_of_camera(session: _Session, one: passes.PassScene) -> None:
+    if one.own_dof:
+        _warn(
+            session,
+            f'camera "{one.own_dof}" has its own Depth of Field on. It was switched off for this render of its '
+            "passes, or the picture would be blurred twice.",
+        )
+    if one.panoramic:
+        _warn(
+            session,
+            f'camera "{one.panoramic}" of scene "{one.source.name}" is panoramic: its Depth is the distance along '
+            "each ray, so focus lies on a sphere around the camera, not on a plane.",
+        )
+
+
+def _warn(session: _Session, text: str) -> None:
+    """Say something once in a render."""
+    if text not in session.warned:
+        session.warned.add(text)
+        print(f"Rack Focus: Warning: {text}", file=sys.stderr, flush=True)
 
 
 # --- After it --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ scene while another renders crashes Blender 5.2.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,17 +38,21 @@ class PassError(Exception):
 class PassScene:
     """The copy of a scene that is rendered for its passes.
 
-    source, copy: the scenes. image: the multilayer image that shows the passes of the frame. path: its file.
-    camera: values of the camera at the frame last rendered, as `camera_lens.values_of` gives them, or the
-    CameraError. own_dof: name of the camera if its own depth of field is on (and was switched off in the copy).
+    source, target, copy: the scene, the one whose render asks, and the copy that is rendered. image: the multilayer
+    image that shows the passes of the frame. path: its file. camera: values of the camera at the frame last rendered,
+    as `camera_lens.values_of` gives them, or the CameraError. own_dof: name of the camera if its own depth of field is
+    on (and was switched off in the copy). panoramic: name of the camera if it is one: its depth is the length of each
+    ray.
     """
 
     source: bpy.types.Scene
+    target: bpy.types.Scene
     copy: bpy.types.Scene
     image: bpy.types.Image
     path: str
     camera: dict[str, float] | camera_lens.CameraError | None = None
     own_dof: str = ""
+    panoramic: str = ""
     pinholes: dict[str, bpy.types.Object] = field(default_factory=dict)
 
 
@@ -61,12 +66,9 @@ def prepare(
     """A copy of a scene, ready to be rendered for its passes.
 
     layers: view layers that are wanted, each with its passes' names and socket types, as a Render Layers node has
-    them. depth_layers: those of them whose depth is wanted. target: the scene whose render asks; its size and border
-    hold, as in Blender. Raises PassError.
+    them; they are rendered, switched off or not. depth_layers: those of them whose depth is wanted. target: the scene
+    whose render asks; its size and border hold, as in Blender. Raises PassError.
     """
-    off = [layer.name for layer in source.view_layers if layer.name in layers and not layer.use]
-    if off:
-        raise PassError(f'view layer "{off[0]}" of scene "{source.name}" is switched off for rendering')
     copied = source.copy()
     copied.name = NAME
     runtime(copied)
@@ -83,14 +85,14 @@ def prepare(
         setattr(render, name, getattr(target.render, name))
     path = os.path.join(folder, f"passes_{copied.session_uid}.exr")
     write_multilayer(render, path)
-    with_depth = {
-        name: {**passes, DEPTH: "VALUE"} if name in depth_layers else passes for name, passes in layers.items()
-    }
-    _placeholder(path, with_depth)
+    in_order = {layer.name: dict(layers[layer.name]) for layer in source.view_layers if layer.name in layers}
+    for name in depth_layers:
+        in_order[name][DEPTH] = "VALUE"
+    _placeholder(path, in_order)
     image = bpy.data.images.load(path, check_existing=False)
     image.name = NAME
     runtime(image)
-    return PassScene(source, copied, image, path)
+    return PassScene(source, target, copied, image, path)
 
 
 SIZE_PROPERTIES = (
@@ -118,10 +120,12 @@ def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Objec
         raise PassError(f'scene "{one.source.name}" has no camera')
     scene.camera = _pinhole(one, camera)
     one.own_dof = camera.name if camera.type == "CAMERA" and camera.data.dof.use_dof else ""
+    one.panoramic = camera.name if camera.type == "CAMERA" and camera.data.type == "PANO" else ""
     one.camera = None
-    scene.frame_current = frame
-    if subframe:
-        scene.frame_float = frame + subframe
+    if one.source != one.target:  # as Blender does: it is put to the same frame, but keeps its own subframe
+        subframe = one.source.frame_subframe
+        stand_at(one.source, frame, subframe)
+    stand_at(scene, frame, subframe)
     os.remove(one.path)
 
     def look(shown: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
@@ -137,6 +141,16 @@ def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Objec
         raise PassError(f'rendering the passes of scene "{one.source.name}" was stopped or failed')
     one.image.reload()
     one.image.update_tag()
+
+
+def stand_at(scene: bpy.types.Scene, frame: int, subframe: float) -> None:
+    """Set a scene's frame, subframe and all: setting the whole frame alone would keep an old subframe."""
+    at = frame + subframe
+    if at >= 0 or bpy.context.preferences.edit.use_negative_frames:
+        scene.frame_float = at
+    else:  # the setting stops at 0 where the user's preferences hide negative frames; this evaluates, but goes there
+        with errors.nested():
+            scene.frame_set(math.floor(at), subframe=at - math.floor(at))
 
 
 def nested_render(scene: bpy.types.Scene) -> None:
@@ -313,17 +327,23 @@ _COMPONENTS = {"RGBA": "RGBA", "VECTOR": "XYZ", "VALUE": "Z"}
 
 
 def _placeholder(path: str, layers: dict[str, dict[str, str]]) -> None:
-    """A tiny file with the same layers and passes, so that Image nodes know their sockets before the first frame."""
+    """A tiny file with the same layers and passes, so that Image nodes know their sockets before the first frame.
+
+    Built as Blender builds its own, a part for every pass, because an Image node keeps the number of its layer, not
+    the name: in a file of one part layers come in the order of the alphabet.
+    """
     oiio = openimageio(path)
-    names = [
-        f"{layer}.{name}.{component}"
-        for layer, passes in layers.items()
-        for name, kind in passes.items()
-        for component in _COMPONENTS[kind]
-    ]
-    spec = oiio.ImageSpec(4, 4, len(names), "float")
-    spec.channelnames = tuple(names)
+    specs = []
+    for layer, passes in layers.items():
+        for name, kind in passes.items():
+            spec = oiio.ImageSpec(4, 4, len(_COMPONENTS[kind]), "float")
+            spec.channelnames = tuple(f"{layer}.{name}.{component}" for component in _COMPONENTS[kind])
+            spec.attribute("name", f"{layer}.{name}")
+            specs.append(spec)
     out = oiio.ImageOutput.create(path)
-    pixels = np.zeros((4, 4, len(names)), np.float32)
-    if out is None or not out.open(path, spec) or not out.write_image(pixels) or not out.close():
+    good = out is not None and out.open(path, tuple(specs))
+    for number, spec in enumerate(specs):
+        good = good and (not number or out.open(path, spec, "AppendSubimage"))
+        good = good and out.write_image(np.zeros((4, 4, spec.nchannels), np.float32))
+    if not good or not out.close():
         raise PassError(f"the temporary file {path} cannot be written")

@@ -257,7 +257,7 @@ def _render(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None)
     depth = passes.read(found, layer, passes.DEPTH)
     if composited:
         if place not in _upstreams:
-            work = upstream.with_stand_ins(own, {scene.name: found.image})
+            work = upstream.with_stand_ins(own, {scene.session_uid: found.image})
             _upstreams[place] = upstream.prepare(scene, work, _temporary())
         picture = upstream.result(_upstreams[place], frame, 0.0)
     else:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ..blender import versions
 from ..shot import node
 from . import passes
 from .passes import PassError
@@ -53,24 +54,52 @@ def working_copy(
         if inner is None:
             replace(copied, one)
         elif not node.is_ours(inner):
-            if inner.name not in done:
-                done[inner.name] = working_copy(inner, replace, done)
-            one.node_tree = done[inner.name]
+            if inner.session_uid not in done:
+                done[inner.session_uid] = working_copy(inner, replace, done)
+            one.node_tree = done[inner.session_uid]
     return copied
 
 
-def render_layers(tree: bpy.types.NodeTree, seen: frozenset[str] = frozenset()) -> list[bpy.types.Node]:
-    """Every Render Layers node at work in a tree and its groups."""
+def rendered_scenes(tree: bpy.types.NodeTree) -> set[bpy.types.Scene]:
+    """The scenes that Blender renders for the Render Layers nodes of a tree."""
+    found = {one.scene for one in _render_layers(tree, versions.RENDERS_FOR_GROUPS) if one.scene is not None}
+    return {scene for scene in found if any(layer.use for layer in scene.view_layers)}
+
+
+def render_layers(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+    """Every Render Layers node at work in a tree and its groups that has something to show."""
+    scenes = rendered_scenes(tree)
+    return [one for one in _render_layers(tree) if is_rendered(one, scenes)]
+
+
+def _render_layers(
+    tree: bpy.types.NodeTree, in_groups: bool = True, seen: frozenset[int] = frozenset()
+) -> list[bpy.types.Node]:
     found = []
     for one in tree.nodes:
         inner = getattr(one, "node_tree", None)
         if one.mute:
             continue
-        if one.bl_idname == "CompositorNodeRLayers" and one.scene is not None:
+        if one.bl_idname == RENDER_LAYERS:
             found.append(one)
-        elif inner is not None and inner.name not in seen:
-            found += render_layers(inner, seen | {inner.name})
+        elif inner is not None and in_groups and inner.session_uid not in seen:
+            found += _render_layers(inner, True, seen | {inner.session_uid})
     return found
+
+
+def is_rendered(one: bpy.types.Node, scenes: set[bpy.types.Scene]) -> bool:
+    """Whether a Render Layers node has anything to show: one of the rendered scenes, and in it a view layer that is
+    switched on."""
+    layer = one.scene.view_layers.get(one.layer) if one.scene in scenes else None
+    return layer is not None and layer.use
+
+
+def holds_render(one: bpy.types.Node) -> bool:
+    """Whether a node stands in for Render Layers, or is a group with such a node in it."""
+    if STAND_IN_SCENE in one:
+        return True
+    inner = getattr(one, "node_tree", None)
+    return inner is not None and not one.mute and any(holds_render(each) for each in inner.nodes)
 
 
 def passes_of(one: bpy.types.Node) -> dict[str, str]:
@@ -80,14 +109,18 @@ def passes_of(one: bpy.types.Node) -> dict[str, str]:
     return {passes.COMBINED: "RGBA", **passes_}
 
 
+RENDER_LAYERS = "CompositorNodeRLayers"
 STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
+"""Custom properties of the Image node that stands in for a Render Layers node: its scene's `session_uid`, its layer."""
+NOT_RENDERED = "rackfocus_not_rendered"
+"""Custom property of what stands in for a Render Layers node that shows nothing: why."""
 
 
 def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
     made = tree.nodes.new("CompositorNodeImage")
     made.image = image
     made.layer = one.layer
-    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.name, one.layer
+    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.session_uid, one.layer
     made.location = one.location
     for socket in one.outputs:
         twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
@@ -100,18 +133,49 @@ def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Ima
     made.name = name
 
 
-def with_stand_ins(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> bpy.types.NodeTree:
+_NOTHING = {"RGBA": "CompositorNodeRGB", "VALUE": "ShaderNodeValue", "VECTOR": "ShaderNodeCombineXYZ"}
+
+
+def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
+    """The zeros that Blender shows for what is not rendered. They have no size, as with Blender."""
+    why = "a Render Layers node has no scene"
+    if one.scene is not None:
+        layer = one.scene.view_layers.get(one.layer)
+        off = layer is None or not layer.use
+        why = (
+            f'view layer "{one.layer}" of scene "{one.scene.name}" is switched off for rendering'
+            if off
+            else f'Blender does not render scene "{one.scene.name}" for a Render Layers node inside a node group: '
+            "give the scene one on the tree's top level too"
+        )
+    for socket in one.outputs:
+        if not socket.is_linked:
+            continue
+        made = tree.nodes.new(_NOTHING.get(socket.type, _NOTHING["VALUE"]))
+        made[NOT_RENDERED] = why
+        if socket.type == "RGBA":
+            made.outputs[0].default_value = (0.0, 0.0, 0.0, 0.0)
+        for link in list(socket.links):
+            tree.links.new(made.outputs[0], link.to_socket)
+    tree.nodes.remove(one)
+
+
+def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image]) -> bpy.types.NodeTree:
     """A working copy of a tree in which Image nodes show what its Render Layers nodes would. images: the multilayer
-    image of each scene, by name. Raises PassError."""
+    image of each scene, by its `session_uid`. Raises PassError."""
+    scenes = rendered_scenes(tree)
 
     def replace(copied: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
         if one.mute:
             return False
         if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
             raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
-        if one.bl_idname != "CompositorNodeRLayers" or one.scene is None:
+        if one.bl_idname != RENDER_LAYERS:
             return False
-        _replace(copied, one, images[one.scene.name])
+        if is_rendered(one, scenes):
+            _replace(copied, one, images[one.scene.session_uid])
+        else:
+            _replace_by_nothing(copied, one)
         return True
 
     return working_copy(tree, replace)
@@ -230,7 +294,7 @@ def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, s
     told = _run(up, tree.nodes[_INFO + " Colour"].outputs[0], size, frame, subframe)[0, 0]
     found = round(float(told[0])), round(float(told[1]))
     if found[0] < 2 or found[1] < 2:
-        raise PassError(f'no picture arrives at "{socket}": a file may be missing')
+        raise PassError(f'no picture arrives at "{socket}": a file may be missing, or a view layer switched off')
     origin = node.origin(up.tree.nodes[_INFO].inputs[0])
     direct = origin is not None and origin.node.bl_idname in {"CompositorNodeImage", "CompositorNodeMovieClip"}
     if told[2] > _EPSILON:
@@ -248,12 +312,25 @@ def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, s
 def _render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     """Size of the compositor's canvas in pixels."""
     render = scene.render
-    share = render.resolution_percentage / 100.0
-    wide, high = int(render.resolution_x * share), int(render.resolution_y * share)
-    if render.use_border and render.use_crop_to_border:
-        wide = int(render.border_max_x * wide) - int(render.border_min_x * wide)
-        high = int(render.border_max_y * high) - int(render.border_min_y * high)
-    return max(wide, 1), max(high, 1)
+    if not (render.use_border and render.use_crop_to_border):
+        return frame_size(render)
+    left, right, bottom, top = border(render)
+    return max(right - left, 1), max(top - bottom, 1)
+
+
+def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
+    """Size of the whole frame in pixels, border or not, rounded as Blender does (`BKE_render_resolution`)."""
+    share = render.resolution_percentage
+    return max(render.resolution_x * share // 100, 1), max(render.resolution_y * share // 100, 1)
+
+
+def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
+    """The border in pixels of the whole frame, from the bottom left: left, right, bottom, top. In single precision, as
+    Blender has it."""
+    width, height = (np.float32(each) for each in frame_size(render))
+    left, right = int(np.float32(render.border_min_x) * width), int(np.float32(render.border_max_x) * width)
+    bottom, top = int(np.float32(render.border_min_y) * height), int(np.float32(render.border_max_y) * height)
+    return left, right, bottom, top
 
 
 def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
@@ -264,9 +341,7 @@ def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], fram
     render = up.scene.render
     render.resolution_x, render.resolution_y = size
     render.resolution_percentage = 100
-    up.scene.frame_current = frame
-    if subframe:
-        up.scene.frame_float = frame + subframe
+    passes.stand_at(up.scene, frame, subframe)
     if os.path.exists(up.path):
         os.remove(up.path)
     passes.nested_render(up.scene)
