@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -27,12 +28,29 @@ _BREAKER_NAME = "Rack Focus stops this render"
 
 
 class FrameError(Exception):
-    """A frame that cannot be made. strip, frame, path (may be empty), cause: what the message names."""
+    """A frame that cannot be made: the one error of this room, whoever raises it.
 
-    def __init__(self, strip: str, frame: float, path: str, cause: str) -> None:
-        where = f", {path}" if path else ""
-        super().__init__(f'strip "{strip}", frame {frame:g}{where}: {cause}')
+    cause: what is wrong and what can be done, a sentence for the user. strip, frame, path: what it is about. Who raises
+    it may not know all of that (empty, NaN); who asked tells by `at`. `str()` is what is known.
+    """
+
+    def __init__(self, strip: str = "", frame: float = math.nan, path: str = "", cause: str = "") -> None:
+        super().__init__(strip, frame, path, cause)
         self.strip, self.frame, self.path, self.cause = strip, frame, path, cause
+
+    @property
+    def subject(self) -> str:
+        """What the frame is of."""
+        return f'strip "{self.strip}"' if self.strip else ""
+
+    def at(self, strip: str, frame: float, path: str = "") -> FrameError:
+        """The same trouble, told of the strip and the frame that cannot be made for it. path: if it names none yet."""
+        return FrameError(strip, frame, self.path or path, self.cause)
+
+    def __str__(self) -> str:
+        frame = f"frame {self.frame:g}" if not math.isnan(self.frame) else ""
+        where = ", ".join(part for part in (self.subject, frame, self.path) if part)
+        return f"{where}: {self.cause}" if where else self.cause
 
 
 _shown: dict[tuple[str, str, str], str] = {}

@@ -9,6 +9,7 @@ undo, redo, load, save     pixels are no part of the file: they are dropped befo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator
@@ -49,12 +50,15 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     the panel.
     """
     frame = scene.frame_current_final
-    walked = strips.walk(scene, frame, _cache if final else None)
-    shown = [one for one in walked if modifier.find(one.strip) is not None]
-    clashing = strips.conflicts(shown)
+    errors.clear(scene.name)
+    try:
+        walked = strips.walk(scene, frame, _cache if final else None)
+        shown = [one for one in walked if modifier.find(one.strip) is not None]
+        clashing = strips.conflicts(shown)
+    except FrameError as problem:
+        return _refuse_all(scene, problem)
     problems: list[FrameError] = []
     done: set[int] = set()
-    errors.clear(scene.name)
     for one in shown:
         pointer = one.strip.as_pointer()
         if pointer in done:
@@ -80,6 +84,25 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
             one.strip.invalidate_cache("COMPOSITE")
         elif changed:
             _start_cold({one.scene, scene})
+    return problems
+
+
+def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]:
+    """It cannot be told what a scene shows: none of its strips, nor of those in its scene strips, has a frame."""
+    scenes, waiting = [], [scene]
+    while waiting:
+        here = waiting.pop()
+        if here not in scenes and here.sequence_editor is not None:
+            scenes.append(here)
+            waiting += [one.scene for one in here.sequence_editor.strips_all if one.type == "SCENE" and one.scene]
+    problems = []
+    for here in scenes:
+        for strip, found in modifier.in_scene(here):
+            told = problem.at(strip.name, scene.frame_current_final)
+            if _blank(found):
+                _start_cold({here, scene})
+            errors.note(scene.name, here.name, strip.name, str(told))
+            problems.append(told)
     return problems
 
 
@@ -257,7 +280,8 @@ def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     if len(_rendering) > 1:
         return  # part of a frame of the outer render, whose books stay as they are
     _frames_rendered, _drawing = 0, False
-    dna.prepare()
+    with contextlib.suppress(FrameError):  # said at every frame that needs it
+        dna.prepare()
     ownership.separate()
     baked_strips.follow_all()
     _start_cold(bpy.data.scenes)
@@ -293,7 +317,11 @@ def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) ->
     """What a later frame of an animation needs. of_scenes: scene strips too, whose own frame is rendered for it."""
     if frame > scene.frame_end:
         return
-    for one in strips.walk(scene, frame):
+    try:
+        walked = list(strips.walk(scene, frame))
+    except FrameError:
+        return  # said when that frame is due
+    for one in walked:
         found = modifier.find(one.strip)
         if found is None or baked_strips.place_of(found) is not None or (one.strip.type == "SCENE" and not of_scenes):
             continue
@@ -344,7 +372,8 @@ def _on_load(*_rest: object) -> None:
     live.forget()
     staleness.forget()
     errors.forget()
-    dna.prepare()
+    with contextlib.suppress(FrameError):  # said at every frame that needs it
+        dna.prepare()
     ownership.separate()
     refresh()
 

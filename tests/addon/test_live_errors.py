@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import cv2
@@ -15,12 +16,14 @@ from live_shot import NEAR_M, Shot, near, two_depths, write_exr
 
 from blender_rackfocus.addon import errors
 from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.blender import dna
 from blender_rackfocus.addon.shot import group, modifier, pixels
 
 ROOT = Path(__file__).resolve().parents[2]
 
 SCRIPT = """
 import sys
+import types
 sys.path[:0] = [{root!r}, {tests!r}]
 import bpy, blender_rackfocus
 bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -235,3 +238,69 @@ def test_draft_and_final_agree_where_nothing_changes(shot, patient):
     for mask in touched:
         assert not near(mask).any()
         assert mask[:, 46:].all()
+
+
+class _Anything:
+    """A panel's layout as far as drawing goes: whatever is asked of it is there, and says what it was told."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told = told
+
+    def __getattr__(self, _name: str) -> _Anything:
+        return self
+
+    def __call__(self, *_given: object, text: str = "", **_more: object) -> _Anything:
+        self.told.append(text)
+        return self
+
+
+@pytest.fixture
+def another_layout(monkeypatch):
+    """A Blender whose strips are laid out in another way."""
+    known = dna._structs()
+    renamed = {name: fields for name, fields in known["Sequence"].items() if name != "media_playback_rate"}
+    monkeypatch.setattr(dna, "_structs", lambda: known | {"Sequence": renamed})
+
+
+def test_a_blender_laid_out_otherwise_is_a_frame_that_cannot_be_made(shot, another_layout, capfd):
+    paths = shot.pictures()
+    for channel, name in enumerate(("A", "B"), 1):
+        shot.racked(paths, shot.depths()[0], name, channel=channel)
+    outcome, written = shot.animation("out", 1, 2)
+    assert (outcome, written) == ({"CANCELLED"}, {})
+    told = errors.failures()
+    assert [text.partition(":")[0] for text in told] == ['strip "A", frame 1', 'strip "B", frame 1']
+    assert all("has no field media_playback_rate in its struct Sequence" in text for text in told)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_scrubbing_editing_and_opening_files_there_says_so_in_the_panel_and_nothing_else(shot, another_layout, capfd):
+    import bpy
+
+    strip = shot.racked(shot.pictures(), shot.depths()[0])
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 4: 5.0})
+    strip.select = True
+    shot.scene.sequence_editor.active_strip = strip
+    for workspace in bpy.data.workspaces:
+        workspace.sequencer_scene = shot.scene
+    for frame in (1, 2, 3):
+        shot.scene.frame_set(frame)
+        (problem,) = handlers.show(shot.scene, final=False)
+        assert (problem.strip, problem.frame) == ("A", frame)
+    assert "media_playback_rate" in errors.of(shot.scene.name, "A")
+    for handler in (*bpy.app.handlers.depsgraph_update_post, *bpy.app.handlers.load_post):
+        if "rackfocus" in handler.__module__:
+            handler(shot.scene, None)
+    handlers.show(shot.scene, final=False)
+    told: list[str] = []
+    drawn = []
+    for kind in bpy.types.Panel.__subclasses__():
+        if kind.__module__.startswith("blender_rackfocus") and kind.bl_space_type == "SEQUENCE_EDITOR":
+            own = {name: value for name, value in vars(kind).items() if not name.startswith("__")}
+            panel = types.SimpleNamespace(layout=_Anything(told), **own)
+            if not hasattr(kind, "poll") or kind.poll(bpy.context):
+                kind.draw(panel, bpy.context)
+                drawn.append(kind.__name__)
+    assert drawn
+    assert "media_playback_rate" in " ".join(told)
+    assert "Traceback" not in capfd.readouterr().err

@@ -175,7 +175,7 @@ class NodeBake:
 
 
 def _problem(scene: bpy.types.Scene, name: str, frame: int, path: str, cause: str) -> NodeError:
-    made = NodeError(scene.name, name, frame, f"{path}: {cause}")
+    made = NodeError(scene.name, name, frame, cause)
     made.path = path
     return made
 

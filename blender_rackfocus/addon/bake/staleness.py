@@ -84,10 +84,11 @@ def _count(
     frame: int,
     place: baked_strips.Place,
 ) -> None:
-    shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
-    if not shown:
-        return
+    notes: dict | None = {}
     try:
+        shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
+        if not shown:
+            return
         notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
         current = frame == scene.frame_current_final
         job = frames.job_of(shown[0], found, draft=False, at_current_frame=current)

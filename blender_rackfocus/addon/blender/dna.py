@@ -29,6 +29,8 @@ from typing import Any
 
 import bpy
 
+from ..errors import FrameError
+
 _SCALARS = {
     "char": ctypes.c_char,
     "uchar": ctypes.c_uint8,
@@ -43,8 +45,11 @@ _SCALARS = {
 }
 
 
-class LayoutError(RuntimeError):
-    """This Blender's strip data is laid out in a way this extension does not know."""
+class LayoutError(FrameError):
+    """This Blender's strip data is laid out in a way this extension does not know, or cannot be told."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause=cause)
 
 
 class _Reader:
@@ -105,10 +110,16 @@ def _parse(sdna: bytes) -> dict[str, dict[str, tuple[int, str]]]:
 @functools.cache
 def _structs() -> dict[str, dict[str, tuple[int, str]]]:
     """The structs of the running Blender; asked for once (some milliseconds)."""
-    with tempfile.TemporaryDirectory(prefix="rackfocus_") as folder:
-        path = Path(folder) / "layout.blend"
-        bpy.data.libraries.write(str(path), set(), compress=False)
-        blend = path.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory(prefix="rackfocus_") as folder:
+            path = Path(folder) / "layout.blend"
+            bpy.data.libraries.write(str(path), set(), compress=False)
+            blend = path.read_bytes()
+    except OSError as error:
+        raise LayoutError(
+            f"Blender's own data cannot be looked at: a small file cannot be written to {tempfile.gettempdir()} "
+            f"({error.strerror or str(error).strip()}). Free some space there"
+        ) from error
     start = blend.rfind(b"DNA1")
     start = blend.find(b"SDNA", start)
     if start < 0:

@@ -27,16 +27,16 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..errors import FrameError
 from . import retiming
 from .source_cache import SourceCache
 
 
-class StripError(Exception):
+class StripError(FrameError):
     """A strip's frame cannot be told. `strip` is its name, `cause` a sentence for the user."""
 
     def __init__(self, strip: str, cause: str) -> None:
-        super().__init__(f"{strip}: {cause}")
-        self.strip, self.cause = strip, cause
+        super().__init__(strip, cause=cause)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,13 @@ class NodeError(errors.FrameError):
     """A frame of a Rack Focus node that cannot be made."""
 
     def __init__(self, scene: str, name: str, frame: float, cause: str) -> None:
-        Exception.__init__(self, f'node "{name}" in the compositor of scene "{scene}", frame {frame:g}: {cause}')
-        self.strip, self.frame, self.path, self.cause = name, frame, "", cause
+        super().__init__(name, frame, cause=cause)
+        self.scene = scene
+
+    @property
+    def subject(self) -> str:
+        """What the frame is of."""
+        return f'node "{self.strip}" in the compositor of scene "{self.scene}"'
 
 
 @dataclass

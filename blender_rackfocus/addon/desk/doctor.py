@@ -20,6 +20,7 @@ from ...estimate.files import write_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
 from ..depth import estimate
+from ..errors import FrameError
 from ..sequencer import frames
 from ..shot import modifier, settings
 
@@ -72,7 +73,7 @@ class _Reader:
         """Whether there is a file for this frame; it is not read."""
         try:
             here, _, _ = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
-        except (MediaError, strips.StripError):
+        except (MediaError, FrameError):
             return False
         return here.stamp is not None
 

@@ -20,18 +20,18 @@ import numpy as np
 from ...media import MediaError
 from ...media.library import openimageio
 from .. import errors
+from ..errors import FrameError
 from ..shot import camera_lens
 
 NAME = "Rack Focus Passes"
 COMBINED, DEPTH = "Combined", "Depth"
 
 
-class PassError(Exception):
+class PassError(FrameError):
     """Passes that cannot be rendered. `cause`: a sentence for the user."""
 
     def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
+        super().__init__(cause=cause)
 
 
 @dataclass

@@ -194,7 +194,7 @@ def use_unmade(
     values = modifier.values(one.strip, found, one.scene, None if current else one.animation_frame)
     try:
         picture = strips.media_frame(one.strip, one.frame, one.scene)
-    except strips.StripError:
+    except FrameError:
         return None
     if recipe.outline_differs(notes, values, picture.path, picture.index):
         return None

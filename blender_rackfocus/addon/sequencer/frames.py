@@ -91,7 +91,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         path = depth.path
         by_hand = strip.rackfocus_depth_source == "CARDS"
         convention = DepthConvention() if by_hand else settings.convention_of(strip)
-    except (strips.StripError, MediaError, ValueError) as error:
+    except (FrameError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
     return Job(
         picture=_passes(picture.path) if strip.type == "SCENE" else stamped(picture.path, picture.index),
@@ -129,10 +129,11 @@ def forget() -> None:
 
 
 def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError:
+    if isinstance(error, FrameError):
+        return error.at(shown.strip.name, shown.frame, path)
     if isinstance(error, MediaError):
         return FrameError(shown.strip.name, shown.frame, error.path, f"{error.cause}. {error.advice}".strip())
-    cause = error.cause if isinstance(error, strips.StripError) else str(error)
-    return FrameError(shown.strip.name, shown.frame, path, cause)
+    return FrameError(shown.strip.name, shown.frame, path, str(error))
 
 
 def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> tuple[FileFrame, FileFrame, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..errors import FrameError
 
-class CameraError(Exception):
-    """A camera that has no thin lens. `cause`: a sentence for the user."""
+
+class CameraError(FrameError):
+    """A camera that has no thin lens."""
 
     def __init__(self, camera: str, cause: str) -> None:
-        super().__init__(f'camera "{camera}": {cause}')
-        self.camera, self.cause = camera, cause
+        super().__init__(cause=f'camera "{camera}": {cause}')
 
 
 def values_of(camera: bpy.types.Object, render: bpy.types.RenderSettings) -> dict[str, float]:

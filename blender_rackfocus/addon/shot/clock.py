@@ -16,7 +16,8 @@ import bpy
 import numpy as np
 
 from ...craft.focus_curve import retime
-from ..blender import dna, retiming, strips
+from ..blender import retiming
+from ..errors import FrameError
 from . import focus_keys, modifier
 
 RECORD = "rackfocus_clock"
@@ -57,7 +58,7 @@ def follow(strip: bpy.types.Strip) -> bool:
     here = [round(point.co.x, 4) for point in curve.keyframe_points]
     try:
         sign = _signature(strip)
-    except (dna.LayoutError, strips.StripError):
+    except FrameError:
         return False
     known = json.loads(getattr(strip, RECORD)) if getattr(strip, RECORD) else None
     if known is not None and known["time"] == sign and known["keys"] == here:

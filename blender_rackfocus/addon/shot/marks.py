@@ -17,6 +17,7 @@ import bpy
 
 from ...craft import pull
 from ..blender import strips
+from ..errors import FrameError
 
 KINDS = (
     ("DISTANCE", "Distance", "A fixed distance from the camera", "DRIVER_DISTANCE", 0),
@@ -120,7 +121,7 @@ def set_samples(mark: RackFocusMark, track: dict[int, Sample]) -> None:
 
 
 def media_index(strip: bpy.types.Strip, frame: float) -> int:
-    """Number of the media frame a strip shows at a frame of the timeline it lies in. Raises strips.StripError."""
+    """Number of the media frame a strip shows at a frame of the timeline it lies in. Raises FrameError."""
     return strips.media_frame(strip, frame, strip.id_data).index
 
 
@@ -185,7 +186,7 @@ def is_lost(strip: bpy.types.Strip, mark: RackFocusMark, frame: float) -> bool:
 def _nearest(track: dict[int, Sample], strip: bpy.types.Strip, frame: int) -> float | None:
     try:
         index = media_index(strip, frame_in_list(strip, frame))
-    except strips.StripError:
+    except FrameError:
         return None
     return track[index].metres if index in track else None
 

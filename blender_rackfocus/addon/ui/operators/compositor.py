@@ -9,7 +9,7 @@ import bpy
 
 from ....media import MediaError
 from ... import signals
-from ...blender import strips
+from ...errors import FrameError
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings
 from .strip_modifier import _OnStrip
@@ -153,7 +153,7 @@ class RACKFOCUS_OT_scene_passes_render(_OnStrip, bpy.types.Operator):
         try:
             for frame in span:
                 scene_passes.media_frame(strip, frame, scene, may_render=True)
-        except (strips.StripError, MediaError) as error:
+        except (FrameError, MediaError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         finally:

@@ -8,13 +8,13 @@ import bpy
 from ....craft.doctor import FINDINGS
 from ....media import MediaError
 from ... import signals
-from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...desk import doctor
+from ...errors import FrameError
 from .estimate import _words
 from .strip_modifier import _OnStrip
 
-_EXPECTED = (strips.StripError, MediaError, ValueError)
+_EXPECTED = (FrameError, MediaError, ValueError)
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
 
 

@@ -16,6 +16,7 @@ from ... import signals
 from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import estimate
+from ...errors import FrameError
 from ...shot import modifier, ownership
 from .strip_modifier import _OnStrip, _to_the_top
 
@@ -120,7 +121,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
                 invert=self.invert,
                 beside=self.beside,
             )
-        except (EstimateError, strips.StripError, MediaError) as error:
+        except (EstimateError, FrameError, MediaError) as error:
             self.report({"ERROR"}, _words(error))
             return {"CANCELLED"}
         self._where = scene.name, strip.name

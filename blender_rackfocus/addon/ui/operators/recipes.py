@@ -10,13 +10,12 @@ import bpy
 from ....craft import phrase, recipes
 from ....media import MediaError
 from ... import errors
-from ...blender import dna, strips
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
 from .rack import FEELS, OnRackedStrip, racked_strip
 
-EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError, strips.StripError, dna.LayoutError)
+EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError)
 """What may be wrong with a shot that the user can do something about."""
 
 RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
