@@ -68,7 +68,7 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
             hold(mark)
             _write_picture(temporary, kind, _coded(picture, counts, CODES[kind]))
             if not os.path.getsize(temporary):
-                raise OSError(_why_not(folder, "nothing was written"))
+                raise OSError(_why_not(folder, "nothing was written", 1 << 16))
             sealed.seal(temporary, BAKED, notes)
             os.fsync(mark.fileno())
         os.replace(temporary, path)
@@ -164,16 +164,18 @@ def _write_picture(path: str, kind: str, coded: np.ndarray) -> None:
     done = out is not None and out.open(path, spec) and out.write_image(coded)
     done = (out.close() if out is not None else False) and done
     if not done:
-        raise OSError(_why_not(os.path.dirname(path), out.geterror() if out is not None else "no writer for it"))
+        told = out.geterror() if out is not None else "no writer for it"
+        raise OSError(_why_not(os.path.dirname(path), told, coded.nbytes))
 
 
-def _why_not(folder: str, told: str) -> str:
-    """Image libraries say little about why; the disk does."""
+def _why_not(folder: str, told: str, size_bytes: int) -> str:
+    """Image libraries say little about why a file so large at most cannot be written; the disk does."""
     try:
         probe = os.path.join(folder, f".probe{TEMPORARY}")
         try:
             with open(probe, "wb") as file:
-                file.write(b"\0" * (1 << 16))
+                for _ in range(-(-size_bytes // (1 << 16))):
+                    file.write(b"\0" * (1 << 16))
                 file.flush()
                 os.fsync(file.fileno())
         finally:

@@ -221,6 +221,18 @@ def test_a_disk_that_fills_up_on_the_way_leaves_whole_frames_only(blend, undistu
         assert content(small) == undisturbed[0]
 
 
+def test_a_limit_on_the_size_of_files_is_told(blend, tmp_path):
+    folder = tmp_path / "baked"
+    limit = ["bash", "-c", 'ulimit -f 8; exec "$@"', "-"]
+    command = [*limit, sys.executable, "-m", "blender_rackfocus", "bake", str(blend), "--folder", str(folder)]
+    environment = {**os.environ, "RACKFOCUS_CACHE": "off"}
+    ran = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 1
+    assert "lift the limit on the size of files" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
 @needs_mount
 def test_a_read_only_disk_is_told(here, blend, tmp_path):
     with disk(tmp_path / "fixed", "size=16m") as fixed:

@@ -217,7 +217,10 @@ def _shown(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> strips
     """How the strip is drawn at a frame of its own scene, from its files; None where it is not drawn."""
     if scene.frame_current_final != frame:
         scene.frame_set(frame)
-    shown = [one for one in strips.walk(scene, frame) if one.strip == strip and one.scene == scene]
+    try:
+        shown = [one for one in strips.walk(scene, frame) if one.strip == strip and one.scene == scene]
+    except FrameError as error:
+        raise error.at(strip.name, frame) from error
     if len({one.frame for one in shown}) > 1:
         raise FrameError(strip.name, frame, "", "it is shown at two different frames at once; duplicate the strip")
     return shown[0] if shown else None
