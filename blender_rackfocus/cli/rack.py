@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import media
 from ..core import depth as core_depth
-from ..craft import phrase, pull
+from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
 from ..frame import depthfiles
 from . import depth as estimated
@@ -329,10 +329,10 @@ def _focus(args: argparse.Namespace, clip: Clip, before: int, after: int) -> tup
     depth_before = _depth_m(args, clip, before)  # read in any case: a clip without depth is found before rendering
     try:
         if from_m is None:
-            from_m = phrase.depth_modes(depth_before)[0]
+            from_m = subjects.depth_modes(depth_before)[0]
             say(f"focus before: the foreground, {from_m:.3g} m (set it with --from)")
         if to_m is None:
-            to_m = phrase.depth_modes(_depth_m(args, clip, after))[1]
+            to_m = subjects.depth_modes(_depth_m(args, clip, after))[1]
             say(f"focus after: the background, {to_m:.3g} m (set it with --to)")
     except ValueError as error:
         raise CommandError(f"the depth has no foreground to start from: {error}") from error

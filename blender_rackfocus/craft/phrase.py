@@ -1,46 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Say it: a cinematographer's sentence -> lens, feel, direction, marks. What is not understood is named, never guessed.
 
-The grammar, small on purpose (capitals and order do not matter, except where a word binds the next place to it):
+A sentence is read in three steps. Values (lens, stop, length, start) count wherever they stand. The rest falls into
+clauses; those with an order (rack, pull, focus shifts, follow, from ... to ...) say what focus does, all others
+describe the scene: they tell where focus starts ("in sharp focus", "blurred behind her") and what a noun stands for,
+and nothing in them becomes a stop. Capitals do not matter.
 
-    sentence  = { part }        parts in any order, commas anywhere
     lens      = 85mm | "85 mm lens" | macro | portrait lens | wide-angle lens | telephoto | normal lens
     stop      = f/1.4 | f1.4 | "f 1.4" | T2 | shallow depth of field (f/1.4) | deep focus (f/11) | wide open
     squeeze   = anamorphic (2x) | "1.5x anamorphic"
     sensor    = full frame | Super 35 | APS-C | Micro Four Thirds | Super 16 | IMAX | ...
+    length    = [over | in] 2 seconds | 12 frames | half a second | a minute | a 3-second rack
+    start     = at frame 40 | at 2 seconds | after 2 seconds | at 00:00:02:12
+    order     = [FROM PLACE] TO PLACE { then PLACE } | between PLACE and PLACE | ends on PLACE | ... and back
+    PLACE     = a mark's name | foreground, front, near | mid-ground | background, behind, back, far | infinity
+              | 2 m, 6 ft, 5'6" | everything out of focus | what the scene said of a noun, or of "her", "his", "its"
     feel      = slow | smooth | quick, fast | snap, whip | hesitant | settle, overshoot | even, steady  (and their kin)
-    length    = [over | in] 2 seconds | 12 frames | half a second | a 3-second rack
-    start     = at frame 40
-    route     = [from PLACE] to PLACE { then PLACE } | between PLACE and PLACE | ends on PLACE | ... and back
-    PLACE     = a mark's name | foreground, front, near | background, behind, back, far | infinity | 2 m, 6 ft, 5'6"
     direction = pulls back, opens up (to the far) | pulls forward, closes in (to the near)
     recipe    = reveal | transition | emphasis, "and back" | spatial storytelling
-    hold      = follow, hold on, track
+    hold      = follow, hold on, track, stay on, keep ... sharp
 
-Words for somebody or something ("figure", "piece", "person") say nothing about distance: they need a word that does, or
-a mark of that name. Without one they are named as not understood, like any other unknown word.
+In an order, a noun says nothing about distance: it needs a word that does, a mark of that name, or a scene that places
+it. Without one it is named as not understood. The patterns stand in `words`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-import cv2
-import numpy as np
-
+from . import words
 from .lenses import LENSES, SENSORS
 from .pull import FEELS, INFINITY_M, Mark, find_mark, mark_distance_m
 
 INCH_M, FOOT_M = 0.0254, 0.3048
 SHALLOW_F, VERY_SHALLOW_F, DEEP_F = 1.4, 1.2, 11.0
 VERY_SLOW_SECONDS = 5.0
+OUT_OF_FOCUS = 0.5
+"""Where everything is to be out of focus, focus is so many times as far away as the foreground."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where focus is to be. kind: FOREGROUND, BACKGROUND, INFINITY, DISTANCE, MARK, or HERE (where it is now)."""
+    """Where focus is to be. kind: FOREGROUND, MIDGROUND, BACKGROUND, INFINITY, DISTANCE, MARK, OUT (everything out of
+    focus), or HERE (where it is now)."""
 
     kind: str
     name: str = ""
@@ -61,19 +66,23 @@ class Span:
 class Understanding:
     """What a sentence says; None = not said. stops: the places in turn, at least two when there is a rack.
 
-    duration_seconds or duration_frames, whichever was said. direction: "FAR" or "NEAR". notes: what was filled in, and
-    why. unknown: words that were not understood.
+    f_number or t_stop, whichever was said. duration_seconds and duration_frames add up. start_frame, start_seconds or
+    timecode (hours, minutes, seconds, frames): when it begins. direction: "FAR" or "NEAR". notes: what was filled in,
+    and why. unknown: words that were not understood.
     """
 
     sentence: str
     focal_mm: float | None = None
     f_number: float | None = None
+    t_stop: float | None = None
     squeeze: float | None = None
     sensor: str | None = None
     feel: str | None = None
     duration_seconds: float | None = None
     duration_frames: float | None = None
     start_frame: float | None = None
+    start_seconds: float | None = None
+    timecode: tuple[int, int, int, int] | None = None
     direction: str | None = None
     recipe: str | None = None
     hold: bool = False
@@ -94,126 +103,32 @@ class Understanding:
 
     def length_frames(self, fps: float) -> float | None:
         """The said duration in frames, or None."""
-        return self.duration_frames if self.duration_seconds is None else self.duration_seconds * fps
+        if self.duration_seconds is None:
+            return self.duration_frames
+        return self.duration_seconds * fps + (self.duration_frames or 0.0)
 
-
-_COUNTS = {
-    "half a": 0.5,
-    "a half": 0.5,
-    "half": 0.5,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "twelve": 12,
-    "twenty": 20,
-    "one and a half": 1.5,
-    "a": 1,
-}
-_NUM = r"(?P<n>\d+(?:[.,]\d+)?|\.\d+)"
-_NUM_2 = _NUM.replace("<n>", "<k>")
-_WORD = rf"(?P<w>{'|'.join(sorted(_COUNTS, key=len, reverse=True))})"
-_OVER = r"(?:(?:over|in|within|for|lasting|takes|taking|during) )?(?:about |around )?"
-_FEEL_WORDS = {
-    "SLOW": r"slow(?:ly|er)?|gentl[ey]|gradual(?:ly)?|subtl[ey]|drift(?:s|ing)?|languid(?:ly)?|leisurely|"
-    r"delicate(?:ly)?|dreamy",
-    "SMOOTH": r"smooth(?:ly)?|fluid(?:ly)?|flowing|eased?|natural(?:ly)?",
-    "QUICK": r"quick(?:ly|er)?|fast(?:er)?|rapid(?:ly)?|swift(?:ly)?|brisk(?:ly)?|speedy",
-    "SNAP": r"snap(?:s|ped|ping|py)?|whip(?:s|ped)?|instant(?:ly)?|sudden(?:ly)?|abrupt(?:ly)?|jolt(?:s|ing)?",
-    "HESITANT": r"hesita(?:nt|ntly|tes|ting|te|tion)|tentative(?:ly)?|uncertain(?:ly)?|searching(?:ly)?",
-    "SETTLE": r"settl(?:es|ing|e)|overshoot(?:s|ing)?|human|organic(?:ally)?|hand[- ]pulled",
-    "EVEN": r"even(?:ly)?|linear(?:ly)?|constant(?:ly)?|mechanical(?:ly)?|motori[sz]ed|stead(?:y|ily)",
-}
-_FEEL_SPEED = {"SNAP": 2, "QUICK": 1, "SMOOTH": 0, "EVEN": 0, "SETTLE": 0, "HESITANT": -1, "SLOW": -2}
-_SENSOR_WORDS = {
-    "FULL_FRAME": r"full[- ]frame",
-    "SUPER_35": r"super[- ]?35(?: ?mm)?|s35",
-    "APS_C": r"aps-?c",
-    "MFT": r"micro (?:four|4) ?thirds|micro 4/3|mft|m43",
-    "ONE_INCH": r"(?:1|one)[- ]inch sensor",
-    "SUPER_16": r"super[- ]?16(?: ?mm)?|s16",
-    "STANDARD_16": r"16 ?mm film",
-    "SUPER_8": r"super[- ]?8(?: ?mm)?",
-    "FILM_65": r"65 ?mm film|70 ?mm film",
-    "IMAX": r"imax",
-    "LARGE_FORMAT": r"large[- ]format",
-    "MEDIUM_645": r"medium[- ]format",
-}
-_SOFT = r"(?:blurred|blurry|soft|softly lit|hazy|defocus(?:s?ed)|out[- ]of[- ]focus|bokeh)"
-# "near the door" tells where somebody stands in the room, not how far from the lens
-_NEAR = (
-    r"foreground|front|nearest|near(?! (?:the|a|an|his|her|its|their|to (?:the|a|an))\b)|"
-    r"closest|close(?! to\b)|in front"
-)
-_FAR = r"background|behind|farthest|furthest|far(?! from\b)|distance|distant|back|rear"
-_SOMEBODY = (
-    r"figure|piece|person|people|man|woman|girl|boy|child|subject|object|face|eyes?|character|actor|actress|"
-    r"one|thing|someone|somebody|something|element|plane|side|end|area|part|"
-    r"(?:two|three|four|both|several) (?:figures|pieces|people|men|women|persons|objects|faces|characters)"
-)
-_FILLER = (
-    r"the|a|an|of|and|with|while|as|is|are|it|its|it's|his|her|their|this|that|we|let|lets|let's|me|give|make|"
-    r"do|have|please|some|just|now|so|but|which|who|very|really|quite|close-?up|close up|focus distance|"
-    r"rack(?:s|ed|ing)?|pull(?:s|ed|ing)?|focus(?:es|ed|ing|sing)?|focal point|shift(?:s|ed|ing)?|"
-    r"change(?:s|d)?|mov(?:es|ing|e)|go(?:es)?|switch(?:es)?|start(?:s|ing)?|begin(?:s|ning)?|uses?|using|shot|shoot|lens|prime|"
-    r"camera|stop|cinematic|film|movie|scene|picture|image|frame|video|in|on|at|by|over|for|within|takes?|"
-    r"taking|about|around|sharp|crisp|clear|again|there|where|here|he|she|they"
-)
-
-
-@dataclass
-class _State:
-    """Where the reader is: the word that binds the next place, and the places so far."""
-
-    said: Understanding
-    role: str = ""
-    origin: Place | None = None
-    goals: list[Place] = field(default_factory=list)
-    loose: list[tuple[Place, Span]] = field(default_factory=list)
-    somebody: list[Span] = field(default_factory=list)
-    feels: list[str] = field(default_factory=list)
-    last_place: int = -2
-    very: bool = False
-    and_back: bool = False
-    wide_open: Span | None = None
+    def first_frame(self, fps: float) -> float | None:
+        """The said start as a frame, or None. Seconds and time codes count from frame 0, as Blender shows them."""
+        if self.timecode is not None:
+            hours, minutes, seconds, frames = self.timecode
+            return round((hours * 3600 + minutes * 60 + seconds) * fps) + frames
+        return self.start_frame if self.start_seconds is None else self.start_seconds * fps
 
 
 def understand(sentence: str, mark_names: Sequence[str] = ()) -> Understanding:
     """Read a sentence. mark_names: the strip's marks; their names are read before any other word."""
-    said = Understanding(sentence)
-    state = _State(said)
-    rules = [*_mark_rules(mark_names), *_RULES]
-    text = sentence.lower()
-    position = 0
-    while position < len(text):
-        gap = re.compile(r"[\s,;:.!?()\u2013\u2014\"“”-]+").match(text, position)
-        if gap:
-            position = gap.end()
-            continue
-        for pattern, act in rules:
-            found = pattern.match(text, position)
-            if found and found.end() > position:
-                span = Span(position, found.end(), sentence[position : found.end()], "")
-                meaning = act(state, found, span)
-                if meaning is None:
-                    continue
-                if meaning:
-                    said.spans.append(Span(span.start, span.end, span.text, meaning))
-                position = found.end()
-                break
-        else:
-            word = re.compile(r"\S+?(?=[\s,;:!?()]|\.\s|\.$|$)").match(text, position)
-            end = word.end() if word else len(text)
-            said.unknown.append(Span(position, end, sentence[position:end], ""))
-            position = end
-    _conclude(state)
-    return said
+    reading = _Reading(sentence, mark_names)
+    for pattern, act in _VALUES:
+        reading.each(pattern, act)
+    clauses = _clauses(reading)
+    for clause in clauses:
+        if not clause.is_order:
+            reading.scenes += _scenes(reading, clause)
+    for clause in clauses:
+        if clause.is_order:
+            _obey(reading, clause)
+    _conclude(reading)
+    return reading.said
 
 
 def describe(said: Understanding, fps: float = 24.0) -> list[str]:
@@ -221,6 +136,7 @@ def describe(said: Understanding, fps: float = 24.0) -> list[str]:
     lines = []
     lens = [f"{said.focal_mm:g} mm"] if said.focal_mm else []
     lens += [f"f/{said.f_number:g}"] if said.f_number else []
+    lens += [f"T{said.t_stop:g}"] if said.t_stop else []
     lens += [f"anamorphic {said.squeeze:g}x"] if said.squeeze else []
     lens += [SENSORS[said.sensor].label] if said.sensor else []
     if lens:
@@ -232,6 +148,9 @@ def describe(said: Understanding, fps: float = 24.0) -> list[str]:
     if said.direction:
         far = said.direction == "FAR"
         lines.append("Direction: " + ("near to far, opens the world" if far else "far to near, closes it"))
+    first = said.first_frame(fps)
+    if first is not None:
+        lines.append(f"Starts at frame {first:g}")
     length = said.length_frames(fps)
     if said.feel or length:
         feel = [f"{said.feel.capitalize()}: {FEELS[said.feel].explanation.lower()}"] if said.feel else []
@@ -251,11 +170,18 @@ def place_distance_m(
     frame: float = 0,
     current_m: float | None = None,
 ) -> float:
-    """Metres of a place at a frame. near_far_m: what `depth_modes` gave. Raises ValueError saying what is missing."""
-    if place.kind in ("FOREGROUND", "BACKGROUND"):
+    """Metres of a place at a frame. near_far_m: what `subjects.depth_modes` gave. Raises ValueError saying what is
+    missing."""
+    if place.kind in IN_DEPTH:
         if near_far_m is None:
-            raise ValueError(f"The {place.kind.lower()} needs the picture's depth")
-        return near_far_m[0 if place.kind == "FOREGROUND" else 1]
+            raise ValueError(f"{_name(place).capitalize()} needs the picture's depth")
+        near_m, far_m = near_far_m
+        return {
+            "FOREGROUND": near_m,
+            "MIDGROUND": 2 / (1 / near_m + 1 / far_m),  # half way in dioptres, as the barrel turns
+            "BACKGROUND": far_m,
+            "OUT": near_m * OUT_OF_FOCUS,
+        }[place.kind]
     if place.kind == "INFINITY":
         return INFINITY_M
     if place.kind == "DISTANCE":
@@ -267,351 +193,603 @@ def place_distance_m(
     return current_m
 
 
-def depth_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
-    """Distances of the foreground and of the background: nearest and farthest mode of the depth histogram, metres.
-
-    depth_m: (H, W) metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall that runs
-    away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A
-    hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the
-    histogram (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the background (inf).
-    Raises ValueError if nothing is at a finite distance.
-    """
-    depth = np.asarray(depth_m)
-    valid = np.isfinite(depth) & (depth > 0)
-    if not valid.any():
-        raise ValueError("depth_m holds nothing at a finite distance")
-    dioptre = 1 / depth[valid].astype(np.float64)
-    sky = 1 - dioptre.size / depth.size
-    low, high = np.percentile(dioptre, [0.2, 99.8])
-    if high - low < 1e-3 * high:  # one plane
-        plane = float(1 / np.median(dioptre))
-        return plane, (np.inf if sky > 0.02 else plane)
-    counts, edges = np.histogram(dioptre, bins=bins, range=(low, high))
-    smooth = cv2.GaussianBlur(np.pad(counts.astype(np.float64), 8)[None], (0, 0), 2.0)[0][8:-8]
-    hills = _hills(smooth, 0.1 * smooth.max())
-    if len(hills) < 2:
-        far_d, near_d = np.percentile(dioptre, [2, 98])
-        if len(hills) == 1 and sky > 0.02 and (near_d - far_d) < 0.3 * near_d:
-            return float(1 / np.median(dioptre)), np.inf
-        return float(1 / near_d), float(1 / far_d)
-    width = edges[1] - edges[0]
-    centres = (edges[:-1] + edges[1:]) / 2
-
-    def settle(hill: int) -> float:
-        around = dioptre[np.abs(dioptre - centres[hill]) <= 2.5 * width]
-        return float(1 / np.median(around))
-
-    return settle(hills[-1]), settle(hills[0])
+IN_DEPTH = ("FOREGROUND", "MIDGROUND", "BACKGROUND", "OUT")
+"""Kinds of places that only a depth can tell the distance of."""
 
 
-def _hills(heights: np.ndarray, prominence: float) -> list[int]:
-    """Indices of the maxima that stand above both saddles (or the ends) by `prominence`, in order."""
-    hills, best, base = [], -1, 0.0
-    for i, height in enumerate([*heights, 0.0]):
-        if best >= 0 and height > heights[best]:
-            best = i
-        elif best >= 0 and heights[best] - height >= prominence:
-            hills.append(best)
-            best, base = -1, height
-        elif best < 0:
-            base = min(base, height)
-            if height - base >= prominence:
-                best = i
-    return hills
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+_READ = "\x00"
+"""Stands in the text for what has been read."""
+
+_Act = Callable[["_Reading", re.Match], "str | None"]
+"""Takes what matched. Returns its meaning, "" for words without weight, None if it is not that."""
 
 
-# What each kind of part does. An act returns what the words mean, "" for words without weight, None if not so.
+def _rule(pattern: str) -> re.Pattern:
+    """Whole words only."""
+    return re.compile(rf"(?<![\w])(?:{pattern})(?![\w])")
 
-_Act = Callable[[_State, re.Match, Span], "str | None"]
+
+@dataclass(frozen=True)
+class _Clause:
+    start: int
+    end: int
+    is_order: bool
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What a clause that describes says: whether something is sharp or soft, where it stands, which words name it."""
+
+    sharp: bool
+    soft: bool
+    place: Place | None
+    mark: Place | None
+    nouns: frozenset[str]
+
+    @property
+    def subject(self) -> Place | None:
+        return self.mark or self.place
+
+
+class _Reading:
+    """A sentence as far as it has been read. text: in lower case, `_READ` where it has been read."""
+
+    def __init__(self, sentence: str, mark_names: Sequence[str]) -> None:
+        self.said = Understanding(sentence)
+        self.text = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in sentence)
+        self.distances: list[tuple[int, int, float]] = []
+        self.marks = [
+            (name, re.compile(rf"(?<!\w){re.escape(name.strip().lower())}(?!\w)"))
+            for name in sorted((name for name in mark_names if name.strip()), key=len, reverse=True)
+        ]
+        self.scenes: list[_Scene] = []
+        self.feels: list[str] = []
+        self.very = False
+        self.origin: Place | None = None
+        self.goals: list[Place] = []
+        self.loose: list[Place] = []
+        self.held: Place | None = None
+        self.and_back = False
+        self.wide_open: tuple[int, int] | None = None
+        self.unplaced: list[Span] = []
+
+    def each(self, pattern: re.Pattern, act: _Act, start: int = 0, end: int | None = None) -> None:
+        """Read all that a pattern matches within [start, end)."""
+        for found in pattern.finditer(self.text, start, len(self.text) if end is None else end):
+            meaning = act(self, found) if found.end() > found.start() else None
+            if meaning is not None:
+                self.take(found.start(), found.end(), meaning)
+
+    def take(self, start: int, end: int, meaning: str = "") -> None:
+        """Note a stretch as read."""
+        if meaning:
+            self.said.spans.append(self.span(start, end, meaning))
+        self.text = self.text[:start] + _READ * (end - start) + self.text[end:]
+
+    def span(self, start: int, end: int, meaning: str = "") -> Span:
+        return Span(start, end, self.said.sentence[start:end], meaning)
+
+    def mark_in(self, start: int, end: int) -> tuple[int, int, Place] | None:
+        """The first mark named within a stretch: where, and which; of two at one place the longer."""
+        found: list[tuple[int, int, int, Place]] = []
+        for name, pattern in self.marks:
+            for match in pattern.finditer(self.text, start, end):
+                if self._is_meant(name, match):
+                    found.append((match.start(), -len(name), match.end(), Place("MARK", name=name)))
+        if not found:
+            return None
+        begin, _length, stop, place = min(found, key=lambda one: one[:2])
+        return begin, stop, place
+
+    def _is_meant(self, name: str, match: re.Match) -> bool:
+        if name.strip().lower() not in words.EXACT:
+            return True
+        same = self.said.sentence[match.start() : match.end()] == name.strip()
+        return same and re.compile(words.EXACT_ENDS).match(self.text, match.end()) is not None
+
+    def words_in(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+        """Words that have not been read and have a weight."""
+        for found in re.finditer(rf"[^\s{_READ},;:!?()\"\u201c\u201d\u2013\u2014]+", self.text[start:end]):
+            word = found[0].rstrip(".").removesuffix("'s")
+            if word.strip("-.'") and not _FILLER.fullmatch(word):
+                yield start + found.start(), start + found.start() + len(found[0].rstrip(".")), word
+
+    def not_understood(self, start: int, end: int, *, among: re.Pattern | None = None) -> None:
+        """Name what is left of a stretch."""
+        for begin, stop, word in list(self.words_in(start, end)):
+            if among is None or not among.fullmatch(word):
+                self.said.unknown.append(self.span(begin, stop))
+                self.take(begin, stop)
+
+
+# --- Values: read wherever they stand ---------------------------------------------------------------------------------
 
 
 def _number(found: re.Match, key: str = "n") -> float:
     group = found.groupdict()
-    return float(group[key].replace(",", ".")) if group.get(key) else float(_COUNTS[group["w"]])
-
-
-def _put(state: _State, place: Place, span: Span) -> str:
-    said, role = state.said, state.role
-    if role == "FROM" or (role == "BETWEEN" and state.origin is None):
-        if state.origin is None or state.origin.kind in ("FOREGROUND", "BACKGROUND"):
-            state.origin = place if state.origin is None or place.kind == "MARK" else state.origin
-    elif role in ("TO", "BETWEEN"):
-        # "to the figure behind, far in the background" is one place said twice
-        if not (state.goals and state.goals[-1] == place):
-            state.goals.append(place)
-    else:
-        state.loose.append((place, span))
-    said.spans += [Span(who.start, who.end, who.text, "somebody or something") for who in state.somebody]
-    state.somebody.clear()
-    state.last_place = len(said.spans)
-    return f"place: {_name(place)}"
-
-
-def _place(kind: str) -> _Act:
-    return lambda state, found, span: _put(state, Place(kind), span)
-
-
-def _distance(factor: float) -> _Act:
-    def act(state: _State, found: re.Match, span: Span) -> str | None:
-        metres = _number(found) * factor
-        return _put(state, Place("DISTANCE", distance_m=round(metres, 4)), span) if metres > 0 else None
-
-    return act
-
-
-def _feet_inches(state: _State, found: re.Match, span: Span) -> str:
-    metres = _number(found) * FOOT_M + float(found["i"] or 0) * INCH_M
-    return _put(state, Place("DISTANCE", distance_m=round(metres, 4)), span)
-
-
-def _role(role: str) -> _Act:
-    def act(state: _State, found: re.Match, span: Span) -> str:
-        if role == "TO" and state.role == "" and state.loose and state.origin is None and not state.goals:
-            state.origin = state.loose.pop()[0]  # "foreground to background"
-        state.role = role
-        return ""
-
-    return act
+    return float(group[key].replace(",", ".")) if group.get(key) else float(words.COUNTS[group["w"]])
 
 
 def _set(name: str, value: object | Callable[[re.Match], object], meaning: str) -> _Act:
-    def act(state: _State, found: re.Match, span: Span) -> str | None:
+    def act(reading: _Reading, found: re.Match) -> str | None:
         new = value(found) if callable(value) else value
         if isinstance(new, float) and not new > 0:
             return None
-        old = getattr(state.said, name)
+        said = reading.said
+        old = getattr(said, name)
         if old is not None and old is not False and old != new:
-            state.said.notes.append(f"{span.text!r} contradicts what was said before; the first one counts")
+            text = said.sentence[found.start() : found.end()]
+            said.notes.append(f"{text!r} contradicts what was said before; the first one counts")
             return f"{meaning}, ignored"
-        setattr(state.said, name, new)
+        setattr(said, name, new)
         return f"{meaning}: {new:g}" if isinstance(new, float) else f"{meaning}: {new}" if new is not True else meaning
 
     return act
-
-
-def _feel(name: str) -> _Act:
-    def act(state: _State, found: re.Match, span: Span) -> str:
-        if found.groupdict().get("very") and name == "SLOW":
-            state.very = True
-        state.feels.append("SNAP" if found.groupdict().get("very") and name == "QUICK" else name)
-        return f"feel: {state.feels[-1].lower()}"
-
-    return act
-
-
-def _somebody(state: _State, found: re.Match, span: Span) -> str:
-    # right behind a word of distance ("background piece") it belongs to it; before one ("figure behind") it waits
-    between = state.said.sentence[state.said.spans[-1].end : span.start] if state.said.spans else "-"
-    if state.last_place == len(state.said.spans) - 1 and not between.strip(" -"):
-        state.last_place = -2
-        return "somebody or something"
-    if state.role:
-        state.somebody.append(span)
-        return ""
-    return "somebody or something"  # no place is asked for here
-
-
-def _described(state: _State, found: re.Match, span: Span) -> str | None:
-    if state.role:
-        return None  # "to the blurred background" is a place
-    return "as it looks before; nothing to key"
-
-
-def _soft(state: _State, found: re.Match, span: Span) -> str:
-    return "as it looks; nothing to key"
-
-
-def _and_back(state: _State, found: re.Match, span: Span) -> str | None:
-    if not state.goals:
-        return None
-    state.and_back = True
-    return "and back to the start"
-
-
-def _wide_open(state: _State, found: re.Match, span: Span) -> str:
-    state.wide_open = span
-    return ""
-
-
-def _unknown(state: _State, found: re.Match, span: Span) -> str:
-    state.said.unknown.append(span)
-    return ""
-
-
-def _filler(state: _State, found: re.Match, span: Span) -> str:
-    return ""
-
-
-def _direction(value: str) -> _Act:
-    return _set("direction", value, "direction")
-
-
-def _rule(pattern: str, act: _Act) -> tuple[re.Pattern, _Act]:
-    return re.compile(rf"(?:{pattern})(?![\w])"), act
-
-
-def _mark_rules(names: Sequence[str]) -> list[tuple[re.Pattern, _Act]]:
-    def act(name: str) -> _Act:
-        return lambda state, found, span: _put(state, Place("MARK", name=name), span)
-
-    longest_first = sorted((name for name in names if name.strip()), key=len, reverse=True)
-    return [_rule(rf"(?:the )?{re.escape(name.strip().lower())}(?:'s)?", act(name)) for name in longest_first]
-
-
-def _table(words: dict[str, str], make: Callable[[str], _Act]) -> list[tuple[re.Pattern, _Act]]:
-    return [_rule(pattern, make(key)) for key, pattern in words.items()]
 
 
 def _preset(key: str) -> _Act:
     return _set("focal_mm", float(LENSES[key].focal_mm), "lens, mm")
 
 
-_RULES: list[tuple[re.Pattern, _Act]] = [
-    *_table(_SENSOR_WORDS, lambda key: _set("sensor", key, "sensor")),
-    _rule(rf"(?:at|on|starting at|start at|from) frame {_NUM}", _set("start_frame", _number, "starts at frame")),
-    _rule(
-        rf"{_OVER}(?:{_NUM}[- ]?(?:s|secs?|seconds?)|{_WORD}[- ]seconds?)(?: long)?",
+def _distance(factor: float) -> _Act:
+    def act(reading: _Reading, found: re.Match) -> str | None:
+        metres = _number(found) * factor
+        return _put_distance(reading, found, metres) if metres > 0 else None
+
+    return act
+
+
+def _feet_inches(reading: _Reading, found: re.Match) -> str:
+    return _put_distance(reading, found, _number(found) * FOOT_M + float(found["i"] or 0) * INCH_M)
+
+
+def _put_distance(reading: _Reading, found: re.Match, metres: float) -> str:
+    reading.distances.append((found.start(), found.end(), round(metres, 4)))
+    return f"place: {metres:g} m"
+
+
+def _timecode(found: re.Match) -> tuple[int, int, int, int]:
+    parts = [int(part) for part in re.split("[:;]", found["t"])]
+    hours, minutes, seconds, frames = parts if len(parts) == 4 else (0, *parts, 0) if len(parts) == 2 else (*parts, 0)
+    return hours, minutes, seconds, frames
+
+
+def _wide_open(reading: _Reading, found: re.Match) -> str:
+    reading.wide_open = found.span()
+    return ""
+
+
+def _all_out(reading: _Reading, found: re.Match) -> str:
+    reading.distances.append((found.start(), found.end(), 0.0))
+    return "everything out of focus"
+
+
+_N, _K, _W, _OVER = words.NUMBER, words.OTHER_NUMBER, words.COUNT, words.OVER
+
+_VALUES: list[tuple[re.Pattern, _Act]] = [
+    *[(_rule(pattern), _set("sensor", key, "sensor")) for key, pattern in words.SENSORS.items()],
+    (_rule(rf"(?:at|on|starting at|start at|from) frame {_N}"), _set("start_frame", _number, "starts at frame")),
+    (
+        _rule(r"(?:at|from|starting at|start at) (?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
+        _set("timecode", _timecode, "starts at"),
+    ),
+    (
+        _rule(rf"(?:at|after|starting at|from second) (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?)"),
+        _set("start_seconds", _number, "starts after, seconds"),
+    ),
+    (
+        _rule(rf"{_OVER}(?:{_N}[- ]?min(?:ute)?s?|{_W}[- ]minutes?)(?: long)?"),
+        _set("duration_seconds", lambda found: 60 * _number(found), "seconds"),
+    ),
+    (
+        _rule(rf"{_OVER}(?:{_N}[- ]?(?:s|secs?|seconds?)|{_W}[- ]seconds?)(?: long)?"),
         _set("duration_seconds", _number, "seconds"),
     ),
-    _rule(
-        rf"{_OVER}(?:{_NUM}(?:[- ]?frames?|f)|{_WORD}[- ]frames)(?: long)?", _set("duration_frames", _number, "frames")
+    (
+        _rule(rf"(?:and )?{_OVER}(?:{_N}(?:[- ]?frames?|f)|{_W}[- ]frames)(?: long)?"),
+        _set("duration_frames", _number, "frames"),
     ),
-    _rule(rf"{_NUM}x anamorphic|anamorphic {_NUM_2}x", _set("squeeze", lambda m: float(m["n"] or m["k"]), "squeeze")),
-    _rule(r"anamorphic(?: lens)?|scope lens", _set("squeeze", 2.0, "squeeze")),
-    _rule(rf"{_NUM} ?[- ]?(?:mm|millimet(?:er|re)s?)(?: lens| prime)*", _set("focal_mm", _number, "lens, mm")),
-    _rule(
-        rf"f ?[/:-]? ?(?:stop )?(?:of )?{_NUM}|f-?stop(?: of)? {_NUM_2}",
-        _set("f_number", lambda m: float((m["n"] or m["k"]).replace(",", ".")), "f-number"),
+    (
+        _rule(rf"{_N}x anamorphic|anamorphic {_K}x"),
+        _set("squeeze", lambda found: float(found["n"] or found["k"]), "squeeze"),
     ),
-    _rule(rf"t ?/? ?{_NUM}", _set("f_number", _number, "T-stop, read as f-number")),
-    _rule(
-        r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus",
+    (_rule(r"anamorphic(?: lens)?|scope lens"), _set("squeeze", 2.0, "squeeze")),
+    (
+        _rule(rf"{_N} ?[- ]?(?:mm|millimet(?:er|re)s?)(?: lens| prime)*"),
+        _set("focal_mm", _number, "lens, mm"),
+    ),
+    (
+        _rule(rf"f ?[/:-]? ?(?:stop )?(?:of )?{_N}|f-?stop(?: of)? {_K}"),
+        _set("f_number", lambda found: float((found["n"] or found["k"]).replace(",", ".")), "f-number"),
+    ),
+    (_rule(rf"t ?/? ?{_N}"), _set("t_stop", _number, "T-stop")),
+    (
+        _rule(
+            r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus"
+        ),
         _set("f_number", VERY_SHALLOW_F, "very shallow depth of field, f-number"),
     ),
-    _rule(
-        r"shallow (?:depth of field|dof|focus)|shallow", _set("f_number", SHALLOW_F, "shallow depth of field, f-number")
-    ),
-    _rule(r"(?:deep|large) (?:depth of field|dof|focus)", _set("f_number", DEEP_F, "deep focus, f-number")),
-    _rule(r"wide open", _wide_open),
-    _rule(r"macro(?: lens)?", _preset("M100_28")),
-    _rule(r"portrait(?: lens)?", _preset("P85_14")),
-    _rule(r"wide[- ]angle(?: lens)?|wide lens", _preset("W24_14")),
-    _rule(r"telephoto(?: lens)?|tele lens|long lens", _preset("T135_20")),
-    _rule(r"(?:normal|standard) lens|nifty fifty", _preset("N50_18")),
-    _rule(rf"{_NUM} ?(?:m|met(?:er|re)s?)", _distance(1.0)),
-    _rule(rf"{_WORD} (?:met(?:er|re)s?)", _distance(1.0)),
-    _rule(rf"{_WORD} (?:feet|foot)", _distance(FOOT_M)),
-    _rule(rf"{_NUM} ?(?:cm|centimet(?:er|re)s?)", _distance(0.01)),
     (
-        re.compile(rf"{_NUM} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
+        _rule(r"shallow (?:depth of field|dof|focus)|shallow"),
+        _set("f_number", SHALLOW_F, "shallow depth of field, f-number"),
+    ),
+    (_rule(r"(?:deep|large) (?:depth of field|dof|focus)"), _set("f_number", DEEP_F, "deep focus, f-number")),
+    (_rule(r"wide open"), _wide_open),
+    (_rule(r"macro(?: lens)?"), _preset("M100_28")),
+    (_rule(r"portrait lens"), _preset("P85_14")),
+    (_rule(r"wide[- ]angle(?: lens)?|wide lens"), _preset("W24_14")),
+    (_rule(r"telephoto(?: lens)?|tele lens|long lens"), _preset("T135_20")),
+    (_rule(r"(?:normal|standard) lens|nifty fifty"), _preset("N50_18")),
+    (_rule(rf"{_N} ?(?:m|met(?:er|re)s?)"), _distance(1.0)),
+    (_rule(rf"{_W} (?:met(?:er|re)s?)"), _distance(1.0)),
+    (_rule(rf"{_W} (?:feet|foot)"), _distance(FOOT_M)),
+    (_rule(rf"{_N} ?(?:cm|centimet(?:er|re)s?)"), _distance(0.01)),
+    (
+        re.compile(rf"{_N} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
         _feet_inches,
     ),
-    _rule(rf"{_NUM} ?(?:in|inch(?:es)?)", _distance(INCH_M)),
-    _rule(r"back and forth", _unknown),
-    _rule(
-        r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
-        r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?",
-        _direction("FAR"),
-    ),
-    _rule(
-        r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)",
-        _direction("NEAR"),
-    ),
-    _rule(r"and (?:then )?(?:back|returns?)(?: again)?(?! to (?:the )?(?:front|near|foreground))", _and_back),
-    _rule(r"reveal(?:s|ing|ed)?", _set("recipe", "REVEAL", "recipe")),
-    _rule(r"transition(?:s|ing)?|bridg(?:es|ing|e)", _set("recipe", "TRANSITION", "recipe")),
-    _rule(r"emphasi(?:s|[sz]es|[sz]ing|[sz]e)", _set("recipe", "EMPHASIS", "recipe")),
-    _rule(r"spatial (?:storytelling|story)", _set("recipe", "SPATIAL", "recipe")),
-    _rule(
-        r"follow(?:s|ing)?|hold(?:s|ing)?(?: on)?|track(?:s|ing)?|stay(?:s|ing)? (?:on|with)",
-        _set("hold", True, "follows the mark"),
-    ),
-    _rule(r"infinity|\u221e", _place("INFINITY")),
-    _rule(rf"{_SOFT} (?:{_NEAR}|{_FAR})", _described),
-    _rule(_SOFT, _soft),
-    _rule(r"between", _role("BETWEEN")),
-    _rule(r"from|off|(?:start|begin)(?:s|ing|ning)? (?:on|with|at|in)|leav(?:es|ing)", _role("FROM")),
-    _rule(
-        r"to|towards?|onto|into|until|then(?: on)?(?: to)?|finally|"
-        r"(?:end|land|finish|stop|arriv)(?:s|es|ing)? (?:on|at|with|in)|focus(?:es|ing)? on",
-        _role("TO"),
-    ),
-    _rule(_NEAR, _place("FOREGROUND")),
-    _rule(_FAR, _place("BACKGROUND")),
-    *[
-        _rule(rf"(?:(?P<very>very|really|extremely|ultra|super)[- ])?(?:{words})", _feel(key))
-        for key, words in _FEEL_WORDS.items()
-    ],
-    _rule(_SOMEBODY, _somebody),
-    _rule(_FILLER, _filler),
+    (_rule(rf"{_N} ?(?:in|inch(?:es)?)"), _distance(INCH_M)),
+    (_rule(words.ALL_OUT), _all_out),
 ]
 
 
-def _conclude(state: _State) -> None:
+# --- Clauses ----------------------------------------------------------------------------------------------------------
+
+_BREAK = re.compile(rf"[;!?()\u201c\u201d\u2013\u2014]|[,.](?=[\s{_READ}]|$)|(?<!\w)(?=(?:{words.SUBORDINATE})\s)")
+_SUBORDINATE = _rule(words.SUBORDINATE)
+_TRIGGER = _rule(f"{words.TRIGGER}|{words.HOLD}")
+_ROLE = re.compile(
+    rf"(?<!\w)(?:(?P<described>{words.GOES})|(?P<reveal>(?:to )?reveal(?:s|ing|ed)?)|(?P<hold>{words.HOLD})|"
+    rf"(?P<between>between)|(?P<from>{words.FROM})|(?P<to>(?<!next )(?<!close )(?<!emphasis )(?:{words.TO})))(?!\w)|"
+    rf"(?P<arrow>->|>|\u2192)|(?P<emphasis>(?<=emphasis )on\b)"
+)
+_GOES_ON = re.compile(rf"\W*(?:and )?(?:{words.FROM}|{words.TO})(?!\w)|\W*and (?:then )?back\b")
+
+
+def _clauses(reading: _Reading) -> list[_Clause]:
+    """The sentence in clauses, each an order or a description of the scene."""
+    text, edges = reading.text, [0]
+    for found in _BREAK.finditer(text):
+        edges += [found.start(), found.end()]
+    edges.append(len(text))
+    stretches = [(a, b) for a, b in pairwise(edges) if text[a:b].strip(f" {_READ},;.!?")]
+    free = [span for span in stretches if not _SUBORDINATE.match(text, *span)]
+    strong = {span for span in free if _TRIGGER.search(text, *span)}
+    strong = strong or {span for span in stretches if _TRIGGER.search(text, *span)}  # "as focus shifts to her"
+    weak = {span for span in free if _role_in(text, *span)}
+    orders = strong | {span for span in weak if _GOES_ON.match(text, *span)} if strong else weak
+    if not orders:  # no word asks for anything: then it is shorthand, unless it paints a picture
+        orders = {span for span in free if not _is_description(text, *span)}
+    return [_Clause(*span, span in orders) for span in stretches]
+
+
+def _role_in(text: str, start: int, end: int) -> bool:
+    return any(found["described"] is None for found in _ROLE.finditer(text, start, end))
+
+
+def _is_description(text: str, start: int, end: int) -> bool:
+    return any(pattern.search(text, start, end) for pattern in (_SHOT_SIZE, _SOFT, _SHARP))
+
+
+# --- The scene --------------------------------------------------------------------------------------------------------
+
+_SHOT_SIZE, _SOFT, _SHARP = _rule(words.SHOT_SIZE), _rule(words.SOFT), _rule(words.SHARP)
+_FILLER = re.compile(words.FILLER)
+_SOMEBODY = re.compile(words.SOMEBODY)
+_CAMERA_MOVE = _rule(words.CAMERA_MOVE)
+_PRONOUN = _rule(words.PRONOUN)
+_BESIDE = _rule("with|and|but")
+_HEAD_END = _rule(words.HEAD_ENDS)
+_PLACES = [
+    (_rule(words.INFINITY), Place("INFINITY")),
+    (_rule(words.MIDDLE), Place("MIDGROUND")),
+    (_rule(words.NEAR), Place("FOREGROUND")),
+    (_rule(words.FAR), Place("BACKGROUND")),
+]
+_ANY_FEEL = _rule(words.VERY + "(?:" + "|".join(f"(?P<{key}>{pattern})" for key, pattern in words.FEELS.items()) + ")")
+
+
+def _scenes(reading: _Reading, clause: _Clause) -> list[_Scene]:
+    """What a clause says about the scene, each subject apart. A feel counts only where the clause says nothing else."""
+    start, end = clause.start, clause.end
+    reading.each(_CAMERA_MOVE, _unknown, start, end)
+    left = [word for _begin, _end, word in reading.words_in(start, end)]
+    if left and all(_ANY_FEEL.fullmatch(word) or word in ("very", "really") for word in left):
+        reading.each(_ANY_FEEL, _feel, start, end)
+    edges = [start, *(found.start() for found in _BESIDE.finditer(reading.text, start, end)), end]
+    return [_scene(reading, *span) for span in pairwise(edges)]
+
+
+def _scene(reading: _Reading, start: int, end: int) -> _Scene:
+    text = reading.text
+    soft, sharp = _SOFT.search(text, start, end), _SHARP.search(text, start, end)
+    if soft and sharp and sharp.start() >= soft.start() and sharp.end() <= soft.end():
+        sharp = None  # "out of focus" is not "in focus"
+    place = _place_in(text, start, end)
+    lead = max((found.end() for found in _SHOT_SIZE.finditer(text, start, end)), default=start)
+    mark = reading.mark_in(lead, _head_end(text, lead, end))
+    nouns = frozenset(word for _begin, _end, word in reading.words_in(start, end))
+    return _Scene(bool(sharp), bool(soft), place[2] if place else None, mark[2] if mark else None, nouns)
+
+
+def _place_in(text: str, start: int, end: int) -> tuple[int, int, Place] | None:
+    """The first word of distance in a stretch: where, and which."""
+    found = [
+        (match.start(), match.end(), place) for pattern, place in _PLACES if (match := pattern.search(text, start, end))
+    ]
+    return min(found, key=lambda one: one[:2], default=None)
+
+
+def _head_end(text: str, start: int, end: int) -> int:
+    """Where the words end that name somebody or something, and those begin that say what it does and where."""
+    first = re.compile(rf"[\s{_READ}]*(?:(?:the|a|an|two|one)\s+)*\S+").match(text, start, end)
+    found = _HEAD_END.search(text, first.end() if first else start, end)
+    return found.start() if found else end
+
+
+def _start_of_scene(reading: _Reading) -> Place | None:
+    """Where focus is at first, as the scene tells."""
+    scenes = reading.scenes
+    soft = {scene.place.kind for scene in scenes if scene.soft and scene.place is not None}
+    implied = Place("FOREGROUND") if "BACKGROUND" in soft else Place("BACKGROUND") if "FOREGROUND" in soft else None
+    for scene in scenes:
+        if scene.sharp and not scene.soft:
+            return scene.subject or implied
+    if implied is None:
+        return next((scene.subject for scene in scenes if scene.place is not None and not scene.soft), None)
+    there = [scene.subject for scene in scenes if scene.place == implied and not scene.soft]
+    return there[0] if there else implied
+
+
+# --- Orders -----------------------------------------------------------------------------------------------------------
+
+
+def _unknown(reading: _Reading, found: re.Match) -> str:
+    reading.said.unknown.append(reading.span(*found.span()))
+    return ""
+
+
+def _feel(reading: _Reading, found: re.Match) -> str:
+    key = next(name for name in words.FEELS if found[name] is not None)
+    if found["very"]:
+        reading.very = reading.very or key == "SLOW"
+        key = "SNAP" if key == "QUICK" else key
+    reading.feels.append(key)
+    return f"feel: {key.lower()}"
+
+
+_ORDERS: list[tuple[re.Pattern, _Act]] = [
+    (_rule(r"back and forth"), _unknown),
+    (
+        _rule(
+            r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
+            r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?"
+        ),
+        _set("direction", "FAR", "direction"),
+    ),
+    (
+        _rule(r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)"),
+        _set("direction", "NEAR", "direction"),
+    ),
+    (_rule(r"transition(?:s|ing)?|bridg(?:es|ing|e)"), _set("recipe", "TRANSITION", "recipe")),
+    (_rule(r"spatial (?:storytelling|story)"), _set("recipe", "SPATIAL", "recipe")),
+    (_rule(r"focus distance"), lambda _reading, _found: ""),
+]
+_EMPHASIS = _rule(r"emphasi(?:s|[sz]es|[sz]ing|[sz]e)")
+_AND_BACK = _rule(r"and (?:then )?(?:back|returns?)(?: again)?(?! to (?:the )?(?:front|near|foreground))")
+
+
+def _obey(reading: _Reading, clause: _Clause) -> None:
+    """Read a clause that says what focus does: before its first role, and behind each of them."""
+    for pattern, act in _ORDERS:
+        reading.each(pattern, act, clause.start, clause.end)
+    back = _AND_BACK.search(reading.text, clause.start, clause.end)
+    if back:
+        reading.take(*back.span(), "and back to the start")
+        reading.and_back = True
+    roles = [found for found in _ROLE.finditer(reading.text, clause.start, clause.end) if found["described"] is None]
+    reading.each(_EMPHASIS, _set("recipe", "EMPHASIS", "recipe"), clause.start, clause.end)
+    edges = [*(found.start() for found in roles), clause.end]
+    _before(reading, clause.start, edges[0], bool(roles) and roles[0].lastgroup in ("to", "arrow", "reveal"))
+    for found, end in zip(roles, edges[1:], strict=True):
+        _behind(reading, found, found.end(), end)
+
+
+def _before(reading: _Reading, start: int, end: int, goes_to: bool) -> None:
+    """What stands before any role: "slow rack", "foreground", "Anna"."""
+    place = _resolved(reading, start, end)
+    if place is not None and goes_to and reading.origin is None and not reading.goals:
+        reading.origin = place
+    elif place is not None:
+        reading.loose.append(place)
+    reading.each(_ANY_FEEL, _feel, start, end)
+    reading.each(_CAMERA_MOVE, _unknown, start, end)
+    reading.each(_TRIGGER, lambda _reading, _found: "", start, end)
+    reading.not_understood(start, end, among=_SOMEBODY)
+
+
+def _behind(reading: _Reading, role: re.Match, start: int, end: int) -> None:
+    """What stands behind a role, up to the next."""
+    said, kind = reading.said, role.lastgroup
+    if _TRIGGER.search(reading.text, start, end):  # "then a slow rack": the order itself, whose own role follows
+        _before(reading, start, end, True)
+        return
+    if kind == "hold":
+        said.hold = True
+        said.spans.append(reading.span(*role.span(), "follows the mark"))
+    if kind == "reveal" and said.recipe is None:
+        said.recipe = "REVEAL"
+        said.spans.append(reading.span(*role.span(), "recipe: REVEAL"))
+    if kind == "between":
+        middle = _rule("and").search(reading.text, start, end)
+        if middle:
+            _put(reading, "from", _named(reading, start, middle.start()))
+            start = middle.end()
+        kind = "to"
+    place = _named(reading, start, end)
+    if kind == "hold" and not reading.goals:
+        reading.held = place
+    _put(reading, "from" if kind == "from" else "to", place)
+
+
+def _put(reading: _Reading, side: str, place: Place | None) -> None:
+    if place is None:
+        return
+    if side == "from":
+        reading.origin = reading.origin or place
+    elif not (reading.goals and reading.goals[-1] == place):  # a place may be said twice: "behind, far in the back"
+        reading.goals.append(place)
+
+
+def _named(reading: _Reading, start: int, end: int) -> Place | None:
+    """The place that somebody or something behind a role has; named as not understood if it has none."""
+    place = _resolved(reading, start, end) or _as_the_scene_says(reading, start, end)
+    extra = _rule("with").search(reading.text, start, end)
+    if place is None:
+        head = _head_end(reading.text, start, end)
+        reading.each(_ANY_FEEL, _feel, head, end)
+        reading.unplaced += [reading.span(begin, stop) for begin, stop, _word in reading.words_in(start, head)]
+    elif extra:
+        reading.each(_ANY_FEEL, _feel, extra.end(), end)
+        reading.not_understood(extra.end(), end)
+    return place
+
+
+def _resolved(reading: _Reading, start: int, end: int) -> Place | None:
+    """The place that a stretch names by itself: a mark, a distance, a word of distance. Feels behind it are read."""
+    text = reading.text
+    mark = reading.mark_in(start, _head_end(text, start, end))
+    place = mark or _distance_in(reading, start, end) or _place_in(text, start, end)
+    if place is None:
+        return None
+    begin, stop, found = place
+    if found.kind not in ("DISTANCE", "OUT"):
+        reading.take(begin, stop, f"place: {_name(found)}")
+    reading.each(_ANY_FEEL, _feel, stop, end)
+    return found
+
+
+def _distance_in(reading: _Reading, start: int, end: int) -> tuple[int, int, Place] | None:
+    for begin, stop, metres in reading.distances:
+        if start <= begin < end:
+            return begin, stop, Place("DISTANCE", distance_m=metres) if metres else Place("OUT")
+    return None
+
+
+def _as_the_scene_says(reading: _Reading, start: int, end: int) -> Place | None:
+    """Where the scene puts what a stretch names: by the same noun, or "her" for whoever the scene begins with."""
+    head = _head_end(reading.text, start, end)
+    nouns = {word for _begin, _end, word in reading.words_in(start, head)}
+    told = [scene.subject for scene in reading.scenes if scene.nouns & nouns and scene.subject is not None]
+    place = told[0] if told else None
+    if place is None and _PRONOUN.search(reading.text, start, head):
+        place = _start_of_scene(reading)
+    if place is not None:
+        text = reading.said.sentence[start:head].strip(" ,")
+        reading.said.notes.append(f"{text!r}: {_name(place)}, where the scene puts it")
+    return place
+
+
+# --- Together ---------------------------------------------------------------------------------------------------------
+
+
+def _conclude(reading: _Reading) -> None:
     """Put together what the parts left open; whatever is filled in here is told in the notes."""
-    said = state.said
-    said.feel = _one_feel(state)
-    if state.very and said.feel == "SLOW" and said.length_frames(24) is None:
+    said = reading.said
+    said.feel = _one_feel(reading)
+    if reading.very and said.feel == "SLOW" and said.length_frames(24) is None:
         said.duration_seconds = VERY_SLOW_SECONDS
         said.notes.append(f"Very slow: over {VERY_SLOW_SECONDS:g} seconds")
-    if state.wide_open is not None:
-        _open_wide(state, state.wide_open)
-    said.unknown += state.somebody  # waited for a word of distance that never came
-    _route(state)
-    if state.and_back and said.recipe is None:
+    if reading.wide_open is not None:
+        _open_wide(reading, reading.span(*reading.wide_open))
+    if said.t_stop is not None and said.f_number is None:
+        said.notes.append(f"T{said.t_stop:g} measures light; blur follows the f-number: f/{said.t_stop:g} is taken")
+    _route(reading)
+    if reading.and_back and said.recipe is None and len(said.stops) > 2:
         said.recipe = "EMPHASIS"
     if said.recipe is None and len(said.stops) > 2:
         said.recipe = "SPATIAL"
     if len(said.stops) == 2 and said.stops[1].kind != "HERE":
         # the places decide: "pulls back to the foreground" returns to what is near
-        said.direction = _direction_of(*said.stops)
+        said.direction = _direction_of(*said.stops) or said.direction
+    if said.hold and said.unknown:
+        said.notes.append("Only a mark can be followed: set one on it and track it")
     said.unknown.sort(key=lambda span: span.start)
 
 
-def _route(state: _State) -> None:
-    said = state.said
-    if state.loose and not state.goals and state.origin is None:
-        places = [place for place, _ in state.loose]
-        if len(places) >= 2:
-            state.origin, state.goals = places[0], places[1:]
+def _route(reading: _Reading) -> None:
+    said = reading.said
+    if not reading.goals and reading.origin is None and reading.loose:
+        reading.origin, reading.goals = (
+            (reading.loose[0], reading.loose[1:]) if len(reading.loose) > 1 else (None, reading.loose)
+        )
+        if len(reading.loose) > 1:
             said.notes.append("Places in the order they were named")
-        else:
-            state.goals = places
-    elif state.loose and state.origin is None:
-        state.origin = state.loose[0][0]
-    if not state.goals and state.origin is not None and state.origin.kind in ("FOREGROUND", "BACKGROUND"):
-        other = "BACKGROUND" if state.origin.kind == "FOREGROUND" else "FOREGROUND"
-        state.goals = [Place(other)]
-        said.notes.append(f"No end was named: to the {other.lower()}")
-    if not state.goals and state.origin is None and (said.direction or said.recipe == "REVEAL"):
-        said.direction = said.direction or "NEAR"
-        pair = [Place("FOREGROUND"), Place("BACKGROUND")]
-        said.stops = pair if said.direction == "FAR" else pair[::-1]
-        said.notes.append(f"No marks were named: from the {_name(said.stops[0])} to the {_name(said.stops[1])}")
-        return
-    if state.goals and state.origin is None:
+    reading.origin = reading.origin or next(iter(reading.loose if reading.goals != reading.loose else []), None)
+    if len(reading.goals) > 1 and reading.goals[0] == reading.held:  # held on until it racks away
+        reading.origin, said.hold = reading.goals.pop(0), False
+    if not reading.goals and said.direction:
+        _go_on(reading)
+    else:
+        said.unknown += reading.unplaced
+    if reading.goals and reading.origin is None and not said.hold:
+        reading.origin = _start_of_scene(reading)
+        if reading.origin == reading.goals[0]:
+            reading.origin = None
+        elif reading.origin is not None:
+            said.notes.append(f"Focus starts on {_name(reading.origin)}, as the scene says")
+    if reading.goals and reading.origin is None:
         said.notes.append("No start was named: from where the focus is now")
-    if state.goals:
-        origin = state.origin or Place("HERE")
-        said.stops = [origin, *state.goals, *([origin] if state.and_back else [])]
-    elif state.origin is not None:
-        said.stops = [state.origin]
-        said.notes.append("No end was named")
+    if reading.goals:
+        origin = reading.origin or Place("HERE")
+        said.stops = [origin, *reading.goals, *([origin] if reading.and_back else [])]
+    elif reading.origin is not None:
+        _end_of(reading, reading.origin)
 
 
-def _one_feel(state: _State) -> str | None:
-    feels = list(dict.fromkeys(state.feels))
+def _go_on(reading: _Reading) -> None:
+    """A direction, and no place to go to that is known: the foreground or the background."""
+    said = reading.said
+    goal, other = Place("BACKGROUND"), Place("FOREGROUND")
+    if said.direction == "NEAR":
+        goal, other = other, goal
+    reading.goals = [goal]
+    what = ", ".join(span.text for span in reading.unplaced)
+    said.notes.append(f"{what or 'No end was named'}: to the {_name(goal)}")
+    reading.origin = reading.origin or _start_of_scene(reading)
+    if reading.origin is None and not reading.unplaced:
+        reading.origin = other
+        said.notes.append(f"No marks were named: from the {_name(other)} to the {_name(goal)}")
+
+
+def _end_of(reading: _Reading, origin: Place) -> None:
+    """A start alone: from one end of the depth it goes to the other."""
+    said = reading.said
+    if origin.kind in ("FOREGROUND", "BACKGROUND") and not reading.unplaced:
+        goal = Place("BACKGROUND" if origin.kind == "FOREGROUND" else "FOREGROUND")
+        said.stops = [origin, goal]
+        said.notes.append(f"No end was named: to the {_name(goal)}")
+        return
+    said.stops = [origin]
+    said.notes.append("No end was named")
+
+
+def _one_feel(reading: _Reading) -> str | None:
+    feels = list(dict.fromkeys(reading.feels))
     if len(feels) < 2:
         return feels[0] if feels else None
-    speeds = [_FEEL_SPEED[feel] for feel in feels]
+    speeds = [words.FEEL_SPEED[feel] for feel in feels]
     if min(speeds) < 0 < max(speeds):
-        state.said.notes.append(f"{' and '.join(feel.lower() for feel in feels)} contradict each other: no feel is set")
+        named = " and ".join(feel.lower() for feel in feels)
+        reading.said.notes.append(f"{named} contradict each other: no feel is set")
         return None
-    return max(feels, key=lambda feel: (feel in ("SETTLE", "HESITANT"), abs(_FEEL_SPEED[feel])))
+    return max(feels, key=lambda feel: (feel in ("SETTLE", "HESITANT"), abs(words.FEEL_SPEED[feel])))
 
 
-def _open_wide(state: _State, span: Span) -> None:
-    said = state.said
+def _open_wide(reading: _Reading, span: Span) -> None:
+    said = reading.said
     fastest = [
         lens.f_number
         for lens in LENSES.values()
@@ -626,7 +804,7 @@ def _open_wide(state: _State, span: Span) -> None:
 
 
 def _direction_of(first: Place, last: Place) -> str | None:
-    order = {"FOREGROUND": 0.0, "BACKGROUND": 1.0, "INFINITY": 2.0}
+    order = {"OUT": -1.0, "FOREGROUND": 0.0, "MIDGROUND": 0.5, "BACKGROUND": 1.0, "INFINITY": 2.0}
     if first.distance_m is not None and last.distance_m is not None:
         return "FAR" if last.distance_m > first.distance_m else "NEAR"
     if last.kind == "INFINITY" or (first.kind, last.kind) == ("HERE", "BACKGROUND"):
@@ -641,4 +819,8 @@ def _direction_of(first: Place, last: Place) -> str | None:
 def _name(place: Place) -> str:
     if place.kind == "DISTANCE":
         return f"{place.distance_m:g} m"
-    return place.name if place.kind == "MARK" else {"HERE": "where it is now"}.get(place.kind, place.kind.lower())
+    if place.kind == "MARK":
+        return place.name
+    return {"HERE": "where it is now", "MIDGROUND": "mid-ground", "OUT": "everything out of focus"}.get(
+        place.kind, place.kind.lower()
+    )

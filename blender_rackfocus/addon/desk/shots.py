@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
-from ...craft import lenses, phrase, pull, recipes
+from ...craft import lenses, phrase, pull, recipes, subjects
 from ...craft.focus_curve import fit
 from ...frame import depthfiles, inputs
 from ..blender import strips
@@ -35,7 +35,7 @@ def depth_of(strip: bpy.types.Strip, frame: float) -> np.ndarray:
 
 def near_far_m(strip: bpy.types.Strip, frame: float) -> tuple[float, float]:
     """Distances of foreground and background at a frame, metres; the far one may be inf."""
-    return phrase.depth_modes(depth_of(strip, frame))
+    return subjects.depth_modes(depth_of(strip, frame))
 
 
 def marks_for_recipe(strip: bpy.types.Strip, frame: float) -> list[pull.Mark]:
@@ -114,10 +114,11 @@ def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
 def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> list[str]:
     """Do what a sentence asks for. Returns what was done, one line each. Raises ValueError where it asks for nothing
     that can be done, RuntimeError, and what reading depth raises; then nothing has been keyed."""
-    start = said.start_frame if said.start_frame is not None else frame
     rate = fps(strip.id_data)
+    first = said.first_frame(rate)
+    start = frame if first is None else first
     near_far = None
-    if any(place.kind in ("FOREGROUND", "BACKGROUND") for place in said.stops):
+    if any(place.kind in phrase.IN_DEPTH for place in said.stops):
         near_far = near_far_m(strip, start)
     places = [_place_mark(strip, place, near_far, start) for place in said.stops]
     named = [place for place in places if place is not None]
@@ -131,7 +132,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
         done.append(f'Transition into "{second.name}"')
     elif (
         said.recipe is not None
-        and said.start_frame is None
+        and first is None
         and said.length_frames(rate) is None
         and (len(named) == len(places))
     ):  # timed by the strip's length
@@ -183,8 +184,9 @@ def _set_lens(strip: bpy.types.Strip, said: phrase.Understanding) -> list[str]:
     wanted: dict[str, float] = {}
     if said.focal_mm is not None:
         wanted["Focal Length"] = said.focal_mm
-    if said.f_number is not None:
-        wanted["F-Stop"] = said.f_number
+    f_number = said.f_number or said.t_stop
+    if f_number is not None:
+        wanted["F-Stop"] = f_number
     if said.squeeze is not None:
         wanted["Squeeze"] = said.squeeze
     if said.sensor is not None:
