@@ -34,7 +34,7 @@ _UNREADABLE = (AttributeError, RuntimeError, TypeError, ValueError, SystemError,
 
 _READ_ONLY = {"type", "bl_idname", "head_local", "tail_local", "matrix_local", "slot_handle", "handle", "identifier"}
 """Read-only values that are no results of others."""
-_SHOWN = {"show_render", "show_only_shape_key", "show_instancer_for_render", "show_unborn", "show_dead", "show_in_front"}
+_SHOWN = {"show_render", "show_only_shape_key", "show_instancer_for_render", "show_unborn", "show_in_front"}
 """Properties called show_... that a final render minds."""
 
 _NEVER = {
@@ -59,8 +59,8 @@ _NEVER = {
     " lock_location lock_rotation lock_rotation_w lock_rotations_4d lock_scale use_camera_lock_parent"
     " display_bounds_type animation_visualization motion_path selection_sets use_shape_key_edit_mode"
     " use_mesh_mirror_x use_mesh_mirror_y use_mesh_mirror_z hide_surface_pick",
-    "Camera": "angle angle_x angle_y dof display_size passepartout_alpha composition_guide_color background_images"
-    " lens_unit",
+    "Camera": "animation_data angle angle_x angle_y dof display_size passepartout_alpha composition_guide_color"
+    " background_images lens_unit",
     "Light": "display",
     "Material": "preview_render_type texture_paint_images texture_paint_slots paint_active_slot paint_clone_slot"
     " use_preview_world use_nodes",
@@ -142,11 +142,16 @@ def of(scene: bpy.types.Scene, *, passes: bool = True) -> str:
     return look.digest(int(scene.get(COUNTER, 0)), bpy.app.version_string)
 
 
+def of_block(block: bpy.types.ID) -> str:
+    """The hash of one datablock with everything it uses."""
+    look = _Look(passes=True)
+    look.visit(block)
+    return look.digest()
+
+
 def of_tree(tree: bpy.types.NodeTree) -> str:
     """The hash of a node tree with everything it uses."""
-    look = _Look(passes=True)
-    look.visit(tree)
-    return look.digest()
+    return of_block(tree)
 
 
 def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.ID]:
@@ -287,6 +292,8 @@ class _Look:
 
     def _property(self, part: Any, definition: bpy.types.Property) -> None:
         name = definition.identifier
+        if name.startswith("texspace_") and getattr(part, "use_auto_texspace", False):
+            return
         value = _read(part, name)
         if isinstance(value, Exception):
             self._add(name, type(value).__name__)
@@ -337,8 +344,11 @@ class _Look:
         return owner is None or owner.as_pointer() in self._inside
 
     def _custom(self, part: Any) -> None:
+        known = part.bl_rna.properties
         for key in sorted(part.keys()):
-            if key.startswith(("rackfocus", "_")) or (part.as_pointer(), f'["{key}"]') in self._animated:
+            if key in known or key.startswith(("rackfocus", "_")):
+                continue
+            if (part.as_pointer(), f'["{key}"]') in self._animated:
                 continue
             value = part[key]
             if isinstance(value, bpy.types.ID):
@@ -420,6 +430,17 @@ class _Look:
         if block.show_only_shape_key:
             self._add(block.active_shape_key_index)
 
+    def _camera(self, camera: bpy.types.Camera) -> None:
+        """The animation, but for that of the focus."""
+        animation = camera.animation_data
+        if animation is None:
+            return
+        if len(animation.nla_tracks):
+            self._part(animation)
+        for one in _curves_at_work(animation):
+            if not one.data_path.startswith("dof."):
+                self._part(one)
+
     def _particles(self, system: bpy.types.ParticleSystem) -> None:
         if system.is_edited:
             for one in system.particles:
@@ -452,6 +473,7 @@ _MORE = {
     "Image": _Look._image,
     "PackedFile": _Look._packed,
     "Object": _Look._object,
+    "Camera": _Look._camera,
     "ParticleSystem": _Look._particles,
     "DriverTarget": _Look._target,
     "ActionChannelbag": _Look._bag,
