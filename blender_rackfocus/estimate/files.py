@@ -20,6 +20,7 @@ import numpy as np
 
 from ..core.depth import DepthConvention, to_metres
 from ..media import MediaError, identity, movies, read_frame, sealed
+from ..media.colour import OcioConfig
 from ..media.library import openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
@@ -43,7 +44,7 @@ class MovieFrames:
         *,
         stream: int = 0,
         colorspace: str | None = None,
-        ocio_config: str | None = None,
+        ocio_config: OcioConfig | None = None,
     ) -> None:
         self._movie = movies.Movie(path, stream)
         self._count = self._movie.frame_count if count is None else count
@@ -69,7 +70,7 @@ class StillFrames:
         *,
         colorspace: str | None = None,
         alpha_mode: str | None = None,
-        ocio_config: str | None = None,
+        ocio_config: OcioConfig | None = None,
     ) -> None:
         self._paths = tuple(os.fspath(path) for path in paths)
         self._colorspace, self._alpha_mode, self._ocio_config = colorspace, alpha_mode, ocio_config

@@ -76,7 +76,7 @@ class Movie:
         index: int,
         *,
         colorspace: str | None = None,
-        ocio_config: str | os.PathLike[str] | None = None,
+        ocio_config: colour.OcioConfig | None = None,
     ) -> np.ndarray:
         """The picture at frame `index`; see `media.read_frame`. Raises MediaError."""
         return colour.to_picture(

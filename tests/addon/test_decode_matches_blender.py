@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 from make_media import card, number_picture, number_shown, write_movie, write_parts, write_still
 
 from blender_rackfocus import media
-from blender_rackfocus.media.colour import linear_to_srgb
+from blender_rackfocus.media.colour import OcioConfig, linear_to_srgb
 from blender_rackfocus.media.movies import Movie, close_movies
 
 CONFIG = Path(bpy.utils.system_resource("DATAFILES", path="colormanagement")) / "config.ocio"
@@ -77,7 +77,7 @@ def encoded(picture):
 def assert_same(folder, path, frames=(0,), *, movie=False, space=None, alpha_mode=None):
     shown, name, mode = blenders(folder, path, frames, movie=movie, space=space, alpha_mode=alpha_mode)
     for frame, want in zip(frames, shown, strict=True):
-        got = media.read_frame(path, frame, name, mode, ocio_config=CONFIG)
+        got = media.read_frame(path, frame, name, mode, ocio_config=OcioConfig(str(CONFIG)))
         assert got.shape == want.shape
         difference = np.abs(encoded(got) - encoded(want))
         assert difference.mean() < MEAN_LIMIT

@@ -141,7 +141,7 @@ def _clip(
     strip: bpy.types.Strip, scene: bpy.types.Scene, one: strips.MediaFrame
 ) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
     """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
-    config = colour_config.path()
+    config = colour_config.of(scene)
     if one.kind == "MOVIE":
         movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
         return None, movie, [one.path]

@@ -25,7 +25,7 @@ from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
-from ..blender import retiming, strips
+from ..blender import colour_config, retiming, strips
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 from .passes import PassError
@@ -72,7 +72,7 @@ def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, ma
         path = file_of(strip.scene, at, strip.scene_camera, may_render)
     except PassError as error:
         raise strips.StripError(strip.name, error.cause) from error
-    return strips.MediaFrame(path, 0, "IMAGE", "Linear Rec.709", "PREMUL")
+    return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
 
 
 def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:
