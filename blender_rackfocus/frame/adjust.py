@@ -24,7 +24,7 @@ def adjust(
     *,
     colorspace: str,
     path: str | os.PathLike[str],
-    ocio_config: colour.OcioConfig,
+    ocio_config: colour.OcioConfig | None,
 ) -> np.ndarray:
     """A strip's colour adjustments on a picture.
 
@@ -34,7 +34,7 @@ def adjust(
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture
-    sequencer = ocio_config.sequencer
+    sequencer = ocio_config.sequencer if ocio_config else colour.SRGB
     is_data = colour.is_data(colorspace, path=path, ocio_config=ocio_config)  # never converted: taken as encoded
     premultiplied = media.stores_floats(path) or not (is_data or colorspace == sequencer)
     alpha = picture[..., 3:]

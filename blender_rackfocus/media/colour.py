@@ -52,9 +52,8 @@ class OcioConfig:
     digest: str = ""
 
     def fingerprint(self) -> tuple[str, str, str]:
-        """What decides pixels, wherever the configuration lies: digest of the content, or its name where that has none,
-        working space and the sequencer's space."""
-        return (self.digest or self.path, self.working, self.sequencer)
+        """What decides pixels, wherever the configuration lies."""
+        return self.digest, self.working, self.sequencer
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:

@@ -23,10 +23,10 @@ def of(scene: bpy.types.Scene) -> OcioConfig:
     return OcioConfig(config, working(), scene.sequencer_colorspace_settings.name, _digest(config, _stamp(config)))
 
 
-def fingerprint() -> tuple[str, str]:
+def fingerprint() -> str:
     """What decides how colours are read in the file that is open, wherever the configuration lies."""
     config = path()
-    return _digest(config, _stamp(config)), working()
+    return f"{_digest(config, _stamp(config))} {working()}"
 
 
 def working() -> str:
