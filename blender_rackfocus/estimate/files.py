@@ -13,7 +13,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,7 @@ class Task:
         """Tells files of this very task from others': the clip, the frames, the settings and the model's file."""
         network = self.settings.network
         model = _stamp(network.path) if network is not None and os.path.isfile(network.path) else None
-        told = (self.clip_key, list(self.files), asdict(self.settings), self.source, self.between_m, model)
+        told = (self.clip_key, list(self.files), self.settings.told(), self.source, self.between_m, model)
         return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
     def done(self) -> set[int]:

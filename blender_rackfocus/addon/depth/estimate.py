@@ -14,7 +14,7 @@ from typing import cast
 
 import bpy
 
-from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, suggest_kind
+from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, with_kept
 from ...estimate.network import Kind
 from ...estimate.provenance import EstimateError
 from ...frame import depthfiles
@@ -175,7 +175,8 @@ def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -
         return None
     if kind == "AUTO":
         kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
-    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else cast(Kind, kind), invert)
+    asked = NetworkSettings(path, cast(Kind, kind), invert, notes=os.path.join(cache.user_folder(), "models"))
+    return with_kept(asked) if os.path.isfile(path) else asked
 
 
 def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:
