@@ -224,6 +224,7 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     spec = oiio.ImageSpec(width, height, 1, "float" if provenance.kind == "METRES" else "half")
     spec.channelnames = (CHANNELS[provenance.kind],)
     spec.attribute("compression", "zip:2")
+    spec.attribute("DateTime", "")  # else the second at which it was written: the same depth is the same file
     for name, text in provenance.metadata().items():
         spec.attribute(name, text)
     spec.attribute(_KEY, key)
