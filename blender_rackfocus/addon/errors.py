@@ -5,8 +5,8 @@ Blender prints a handler's exception and renders on, so a failing handler must s
 
 - In a background Blender, an interrupt signal is its own way to say stop: the frame is not drawn, not written, a movie
   is closed after the last good frame, and Blender's exit status is 1.
-- Where that signal would end the process (a window) or mean something else (the bpy module), a second render of one
-  tiny frame to a path that cannot exist fails inside this one, and a failed write is what makes Blender stop rendering.
+- Where that signal would end the process (a window) or is somebody else's (the bpy module, a command), a second render
+  of one tiny frame to a path that cannot exist fails inside this one, and a failed write makes Blender stop rendering.
 
 The exit status is made sure of once more when Python ends, because a script may go on after a failed render.
 """
@@ -17,13 +17,15 @@ import atexit
 import contextlib
 import math
 import os
-import shutil
+import re
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import bpy
 
+_SESSION = re.compile(r"blender_\w{6}")
 _BREAKER_NAME = "Rack Focus stops this render"
 
 
@@ -105,10 +107,22 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     for problem in problems:
         _failed[scene.name, problem.strip, problem.frame] = str(problem)
         print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
-    if bpy.app.background and not bpy.app.module:
+    end_render(inside=inside)
+
+
+def end_render(*, inside: bool = False) -> None:
+    """Make the render that is under way end before it draws or writes this frame. inside: as for `stop_render`."""
+    if bpy.app.background and not bpy.app.module and signal.getsignal(signal.SIGINT) is None:
         signal.raise_signal(signal.SIGINT)
     elif not inside:
         _fail_inside()
+
+
+def unexpected(error: BaseException) -> str:
+    """What is said of an error that nobody foresaw, for a frame that cannot be made for it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted"
+    return f"unexpected {type(error).__name__}: {error}"
 
 
 def is_stopping() -> bool:
@@ -163,9 +177,19 @@ def _exit_status() -> None:
     print(f"Rack Focus: {len(_failed)} frame(s) could not be rendered", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    if bpy.app.tempdir:
-        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    _remove_session_folder()
     os._exit(1)
+
+
+def _remove_session_folder() -> None:
+    """Blender's own end does not come: its empty session folder goes here. Where it could not make one, that folder is
+    the one for everybody's temporary files, and whatever holds a file stays."""
+    folder = os.path.realpath(bpy.app.tempdir)
+    shared = (bpy.context.preferences.filepaths.temporary_directory, tempfile.gettempdir())
+    own = os.path.realpath(os.path.dirname(folder)) in {os.path.realpath(one) for one in shared if one}
+    if own and _SESSION.fullmatch(os.path.basename(folder)):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 def register() -> None:
@@ -174,5 +198,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    atexit.unregister(_exit_status)
+    if not _failed:  # Blender takes add-ons out before Python ends: what failed is still to be told then
+        atexit.unregister(_exit_status)
     _shown.clear()

@@ -117,7 +117,8 @@ def _structs() -> dict[str, dict[str, tuple[int, str]]]:
             blend = path.read_bytes()
     except OSError as error:
         raise LayoutError(
-            f"Blender's own data cannot be looked at: no file of some 200 KB can be written to {tempfile.gettempdir()}. "
+            f"Blender's own data cannot be looked at: no file of some 200 KB can be written to "
+            f"{tempfile.gettempdir()}. "
             "Free some space there, or lift the limit on the size of files"
         ) from error
     start = blend.rfind(b"DNA1")

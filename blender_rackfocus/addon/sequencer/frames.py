@@ -21,7 +21,7 @@ from ... import media
 from ...core.depth import DepthConvention
 from ...frame import depthfiles, inputs
 from ...frame import make as making
-from ...frame.job import FileFrame, Job, Made, stamped
+from ...frame.job import Colour, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...media import MediaError
 from .. import cache
@@ -30,6 +30,8 @@ from ..depth import cards
 from ..errors import FrameError
 from ..scenes import scene_passes
 from ..shot import modifier, settings
+
+_FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
 
 
 def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
@@ -102,9 +104,9 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         near_m=strip.rackfocus_near_m,
         far_m=strip.rackfocus_far_m,
         values=tuple(float(np.float32(values[name])) for name in inputs.NAMES),
-        grade=(strip.color_saturation, strip.color_multiply, strip.multiply_alpha),
+        grade=_grade_of(strip, picture.path),
         draft=draft,
-        colour=colour_config.of(strip.id_data),
+        colour=Colour(colour_config.path(), colour_config.fingerprint()),
     )
 
 
@@ -170,6 +172,11 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
     if strip.type == "SCENE":
         return _passes(picture.path), _passes(picture.path), ""
     return stamped(picture.path, picture.index), _first_of(strip, scene), layer
+
+
+def _grade_of(strip: Any, path: str) -> tuple[float, float, bool, bool]:
+    is_float = os.path.splitext(path)[1].lower() in _FLOAT_FILES
+    return strip.color_saturation, strip.color_multiply, strip.multiply_alpha, is_float
 
 
 def _first_of(strip: Any, scene: Any) -> FileFrame:
