@@ -3,7 +3,10 @@
 
 import sys
 
-from .cli import main
+try:
+    from .cli import run_process
+except KeyboardInterrupt:  # nothing has begun
+    sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_process(sys.argv[1:]))

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
-from .common import CommandError, UsageError, version
+from ..media import MediaError
+from . import chatter, stop
+from .common import CommandError, UsageError, reason, say, version
 
 VERBS = ("bake", "store", "rack", "depth", "demo", "build")
+VERBS_WITH_BLENDER = ("bake", "rack", "demo", "store")
 
 _command: Any = None  # Blender's handle of the registered command
 
@@ -52,20 +56,45 @@ def parser(prog: str = "python -m blender_rackfocus") -> argparse.ArgumentParser
 
 def main(argv: Sequence[str], prog: str = "python -m blender_rackfocus") -> int:
     """Run one verb; return the exit status. What goes wrong is one line on standard error."""
+    status, words = _done(argv, prog)
+    if words:
+        say(words)
+    return status
+
+
+def run_process(argv: Sequence[str], prog: str = "python -m blender_rackfocus") -> int:
+    """`main` for a process that is there for it alone: what Blender says goes to a log, which is named."""
+    verb = argv[0] if argv and argv[0] in VERBS_WITH_BLENDER else ""
+    log = chatter.divert(verb) if verb else None
+    status, words = _done(argv, prog)
+    stop.too_late()
+    if log is not None and status != 2:
+        say(f"Blender's own messages: {log}")
+    if words:
+        say(words)
+    return status
+
+
+def _done(argv: Sequence[str], prog: str) -> tuple[int, str]:
+    """Run one verb; the exit status, and what went wrong."""
+    if hasattr(signal, "SIGXFSZ"):
+        with suppress(ValueError):  # a limit on the size of files is an error to be told, not the end of the process
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         args = parser(prog).parse_args(argv)
-        return args.run(args)
+        return args.run(args), ""
     except SystemExit as leaving:  # argparse: --help, --version, bad arguments
-        return leaving.code if isinstance(leaving.code, int) else 1
+        return leaving.code if isinstance(leaving.code, int) else 1, ""
     except UsageError as error:
-        print(f"{prog} {argv[0]}: {error}", file=sys.stderr)
-        return 2
-    except CommandError as error:
-        print(f"{prog} {argv[0]}: {error}", file=sys.stderr)
-        return 1
+        return 2, f"{prog} {argv[0]}: {error}"
+    except (CommandError, MediaError) as error:
+        return 1, f"{prog} {argv[0]}: {error}"
+    except OSError as error:
+        return 1, f"{prog} {argv[0]}: {reason(error)}"
+    except MemoryError:
+        return 1, f"{prog} {argv[0]}: there is not enough memory for it"
     except KeyboardInterrupt:
-        print(f"{prog}: stopped", file=sys.stderr)
-        return 130
+        return 130, f"{prog}: stopped"
 
 
 def register() -> None:
@@ -86,4 +115,4 @@ def unregister() -> None:
 
 
 def _run_in_blender(argv: list[str]) -> int:
-    return main(argv, prog="blender --command rackfocus")
+    return run_process(argv, prog="blender --command rackfocus")

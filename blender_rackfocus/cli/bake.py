@@ -10,18 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .bake_nodes import NodeJobs, folder_of, node_jobs
+from .chatter import quiet
 from .common import CommandError, Progress, UsageError, say
-from .output import quiet
+from .output import keep_apart
 from .rack import ensure_registered
+from .stop import Stop
 
 SUMMARY = "write a .blend's racked frames to disk, for its strips and nodes to read"
 EXAMPLES = (
@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bake; print the folders (or JSON lines). 0 when every frame asked for is there."""
+    with Stop() as stop:
+        return _run(args, stop)
+
+
+def _run(args: argparse.Namespace, stop: Stop) -> int:
     with quiet():  # Blender tells of an OCIO variable as it starts
         import bpy
 
@@ -74,16 +79,19 @@ def run(args: argparse.Namespace) -> int:
             bpy.ops.wm.open_mainfile(filepath=str(args.file.absolute()), load_ui=False)
     except RuntimeError as error:
         raise CommandError(f"Blender cannot open it: {str(error).strip()}") from error
+    stop.check()
     scene = _scene(args.scene)
     jobs, nodes = _jobs(args, scene), node_jobs(args, scene)
     if args.link:
         return _link(args, scene, jobs, nodes)
     if args.estimate:
         return _estimate(args, scene, jobs, nodes)
-    return _bake(args, scene, jobs, nodes)
+    return _bake(args, scene, jobs, nodes, stop)
 
 
-def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
+def _bake(
+    args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs, stop: Stop
+) -> int:
     from ..addon.ui.operators.bake import too_large
 
     if not jobs and not nodes.frames:
@@ -99,18 +107,17 @@ def _bake(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
     ]
     if nodes.frames:
         work.append((list(nodes.places.values()), nodes.outcomes(scene, args.afresh)))
-    with _stoppable() as stop_if_asked:
-        for places, outcomes in work:
-            for told in outcomes:
-                done[told["state"]] += 1
-                if args.json:
-                    print(json.dumps(told), flush=True)
-                if told["state"] == "failed":
-                    say(told["error"])
-                progress.step()
-                stop_if_asked()
-            if not args.json:
-                print(*(place.folder for place in places), sep="\n")
+    for places, outcomes in work:
+        for told in outcomes:
+            done[told["state"]] += 1
+            if args.json:
+                print(json.dumps(told), flush=True)
+            if told["state"] == "failed":
+                say(told["error"])
+            progress.step()
+            stop.check()
+        if not args.json:
+            print(*(place.folder for place in places), sep="\n")
     if args.json:
         print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
     say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
@@ -211,6 +218,8 @@ def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
         baked_strips.attach(strip, place)
     nodes.link(scene)
     target = (args.save or args.file).absolute()
+    others = {Path(path) for path in bpy.utils.blend_paths(absolute=True)} - {args.file.absolute()}
+    keep_apart([target], others)
     try:
         with quiet():
             bpy.ops.wm.save_as_mainfile(filepath=str(target), copy=True, relative_remap=True)
@@ -250,33 +259,6 @@ def _use_threads(count: int | None) -> None:
     cv2.setNumThreads(count)
     openimageio("").attribute("threads", count)
     openimageio("").attribute("exr_threads", count)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], None]]:
-    """A render manager's "stop" (SIGTERM) and Ctrl-C end the bake after the frame that is being made.
-
-    An exception would not do: raised inside one of Blender's handlers it is printed and forgotten. Yields a function
-    that raises KeyboardInterrupt once asked to stop.
-    """
-    asked: list[int] = []
-
-    def stop_if_asked() -> None:
-        if asked:
-            raise KeyboardInterrupt
-
-    def note(number: int, _frame: object) -> None:
-        asked.append(number)
-
-    before = {}
-    with suppress(ValueError):  # not the main thread: whoever runs us there stops us otherwise
-        before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop_if_asked
-    finally:
-        for one, handler in before.items():
-            # None: Blender's own, set in C, which Python cannot put back. The command is over, and Blender with it.
-            signal.signal(one, signal.SIG_DFL if handler is None else handler)
 
 
 def _ranges(text: str) -> list[int]:

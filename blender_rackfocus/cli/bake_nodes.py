@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .chatter import quiet
 from .common import CommandError, UsageError, say
-from .output import quiet
 
 
 @dataclass

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +16,8 @@ class UsageError(Exception):
 class CommandError(Exception):
     """The job could not be done: exit status 1. The text says what, why, and what to do."""
 
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -30,6 +33,23 @@ def manifest_path() -> Path:
 def version() -> str:
     """The version in the manifest, the only place that has one."""
     return tomllib.loads(manifest_path().read_text(encoding="utf-8"))["version"]
+
+
+def hint(error: OSError) -> str:
+    """What to do where the disk will not have a file; empty where that is not known."""
+    if error.errno in _FULL:
+        return "Free some space, or choose another folder."
+    if error.errno == errno.EFBIG:
+        return "The limit on the size of files is reached (see `ulimit -f`)."
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return "Choose a folder that can be written to."
+    return ""
+
+
+def reason(error: OSError) -> str:
+    """What went wrong with which file, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. {hint(error)}".strip()
 
 
 def say(text: str) -> None:

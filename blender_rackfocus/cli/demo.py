@@ -8,7 +8,6 @@ import hashlib
 import importlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ import numpy as np
 
 from .. import media
 from ..demo import SHOTS
-from . import output, rack
+from . import output, rack, scratch
+from .chatter import quiet
 from .common import PACKAGE, CommandError, Progress, say
+from .stop import Stop
 
 SUMMARY = "model, ray-trace and rack a shot; leaves a movie, a contact sheet and the .blend"
 EXAMPLES = ("demo", "demo --shot chess -o demo")
@@ -35,9 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Render the plate unless it is there, rack it, make the contact sheet; print the three paths."""
+    with Stop() as stop:
+        return _run(args, stop)
+
+
+def _run(args: argparse.Namespace, stop: Stop) -> int:
     folder = args.output.absolute() / args.shot
     rack.ensure_registered()
-    shot = _plate(args.shot, folder)
+    shot = _plate(args.shot, folder, stop)
     movie, blend, sheet = (folder / f"{args.shot}{end}" for end in ("-rack.mp4", ".blend", "-sheet.png"))
     frames = folder / "racked"
     plate = folder / "plate"
@@ -47,9 +53,11 @@ def run(args: argparse.Namespace) -> int:
     settings += ["--feel", shot["feel"], "--view", "AgX"]
     parser = argparse.ArgumentParser()
     rack.add_arguments(parser)
-    rack.run(parser.parse_args([str(plate), "-o", str(frames / "####.png"), "--blend", str(blend), *settings]))
-    _movie_of(frames, movie, shot["fps"])
-    files = sorted(frames.glob("*.png"))
+    asked = parser.parse_args([str(plate), "-o", str(frames / "####.png"), "--blend", str(blend), *settings])
+    print(rack.rack(asked, stop))
+    stop.check()
+    files = [frames / f"{number:04d}.png" for number in range(1, shot["frames"] + 1)]
+    _movie_of(files, movie, shot["fps"], stop)
     _contact_sheet(files, shot, sheet)
     _before_during_after(files, shot, folder / f"{args.shot}-rack.jpg")
     say(f"{args.shot}: the movie, the contact sheet and the edit")
@@ -58,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _plate(name: str, folder: Path) -> dict[str, Any]:
+def _plate(name: str, folder: Path, stop: Stop) -> dict[str, Any]:
     """Ray-trace the shot into folder/plate unless that has been done by this very script; what the shot says."""
     stamp = folder / "plate.json"
     digest = _digest(name)
@@ -71,24 +79,30 @@ def _plate(name: str, folder: Path) -> dict[str, Any]:
 
     from ..demo import stage
 
-    stamp.unlink(missing_ok=True)
+    plate = folder / "plate"
+    if plate.exists() and not (stamp.is_file() or scratch.is_ours(plate)):
+        raise CommandError(f"{plate} was not made here: move it away, or name another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
     before = bpy.context.window.scene
     scene, shot = importlib.import_module(f"..demo.{name}", __package__).build()
     say(f"{name}: ray-tracing {shot.frames} frames (about three minutes on two cores)")
     progress = Progress("ray-tracing", shot.frames)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".plate-") as scratch, output.quiet():
+    with scratch.folder_in(folder, ".plate-") as made, quiet():
         try:
-            stage.render(scene, Path(scratch), on_frame=progress.step)
+            stage.render(scene, made, stop.is_asked, on_frame=progress.step)
         except RuntimeError as error:
+            stop.check()
             raise CommandError(f"Cycles could not render the shot: {error}") from error
         finally:
             bpy.context.window.scene = before
             _forget(scene)
-        shutil.rmtree(folder / "plate", ignore_errors=True)
-        shutil.move(scratch, folder / "plate")
-        (folder / "plate").chmod(0o755)  # a temporary folder is its maker's alone
-        Path(scratch).mkdir()
+        stop.check()
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(plate, ignore_errors=True)
+        plate.mkdir()
+        (plate / scratch.MARK).touch()
+        for frame in made.glob("*.exr"):
+            frame.rename(plate / frame.name)
     kept = {"digest": digest, **shot.__dict__}
     stamp.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     return kept
@@ -111,7 +125,7 @@ def _digest(name: str) -> str:
     return digest.hexdigest()
 
 
-def _movie_of(frames: Path, target: Path, fps: int) -> None:
+def _movie_of(files: list[Path], target: Path, fps: int, stop: Stop) -> None:
     """Encode the racked frames. They are rendered as pictures first: the contact sheet is made of the same pixels."""
     import bpy
 
@@ -119,7 +133,6 @@ def _movie_of(frames: Path, target: Path, fps: int) -> None:
     scene = bpy.data.scenes.new("Movie")
     bpy.context.window.scene = scene
     try:
-        files = sorted(frames.glob("*.png"))
         height, width = media.read_frame(files[0]).shape[:2]
         scene.render.resolution_x, scene.render.resolution_y = width, height
         scene.render.fps, scene.render.fps_base = fps, 1.0
@@ -130,7 +143,7 @@ def _movie_of(frames: Path, target: Path, fps: int) -> None:
         for following in files[1:]:
             strip.elements.append(following.name)
         scene.frame_start, scene.frame_end = 1, len(files)
-        output.render(scene, output.plan(target, "movie"))
+        output.render(scene, output.plan(target, "movie"), stop)
     finally:
         bpy.context.window.scene = before
         bpy.data.scenes.remove(scene)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from . import depth as estimated
 from . import output
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
+from .stop import Stop
 
 SUMMARY = "pull focus on a clip: from near to far, or between any two distances"
 EXAMPLES = (
@@ -103,20 +105,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the edit, key the pull, render it; print the output's path."""
+    with Stop() as stop:
+        print(rack(args, stop))
+    return 0
+
+
+def rack(args: argparse.Namespace, stop: Stop) -> Path:
+    """What `run` does, until `stop` is asked for; the output's path."""
     clip = open_clip(args.clip, args.fps, args.frames)
     target = output.plan(args.output, Path(args.clip).stem.strip("#_-.") or "racked")
     start, end = _range(args, clip)
+    written = [*target.files(range(start, end + 1)), *([args.blend] if args.blend else [])]
+    _keep_apart(args, clip, written)
+    with output.folder_of(target.path):
+        _rack(args, clip, target, (start, end), stop)
+    return target.path
+
+
+def _keep_apart(args: argparse.Namespace, clip: Clip, written: list[Path]) -> None:
+    """Nothing that is read for this may be written."""
+    named = [Path(name) for name in (args.clip, args.depth, args.model) if name]
+    output.keep_apart(written, [*clip.files, *named], [path for path in named if path.is_dir()])
+    if len({os.path.realpath(path) for path in written}) < len(written):
+        raise UsageError(f"--blend {args.blend} is the output itself: name another file")
+
+
+def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: tuple[int, int], stop: Stop) -> None:
+    start, end = frames
     over = args.over or pull.default_duration(args.feel, clip.fps)
     at = args.at if args.at is not None else start + max(0, round((end - start + 1 - over) / 2))
     if not start <= at <= end:
         raise UsageError(f"--at {at} is outside the frames rendered ({start} to {end})")
     if not args.depth and not _has_depth(clip, args.depth_layer):
-        _estimate(args, clip, start, end)
+        _estimate(args, clip, start, end, stop)
+    stop.check()
     from_m, to_m = _focus(args, clip, at, min(round(at + over), end))
     try:
         keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    stop.check()
     with Edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = start, end
         key_focus(scene, keys)
@@ -124,11 +152,9 @@ def run(args: argparse.Namespace) -> int:
             f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
             f" {args.feel.lower()}, from frame {at} over {over:g}"
         )
-        made = output.render(scene, target, has_sound=clip.has_sound)
+        output.render(scene, target, stop, has_sound=clip.has_sound)
         if args.blend:
             save_blend(scene, args.blend)
-    print(made)
-    return 0
 
 
 def _has_depth(clip: Clip, layer: str) -> bool:
@@ -141,7 +167,7 @@ def _has_depth(clip: Clip, layer: str) -> bool:
         raise CommandError(str(error)) from error
 
 
-def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int) -> None:
+def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: Stop) -> None:
     """Estimate the depth of the frames to render into the user's cache, and set the arguments to use it."""
     from ..addon.depth import estimate
 
@@ -152,8 +178,9 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int) -> Non
     folder = estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
     named = {index: folder / f"{depthfiles.INDEXED}{index:06d}.exr" for index in indices}
     try:
-        provenance, _report = estimated.estimate(clip, named, settings, args.source)
+        provenance, _report = estimated.estimate(clip, named, settings, args.source, cancelled=stop.is_asked)
     except CommandError as error:
+        stop.check()
         raise CommandError(f"{error} Or name the clip's depth with --depth.") from error
     estimated.describe(provenance)
     args.depth, args.depth_kind, args.depth_layer = str(folder / f"{depthfiles.INDEXED}######.exr"), provenance.kind, ""

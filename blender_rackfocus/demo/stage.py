@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import bpy
 from mathutils import Vector
 
+from ..addon import errors
 from .shapes import Point, sphere
 
 Colour = tuple[float, float, float]
@@ -204,16 +207,22 @@ def degrees(*angles: float) -> tuple[float, ...]:
     return tuple(math.radians(angle) for angle in angles)
 
 
-def render(scene: Any, folder: Path, *, on_frame: Any = None) -> None:
-    """Ray-trace every frame into folder/####.exr. on_frame() is called after each."""
-    scene.render.filepath = str(folder / "####.exr")
+def render(scene: Any, folder: Path, is_stopped: Callable[[], bool], *, on_frame: Any = None) -> None:
+    """Ray-trace every frame into folder/####.exr. on_frame() is called after each, until is_stopped()."""
+    scene.render.filepath = re.sub(r"([{}])", r"\1\1", str(folder / "####.exr"))  # braces are Blender's template
+
+    def begins(*_: Any) -> None:
+        if is_stopped() and not errors.is_stopping():
+            errors.end_render()
 
     def written(*_: Any) -> None:
         if on_frame:
             on_frame()
 
     bpy.app.handlers.render_write.append(written)
+    bpy.app.handlers.render_pre.append(begins)
     try:
         bpy.ops.render.render(animation=True, scene=scene.name)
     finally:
         bpy.app.handlers.render_write.remove(written)
+        bpy.app.handlers.render_pre.remove(begins)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures in, depth out. No Blender. `estimate_clip` (or `EstimateJob`, on a thread) is the way in."""
 
-from . import models
 from .clip import EstimateJob, EstimateReport, Progress, estimate_clip
-from .network import Found, Network, NetworkSettings, keep_settings, load_network, with_kept
+from .network import Network, NetworkSettings, load_network, suggest_kind
 from .parallax import ParallaxSettings
 from .provenance import Cancelled, EstimateError, Provenance
 from .sources import Choice, EstimateSettings, choose_source
@@ -16,7 +15,6 @@ __all__ = [
     "EstimateJob",
     "EstimateReport",
     "EstimateSettings",
-    "Found",
     "Network",
     "NetworkSettings",
     "ParallaxSettings",
@@ -26,8 +24,6 @@ __all__ = [
     "choose_source",
     "estimate_clip",
     "find_stereo",
-    "keep_settings",
     "load_network",
-    "models",
-    "with_kept",
+    "suggest_kind",
 ]
