@@ -24,6 +24,9 @@ ORDER = [
 APART = ({"addon/sequencer", "addon/compositor"}, {"addon/bake", "addon/desk", "addon/twin"})
 """Rooms of one set do not know each other."""
 
+LATE = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils", "onnxruntime", "cv2", "_bpy"}
+"""Modules that a function may import: Blender's own, and what may not be installed."""
+
 Arrow = tuple[str, str]
 
 
@@ -142,6 +145,35 @@ def closure(module: str) -> set[str]:
     return reached
 
 
+def hidden_imports() -> list[str]:
+    """Imports inside functions, but for Blender's own modules and what may not be installed."""
+    found = []
+    for module, tree in modules().items():
+        for outer in ast.walk(tree):
+            if isinstance(outer, ast.FunctionDef):
+                found += [f"{module}:{node.lineno}" for node in ast.walk(outer) if _is_hidden(node)]
+    return sorted(set(found))
+
+
+def _is_hidden(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name.partition(".")[0] not in LATE for alias in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.level > 0 or (node.module or "").partition(".")[0] not in LATE)
+
+
+def private_names() -> list[str]:
+    """Names with an underscore that one module takes from another, by import or through the module's name."""
+    found = []
+    for module, tree in modules().items():
+        others = {other.rpartition("/")[2] for other, name in imports_of(module) if not name}
+        found += [f"{module}: {name}" for _other, name in imports_of(module) if name.startswith("_")]
+        for node in ast.walk(tree):
+            taken = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in others
+            if taken and node.attr.startswith("_") and not node.attr.startswith("__"):
+                found.append(f"{module}: {node.value.id}.{node.attr}")
+    return sorted(set(found))
+
+
 def main() -> None:
     """Print the house."""
     rooms, between = room_graph(), arrows()
@@ -153,6 +185,10 @@ def main() -> None:
     lines = sum(len(path.read_text(encoding="utf-8").split("\n")) for path in PACKAGE.rglob("*.py"))
     print(f"{len(rooms)} rooms, {max(heights.values(), default=0)} floors, {len(between)} arrows, {lines} lines")
     print(f"circles of rooms: {turning or 'none'}; of files: {of_files or 'none'}")
+    for place in hidden_imports():
+        print(f"inside a function: {place}")
+    for name in private_names():
+        print(f"private: {name}")
     for module, other in upward():
         print(f"upwards: {module} -> {other}")
 

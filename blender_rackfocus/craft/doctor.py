@@ -121,7 +121,7 @@ def treat(
     raw : (H, W) float as read. near_m, far_m : the distances a finding with `needs` asks for (those of the smallest
     and largest value there are; `near_far_from_points` makes them from two picked points). picture : needed by SIZE
     and PREMULTIPLIED. lens : needed by RAY_LENGTH. FRAMES_MISSING and OUT_OF_STEP concern which frame is read: see
-    `frame_to_read` and `between`.
+    `between`.
     Returns (H, W) float32 metres, +inf where there is nothing. Raises ValueError naming what is missing.
     """
     convention = convention or DepthConvention()
@@ -700,11 +700,6 @@ def _edges(image: np.ndarray) -> np.ndarray:
 def _unit(image: np.ndarray) -> np.ndarray:
     centred = image - image.mean()
     return centred / max(float(centred.std()), 1e-6)
-
-
-def frame_to_read(frame: int, findings: Sequence[Finding]) -> int:
-    """Which depth frame belongs to a picture frame, after the OUT_OF_STEP fix."""
-    return frame + sum(int(f.numbers["offset"]) for f in findings if f.name == "OUT_OF_STEP")
 
 
 def between(before_m: np.ndarray, after_m: np.ndarray, share: float) -> np.ndarray:

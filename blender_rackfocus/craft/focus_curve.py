@@ -95,11 +95,6 @@ def dioptre_remap(value_m, before_m: float, after_m: float, nearest_m: float = N
     return float(focus) if focus.ndim == 0 else focus
 
 
-def raw_value(focus_m, before_m: float, after_m: float):
-    """Inverse of `dioptre_remap`: the F-curve value (metres) that gives this focus between these two keys."""
-    return before_m + after_m - before_m * after_m / focus_m
-
-
 def neighbours(frames: Sequence[float], frame: float) -> tuple[int, int]:
     """Indices of the keys whose pair reads the curve at this frame.
 

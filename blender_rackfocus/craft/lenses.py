@@ -79,9 +79,6 @@ SENSORS: dict[str, SensorFormat] = {
 }
 """Formats by stable key, in order of a menu."""
 
-DEFAULT_LENS = "N50_18"
-DEFAULT_SENSOR = "FULL_FRAME"
-
 
 def nearest_preset(focal_mm: float, f_number: float, squeeze: float = 1.0) -> str | None:
     """Key of the preset with these numbers (within 1 %), or None: what a menu shows for settings made by hand."""

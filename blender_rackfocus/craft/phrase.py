@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from . import words
-from .lenses import LENSES, SENSORS
+from .lenses import LENSES, SENSORS, t_stop_f_number
 from .pull import FEELS, INFINITY_M, Mark, find_mark, mark_distance_m
 
 INCH_M, FOOT_M = 0.0254, 0.3048
@@ -90,16 +90,6 @@ class Understanding:
     spans: list[Span] = field(default_factory=list)
     unknown: list[Span] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def from_place(self) -> Place | None:
-        """Where the rack begins."""
-        return self.stops[0] if self.stops else None
-
-    @property
-    def to_place(self) -> Place | None:
-        """Where the rack ends."""
-        return self.stops[-1] if len(self.stops) > 1 else None
 
     def length_frames(self, fps: float) -> float | None:
         """The said duration in frames, or None."""
@@ -705,7 +695,8 @@ def _conclude(reading: _Reading) -> None:
     if reading.wide_open is not None:
         _open_wide(reading, reading.span(*reading.wide_open))
     if said.t_stop is not None and said.f_number is None:
-        said.notes.append(f"T{said.t_stop:g} measures light; blur follows the f-number: f/{said.t_stop:g} is taken")
+        number = t_stop_f_number(said.t_stop)
+        said.notes.append(f"T{said.t_stop:g} tells the light that passes, blur follows the opening: f/{number:.2g}")
     _route(reading)
     if reading.and_back and said.recipe is None and len(said.stops) > 2:
         said.recipe = "EMPHASIS"

@@ -349,27 +349,6 @@ def hold_keys(mark: Mark, first: float, last: float, tolerance: float = 0.01) ->
     return fit(times, [mark_distance_m(mark, f) for f in times], tolerance)
 
 
-def rack_to_mark(
-    from_mark: Mark,
-    to_mark: Mark,
-    frame: float,
-    feel: str = "SMOOTH",
-    duration: float | None = None,
-    fps: float = 24.0,
-    hold_until: float | None = None,
-    tolerance: float = 0.01,
-) -> list[Key]:
-    """Keys of a pull between two marks, arriving where the second one will be, and following it until `hold_until`."""
-    length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
-    end = frame + length
-    keys = rack_keys(frame, mark_distance_m(from_mark, frame), mark_distance_m(to_mark, end), feel, length, fps)
-    if not to_mark.tracked or hold_until is None or hold_until <= end:
-        return keys
-    hold = hold_keys(to_mark, end, hold_until, tolerance)
-    arrival = replace(keys[-1], right=hold[0].right, handle_type="FREE")
-    return [*keys[:-1], arrival, *hold[1:]]
-
-
 def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance: float = 0.01) -> list[Key]:
     """A curve that rests on a mark from the key at `frame` on, made to follow it: up to the next pull, or to `last`.
 

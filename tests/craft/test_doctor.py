@@ -13,7 +13,6 @@ from blender_rackfocus.craft.doctor import (
     Lens,
     between,
     diagnose,
-    frame_to_read,
     histogram,
     near_far_from_points,
     treat,
@@ -263,8 +262,8 @@ def test_out_of_step(late):
     depths = [frames[n - late][1] for n in range(4, 16)]
     found = diagnose(depths, pictures)
     assert names(found) == ["OUT_OF_STEP"]
-    assert frame_to_read(5, found) == 5 + late
-    np.testing.assert_array_equal(depths[frame_to_read(5, found)], frames[9][1])
+    assert found[0].numbers["offset"] == late
+    np.testing.assert_array_equal(depths[5 + late], frames[9][1])
 
 
 def test_frames_missing_and_frozen():

@@ -5,8 +5,6 @@ import pytest
 
 from blender_rackfocus.core.lens import Lens, coc_px
 from blender_rackfocus.craft.lenses import (
-    DEFAULT_LENS,
-    DEFAULT_SENSOR,
     LENSES,
     SENSORS,
     nearest_preset,
@@ -18,7 +16,7 @@ from blender_rackfocus.craft.lenses import (
 @pytest.mark.parametrize("key", LENSES)
 def test_every_preset_is_a_lens_that_focuses(key):
     preset = LENSES[key]
-    lens = Lens(preset.focal_mm, preset.f_number, SENSORS[DEFAULT_SENSOR].width_mm, preset.nearest_m)
+    lens = Lens(preset.focal_mm, preset.f_number, SENSORS["FULL_FRAME"].width_mm, preset.nearest_m)
     assert coc_px(preset.nearest_m, lens, 1920) == pytest.approx(0, abs=1e-3)
     assert coc_px(1000.0, lens, 1920) > 5, "a wide open lens at its closest blurs the background"
     assert f"{preset.focal_mm:g} mm" in preset.label
@@ -30,7 +28,6 @@ def test_the_lenses_everyone_asks_for_are_there():
     have = {(p.focal_mm, p.f_number) for p in LENSES.values()}
     assert {(35, 1.4), (50, 1.8), (85, 1.4), (100, 2.8)} <= have
     assert any(p.squeeze == 2 and p.focal_mm == 40 for p in LENSES.values())
-    assert DEFAULT_LENS in LENSES
     assert nearest_preset(51.5, 1.8) is None
 
 

@@ -14,7 +14,6 @@ from blender_rackfocus.craft.focus_curve import (
     focus_at,
     focus_from_value,
     neighbours,
-    raw_value,
     retime,
     split,
     value_at,
@@ -26,12 +25,12 @@ from blender_rackfocus.craft.pull import (
     default_duration,
     find_mark,
     flat_keys,
+    follow,
     hold_keys,
     insert_rack,
     lost_frames,
     mark_distance_m,
     rack_keys,
-    rack_to_mark,
     unique_name,
 )
 
@@ -61,10 +60,6 @@ def test_remap_of_equal_keys_needs_no_special_case():
     assert dioptre_remap(3.0, 3.0, 3.0) == 3.0
     nearly = dioptre_remap(3.1, 3.0, 3.0 + 1e-9)
     assert dioptre_remap(3.1, 3.0, 3.0) == pytest.approx(nearly, rel=1e-7)
-
-
-def test_raw_value_undoes_the_remap():
-    assert raw_value(dioptre_remap(7.3, 1.5, 20.0), 1.5, 20.0) == pytest.approx(7.3)
 
 
 NEIGHBOURS = [(-5, (0, 1)), (0, (0, 1)), (5, (0, 1)), (10, (1, 2)), (20, (1, 2)), (99, (1, 2))]
@@ -262,7 +257,7 @@ def test_marks_held_and_racked_to():
     depths = tuple(3 + f / 25 for f in frames)
     walker = Mark("Anna", frames=frames, depths_m=depths)
     door = Mark("Door", 9.0)
-    keys = rack_to_mark(door, walker, 20, duration=20, hold_until=90)
+    keys = follow(rack_keys(20, 9.0, mark_distance_m(walker, 40), "SMOOTH", 20.0, 24.0), 40, walker, 90)
     assert focus_at(keys, 20) == 9.0
     for f in (40, 55, 70, 90):
         assert focus_at(keys, f) == pytest.approx(3 + f / 25, rel=0.0101)

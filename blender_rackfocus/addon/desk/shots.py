@@ -184,7 +184,7 @@ def _set_lens(strip: bpy.types.Strip, said: phrase.Understanding) -> list[str]:
     wanted: dict[str, float] = {}
     if said.focal_mm is not None:
         wanted["Focal Length"] = said.focal_mm
-    f_number = said.f_number or said.t_stop
+    f_number = said.f_number or (said.t_stop and lenses.t_stop_f_number(said.t_stop))
     if f_number is not None:
         wanted["F-Stop"] = f_number
     if said.squeeze is not None:

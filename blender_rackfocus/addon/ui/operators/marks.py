@@ -9,7 +9,7 @@ import bpy
 
 from ....craft import pull
 from ...blender.context import active_strip
-from ...shot import focus_keys, marks, modifier
+from ...shot import focus_keys, marks
 from .rack import OnRackedStrip, problem_of, racked_strip
 
 
@@ -168,12 +168,6 @@ def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> int:
 def is_auto_key(context: bpy.types.Context) -> bool:
     """Whether Blender's auto-keying is on."""
     return context.scene.tool_settings.use_keyframe_insert_auto
-
-
-def marked_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
-    """The active strip if it has the modifier."""
-    strip = active_strip(context)
-    return strip if strip is not None and modifier.find(strip) is not None else None
 
 
 CLASSES = (
