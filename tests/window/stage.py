@@ -22,8 +22,9 @@ bpy.context.preferences.view.show_splash = False
 
 
 def part(name: str):
-    """A module of the add-on, under whatever name it is installed."""
-    return next(m for key, m in list(sys.modules.items()) if key.endswith(f"blender_rackfocus.addon.{name}"))
+    """A module of the add-on, under whatever name it is installed, in whatever room it stands."""
+    inside = {key: module for key, module in sys.modules.items() if "blender_rackfocus.addon." in key}
+    return next(module for key, module in inside.items() if key.endswith(f".{name}"))
 
 
 def scene() -> bpy.types.Scene:

@@ -27,10 +27,10 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from ...core.depth import DepthConvention, fit_to_picture, to_metres
-from ...frame import inputs
+from ...frame import coding, inputs
 from ...frame.job import Made
 from ...frame.make import Region
-from ...media import MediaError
+from ...media import MediaError, baked
 from .. import errors
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
@@ -57,7 +57,10 @@ class NodeError(errors.FrameError):
 
 @dataclass
 class _Session:
-    """One scene's render: its own tree, the working copy, a scene that tells the copy's values at a frame."""
+    """One scene's render: its own tree, the working copy, a scene that tells the copy's values at a frame.
+
+    last: what each node's image shows of the frame rendered last, in a window: the picture that came in, what was made.
+    """
 
     scene: bpy.types.Scene
     own: bpy.types.NodeTree
@@ -69,6 +72,7 @@ class _Session:
     problem: str = ""
     warned: set[str] = field(default_factory=set)
     collected: dict[str, Collected] | None = None
+    last: dict[int, tuple[bpy.types.Image, np.ndarray, Made | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -253,6 +257,8 @@ def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: i
         _show_own(one, image)
         if session.collected is not None:
             session.collected[one.name] = Collected(None, None, "", False)
+        elif not bpy.app.background:
+            session.last[image.session_uid] = image, _picture(session, one, frame, subframe), None
         return
     picture = _picture(session, one, frame, subframe)
     depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
@@ -260,12 +266,18 @@ def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: i
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
+        if not bpy.app.background:
+            kept, counts = baked.read(path)
+            flat = coding.encoded(kept, counts)
+            session.last[image.session_uid] = image, picture, Made(picture.shape[1], picture.shape[0], flat)
         return
     made = node_pixels.make(one.name, picture, depth_m, values, region)
     if made.flat is None:
         _show_own(one, image)
     else:
         pixels.fill(image, made.width, made.height, made.flat, None)
+    if session.collected is None and not bpy.app.background:
+        session.last[image.session_uid] = image, picture, made
     if session.collected is not None:
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
@@ -457,7 +469,20 @@ def end(scene: bpy.types.Scene) -> None:
     restore(scene)
     if session is None:
         return
+    for image, picture, made in session.last.values():
+        _leave_whole(image, picture, made)
     shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _leave_whole(image: bpy.types.Image, picture: np.ndarray, made: Made | None) -> None:
+    """What the render showed, whole: the window's compositor runs once more after it, on the scene's own tree, whose
+    Render Layers have nothing to show, because the scene was rendered by its copy."""
+    shown = np.array(picture, np.float32)
+    if made is not None and made.flat is not None:
+        refocused, counts = coding.decode(made.flat, made.width, made.height)
+        shown[counts] = refocused[counts]
+    flat = coding.encoded(shown, np.ones(shown.shape[:2], bool))
+    pixels.fill(image, shown.shape[1], shown.shape[0], flat, None)
 
 
 def restore(scene: bpy.types.Scene) -> None:
