@@ -2,8 +2,9 @@
 """Arrays in, arrays out: optics on numpy and OpenCV, without Blender and without files."""
 
 from .aperture import Aperture
+from .bound import Cut, circles_cut
 from .defocus import defocus_frame
 from .highlights import Highlights
 from .lens import Lens
 
-__all__ = ["Aperture", "Highlights", "Lens", "defocus_frame"]
+__all__ = ["Aperture", "Cut", "Highlights", "Lens", "circles_cut", "defocus_frame"]

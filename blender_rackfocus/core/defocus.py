@@ -15,6 +15,7 @@ import numpy as np
 
 from .aperture import CENTRE, Aperture, vignetting_gain
 from .blur import Field
+from .bound import largest_px
 from .crew.workers import Workers, bands, up_to, workers
 from .edges import unmixed
 from .hidden import hidden_samples
@@ -22,7 +23,7 @@ from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
 from .levels import FINENESS, Level, Stand, layer_step, levels_of
-from .planes import at_least_zero, double, with_sign_of
+from .planes import at_least_zero, at_most, double, with_sign_of
 
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
@@ -62,15 +63,16 @@ def defocus_frame(
     rgba      (H, W, 4) or (H, W, 3) float32, scene-linear, alpha premultiplied, top row first; values may exceed 1
     depth_m   (H, W) float32, metres along the optical axis, > 0; +inf (or >= 1e9) is the far background
     returns   new array of rgba's shape, float32; bit for bit rgba where the circle's radius is below a quarter pixel
-              and nothing spreads over it
+              and nothing spreads over it; circles larger than the picture are cut (`bound.circles_cut` tells where)
     raises    ValueError naming the argument for wrong shapes, dtypes, non-finite pixels or depth that is NaN or <= 0
     """
     _check(rgba, depth_m, quality)
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
+    limit_px = largest_px(depth_m.shape, aperture)
     with workers(depth_m.size) as work:
         coc, circles = work.empty(depth_m.shape), work.empty(depth_m.shape)
-        colour = _taken(rgba, depth_m, lens, coc, circles, work)
+        colour = _taken(rgba, depth_m, lens, limit_px, coc, circles, work)
         light = _lit(colour, coc, highlights, work)
         if lens.axial_chromatic:
             out = rgba.copy()
@@ -78,7 +80,7 @@ def defocus_frame(
             for channels, offset in zip(groups, chromatic_offset_px(lens, depth_m.shape[1]), strict=True):
                 with work.scratch():
                     part = work.copy(light[..., channels])
-                    own = _with_dead_zone(coc + np.float32(offset))
+                    own = _drawn(coc + np.float32(offset), limit_px)
                     out[..., channels] = _render(part, part, work.copy(own), aperture, quality, work)
         else:
             out = _render(rgba, light, circles, aperture, quality, work)
@@ -101,15 +103,21 @@ def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _taken(
-    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc: np.ndarray, circles: np.ndarray, work: Workers
+    rgba: np.ndarray,
+    depth_m: np.ndarray,
+    lens: Lens,
+    limit_px: float,
+    coc: np.ndarray,
+    circles: np.ndarray,
+    work: Workers,
 ) -> np.ndarray:
-    """Write the signed circles of all pixels to `coc`, and with their dead zone to `circles`.
+    """Write the signed circles of all pixels to `coc`, and as they are drawn to `circles`.
 
     Returns the colours, without alpha (coverage) if it is all 1. Raises ValueError if a pixel or a depth is none.
     """
     colour = work.empty((*rgba.shape[:2], 3))
     parts = [(rows,) for rows in bands(*coc.shape)]
-    opaque = work.here(partial(_take, rgba, depth_m, lens, coc, circles, colour), parts)
+    opaque = work.here(partial(_take, rgba, depth_m, lens, limit_px, coc, circles, colour), parts)
     return colour if all(opaque) else work.copy(rgba)
 
 
@@ -117,6 +125,7 @@ def _take(
     rgba: np.ndarray,
     depth_m: np.ndarray,
     lens: Lens,
+    limit_px: float,
     coc: np.ndarray,
     circles: np.ndarray,
     colour: np.ndarray,
@@ -127,7 +136,7 @@ def _take(
     if not np.isfinite(own).all():
         raise ValueError("rgba: must be finite everywhere")
     coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
-    circles[rows] = _with_dead_zone(coc[rows])
+    circles[rows] = _drawn(coc[rows], limit_px)
     if rgba.shape[2] == 3:
         colour[rows] = own
     elif (cv2.extractChannel(own, 3) != 1).any():
@@ -351,9 +360,10 @@ def _picture(total: np.ndarray, out: np.ndarray) -> None:
         cv2.mixChannels([pair.reshape(*shape, 2) for pair in pairs], [out], from_to)
 
 
-def _with_dead_zone(coc: np.ndarray) -> np.ndarray:
-    """Circles of which those below UNTOUCHED_PX are 0, from where on they grow to their true size at BLURRED_PX."""
-    size = np.abs(coc)
+def _drawn(coc: np.ndarray, limit_px: float) -> np.ndarray:
+    """Circles as they are drawn: none is larger than the limit, and those below UNTOUCHED_PX are 0, from where on they
+    grow to their true size at BLURRED_PX."""
+    size = at_most(limit_px, np.abs(coc)).reshape(coc.shape)
     grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
     cv2.min(at_least_zero(grown), size, dst=grown)
     return with_sign_of(coc, grown.reshape(size.shape))

@@ -19,6 +19,9 @@ import numpy as np
 
 MM_PER_M = 1000.0
 
+NEAREST_M = 1e-6
+"""What is nearer counts as that near: its circle is larger than any picture, and stays a number."""
+
 
 @dataclass(frozen=True)
 class Lens:
@@ -69,8 +72,11 @@ def coc_px(depth_m: np.ndarray | float, lens: Lens, width_px: int) -> np.ndarray
     """
     _require(width_px >= 1, "width_px", "must be at least 1")
     depth = np.asarray(depth_m, np.float32)
-    if depth.size and not np.min(depth) > 0:
+    least = np.min(depth) if depth.size else np.inf
+    if not least > 0:
         raise ValueError("depth_m: must be above 0 everywhere and hold no NaN")
+    if least < NEAREST_M:
+        depth = np.maximum(depth, np.float32(NEAREST_M))
     return coc_from_dioptres(np.float32(1) / depth, lens, width_px)
 
 

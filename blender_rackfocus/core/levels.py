@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture's samples at several sizes: what is far out of focus is kept at half, quarter or eighth size.
+"""A picture's samples at several sizes: what is far out of focus is kept at half the size, a quarter ... a sixteenth.
 
 Layers of small circles are taken from the picture itself, layers of large ones from reduced pictures. Each sample's
 share in the layers of a level is linear between the levels, as it is between layers, so nothing jumps on the way.
@@ -32,8 +32,11 @@ MOST_LAYERS = 62
 _ON_LAYER = 1e-4
 """A sample that near to a layer, in layers, lies on it."""
 
-SCALE_FROM_PX = {"final": ((7.05, 2), (24.0, 4), (64.0, 8)), "draft": ((4.0, 2), (13.0, 4), (40.0, 8))}
-"""Radii from which layers are worked at 1 / 2, 1 / 4 and 1 / 8 of the size."""
+SCALE_FROM_PX = {
+    "final": ((7.05, 2), (24.0, 4), (64.0, 8), (256.0, 16)),
+    "draft": ((4.0, 2), (13.0, 4), (40.0, 8), (160.0, 16)),
+}
+"""Radii from which layers are worked at 1 / 2, 1 / 4, 1 / 8 and 1 / 16 of the size."""
 
 FINENESS = {"final": 6.0, "draft": 3.0}
 """Layers stand one step apart up to so many steps; from there on, the radius over so much."""

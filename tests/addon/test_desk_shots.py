@@ -8,7 +8,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from live_shot import FAR_M, NEAR_M  # noqa: E402
+from live_shot import FAR_M, NEAR_M, two_depths, write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import shots  # noqa: E402
 from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
@@ -133,6 +133,20 @@ def test_lens_presets_and_sensors_keep_each_others_squeeze(strip):
     assert bpy.ops.rackfocus.lens_preset(preset="P85_14") == {"FINISHED"}
     assert shots.value_of(strip, "Sensor Width") == pytest.approx(24.89)
     assert (shots.value_of(strip, "Focal Length"), shots.value_of(strip, "Blades")) == (85, 9)
+
+
+def test_where_circles_are_cut_is_told_of_the_frame_that_is_shown(shot):
+    depth_m = two_depths()
+    depth_m[:3, :8] = 0.002
+    strip = shot.racked(shot.pictures(frames=1), write_exr(shot.folder / "low.exr", {"Z": depth_m}), focus_m=5.0)
+    assert shots.cut_told(strip) == ""  # nothing is shown yet
+    shot.still(1)
+    told = shots.cut_told(strip)
+    assert "0.002 m" in told
+    assert f"{24 / depth_m.size:.2%}" in told
+    shot.set(strip, **{"Max Blur": 50.0})
+    shot.still(1)
+    assert shots.cut_told(strip) == ""
 
 
 def test_read_outs_by_hand(strip):

@@ -14,9 +14,10 @@ from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from ...craft import lenses, phrase, pull, recipes, subjects
 from ...craft.focus_curve import fit
 from ...frame import depthfiles, inputs
+from ...frame.job import Job
 from ..blender import strips
 from ..sequencer import frames
-from ..shot import camera_lens, focus_keys, marks, modifier
+from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from . import tracking
 from .pull import pull_focus
 
@@ -131,10 +132,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
         bridge(strip, second, said.direction or "FAR", feel)
         done.append(f'Transition into "{second.name}"')
     elif (
-        said.recipe is not None
-        and first is None
-        and said.length_frames(rate) is None
-        and (len(named) == len(places))
+        said.recipe is not None and first is None and said.length_frames(rate) is None and (len(named) == len(places))
     ):  # timed by the strip's length
         chosen = named[:2] if said.recipe == "EMPHASIS" else named
         racks = cook(strip, said.recipe, "GIVEN" if chosen else said.direction or "GIVEN", said.feel, chosen or None)
@@ -246,6 +244,21 @@ def read_outs(lens: Lens, wide: int) -> dict[str, float]:
         "hyperfocal_m": hyperfocal_m(lens, wide),
         "infinity_px": 2 * abs(float(coc_px(math.inf, lens, wide))),
     }
+
+
+def cut_told(strip: bpy.types.Strip) -> str:
+    """Where blur circles of the frame that is shown are too large to be drawn, and what to check; empty if nowhere."""
+    image = group.image_of(modifier.find(strip).node_group)
+    held = pixels.held(image) if image is not None else None
+    job = getattr(held, "job", held)  # the window's wish for a job, or the job itself
+    cut = frames.circles_cut(job) if isinstance(job, Job) else None
+    if cut is None:
+        return ""
+    nearest, farthest = (f"{metres:.4g} m" for metres in cut.depth_m)
+    return (
+        f"Circles are cut to {2 * cut.limit_px:.0f} px across where depth is {nearest} to {farthest}, "
+        f"{max(cut.share, 1e-4):.2%} of this frame. Check the depth's kind and scale, and soft edges into 0"
+    )
 
 
 def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import media
+from ... import core, media
+from ...core import Cut
 from ...core.depth import DepthConvention
 from ...frame import depthfiles, inputs
 from ...frame import make as making
@@ -56,6 +57,15 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """A job's picture, (H, W, 4) float32 scene-linear premultiplied, and its depth, (H, W) float32 metres; not to be
     written to. Raises MediaError, or ValueError."""
     return _source(job)
+
+
+def circles_cut(job: Job) -> Cut | None:
+    """Where the circles of a job's frame are cut; None where they are not, or its depth is not in memory now."""
+    known = _sources.peek(making.reading_of(job))
+    if known is None:
+        return None
+    values = dict(zip(inputs.NAMES, job.values, strict=True))
+    return core.circles_cut(known[1], inputs.lens_of(values), inputs.aperture_of(values))
 
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -246,6 +256,10 @@ class _Memory:
                 item = make_it()
                 self._keep(key, item)
             return item
+
+    def peek(self, key: Any) -> Any | None:
+        """An item, if it is there; it is not made."""
+        return self._found(key)
 
     def alone(self, make_it: Callable[[], Any]) -> Any:
         """Make something while nobody makes an item, and keep nothing."""

@@ -215,6 +215,8 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
         ):
             grid.label(text=name)
             grid.label(text=text)
+        for number, line in enumerate(textwrap.wrap(shots.cut_told(strip), _TEXT_WIDTH)):
+            layout.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
 
 
 CLASSES = (
