@@ -57,6 +57,8 @@ class FrameError(Exception):
 
 _shown: dict[tuple[str, str, str], str] = {}
 _failed: dict[tuple[str, str, float], str] = {}
+_session = ""
+"""Blender's session folder, asked for when a frame failed."""
 _stopping = False
 _nested = 0
 
@@ -104,6 +106,8 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     inside: a scene is being rendered for a scene strip. Rendering another timeline there would wait for ever; where the
     signal does not serve, the failure is only said and makes the process fail.
     """
+    global _session
+    _session = _session_folder()
     for problem in problems:
         _failed[scene.name, problem.strip, problem.frame] = str(problem)
         print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
@@ -177,19 +181,19 @@ def _exit_status() -> None:
     print(f"Rack Focus: {len(_failed)} frame(s) could not be rendered", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    _remove_session_folder()
+    if _session:  # Blender's own end does not come, and Blender can no longer be asked
+        with contextlib.suppress(OSError):  # whatever holds a file stays
+            os.rmdir(_session)
     os._exit(1)
 
 
-def _remove_session_folder() -> None:
-    """Blender's own end does not come: its empty session folder goes here. Where it could not make one, that folder is
-    the one for everybody's temporary files, and whatever holds a file stays."""
+def _session_folder() -> str:
+    """The session folder that Blender made for this process. Empty where it could not make one: then `tempdir` is the
+    folder of everybody's temporary files."""
     folder = os.path.realpath(bpy.app.tempdir)
     shared = (bpy.context.preferences.filepaths.temporary_directory, tempfile.gettempdir())
-    own = os.path.realpath(os.path.dirname(folder)) in {os.path.realpath(one) for one in shared if one}
-    if own and _SESSION.fullmatch(os.path.basename(folder)):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+    own = os.path.dirname(folder) in {os.path.realpath(one) for one in shared if one}
+    return folder if own and _SESSION.fullmatch(os.path.basename(folder)) else ""
 
 
 def register() -> None:

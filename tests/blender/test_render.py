@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`blender -b shot.blend -a` with the installed zip: the focus moves, and what cannot be made is never written."""
 
+import signal
 import subprocess
 
 import bpy
+import pytest
 import stripes
 
 
@@ -79,3 +81,43 @@ def test_rack_answers_to_blenders_own_command_line(clip, tmp_path):
     ran = subprocess.run([*command, *settings], capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     _assert_racked(target.parent)
+
+
+SCRIPT = """
+import bpy, sys
+for frame in range(1, 9):
+    bpy.context.scene.frame_set(frame)
+    bpy.context.scene.render.filepath = f"{sys.argv[-2]}/{frame:04d}"
+    try:
+        bpy.ops.render.render(write_still=True)
+    except RuntimeError:
+        pass
+if sys.argv[-1] == "exit":
+    sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize("end", ["plain", "exit"])
+def test_a_script_that_renders_frame_by_frame_fails_with_the_frame_that_could_not_be_made(shot, clip, tmp_path, end):
+    clip[5].write_bytes(clip[5].read_bytes()[:3000])
+    script = tmp_path / "frames.py"
+    script.write_text(SCRIPT)
+    ran = _render(shot, "-P", str(script), "--", str(tmp_path / "single"), end)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert sorted(path.name for path in (tmp_path / "single").iterdir()) == [
+        f"{frame:04d}.png" for frame in (1, 2, 3, 4, 5, 7, 8)
+    ]
+
+
+@pytest.mark.parametrize("name", ["racked.mp4", "racked_####.png"])
+def test_an_interrupt_of_blenders_own_command_line_leaves_nothing(tmp_path, name):
+    files = stripes.write(tmp_path / "clip", 60)
+    command = [bpy.app.binary_path, "-b", "--command", "rackfocus", "rack", str(files[0]), "-o"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "out" / name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert any(line.startswith("rendering:") for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130, told
+    assert not (tmp_path / "out").exists()
