@@ -9,6 +9,7 @@ def _modules() -> tuple:
     from .. import cli
     from . import errors
     from . import events as handlers
+    from .blender import stillness
     from .compositor import session as compositor
     from .depth import cards
     from .desk import doctor
@@ -23,7 +24,7 @@ def _modules() -> tuple:
 
     properties = (settings, cards, doctor, node_settings, baked_strips, marks, clock, preferences, views)
     drawn = (panels, depth_panel, desk_panel, menus, bake_panel, node_panel)
-    return (*properties, operators, *drawn, errors, handlers, compositor, cli)
+    return (*properties, operators, *drawn, errors, stillness, handlers, compositor, cli)
 
 
 def register() -> None:

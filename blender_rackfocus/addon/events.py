@@ -22,7 +22,7 @@ from ..media import MediaError
 from ..media.movies import close_movies
 from . import errors, signals
 from .bake import staleness
-from .blender import dna, source_cache, strips
+from .blender import dna, source_cache, stillness, strips
 from .errors import FrameError
 from .sequencer import baked_strips, frames, live, views
 from .shot import clock, group, modifier, ownership, pixels
@@ -52,9 +52,10 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     frame = scene.frame_current_final
     errors.clear(scene.name)
     try:
-        walked = strips.walk(scene, frame, _cache if final else None)
-        shown = [one for one in walked if modifier.find(one.strip) is not None]
-        clashing = strips.conflicts(shown)
+        with stillness.still():
+            walked = strips.walk(scene, frame, _cache if final else None)
+            shown = [one for one in walked if modifier.find(one.strip) is not None]
+            clashing = strips.conflicts(shown)
     except FrameError as problem:
         return _refuse_all(scene, problem)
     problems: list[FrameError] = []
@@ -81,7 +82,8 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
             if final:
                 errors.made(scene.name, one.strip.name, one.frame)
         if changed and final:
-            one.strip.invalidate_cache("COMPOSITE")
+            with stillness.still():
+                one.strip.invalidate_cache("COMPOSITE")
         elif changed:
             _start_cold({one.scene, scene})
     return problems
@@ -112,8 +114,9 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     current = one.scene == scene and one.animation_frame == scene.frame_current_final
     image = group.image_of(found.node_group)
     try:
-        job = frames.job_of(one, found, draft=not final, at_current_frame=current)
-        use = baked_strips.use(one, found, job, scene)
+        with stillness.still():
+            job = frames.job_of(one, found, draft=not final, at_current_frame=current)
+            use = baked_strips.use(one, found, job, scene)
     except FrameError as problem:
         job, use = None, baked_strips.use_unmade(one, found, problem, scene)
         if use is None:
@@ -280,11 +283,12 @@ def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     if len(_rendering) > 1:
         return  # part of a frame of the outer render, whose books stay as they are
     _frames_rendered, _drawing = 0, False
-    with contextlib.suppress(FrameError):  # said at every frame that needs it
-        dna.prepare()
-    ownership.separate()
-    baked_strips.follow_all()
-    _start_cold(bpy.data.scenes)
+    with stillness.still():
+        with contextlib.suppress(FrameError):  # said at every frame that needs it
+            dna.prepare()
+        ownership.separate()
+        baked_strips.follow_all()
+        _start_cold(bpy.data.scenes)
     _cache = source_cache.SourceCache()
 
 
@@ -300,15 +304,19 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         traceback.print_exc()
         problems = [FrameError("of this scene", scene.frame_current, "", errors.unexpected(error))]
     if problems:
-        errors.stop_render(scene, problems, inside=inside)
+        with stillness.still():
+            errors.stop_render(scene, problems, inside=inside)
         return
     if inside:
         return
     _frames_rendered += 1
     if _frames_rendered > 1:  # an animation goes on, while Blender draws and writes this frame
-        for job in _jobs_to_come(scene, scene.frame_current + scene.frame_step):
+        with stillness.still():
+            next_ones = list(_jobs_to_come(scene, scene.frame_current + scene.frame_step))
+            later = list(_jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False))
+        for job in next_ones:
             frames.make_ahead(job)
-        for job in _jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False):
+        for job in later:
             frames.read_ahead(job)
 
 

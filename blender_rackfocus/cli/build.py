@@ -25,7 +25,8 @@ SUMMARY = "make the extension's installable zips (from a source checkout)"
 EXAMPLES = ("build", "build --platform linux-x64 --platform windows-x64 -o dist", "build --platform all")
 
 # Blender's platform names -> the wheel tags of the oldest system it runs on. windows-arm64 is missing: there is no
-# OpenCV wheel for it. All wheels bundled are abi3, so one zip serves official Blender (3.13) and distributions' (3.14).
+# OpenCV wheel for it. One zip serves official Blender (Python 3.13) and distributions' (3.14): most wheels are abi3, of
+# the others one for each Python is in it, and Blender installs the one that fits.
 PLATFORMS = {
     "linux-x64": ("manylinux_2_28_x86_64", "manylinux2014_x86_64"),
     "linux-arm64": ("manylinux_2_28_aarch64", "manylinux2014_aarch64"),
@@ -33,8 +34,12 @@ PLATFORMS = {
     "macos-arm64": ("macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_11_0_arm64"),
     "macos-x64": ("macosx_14_0_x86_64", "macosx_11_0_x86_64"),
 }
-BUNDLED = ("opencv-python-headless", "av")
-PYTHON = "3.13"
+BUNDLED = ("opencv-python-headless", "av", "onnxruntime")
+PYTHONS = ("3.13", "3.14")
+PER_PYTHON = {"onnxruntime": ("linux-x64", "linux-arm64", "windows-x64", "macos-arm64")}
+"""What is bundled for each Python, and the platforms it has wheels for. Elsewhere OpenCV runs the networks. What
+onnxruntime asks for besides (flatbuffers, packaging, protobuf) is for its tools: running a network imports none of it.
+"""
 # One date for every file in a zip (the first that zip knows), so that the same source gives the same bytes.
 STAMP = 315619200  # 1980-01-02 UTC
 
@@ -106,19 +111,32 @@ def build(root: Path, platform: str, output: Path) -> Path:
 def requirements(root: Path) -> list[str]:
     """The pinned requirements of the bundled packages, from the checkout's pyproject.toml."""
     pinned = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    return [line for line in pinned if re.split(r"[=<>~! ]", line, maxsplit=1)[0] in BUNDLED]
+    return [line.partition(";")[0].strip() for line in pinned if _name(line) in BUNDLED]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[=<>~! ;]", requirement, maxsplit=1)[0]
 
 
 def fetch_wheels(pinned: list[str], platform: str, folder: Path) -> list[str]:
     """Download the wheels of `pinned` for `platform` into `folder` as they are; their file names, sorted."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON, "--abi", "abi3"]
-    for tag in PLATFORMS[platform]:
-        command += ["--platform", tag]
-    done = subprocess.run([*command, "--dest", str(folder), *pinned], capture_output=True, text=True)
-    if done.returncode:
-        raise CommandError(f"no wheels for {platform}: {_last_line(done.stderr)}")
+    for python, abi, lines in downloads(pinned, platform):
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, "--abi", abi]
+        for tag in PLATFORMS[platform]:
+            command += ["--platform", tag]
+        done = subprocess.run([*command, "--dest", str(folder), *lines], capture_output=True, text=True)
+        if done.returncode:
+            raise CommandError(f"no wheels for {platform}: {_last_line(done.stderr)}")
     return sorted(path.name for path in folder.glob("*.whl"))
+
+
+def downloads(pinned: list[str], platform: str) -> list[tuple[str, str, list[str]]]:
+    """(Python, ABI, requirements) of each download for a platform."""
+    stable = [line for line in pinned if _name(line) not in PER_PYTHON]
+    own = [line for line in pinned if platform in PER_PYTHON.get(_name(line), ())]
+    each = [(python, f"cp{python.replace('.', '')}", own) for python in PYTHONS if own]
+    return [(PYTHONS[0], "abi3", stable), *each]
 
 
 def with_wheels(manifest: str, platform: str, wheels: list[str]) -> str:

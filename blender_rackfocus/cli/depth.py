@@ -24,7 +24,9 @@ from ..estimate import (
     Provenance,
     StereoSettings,
     files,
-    suggest_kind,
+    keep_settings,
+    models,
+    with_kept,
 )
 from ..frame import depthfiles
 from . import output
@@ -89,10 +91,30 @@ def add_source_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model-kind",
         type=str.upper,
-        choices=("AUTO", "RELATIVE", "METRIC"),
+        choices=("AUTO", "RELATIVE", "DISTANCE", "METRIC"),
         default="AUTO",
         metavar="KIND",
-        help="what the network gives: relative nearness or metric metres (default: auto, by its name)",
+        help="what the network gives: relative nearness, distance without a scale, or metric metres (default: found)",
+    )
+    parser.add_argument(
+        "--model-direction",
+        type=str.upper,
+        choices=("AUTO", "NEARER", "FARTHER"),
+        default="AUTO",
+        metavar="DIR",
+        help="what its larger numbers are: nearer or farther (default: found)",
+    )
+    parser.add_argument(
+        "--model-size", type=_count, default=0, metavar="PX", help="its input's longer side, where free"
+    )
+    parser.add_argument("--model-multiple", type=_count, default=0, metavar="N", help="sizes are multiples of this")
+    parser.add_argument(
+        "--model-mean", type=_three, metavar="R,G,B", help="mean that it wants taken off RGB 0-1, with --model-std"
+    )
+    parser.add_argument("--model-std", type=_three, metavar="R,G,B", help="deviation that it wants RGB divided by")
+    parser.add_argument("--model-output", default="", metavar="NAME", help="the output that is the depth")
+    parser.add_argument(
+        "--keep-model", action="store_true", help="keep what the --model options say, for this network's next time"
     )
 
 
@@ -140,8 +162,28 @@ def network_of(args: argparse.Namespace) -> NetworkSettings | None:
         return None
     if not args.model.is_file():
         raise UsageError(f"--model: there is no file {args.model}")
-    kind = suggest_kind(args.model) if args.model_kind == "AUTO" else args.model_kind
-    return NetworkSettings(str(args.model), kind, getattr(args, "invert", False))
+    if (args.model_mean is None) != (args.model_std is None):
+        raise UsageError("--model-mean and --model-std go together")
+    asked = NetworkSettings(
+        str(args.model),
+        args.model_kind,
+        getattr(args, "invert", False),
+        args.model_direction,
+        args.model_size,
+        args.model_multiple,
+        args.model_mean,
+        args.model_std,
+        args.model_output,
+        notes=str(models.default_folder()),
+    )
+    try:
+        if args.keep_model:
+            keep_settings(asked)
+        return with_kept(asked)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    except EstimateError as error:
+        raise CommandError(str(error)) from error
 
 
 def estimate(
@@ -171,6 +213,9 @@ def describe(provenance: Provenance) -> None:
     say(f"{provenance.sentence()}")
     if provenance.why:
         say(f"why: {provenance.why}")
+    found = provenance.settings.get("found")
+    for line in found if isinstance(found, list) else ():
+        say(line)
     for note in provenance.notes:
         say(f"note: {note}")
 
@@ -232,6 +277,20 @@ def _layout(text: str) -> str:
     if text.lower() not in names:
         raise argparse.ArgumentTypeError(f"{text} is none of auto, side-by-side, over-under")
     return names[text.lower()]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 4096:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 4096")
+    return int(text)
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    try:
+        r, g, b = (float(one) for one in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not three numbers with commas between") from None
+    return r, g, b
 
 
 def _positive(text: str) -> float:

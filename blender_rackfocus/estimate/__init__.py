@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures in, depth out. No Blender. `estimate_clip` (or `EstimateJob`, on a thread) is the way in."""
 
+from . import models
 from .clip import EstimateJob, EstimateReport, Progress, estimate_clip
-from .network import Network, NetworkSettings, load_network, suggest_kind
+from .network import Found, Network, NetworkSettings, keep_settings, load_network, with_kept
 from .parallax import ParallaxSettings
 from .provenance import Cancelled, EstimateError, Provenance
 from .sources import Choice, EstimateSettings, choose_source
@@ -15,6 +16,7 @@ __all__ = [
     "EstimateJob",
     "EstimateReport",
     "EstimateSettings",
+    "Found",
     "Network",
     "NetworkSettings",
     "ParallaxSettings",
@@ -24,6 +26,8 @@ __all__ = [
     "choose_source",
     "estimate_clip",
     "find_stereo",
+    "keep_settings",
     "load_network",
-    "suggest_kind",
+    "models",
+    "with_kept",
 ]

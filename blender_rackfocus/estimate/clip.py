@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -100,37 +100,34 @@ def estimate_clip(
     done = set(done)
     ticker = _Ticker(progress, cancelled, 2 * len(wanted), started)
     ticker.look()
-    ready = open_source(frames, settings, wanted, source)
-    key = {
-        "version": 2,
-        "clip": clip_key,
-        "indices": [wanted[0], wanted[-1], len(wanted)],
-        "size": len(frames),
-        "settings": asdict(settings),
-        "provenance": replace(ready.provenance, why="").metadata(),
-    }
-    store = Scratch(scratch, key)
-    try:
-        seconds = _ask_source(frames, ready, wanted, store, ticker, settings.follow_edges)
-        shots = _shots(wanted, store)
-        known = [any(_known(store.get("near", i)) for i in shot) for shot in shots]
-        if not any(known):
-            raise EstimateError("The source gave no depth for any frame of this clip.")
-        before: list[float] = []
-        after: list[float] = []
-        written = 0
-        for shot, has_depth in zip(shots, known, strict=True):
-            if not has_depth:
-                raise EstimateError(
-                    f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; "
-                    "choose another source for it, or set cards."
-                )
-            figures = _finish_shot(ready, settings, shot, store, done, sink, ticker)
-            before += figures[0]
-            after += figures[1]
-            written += figures[2]
-    finally:
-        store.close()
+    with closing(open_source(frames, settings, wanted, source)) as ready:
+        key = {
+            "version": 3,
+            "clip": clip_key,
+            "indices": [wanted[0], wanted[-1], len(wanted)],
+            "size": len(frames),
+            "settings": settings.told(),
+            "provenance": replace(ready.provenance, why="").metadata(),
+        }
+        with closing(Scratch(scratch, key)) as store:
+            seconds = _ask_source(frames, ready, wanted, store, ticker, settings.follow_edges)
+            shots = _shots(wanted, store)
+            known = [any(_known(store.get("near", i)) for i in shot) for shot in shots]
+            if not any(known):
+                raise EstimateError("The source gave no depth for any frame of this clip.")
+            before: list[float] = []
+            after: list[float] = []
+            written = 0
+            for shot, has_depth in zip(shots, known, strict=True):
+                if not has_depth:
+                    raise EstimateError(
+                        f"The shot from frame {shot[0]} to {shot[-1]} gives no depth by {ready.name.lower()}; "
+                        "choose another source for it, or set cards."
+                    )
+                figures = _finish_shot(ready, settings, shot, store, done, sink, ticker)
+                before += figures[0]
+                after += figures[1]
+                written += figures[2]
     return EstimateReport(
         ready.provenance,
         tuple((s[0], s[-1]) for s in shots),
@@ -270,8 +267,8 @@ def _ask_source(
     for i in wanted:
         if i not in missing and (not missing or i < missing[0]):
             ticker.step("ESTIMATE", i, worked=False)
-    # Parallax reads neighbours itself: reading ahead on a second thread would then read one file from two threads.
-    pictures = ((i, read(i)) for i in missing) if source.name == "PARALLAX" else _ahead(read, missing)
+    # Where a source reads other frames itself, reading ahead would read one file from two threads.
+    pictures = ((i, read(i)) for i in missing) if source.reads_frames else _ahead(read, missing)
     with closing(pictures):
         for i, picture in pictures:
             ticker.stop_if_asked()

@@ -13,13 +13,14 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..core.depth import DepthConvention, to_metres
 from ..media import MediaError, identity, movies, read_frame, sealed
+from ..media.colour import OcioConfig
 from ..media.library import openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
@@ -43,7 +44,7 @@ class MovieFrames:
         *,
         stream: int = 0,
         colorspace: str | None = None,
-        ocio_config: str | None = None,
+        ocio_config: OcioConfig | None = None,
     ) -> None:
         self._movie = movies.Movie(path, stream)
         self._count = self._movie.frame_count if count is None else count
@@ -69,7 +70,7 @@ class StillFrames:
         *,
         colorspace: str | None = None,
         alpha_mode: str | None = None,
-        ocio_config: str | None = None,
+        ocio_config: OcioConfig | None = None,
     ) -> None:
         self._paths = tuple(os.fspath(path) for path in paths)
         self._colorspace, self._alpha_mode, self._ocio_config = colorspace, alpha_mode, ocio_config
@@ -111,7 +112,7 @@ class Task:
         """Tells files of this very task from others': the clip, the frames, the settings and the model's file."""
         network = self.settings.network
         model = _stamp(network.path) if network is not None and os.path.isfile(network.path) else None
-        told = (self.clip_key, list(self.files), asdict(self.settings), self.source, self.between_m, model)
+        told = (self.clip_key, list(self.files), self.settings.told(), self.source, self.between_m, model)
         return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
     def done(self) -> set[int]:
@@ -223,6 +224,7 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     spec = oiio.ImageSpec(width, height, 1, "float" if provenance.kind == "METRES" else "half")
     spec.channelnames = (CHANNELS[provenance.kind],)
     spec.attribute("compression", "zip:2")
+    spec.attribute("DateTime", "")  # else the second at which it was written: the same depth is the same file
     for name, text in provenance.metadata().items():
         spec.attribute(name, text)
     spec.attribute(_KEY, key)

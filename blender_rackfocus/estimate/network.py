@@ -1,200 +1,493 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A monocular depth network the user chose: an ONNX file run by OpenCV's DNN, or by onnxruntime where installed.
+"""A depth network the user chose: an ONNX file run by onnxruntime, or by OpenCV's DNN where there is none.
 
-No weights are shipped. Preprocessing as MiDaS (Ranftl et al., TPAMI 2022, arXiv:1907.01341) and Depth Anything V2
-(Yang et al. 2024, arXiv:2406.09414) publish it: sRGB 0-1, minus the ImageNet mean, over its deviation.
+No weights are shipped. What the file wants and gives is found out: by its checksum where that is known, else from its
+graph (`reading`), else by trying it on two pictures (`trying`). It runs in a process of its own (`process`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from .onnx_file import OnnxHeader, Tensor, read_header
+from . import kept
+from .models import KNOWN, NO_DEPTH
+from .onnx_file import HALF, UINT8, OnnxHeader, read_header
+from .process import CannotRun, Process
 from .provenance import EstimateError
+from .reading import (
+    FORMS,
+    IMAGENET,
+    Direction,
+    Form,
+    Kind,
+    Meaning,
+    Picture,
+    depth_outputs,
+    form_of,
+    meaning_of,
+    multiple_of,
+    picture_input,
+    refuse_large,
+    sizes,
+)
+from .trying import CLEARLY, LEAST_OWN, Answers, compare, ground_vote, other_way_up
 
-Kind = Literal["RELATIVE", "METRIC"]
 Engine = Literal["AUTO", "OPENCV", "ONNXRUNTIME"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-# A pixel a metric network puts nearer than this is noise: inverse depths stay finite.
+LONG_SIDE_PX = 392
+"""The input's longer side where neither file nor person says: what a transformer does in half a second."""
+FRAMES_AT_ONCE = 8
+"""The window of a video network that leaves it free."""
+# A pixel a network puts nearer than this is noise: inverse depths stay finite.
 _NEAREST_M = 1e-3
+_SQUARES = (518, 384, 256, 224)  # sizes to try where a file that says "free" means one
+_GROUND = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """How a model file is to be used.
+    """How a model file is to be used. All but the path is found out where it is left as it is.
 
-    path: the .onnx file. kind: RELATIVE (inverse depth of unknown scale and shift, larger = nearer) or METRIC (metres,
-    larger = farther). invert: the output runs the other way than the kind says. long_side_px: input size where the
-    file leaves it free; multiple: that size is rounded to it (14 for vision transformers). mean, std: per channel RGB.
-    output: name of the output to use, '' = the first that is a picture. engine: which runtime.
+    path: the .onnx file. kind: RELATIVE (inverse depth of unknown scale and shift), DISTANCE (depth of unknown scale),
+    METRIC (metres) or AUTO. direction: what a larger number means, NEARER, FARTHER or AUTO. invert: turn around what
+    was found. long_side_px: input size where the file leaves it free; multiple: that size is rounded to it; 0 = found.
+    mean, std: of RGB 0-1, both or neither. output: name of the output to use, '' = found. engine: which runtime.
+    notes: folder where what was found about networks is kept, '' = nothing is.
     """
 
     path: str
-    kind: Kind = "RELATIVE"
+    kind: Kind | Literal["AUTO"] = "AUTO"
     invert: bool = False
-    long_side_px: int = 392
-    multiple: int = 14
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    direction: Direction | Literal["AUTO"] = "AUTO"
+    long_side_px: int = 0
+    multiple: int = 0
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
     output: str = ""
     engine: Engine = "AUTO"
+    notes: str = ""
+
+    def told(self) -> dict[str, object]:
+        """All that decides the depth, as plain values."""
+        values = asdict(self)
+        del values["notes"]
+        return values
+
+
+_SETTABLE = ("kind", "direction", "long_side_px", "multiple", "mean", "std", "output")
+
+
+@dataclass(frozen=True)
+class Found:
+    """How a network is used, all settled. size: (height, width) where fixed, None where it follows the picture.
+    why: for each thing found, by what it was told."""
+
+    picture: Picture
+    size: tuple[int | None, int | None]
+    long_side_px: int
+    multiple: int
+    form: Form
+    output: str
+    kind: Kind
+    direction: Direction
+    why: dict[str, str]
+
+    def lines(self) -> list[str]:
+        """What the panel shows, a line for each."""
+        height, width = self.size
+        size = f"{width} x {height}" if height and width else f"{self.long_side_px} px on the long side"
+        if not (height and width):
+            size += f", multiples of {self.multiple}"
+        mean, std = self.form
+        name = next((name for name, form in FORMS.items() if np.allclose(form, self.form)), "")
+        numbers = name or f"mean {_numbers(mean)}, deviation {_numbers(std)}"
+        means = {"RELATIVE": "nearness without a scale", "DISTANCE": "distance without a scale", "METRIC": "metres"}
+        window = f", {self.picture.frames or FRAMES_AT_ONCE} frames at once" if self.picture.frames is not None else ""
+        return [
+            f'Input: "{self.picture.name}" ({self.picture.layout}), {size}{window}',
+            f"Picture as {numbers} ({self.why['form']})",
+            f'Depth: "{self.output}" ({self.why["output"]})',
+            f"Gives {means[self.kind]}, larger is {self.direction.lower()} ({self.why['kind']})",
+        ]
 
 
 class Network:
-    """A loaded model. `run` turns a picture into the network's own output; `nearness` into values larger = nearer."""
+    """A loaded model. `run` turns a picture into the network's own output; `nearness` into values larger = nearer.
+    `close` ends its process; so does the end of this object."""
 
-    def __init__(
-        self,
-        settings: NetworkSettings,
-        header: OnnxHeader,
-        layout: str,
-        runtime: str,
-        forward: Callable[[np.ndarray], list[np.ndarray]],
-        fingerprint: str,
-    ):
-        self.settings, self.header, self.layout, self.runtime = settings, header, layout, runtime
-        self.fingerprint = fingerprint
-        self._forward = forward
+    def __init__(self, settings: NetworkSettings, process: Process, found: Found, fingerprint: str):
+        self.settings, self.found, self.fingerprint = settings, found, fingerprint
+        self.runtime = process.runtime
+        self._process = process
+        self._name = Path(settings.path).name
 
     @property
     def metric(self) -> bool:
-        return self.settings.kind == "METRIC"
+        return self.found.kind == "METRIC"
+
+    @property
+    def layout(self) -> str:
+        return self.found.picture.layout
+
+    @property
+    def frames(self) -> int | None:
+        """How many pictures it takes at once; None for one without a window."""
+        frames = self.found.picture.frames
+        return None if frames is None else frames or FRAMES_AT_ONCE
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) the network sees for a picture of this size."""
-        return _input_size(self.header.inputs[0], self.layout, self.settings, width, height)
+        return _input_size(self.found, width, height)
+
+    def blob(self, picture: np.ndarray) -> np.ndarray:
+        """(h, w, 3) of the network's own type: a scene-linear picture (H, W, 3 or 4) as the network is given it."""
+        height, width = picture.shape[:2]
+        size = self.input_size(width, height)
+        refuse_large(self._name, *size, self.frames or 1)
+        return _blob(_look(picture, size), self.found.form, self.found.picture.elem_type)
 
     def run(self, picture: np.ndarray) -> np.ndarray:
         """The raw output for one picture.
 
         picture : (H, W, 3 or 4) float32, scene-linear Rec.709, premultiplied.
         Returns (h, w) float32 in the network's own size and unit. Raises EstimateError if it cannot run or gives
-        nothing usable (not one plane, NaN).
+        nothing usable (not one plane, NaN). A video network sees the picture standing still.
         """
-        height, width = picture.shape[:2]
-        outputs = self._forward(
-            _blob(picture, self.input_size(width, height), self.layout, self.settings, self.header.inputs[0].elem_type)
-        )
-        plane = _plane(outputs, Path(self.settings.path).name)
-        if not np.isfinite(plane).all():
-            raise EstimateError(f"{Path(self.settings.path).name} gave NaN or infinite values ({self.runtime}).")
-        return plane
+        return self.run_blobs([self.blob(picture)] * (self.frames or 1))[0]
+
+    def run_blobs(self, blobs: Sequence[np.ndarray]) -> np.ndarray:
+        """(T, h, w) float32, the raw output for T `blob`s: one, or a video network's window. Raises as `run`."""
+        found = self.found
+        try:
+            outputs = self._process.run({found.picture.name: _laid_out(blobs, found.picture)}, [found.output])
+        except CannotRun as error:
+            raise EstimateError(f"{self._name} cannot be run: {error}.") from None
+        planes = _planes(outputs[0], len(blobs))
+        if planes is None:
+            told = sizes(outputs[0].shape)
+            raise EstimateError(f"{self._name} does not give one depth picture; its output is {told}.")
+        if not np.isfinite(planes).all():
+            raise EstimateError(f"{self._name} gave NaN or infinite values ({self.runtime}).")
+        return planes
 
     def nearness(self, picture: np.ndarray) -> np.ndarray:
         """(h, w) float32, larger = nearer: 1/metres for a metric model, inverse depth of unknown scale otherwise."""
-        out = self.run(picture)
-        if self.metric:
-            if self.settings.invert:  # a "metric" file that gives 1/m
-                return np.maximum(out, 0.0)
+        return self.as_nearness(self.run(picture))
+
+    def as_nearness(self, out: np.ndarray) -> np.ndarray:
+        """The raw output as nearness."""
+        farther = (self.found.direction == "FARTHER") != self.settings.invert
+        if self.found.kind == "RELATIVE":
+            return -out if farther else out
+        if farther:
             return 1.0 / np.maximum(out, _NEAREST_M)
-        return -out if self.settings.invert else out
+        return np.maximum(out, 0.0)  # a "metric" file that gives 1/m
+
+    def close(self) -> None:
+        """End the process it runs in."""
+        self._process.close()
 
 
-def load_network(settings: NetworkSettings) -> Network:
-    """Open the model, choose a runtime and run it once on an empty picture, so that failures come now.
+def with_kept(settings: NetworkSettings) -> NetworkSettings:
+    """The settings, and what a person has set for this very network where they say nothing themselves."""
+    if not settings.notes:
+        return settings
+    values = kept.recall(settings.notes, _checksums(Path(settings.path), None)[0])["set"]
+    plain = NetworkSettings("")
+    changed: dict[str, Any] = {}
+    for name in _SETTABLE:
+        if name in values and getattr(settings, name) == getattr(plain, name):
+            value = values[name]
+            changed[name] = tuple(value) if isinstance(value, list) else value
+    together = replace(settings, **changed)
+    try:
+        _check(together)
+    except (ValueError, TypeError):  # not written by us
+        return settings
+    return together
 
-    Raises EstimateError: file missing, not ONNX, cut short, no picture input, or not runnable by any runtime here;
-    the message says which and what to do.
+
+def keep_settings(settings: NetworkSettings) -> None:
+    """Keep what these settings say about their network for the next time. Raises EstimateError."""
+    _check(settings)
+    plain = NetworkSettings("")
+    values = {name: getattr(settings, name) for name in _SETTABLE if getattr(settings, name) != getattr(plain, name)}
+    try:
+        kept.keep(settings.notes, _checksums(Path(settings.path), None)[0], "set", values)
+    except OSError as error:
+        raise EstimateError(f"What was set for the network cannot be kept ({error.strerror}).") from error
+
+
+def load_network(settings: NetworkSettings, pictures: Sequence[np.ndarray] = ()) -> Network:
+    """Open the model in a process of its own, find out how it is used, and run it, so that failures come now.
+
+    pictures : two of the clip, (H, W, 3 or 4) float32 scene-linear, by which is told what the file does not tell, and
+        whether its answer depends on what it is shown; none: what remains open is assumed.
+    Raises EstimateError: file missing, not ONNX, cut short, no picture input, too large, no depth among its outputs,
+    not runnable here, or no answer to the picture; the message says which and what to do.
     """
     _check(settings)
     path = Path(settings.path)
     header = read_header(path)
-    layout = _layout(header.inputs[0], path.name)
-    trial = np.zeros((90, 160, 4), np.float32)
-    blob = _blob(
-        trial, _input_size(header.inputs[0], layout, settings, 160, 90), layout, settings, header.inputs[0].elem_type
-    )
-    reasons = []
-    for runtime, opener in (("OpenCV DNN", _open_opencv), ("onnxruntime", _open_onnxruntime)):
-        if settings.engine != "AUTO" and (settings.engine == "OPENCV") != (runtime == "OpenCV DNN"):
-            continue
-        try:
-            forward = opener(path, settings, header)
-            _plane(forward(blob), path.name)
-        except _CannotRun as error:
-            reasons.append(f"{runtime}: {error}")
-            continue
-        return Network(settings, header, layout, runtime, forward, _fingerprint(path))
-    raise EstimateError(_unrunnable(path, header, reasons))
-
-
-def suggest_kind(path: str | Path) -> Kind:
-    """RELATIVE or METRIC as the file's own name and texts suggest: a suggestion for the setting, no more."""
-    texts = [Path(path).stem]
+    sha256, fingerprint = _checksums(path, header)
+    if sha256 in NO_DEPTH:
+        raise EstimateError(f"{path.name} gives no depth: it is a network for {NO_DEPTH[sha256]}.")
+    picture = picture_input(header, path.name)
+    outputs = depth_outputs(header, picture, settings.output, path.name)
     try:
-        header = read_header(path)
-        texts += [*header.metadata.values(), *(t.name for t in header.outputs)]
-    except EstimateError:
-        pass
-    words = " ".join(texts).lower()
-    return "METRIC" if any(word in words for word in ("metric", "zoedepth", "nyu", "kitti", "unidepth")) else "RELATIVE"
+        process = Process(path, settings.engine)
+    except CannotRun as error:
+        raise EstimateError(_unrunnable(path, str(error))) from None
+    try:
+        found = _Finding(settings, header, picture, process, sha256, pictures).found(outputs)
+    except CannotRun as error:
+        process.close()
+        raise EstimateError(_unrunnable(path, str(error))) from None
+    except BaseException:
+        process.close()
+        raise
+    return Network(settings, process, found, fingerprint)
 
 
-class _CannotRun(Exception):
-    """One runtime's refusal; the next may be tried."""
+def _unrunnable(path: Path, why: str) -> str:
+    return f"{path.name} cannot be run here: {why}. Another export of the model may help."
+
+
+class _Finding:
+    """Finds out how a network is used."""
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        header: OnnxHeader,
+        picture: Picture,
+        process: Process,
+        sha256: str,
+        pictures: Sequence[np.ndarray],
+    ) -> None:
+        self.settings, self.header, self.picture, self.process = settings, header, picture, process
+        self.sha256, self.known = sha256, KNOWN.get(sha256)
+        self.recalled = kept.recall(settings.notes, sha256)["found"]
+        self.name = Path(settings.path).name
+        self.pictures = [pictures[0], pictures[-1]] if len(pictures) else []
+        self.size: tuple[int | None, int | None] = picture.size
+
+    def found(self, outputs: list[str]) -> Found:
+        """Everything, settled."""
+        given = self.settings
+        first = Found(
+            picture=self.picture,
+            size=self.size,
+            long_side_px=given.long_side_px or LONG_SIDE_PX,
+            multiple=given.multiple or multiple_of(self.header, self.picture),
+            form=IMAGENET,
+            output=outputs[0],
+            kind="RELATIVE",
+            direction="NEARER",
+            why={"form": "assumed, as most networks take it", "output": "its only one", "kind": "assumed"},
+        )
+        form = self._told_form()
+        if form is not None:
+            first = replace(first, form=form[0], why={**first.why, "form": form[1]})
+        first = self._sized(first, outputs)
+        upright: np.ndarray | None = None
+        if self.pictures:
+            first, upright = self._tried(first, may_choose=form is None)
+        meaning = self._meaning(first, upright)
+        kind = given.kind if given.kind != "AUTO" else meaning.kind
+        direction = given.direction
+        if direction == "AUTO":
+            usual: Direction = "NEARER" if kind == "RELATIVE" else "FARTHER"
+            direction = meaning.direction if meaning.direction and kind == meaning.kind else usual
+        by_hand = given.kind != "AUTO" and given.direction != "AUTO"
+        why = "set by hand" if by_hand or given.kind not in ("AUTO", meaning.kind) else meaning.why
+        return replace(first, kind=kind, direction=direction, why={**first.why, "kind": why})
+
+    def _told_form(self) -> tuple[Form, str] | None:
+        """The picture's form where it is known without trying."""
+        if self.settings.mean is not None and self.settings.std is not None:
+            return (self.settings.mean, self.settings.std), "set by hand"
+        if self.known is not None and self.known.form is not None:
+            return self.known.form, "a known network"
+        told = form_of(self.header, self.picture)
+        if told is None and self.recalled.get("form") in FORMS:
+            return FORMS[self.recalled["form"]], "found by trying, before"
+        return told
+
+    def _sized(self, first: Found, outputs: list[str]) -> Found:
+        """Run it once; the input's size that it takes, and which output is the depth: the largest plane."""
+        looked = self.pictures[0] if self.pictures else _nothing_special()
+        height, width = looked.shape[:2]
+        squares = [] if self.settings.long_side_px else _SQUARES
+        candidates = [self.size] if all(self.size) else [self.size, *((side, side) for side in squares)]
+        refusal: CannotRun | None = None
+        for size in candidates:
+            size = (self.size[0] or size[0], self.size[1] or size[1])
+            tried = replace(first, size=size)
+            refuse_large(self.name, *_input_size(tried, width, height), self.picture.frames or 1)
+            try:
+                results = self._run(tried, looked, outputs)
+            except CannotRun as error:
+                refusal = refusal or error
+                if "crash" in str(error) or "memory" in str(error) or "done after" in str(error):
+                    raise
+                continue
+            return self._largest(tried, outputs, results)
+        raise refusal or CannotRun("it gave no answer")
+
+    def _largest(self, tried: Found, outputs: list[str], results: list[np.ndarray]) -> Found:
+        frames = self._frames()
+        planes = [(name, _planes(out, frames)) for name, out in zip(outputs, results, strict=True)]
+        fit = [(name, plane) for name, plane in planes if plane is not None]
+        if not fit:
+            told = ", ".join(f'"{n}" ({sizes(np.shape(r))})' for n, r in zip(outputs, results, strict=True))
+            raise EstimateError(f"{self.name} does not give one depth picture; its output is {told}.")
+        name = max(fit, key=lambda one: one[1].shape[1] * one[1].shape[2])[0]
+        if self.settings.output:
+            why = "set by hand"
+        elif len(self.header.outputs) == 1:
+            why = "its only one"
+        else:
+            why = f"the largest of its {len(fit)} depths" if len(fit) > 1 else "told by name and shape"
+        return replace(tried, output=name, why={**tried.why, "output": why})
+
+    def _tried(self, first: Found, may_choose: bool) -> tuple[Found, np.ndarray]:
+        """Answers to two pictures of the clip, in the common forms where the form is open; the best. Raises
+        EstimateError where the answer hardly depends on the picture."""
+        a, b = self.pictures
+        shown = a, other_way_up(b), a[:, ::-1]
+        looks = [_look(one, (one.shape[1], one.shape[0]), most=640) for one in shown[:2]]
+        best: tuple[Answers, Found, str, np.ndarray] | None = None
+        for name, form in FORMS.items() if may_choose else (("", first.form),):
+            tried = replace(first, form=form)
+            try:
+                outputs = [self._run(tried, one, [first.output])[0] for one in shown]
+            except CannotRun:
+                if not may_choose:
+                    raise
+                continue
+            planes = [plane[0] for out in outputs if (plane := _planes(out, self._frames())) is not None]
+            if len(planes) < len(shown):
+                continue
+            answers = compare(*planes, *looks)
+            if best is None or answers.score > CLEARLY * best[0].score:
+                best = answers, tried, name, planes[0]
+        if best is None or best[0].own < LEAST_OWN:
+            forms = "in any form" if may_choose else f"given {first.lines()[1][11:]}"
+            raise EstimateError(
+                f"{self.name} gives nearly the same answer whatever it is shown, {forms}: it is no depth network, or "
+                "it wants its picture otherwise (set mean and deviation)."
+            )
+        answers, tried, name, plane = best
+        if may_choose:
+            tried = replace(tried, why={**tried.why, "form": "found by trying on two pictures"})
+            self._keep({"form": name})
+        return tried, plane
+
+    def _keep(self, values: dict[str, object]) -> None:
+        try:
+            kept.keep(self.settings.notes, self.sha256, "found", values)
+        except OSError as error:
+            _log.warning("what was found about %s cannot be kept (%s)", self.name, error)
+
+    def _meaning(self, first: Found, upright: np.ndarray | None) -> Meaning:
+        if self.known is not None:
+            return Meaning(self.known.kind, self.known.direction, "a known network")
+        told = meaning_of(self.header, first.output)
+        if told.direction is None and upright is not None:
+            vote = ground_vote(upright)
+            if abs(vote) > _GROUND:
+                direction: Direction = "NEARER" if vote > 0 else "FARTHER"
+                return Meaning(told.kind, direction, "by trying: the ground below is taken to be near")
+        if told.direction is None:
+            return Meaning(told.kind, "NEARER", "assumed: neither its graph nor a trial tells; set it if it is wrong")
+        return told
+
+    def _frames(self) -> int:
+        return 1 if self.picture.frames is None else self.picture.frames or FRAMES_AT_ONCE
+
+    def _run(self, tried: Found, picture: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
+        size = _input_size(tried, picture.shape[1], picture.shape[0])
+        blob = _blob(_look(picture, size), tried.form, self.picture.elem_type)
+        blobs = _laid_out([blob] * self._frames(), self.picture)
+        return self.process.run({self.picture.name: blobs}, outputs)
+
+
+def _nothing_special() -> np.ndarray:
+    """A picture with something in every frequency, for a first run where there is none of the clip."""
+    rng = np.random.default_rng(0)
+    return cv2.resize(rng.random((9, 16, 3), np.float32), (320, 180), interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
 def _check(settings: NetworkSettings) -> None:
     if not settings.path:
         raise EstimateError("No depth network is chosen: set a model file (.onnx) in the preferences or on the strip.")
-    if settings.kind not in ("RELATIVE", "METRIC"):
-        raise ValueError(f"kind must be RELATIVE or METRIC, not {settings.kind!r}")
+    if settings.kind not in ("AUTO", "RELATIVE", "DISTANCE", "METRIC"):
+        raise ValueError(f"kind must be AUTO, RELATIVE, DISTANCE or METRIC, not {settings.kind!r}")
+    if settings.direction not in ("AUTO", "NEARER", "FARTHER"):
+        raise ValueError(f"direction must be AUTO, NEARER or FARTHER, not {settings.direction!r}")
     if settings.engine not in ("AUTO", "OPENCV", "ONNXRUNTIME"):
         raise ValueError(f"engine must be AUTO, OPENCV or ONNXRUNTIME, not {settings.engine!r}")
-    if settings.long_side_px < 16 or settings.multiple < 1:
-        raise ValueError("long_side_px must be at least 16 and multiple at least 1")
-    if len(settings.mean) != 3 or len(settings.std) != 3 or min(settings.std) <= 0:
+    if settings.long_side_px and settings.long_side_px < 16:
+        raise ValueError("long_side_px must be at least 16, or 0")
+    if settings.multiple < 0:
+        raise ValueError("multiple must be at least 1, or 0")
+    if (settings.mean is None) != (settings.std is None):
+        raise ValueError("mean and std go together")
+    mean, std = settings.mean or IMAGENET[0], settings.std or IMAGENET[1]
+    if len(mean) != 3 or len(std) != 3 or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
         raise ValueError("mean and std need three numbers each, std above 0")
 
 
-def _layout(tensor: Tensor, name: str) -> str:
-    dims = tensor.dims
-    if len(dims) == 3:  # no batch axis
-        return "CHW" if dims[0] == 3 or dims[2] != 3 else "HWC"
-    if len(dims) == 4:
-        return "NHWC" if dims[3] == 3 and dims[1] != 3 else "NCHW"
-    raise EstimateError(f"{name} does not take one RGB picture: its input has the sizes {_sizes(dims)}.")
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.4g}" for value in values)
 
 
-def _sizes(dims: tuple[int | None, ...]) -> str:
-    return " x ".join("free" if d is None else str(d) for d in dims) or "(none)"
-
-
-def _input_size(tensor: Tensor, layout: str, settings: NetworkSettings, width: int, height: int) -> tuple[int, int]:
-    fixed_h, fixed_w = tensor.dims[layout.index("H")], tensor.dims[layout.index("W")]
-    scale = settings.long_side_px / max(width, height)
+def _input_size(found: Found, width: int, height: int) -> tuple[int, int]:
+    fixed_h, fixed_w = found.size
+    scale = found.long_side_px / max(width, height)
 
     def rounded(side: int) -> int:
-        return max(1, round(side * scale / settings.multiple)) * settings.multiple
+        return max(1, round(side * scale / found.multiple)) * found.multiple
 
     return fixed_w or rounded(width), fixed_h or rounded(height)
 
 
-def _blob(
-    picture: np.ndarray, size: tuple[int, int], layout: str, settings: NetworkSettings, elem_type: int
-) -> np.ndarray:
-    """Shrink in linear light (area average, as a lens would), then encode, normalise and lay out."""
+def _look(picture: np.ndarray, size: tuple[int, int], most: int = 0) -> np.ndarray:
+    """(h, w, 3) float32: shrunk in linear light (area average, as a lens would), then display-encoded 0-1. most: no
+    larger than this on the longer side."""
+    if most and max(size) > most:
+        width, height = (max(1, round(side * most / max(size))) for side in size)
+        size = width, height
     shrinks = size[0] <= picture.shape[1] and size[1] <= picture.shape[0]
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)[..., :3]
-    rgb = srgb_encode(small)
-    rgb = (rgb - np.array(settings.mean, np.float32)) / np.array(settings.std, np.float32)
-    if "C" in layout and layout.index("C") < layout.index("H"):
-        rgb = rgb.transpose(2, 0, 1)
-    if layout.startswith("N"):
-        rgb = rgb[None]
-    return np.ascontiguousarray(rgb, np.float16 if elem_type == 10 else np.float32)
+    return srgb_encode(small)
+
+
+def _blob(look: np.ndarray, form: Form, elem_type: int) -> np.ndarray:
+    """A display-encoded picture (h, w, 3) in a network's form and type."""
+    if elem_type == UINT8:
+        return np.round(255 * look).astype(np.uint8)
+    mean, std = (np.array(one, np.float32) for one in form)
+    return ((look - mean) / std).astype(np.float16 if elem_type == HALF else np.float32)
+
+
+def _laid_out(blobs: Sequence[np.ndarray], picture: Picture) -> np.ndarray:
+    """Pictures (h, w, 3) along the axes that the network's input has."""
+    stack = np.stack(blobs)[None]  # N T H W C
+    axes = [("NTHWC").index(letter) for letter in picture.layout]
+    dropped = tuple(at for at in range(5) if at not in axes)
+    return np.ascontiguousarray(stack.transpose(*dropped, *axes)[(0,) * len(dropped)], picture.dtype)
 
 
 def srgb_encode(linear: np.ndarray) -> np.ndarray:
@@ -203,90 +496,25 @@ def srgb_encode(linear: np.ndarray) -> np.ndarray:
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(np.maximum(x, 1e-9), 1 / 2.4) - 0.055)
 
 
-def _plane(outputs: list[np.ndarray], name: str) -> np.ndarray:
-    """The first output that is one plane, whatever its axes of length 1."""
-    for out in outputs:
-        squeezed = np.squeeze(np.asarray(out))
-        if squeezed.ndim == 2 and min(squeezed.shape) > 1:
-            return np.ascontiguousarray(squeezed, np.float32)
-    shapes = ", ".join(_sizes(np.asarray(out).shape) for out in outputs) or "nothing"
-    raise EstimateError(f"{name} does not give one depth picture; its output has the sizes {shapes}.")
+def _planes(out: np.ndarray, count: int) -> np.ndarray | None:
+    """(count, h, w) float32 of an output, whatever its axes of length 1; None where it is something else."""
+    squeezed = np.squeeze(np.asarray(out))
+    if count == 1 and squeezed.ndim == 2:
+        squeezed = squeezed[None]
+    if squeezed.ndim != 3 or squeezed.shape[0] != count or min(squeezed.shape[1:]) < 2:
+        return None
+    return np.ascontiguousarray(squeezed, np.float32)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """OpenCV's log off: a refusal is told in our words, not on the terminal."""
-    logging = cv2.utils.logging
-    level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+def _checksums(path: Path, header: OnnxHeader | None) -> tuple[str, str]:
+    """(sha256 of the file, 16 digits that stand for the file and the weights beside it)."""
     try:
-        yield
-    finally:
-        logging.setLogLevel(level)
-
-
-def _open_opencv(path: Path, settings: NetworkSettings, header: OnnxHeader) -> Callable:
-    try:
-        with _quiet():
-            net = cv2.dnn.readNetFromONNX(str(path), cv2.dnn.ENGINE_AUTO)
-    except cv2.error as error:
-        raise _CannotRun(_short(error)) from None
-    if net.empty():
-        raise _CannotRun("it gave back an empty network")
-    names = [settings.output] if settings.output else [t.name for t in header.outputs]
-
-    def forward(blob: np.ndarray) -> list[np.ndarray]:
-        try:
-            with _quiet():
-                net.setInput(blob.astype(np.float32), header.inputs[0].name)
-                return list(net.forward(names)) if len(names) > 1 else [net.forward(names[0])]
-        except cv2.error as error:
-            raise _CannotRun(_short(error)) from None
-
-    return forward
-
-
-def _open_onnxruntime(path: Path, settings: NetworkSettings, header: OnnxHeader) -> Callable:
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise _CannotRun("not installed")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = max(1, min(os.cpu_count() or 1, cv2.getNumThreads()))
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own classes, all plain Exceptions
-        raise _CannotRun(_short(error)) from None
-    names = [settings.output] if settings.output else None
-
-    def forward(blob: np.ndarray) -> list[np.ndarray]:
-        try:
-            return session.run(names, {header.inputs[0].name: blob})
-        except Exception as error:
-            raise _CannotRun(_short(error)) from None
-
-    return forward
-
-
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[-220:] if text else type(error).__name__
-
-
-def _unrunnable(path: Path, header: OnnxHeader, reasons: list[str]) -> str:
-    text = f"{path.name} cannot be run here. " + "; ".join(reasons) + "."
-    if any("not installed" in reason for reason in reasons):
-        if "DynamicQuantizeLinear" in header.ops:
-            text += " It is an int8 file of a kind only onnxruntime runs: install onnxruntime or take a float file."
-        else:
-            text += " Installing onnxruntime into Blender's Python, or another export of the model, may help."
-    return text
-
-
-def _fingerprint(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+        with path.open("rb") as file:
+            whole = hashlib.file_digest(file, "sha256")
+        sha256 = whole.hexdigest()
+        for name in header.external_data if header else ():
+            with (path.parent / name).open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise EstimateError(f"Cannot read the model file {path.name}: {error.strerror or error}.") from error
+    return sha256, whole.hexdigest()[:16]

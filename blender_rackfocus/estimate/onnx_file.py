@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an ONNX file says about itself: inputs, outputs, operators. Reads the header only, runs nothing.
+"""What an ONNX file says about itself: inputs, outputs, operators, small constants. Runs nothing, reads no weights.
 
 The file is a protocol buffer; the field numbers are those of onnx.proto3 (ModelProto, GraphProto, ValueInfoProto) in
 the ONNX specification, https://onnx.ai. OpenCV reports neither the layout nor which sizes are free, and a full ONNX
@@ -9,18 +9,29 @@ package is a heavy thing to carry for these few fields.
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from .provenance import EstimateError
 
 Dim = int | None  # None: free (named or unset) size
 
 
+FLOAT, UINT8, HALF, DOUBLE = 1, 2, 10, 11
+TYPE_NAMES = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 8: "text", 9: "bool",
+    10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 16: "bfloat16",
+}  # fmt: skip
+_SMALL = 16  # a constant with more numbers than this is a weight
+
+
 @dataclass(frozen=True)
 class Tensor:
-    """A graph's input or output: its name and sizes, None where a size is free. elem_type 1 = float32, 10 = float16."""
+    """A graph's input or output: its name and sizes, None where a size is free. elem_type: TensorProto.DataType."""
 
     name: str
     dims: tuple[Dim, ...]
@@ -28,14 +39,31 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One operator: what it reads and writes, and those of its attributes that are whole numbers."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ints: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
 class OnnxHeader:
-    """inputs without the initialisers; ops: operator names used; metadata: the file's own key/value texts."""
+    """inputs without the initialisers; metadata: the file's own key/value texts; constants: those small enough to be
+    settings of the graph, flat float64, by name."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    ops: frozenset[str]
+    nodes: tuple[Node, ...] = field(repr=False)
+    constants: dict[str, np.ndarray] = field(repr=False)
     metadata: dict[str, str]
     external_data: tuple[str, ...]
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """Names of the operators used."""
+        return frozenset(node.op for node in self.nodes)
 
 
 class _Broken(Exception):
@@ -116,17 +144,98 @@ def _dim(data, start: int, end: int) -> Dim:
     return None
 
 
-def _initializer(data, start: int, end: int) -> tuple[str, str]:
-    """(name, external file or '') of a weight tensor, without touching its numbers."""
-    name = external = ""
+@dataclass
+class _Weight:
+    """A constant tensor; numbers only where it is small."""
+
+    name: str = ""
+    external: str = ""
+    numbers: np.ndarray | None = None
+
+
+_RAW = {FLOAT: "<f4", UINT8: "<u1", 3: "<i1", 5: "<i2", 6: "<i4", 7: "<i8", HALF: "<f2", DOUBLE: "<f8"}
+
+
+def _weight(data, start: int, end: int) -> _Weight:
+    """A TensorProto, without touching the numbers of a large one."""
+    found, kind, count, raw = _Weight(), 0, 1, None
+    listed: dict[int, list[float]] = {4: [], 5: [], 7: [], 10: []}
     for number, wire, a, b in _fields(data, start, end):
-        if number == 8 and wire == 2:
-            name = _text(data, a, b)
+        if number == 1:
+            for size in [a] if wire == 0 else _packed_varints(data, a, b):
+                count *= size
+        elif number == 2 and wire == 0:
+            kind = a
+        elif number in listed and b - a <= 10 * _SMALL:
+            listed[number] += _listed(data, number, wire, a, b)
+        elif number == 8 and wire == 2:
+            found.name = _text(data, a, b)
+        elif number == 9 and wire == 2:
+            raw = (a, b)
         elif number == 13 and wire == 2:
             pair = {n: _text(data, x, y) for n, w, x, y in _fields(data, a, b) if w == 2}
             if pair.get(1) == "location":
-                external = pair.get(2, "")
-    return name, external
+                found.external = pair.get(2, "")
+    if not 1 <= count <= _SMALL or found.external:
+        return found
+    if raw is not None and kind in _RAW and raw[1] - raw[0] == count * np.dtype(_RAW[kind]).itemsize:
+        found.numbers = np.frombuffer(bytes(data[slice(*raw)]), _RAW[kind]).astype(np.float64)
+    elif raw is None and (numbers := next((v for v in listed.values() if len(v) == count), None)) is not None:
+        found.numbers = np.array(numbers, np.float64)
+        if kind == HALF:  # stored as the whole numbers of their bits
+            found.numbers = (found.numbers.astype(np.int64) & 0xFFFF).astype(np.uint16).view(np.float16).astype(float)
+    return found
+
+
+def _packed_varints(data, start: int, end: int) -> Iterator[int]:
+    at = start
+    while at < end:
+        value, at = _varint(data, at, end)
+        yield value
+
+
+def _listed(data, number: int, wire: int, a: int, b: int) -> list[float]:
+    """One field of numbers of a TensorProto: packed, or one of them."""
+    if number in (5, 7):
+        values = [a] if wire == 0 else list(_packed_varints(data, a, b))
+        return [float(v - (1 << 64) if v >> 63 else v) for v in values]
+    width, code = (4, "f") if number == 4 else (8, "d")
+    return list(struct.unpack(f"<{(b - a) // width}{code}", bytes(data[a : a + (b - a) // width * width])))
+
+
+def _node(data, start: int, end: int) -> tuple[Node, np.ndarray | None]:
+    """A NodeProto, and the number that it holds if it is a constant."""
+    op, inputs, outputs, ints, value = "", [], [], {}, None
+    for number, wire, a, b in _fields(data, start, end):
+        if wire != 2:
+            continue
+        if number == 1:
+            inputs.append(_text(data, a, b))
+        elif number == 2:
+            outputs.append(_text(data, a, b))
+        elif number == 4:
+            op = _text(data, a, b)
+        elif number == 5:
+            name, numbers, tensor = _attribute(data, a, b)
+            if numbers:
+                ints[name] = numbers
+            if name == "value" and tensor is not None:
+                value = tensor
+    return Node(op, tuple(inputs), tuple(outputs), ints), value if op == "Constant" else None
+
+
+def _attribute(data, start: int, end: int) -> tuple[str, tuple[int, ...], np.ndarray | None]:
+    name, numbers, tensor = "", [], None
+    for number, wire, a, b in _fields(data, start, end):
+        if number == 1 and wire == 2:
+            name = _text(data, a, b)
+        elif number == 5 and wire == 2:
+            tensor = _weight(data, a, b).numbers
+        elif number in (3, 8) and wire == 0:
+            numbers.append(a)
+        elif number == 8 and wire == 2 and b - a <= 10 * _SMALL:
+            numbers += _packed_varints(data, a, b)
+    return name, tuple(numbers), tensor
 
 
 def read_header(path: str | Path) -> OnnxHeader:
@@ -170,19 +279,23 @@ def _parse(path: Path, data, size: int) -> OnnxHeader:
                 metadata[pair.get(1, "")] = pair.get(2, "")
         if graph is None:
             raise _Broken
-        inputs, outputs, ops, weights, external = [], [], set(), set(), set()
+        inputs, outputs, nodes, weights, external = [], [], [], set(), set()
+        constants: dict[str, np.ndarray] = {}
         for number, wire, a, b in _fields(data, *graph):
             if wire != 2:
                 continue
             if number == 1:
-                span = _first(data, a, b, 4)
-                if span:
-                    ops.add(_text(data, *span))
+                node, value = _node(data, a, b)
+                nodes.append(node)
+                if value is not None and node.outputs:
+                    constants[node.outputs[0]] = value
             elif number == 5:
-                name, file = _initializer(data, a, b)
-                weights.add(name)
-                if file:
-                    external.add(file)
+                weight = _weight(data, a, b)
+                weights.add(weight.name)
+                if weight.external:
+                    external.add(weight.external)
+                if weight.numbers is not None:
+                    constants[weight.name] = weight.numbers
             elif number == 11:
                 inputs.append(_tensor(data, a, b))
             elif number == 12:
@@ -193,6 +306,7 @@ def _parse(path: Path, data, size: int) -> OnnxHeader:
         if not (path.parent / name).is_file():
             raise EstimateError(f"{path.name} keeps its weights in a second file, {name}, which is not beside it.")
     inputs = [t for t in inputs if t.name not in weights]
-    if not inputs or not outputs or not ops:
+    if not inputs or not outputs or not nodes:
         raise EstimateError(f"{path.name} holds an empty network: it has no input, no output or no layer.")
-    return OnnxHeader(tuple(inputs), tuple(outputs), frozenset(ops), metadata, tuple(sorted(external)))
+    told = tuple(sorted(external))
+    return OnnxHeader(tuple(inputs), tuple(outputs), tuple(nodes), constants, metadata, told)

@@ -14,6 +14,9 @@ from .network import Network, NetworkSettings, load_network
 from .parallax import LEAST_PARALLAX_PX, Motion, ParallaxSettings, grey_for_flow, pair_nearness
 from .provenance import EstimateError, Provenance, SourceName
 from .stereo import StereoSettings, find_stereo, resolve, search_range, stereo_nearness
+from .video import Windows
+
+_FLAT = 0.01  # a picture with less contrast than this shows nothing
 
 
 class Frames(Protocol):
@@ -36,20 +39,30 @@ class EstimateSettings:
     steady: bool = True
     follow_edges: bool = True
 
+    def told(self) -> dict[str, object]:
+        """All that decides an estimate, as plain values."""
+        return {**asdict(self), "network": self.network.told() if self.network else None}
+
+
+def _nothing() -> None:
+    """Nothing is to be ended."""
+
 
 @dataclass(frozen=True)
 class Source:
     """A source ready to run.
 
     nearness(index, picture) -> (h, w) float32, larger = nearer, NaN = unknown here; None where this frame gives none.
-    breathes: its scale changes from frame to frame, so frames are related to each other. doubled: the frame holds two
-    pictures, whose edges are not to be mixed up.
+    breathes: its scale changes from frame to frame, so frames are related to each other. reads_frames: it reads other
+    frames itself, which then may not be read on another thread meanwhile. close: it is not needed any more.
     """
 
     name: SourceName
     nearness: Callable[[int, np.ndarray], np.ndarray | None]
     provenance: Provenance
     breathes: bool
+    reads_frames: bool = False
+    close: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ def choose_source(frames: Frames, settings: EstimateSettings, indices: Sequence[
     refused["STEREO"] = "the halves of the frame are not two views of one scene"
     if settings.network is not None and settings.network.path:
         try:
-            network = load_network(settings.network)
+            network = load_network(settings.network, _two_pictures(frames, indices))
             return Choice(
                 "NETWORK",
                 f"no stereo pair, and {Path(settings.network.path).name} is chosen and runs on {network.runtime}",
@@ -118,7 +131,7 @@ def open_source(frames: Frames, settings: EstimateSettings, indices: Sequence[in
             )
         source, why = choice.source, choice.why
         if choice.network is not None:
-            return _network_source(choice.network, why)
+            return _network_source(choice.network, frames, indices, why)
     opener = {"STEREO": _open_stereo, "NETWORK": _open_network, "PARALLAX": _open_parallax}.get(source)
     if opener is None:
         raise ValueError(f"source must be AUTO, STEREO, NETWORK or PARALLAX, not {source!r}")
@@ -144,19 +157,37 @@ def _open_stereo(frames: Frames, settings: EstimateSettings, indices: Sequence[i
 
 
 def _open_network(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
-    return _network_source(load_network(settings.network or NetworkSettings("")), why)
+    network = load_network(settings.network or NetworkSettings(""), _two_pictures(frames, indices))
+    return _network_source(network, frames, indices, why)
 
 
-def _network_source(network: Network, why: str) -> Source:
+def _two_pictures(frames: Frames, indices: Sequence[int]) -> list[np.ndarray]:
+    """Two pictures of the clip with something to see, as far apart as such are; fewer where there is little."""
+    seen = [(index, frames[index]) for index in _samples(indices, 5)]
+    told = [picture for _, picture in seen if float(picture[::4, ::4, :3].clip(0, 1).std()) > _FLAT]
+    return [told[0], told[-1]] if told else []
+
+
+def _network_source(network: Network, frames: Frames, indices: Sequence[int], why: str) -> Source:
+    found = network.found
     told = {
-        **asdict(network.settings),
+        **network.settings.told(),
         "path": Path(network.settings.path).name,
         "sha256": network.fingerprint,
         "runtime": network.runtime,
         "layout": network.layout,
+        "kind": found.kind,
+        "direction": found.direction,
+        "output": found.output,
+        "mean": found.form[0],
+        "std": found.form[1],
+        "found": found.lines(),
     }
     provenance = Provenance("NETWORK", Path(network.settings.path).name, network.metric, told, why)
-    return Source("NETWORK", lambda _i, picture: network.nearness(picture), provenance, True)
+    if network.frames is None:
+        return Source("NETWORK", lambda _i, picture: network.nearness(picture), provenance, True, close=network.close)
+    windows = Windows(network, frames.__getitem__, indices)
+    return Source("NETWORK", windows.nearness, provenance, True, True, network.close)
 
 
 @dataclass(frozen=True)
@@ -236,4 +267,4 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
         )
     told = {**asdict(chosen), "step_frames": survey.step, "parallax_px": round(survey.parallax_px, 2)}
     provenance = Provenance("PARALLAX", "optical flow minus camera rotation", False, told, why, tuple(notes))
-    return Source("PARALLAX", nearness, provenance, True)
+    return Source("PARALLAX", nearness, provenance, True, True)

@@ -2,30 +2,46 @@
 """What Blender does to a strip's picture before the first modifier sees it: the strip's Saturation and Multiply.
 
 Both work on the sequencer's own values, which are sRGB-encoded as a rule: straight alpha for 8-bit pictures,
-premultiplied for floating-point ones. (Blender's `input_preprocess` in the sequencer's render.cc: saturation, then
-multiply, then modifiers; flips, crop and transform come after the modifiers.)
+premultiplied for floating-point ones, to which it turns whatever it has to convert. (Blender's `input_preprocess` in
+the sequencer's render.cc: saturation, then multiply, then modifiers; flips, crop and transform come after those.)
 """
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
+from .. import media
 from ..media import colour
 
 
 def adjust(
-    picture: np.ndarray, saturation: float, multiply: float, multiply_alpha: bool, premultiplied: bool
+    picture: np.ndarray,
+    saturation: float,
+    multiply: float,
+    multiply_alpha: bool,
+    *,
+    colorspace: str,
+    path: str | os.PathLike[str],
+    ocio_config: colour.OcioConfig | None,
 ) -> np.ndarray:
     """A strip's colour adjustments on a picture.
 
-    picture: (H, W, 4) float32, scene-linear, premultiplied. premultiplied: the file is floating-point, so Blender
-    works on premultiplied values. Returns a new picture, or the same one when there is nothing to do.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. colorspace, path: the strip's colour space and file.
+    ocio_config: names the sequencer's space. Returns a new picture, or the same one when there is nothing to do.
+    Raises MediaError.
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture
+    sequencer = ocio_config.sequencer if ocio_config else colour.SRGB
+    is_data = colour.is_data(colorspace, path=path, ocio_config=ocio_config)  # never converted: taken as encoded
+    premultiplied = media.stores_floats(path) or not (is_data or colorspace == sequencer)
     alpha = picture[..., 3:]
     cover = np.float32(1.0) if premultiplied else np.where(alpha > 0, alpha, np.float32(1.0))
-    rgb = colour.linear_to_srgb(picture[..., :3] / cover)
+    rgb = picture[..., :3] / cover
+    if not is_data:
+        rgb = colour.from_linear(rgb, sequencer, path=path, ocio_config=ocio_config)
     if saturation != 1.0:  # hue and value kept, HSV saturation times the factor
         value = rgb.max(axis=2, keepdims=True)
         rgb = value - (value - rgb) * np.float32(saturation)
@@ -33,7 +49,7 @@ def adjust(
     if not premultiplied:
         rgb = np.clip(rgb, 0.0, 1.0)  # 8-bit values end there
     result = np.empty_like(picture)
-    result[..., :3] = colour.srgb_to_linear(rgb)
+    result[..., :3] = colour.to_linear(rgb, sequencer, path=path, ocio_config=ocio_config)
     result[..., 3:] = alpha * np.float32(multiply) if multiply_alpha else alpha
     if not premultiplied:
         result[..., 3:] = np.clip(result[..., 3:], 0.0, 1.0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.depth import DepthConvention
+from ..media.colour import OcioConfig
 from . import inputs
 
 
@@ -35,22 +36,13 @@ def stamped(path: str, index: int) -> FileFrame:
 
 
 @dataclass(frozen=True)
-class Colour:
-    """How colours are read. config: the OpenColorIO configuration's file. told: what it and the file's working space
-    are, whatever the machine calls them; equal ones read equal pixels."""
-
-    config: str = ""
-    told: str = ""
-
-
-@dataclass(frozen=True)
 class Job:
     """Everything that decides a frame's pixels. Plain data: hashable, comparable, free of Blender.
 
     reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
     convention is set. values: the inputs in the order of inputs.NAMES, in single precision as everywhere in Blender.
-    grade: what `adjust` does before any modifier. colour: how the picture's colours are read. draft: made for
-    speed, up to DRAFT_WIDTH across.
+    grade: saturation, multiply, and whether alpha is multiplied too. colour: the colour configuration; None knows
+    sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across.
     """
 
     picture: FileFrame
@@ -63,9 +55,9 @@ class Job:
     near_m: float
     far_m: float
     values: tuple[float, ...]
-    grade: tuple[float, float, bool, bool]
+    grade: tuple[float, float, bool]
     draft: bool
-    colour: Colour = Colour()
+    colour: OcioConfig | None = None
 
     def value(self, name: str) -> float:
         """One input by name."""

@@ -43,7 +43,7 @@ def make(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = 
     Final ones are half floats in value, whoever asks and however they come: what is computed now, what the store kept
     and what was baked are the same pixels. draft_width: drafts are computed at most so many pixels across.
     """
-    picture = adjust.adjust(picture, *job.grade)
+    picture = _graded(job, picture)
     height, width = picture.shape[:2]
     if job.draft and width > draft_width:
         return Made(width, height, _draft(job, picture, depth_m, draft_width))
@@ -61,7 +61,7 @@ def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
 
     picture: (H, W, 4) float32, depth_m: (H, W), as `read` gives them, or both made smaller.
     """
-    return _refocus(job, adjust.adjust(picture, *job.grade), depth_m)
+    return _refocus(job, _graded(job, picture), depth_m)
 
 
 def refocused(
@@ -86,7 +86,7 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     with ThreadPoolExecutor(1, "rackfocus-read-depth") as beside:  # left when it is done: never two readers in a movie
         reading = beside.submit(_read_depth, job)
         picture = media.read_frame(
-            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=job.colour.config or None
+            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=job.colour
         )
     depth_m = reading.result()
     height, width = picture.shape[:2]
@@ -99,7 +99,7 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def reading_of(job: Job) -> Job:
     """The job without what only matters after its files are read: equal ones read the same."""
-    return replace(job, values=(), grade=(1.0, 1.0, False, False), draft=False)
+    return replace(job, values=(), grade=(1.0, 1.0, False), draft=False)
 
 
 def _read_depth(job: Job) -> np.ndarray:
@@ -128,6 +128,11 @@ def forget() -> None:
 
 def _guessed(raw: media.RawDepth, near_m: float, far_m: float) -> DepthConvention:
     return guess_convention(raw.values, integer=raw.integer, near_m=near_m, far_m=far_m, layer=raw.layer)[0]
+
+
+def _graded(job: Job, picture: np.ndarray) -> np.ndarray:
+    at = job.picture.path
+    return adjust.adjust(picture, *job.grade, colorspace=job.colorspace, path=at, ocio_config=job.colour)
 
 
 def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:

@@ -56,7 +56,9 @@ def store_key(job: Job) -> str:
         depth=_anywhere(job.depth),
         reference=_anywhere(job.reference) if job.reference is not None else None,
         draft=False,
-        colour=replace(job.colour, config=""),  # where the configuration lies is no matter; what it says is
+        colour=replace(job.colour, path="")
+        if job.colour
+        else None,  # where the configuration lies is no matter; what it says is
     )
     return key_of(renderer=renderer(), job=asdict(told), draft=job.draft)
 
@@ -177,7 +179,7 @@ def _reading(job: Job) -> dict[str, Any]:
         "near_m": _number(job.near_m),
         "far_m": _number(job.far_m),
         "grade": [_plain(value) for value in job.grade],
-        "colour": job.colour.told,
+        "colour": list(job.colour.fingerprint()) if job.colour else [],
     }
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files in, arrays out. No Blender.
 
-Pictures are (H, W, 4) float32, scene-linear Rec.709, premultiplied alpha, top row first. Raw depth is
-(H, W) float32 with the file's own numbers; `core.depth` turns them into metres. Whatever cannot be read
-raises MediaError, whose text is for the user.
+Pictures are (H, W, 4) float32, scene-linear in the working space (Rec.709 as a rule), premultiplied alpha, top row
+first. Raw depth is (H, W) float32 with the file's own numbers; `frame.depth` turns them into metres. Whatever cannot be
+read raises MediaError, whose text is for the user.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import os
 
 import numpy as np
 
-from . import movies, sealed, stills
+from . import colour, movies, sealed, stills
 from .errors import MediaError
 
-__all__ = ["MediaError", "RawDepth", "is_movie", "read_depth_frame", "read_frame", "read_raw_depth"]
+__all__ = ["MediaError", "RawDepth", "is_movie", "read_depth_frame", "read_frame", "read_raw_depth", "stores_floats"]
 
 RawDepth = stills.RawDepth
 
@@ -31,19 +31,25 @@ def read_frame(
     colorspace: str | None = None,
     alpha_mode: str | None = None,
     *,
-    ocio_config: str | os.PathLike[str] | None = None,
+    ocio_config: colour.OcioConfig | None = None,
 ) -> np.ndarray:
     """The picture that file `path` shows at frame `index` (0 is its first). A still shows the same at every index.
 
     colorspace: its name in Blender (`strip.colorspace_settings.name`); None takes what Blender would assume.
     alpha_mode: 'STRAIGHT' or 'PREMUL' as in Blender's strips; None takes what the file's kind says. Movies do
     without, as in Blender: 8-bit ones are straight, those of more bits are taken as premultiplied.
-    ocio_config: OpenColorIO configuration for spaces beyond sRGB, Linear Rec.709 and Non-Color.
-    Returns (H, W, 4) float32, scene-linear Rec.709, premultiplied. Raises MediaError.
+    ocio_config: the colour configuration; None knows sRGB, Linear Rec.709 and Non-Color alone.
+    Returns (H, W, 4) float32, scene-linear in the working space (Rec.709 without a configuration), premultiplied.
+    Raises MediaError.
     """
     if is_movie(path):
         return movies.open_movie(path).read(index, colorspace=colorspace, ocio_config=ocio_config)
     return stills.read_picture(path, colorspace, alpha_mode=alpha_mode, ocio_config=ocio_config)
+
+
+def stores_floats(path: str | os.PathLike[str]) -> bool:
+    """Whether Blender holds the file's pictures as floating-point numbers: more than 8 bits. Raises MediaError."""
+    return movies.open_movie(path).bits > 8 if is_movie(path) else stills.stores_floats(path)
 
 
 def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> RawDepth:

@@ -33,17 +33,17 @@ _ABANDONED_S = 3600.0
 @dataclass(frozen=True)
 class Code:
     """How a file's alpha carries both alpha (0..1) and whether the pixel counts: offset + scale x alpha where it does,
-    0 where it does not. colorspace: Blender's name for how the colours are kept."""
+    0 where it does not. is_data: the colours are kept as the compositor's own numbers, else sRGB-encoded."""
 
     suffix: str
     offset: float
     scale: float
-    colorspace: str
+    is_data: bool
 
 
 CODES = {
-    "EXR": Code(".exr", ALPHA_OFFSET, 1.0, "Non-Color"),
-    "PNG": Code(".png", 0.5, 0.5, "sRGB"),
+    "EXR": Code(".exr", ALPHA_OFFSET, 1.0, True),
+    "PNG": Code(".png", 0.5, 0.5, False),
 }
 """EXR: scene-linear, premultiplied, as computed. PNG: sRGB-encoded, premultiplied, light above white cut off."""
 

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stored values to scene-linear Rec.709, by the colour space's name in Blender.
+"""Stored values to scene-linear light, by the colour space's name in Blender.
 
-The common spaces are plain formulas (sRGB: IEC 61966-2-1). Every other one is converted by OpenColorIO
-with the configuration the caller names, normally Blender's own
-(`bpy.utils.system_resource('DATAFILES', path='colormanagement/config.ocio')`), through OpenImageIO.
+What a name means is the OpenColorIO configuration's affair, and so are the primaries of linear light (the working
+space of the .blend). Conversions that turn out to be none, or the sRGB curve (IEC 61966-2-1), are plain formulas; every
+other one is OpenColorIO's, through OpenImageIO.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from .errors import MediaError
+from .library import openimageio
 
 SRGB = "sRGB"
 LINEAR = "Linear Rec.709"
 NON_COLOR = "Non-Color"
+SCENE_LINEAR = "scene_linear"
 HALF_MAX = 65504.0
 _CHUNK = 1 << 16
 
@@ -25,6 +29,31 @@ _CHUNK = 1 << 16
 _LINEAR_NAMES = {"Linear Rec.709", "Linear Rec.709 (sRGB)", "Linear", "Linear BT.709", "scene_linear"}
 _RAW_NAMES = {"Non-Color", "Raw", "Non-Colour Data", "Generic Data"}
 _SRGB_NAMES = {"sRGB", "sRGB OETF", "sRGB EOTF"}
+
+_PROBES = np.float32([[0, 0, 0], [1, 1, 1], [0.03, 0.03, 0.03], [0.5, 0.5, 0.5], [0.9, 0.2, 0.1], [0.1, 0.3, 0.8]])
+_HDR_TRANSFERS = (16, 18)
+"""PQ and HLG (ITU-T H.273)."""
+_SAME = 2e-5
+"""Differences of two curves that count as rounding."""
+
+
+@dataclass(frozen=True)
+class OcioConfig:
+    """The colour configuration that decides pixels, as plain data: part of what a frame is made of.
+
+    path: an OpenColorIO configuration as $OCIO names it (a file, an archive, or ocio://...). working: the colour space
+    of linear light, the .blend's working space. sequencer: the one that strips are mixed and graded in. digest: of the
+    configuration's content, so that a changed file is another configuration.
+    """
+
+    path: str
+    working: str = LINEAR
+    sequencer: str = SRGB
+    digest: str = ""
+
+    def fingerprint(self) -> tuple[str, str, str]:
+        """What decides pixels, wherever the configuration lies."""
+        return self.digest, self.working, self.sequencer
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
@@ -50,31 +79,47 @@ def linear_to_srgb(values: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, linear * np.float32(12.92), curve).astype(np.float32, copy=False)
 
 
-def is_known(colorspace: str) -> bool:
-    """Whether `to_linear` handles this name by itself, without an OpenColorIO configuration."""
-    return colorspace in _LINEAR_NAMES | _RAW_NAMES | _SRGB_NAMES
-
-
 def to_linear(
-    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: str | os.PathLike[str] | None = None
+    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None
 ) -> np.ndarray:
-    """Convert colours (not alpha) to scene-linear Rec.709.
+    """Convert colours (not alpha) to scene-linear light of the working space.
 
-    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file,
-    for the error's text. ocio_config: an OpenColorIO configuration for names that are not built in.
+    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file, for the error's
+    text. ocio_config: None knows sRGB, Linear Rec.709 and Non-Color, and Rec.709 is the working space.
     Returns (H, W, 3) float32. Raises MediaError for a space that cannot be converted.
     """
-    if colorspace in _LINEAR_NAMES | _RAW_NAMES:
+    kind = _kind(colorspace, path, ocio_config)
+    if kind in ("DATA", "LINEAR"):
         return np.asarray(rgb, np.float32)
-    if colorspace in _SRGB_NAMES:
+    if kind == "SRGB":
         return srgb_to_linear(rgb)
+    return _by_ocio(rgb, colorspace, ocio_config.working, path, ocio_config)
+
+
+def from_linear(
+    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None
+) -> np.ndarray:
+    """The way back from `to_linear`: scene-linear light to values of a colour space, (H, W, 3) float32."""
+    kind = _kind(colorspace, path, ocio_config)
+    if kind in ("DATA", "LINEAR"):
+        return np.asarray(rgb, np.float32)
+    if kind == "SRGB":
+        return linear_to_srgb(rgb)
+    return _by_ocio(rgb, ocio_config.working, colorspace, path, ocio_config)
+
+
+def is_data(colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None) -> bool:
+    """Whether a colour space means numbers, not light: they are never converted. Raises MediaError."""
+    return _kind(colorspace, path, ocio_config) == "DATA"
+
+
+def white_scale(colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None) -> float:
+    """What Blender multiplies floating-point stills by as it reads them: the reference white of PQ and HLG pictures
+    (203 cd/m2, ITU-R BT.2408) becomes that of its colour spaces (100 cd/m2). Movies and 8-bit stills are left alone."""
     if ocio_config is None:
-        raise MediaError(
-            path,
-            f"its colour space is {colorspace!r}, which needs an OpenColorIO configuration and none was given",
-            "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
-        )
-    return _by_ocio(rgb, colorspace, path, os.fspath(ocio_config))
+        return 1.0
+    codes = openimageio(path).ColorConfig(ocio_config.path).get_cicp(colorspace)
+    return 100.0 / 203.0 if codes and codes[1] in _HDR_TRANSFERS else 1.0
 
 
 def to_picture(
@@ -84,14 +129,14 @@ def to_picture(
     straight: bool,
     opaque: bool,
     path: str | os.PathLike[str],
-    ocio_config: str | os.PathLike[str] | None = None,
+    ocio_config: OcioConfig | None = None,
 ) -> np.ndarray:
     """Stored pixels to a Picture, as Blender does it: colours are made linear unmultiplied, alpha multiplies light.
 
     rgba: (H, W, 4) as stored, uint8 or float32; float32 may be overwritten. straight: colours are not multiplied
     by alpha; else they are, and are divided by it before a curve is applied: in 8 bits with rounding and clipping,
     in floats not where alpha is 0 (light without cover). opaque: alpha is 1 everywhere, skip it.
-    Returns (H, W, 4) float32, scene-linear Rec.709, premultiplied; a pixel that is not a number becomes 0, an
+    Returns (H, W, 4) float32, scene-linear, premultiplied; a pixel that is not a number becomes 0, an
     infinite one 65504 (the largest half). Raises MediaError.
     """
     with np.errstate(over="ignore", invalid="ignore"):
@@ -109,15 +154,16 @@ def _bytes_to_picture(
     straight: bool,
     opaque: bool,
     path: str | os.PathLike[str],
-    ocio_config: str | os.PathLike[str] | None,
+    ocio_config: OcioConfig | None,
 ) -> np.ndarray:
     if not straight and not opaque:
         values = rgba.astype(np.float32)
         np.divide(values[..., :3], values[..., 3:] / np.float32(255.0), out=values[..., :3], where=rgba[..., 3:] > 0)
         rgba = np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
     steps = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
-    if is_known(colorspace):
-        curve = to_linear(np.repeat(steps[None, :, None], 3, axis=2), colorspace, path=path)
+    if _kind(colorspace, path, ocio_config) != "OCIO":
+        grey = np.repeat(steps[None, :, None], 3, axis=2)
+        curve = to_linear(grey, colorspace, path=path, ocio_config=ocio_config)
         picture = cv2.LUT(rgba, np.concatenate([curve, steps[None, :, None]], axis=2))
     else:
         picture = rgba.astype(np.float32) * np.float32(1 / 255)
@@ -133,19 +179,20 @@ def _floats_to_picture(
     straight: bool,
     opaque: bool,
     path: str | os.PathLike[str],
-    ocio_config: str | os.PathLike[str] | None,
+    ocio_config: OcioConfig | None,
 ) -> np.ndarray:
-    if colorspace in _RAW_NAMES:
+    kind = _kind(colorspace, path, ocio_config)
+    if kind == "DATA":
         return rgba  # data is no light: Blender leaves its floats alone
     colours, alpha = rgba[..., :3], rgba[..., 3:]
-    if is_linear(colorspace):
+    if kind == "LINEAR":
         if straight and not opaque:
             colours *= alpha
         return rgba
     covered = alpha > 0
     if not straight and not opaque:
         np.divide(colours, alpha, out=colours, where=covered)
-    if colorspace in _SRGB_NAMES:  # all four channels in one go: three of four are slow to step through
+    if kind == "SRGB":  # all four channels in one go: three of four are slow to step through
         picture = srgb_to_linear(rgba)
         picture[..., 3:] = alpha
     else:
@@ -156,21 +203,44 @@ def _floats_to_picture(
     return picture
 
 
-def is_linear(colorspace: str) -> bool:
-    """Whether stored numbers are taken as scene-linear Rec.709 light as they are."""
-    return colorspace in _LINEAR_NAMES | _RAW_NAMES
+def _kind(colorspace: str, path: str | os.PathLike[str], config: OcioConfig | None) -> str:
+    """'DATA', 'LINEAR' (the working space itself), 'SRGB' (its curve, and the working space's primaries) or 'OCIO'.
+    Raises MediaError."""
+    if config is not None:
+        return _kind_by_ocio(colorspace, os.fspath(path), config)
+    for kind, names in (("DATA", _RAW_NAMES), ("LINEAR", _LINEAR_NAMES), ("SRGB", _SRGB_NAMES)):
+        if colorspace in names:
+            return kind
+    raise MediaError(
+        path,
+        f"its colour space is {colorspace!r}, which needs an OpenColorIO configuration and none was given",
+        "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
+    )
 
 
-def _by_ocio(rgb: np.ndarray, colorspace: str, path: str | os.PathLike[str], config: str) -> np.ndarray:
-    from .library import openimageio
+@lru_cache(maxsize=256)
+def _kind_by_ocio(colorspace: str, path: str, config: OcioConfig) -> str:
+    """Tried out on a few colours, as a configuration may give any name to anything."""
+    if openimageio(path).ColorConfig(config.path).isData(colorspace):
+        return "DATA"
+    found = _by_ocio(_PROBES[None], colorspace, config.working, path, config)[0]
+    for kind, formula in (("LINEAR", np.asarray), ("SRGB", srgb_to_linear)):
+        if np.abs(found - formula(_PROBES)).max() < _SAME:
+            return kind
+    return "OCIO"
 
+
+def _by_ocio(rgb: np.ndarray, source: str, target: str, path: str | os.PathLike[str], config: OcioConfig) -> np.ndarray:
     oiio = openimageio(path)
+    # The role follows the .blend's working space in Blender, which OpenImageIO does not know of.
+    source, target = (config.working if name == SCENE_LINEAR else name for name in (source, target))
     buffer = oiio.ImageBuf(np.ascontiguousarray(rgb, np.float32))
-    result = oiio.ImageBufAlgo.colorconvert(buffer, colorspace, LINEAR, False, "", "", config)
+    result = oiio.ImageBufAlgo.colorconvert(buffer, source, target, False, "", "", config.path)
     if result.has_error:
         raise MediaError(
             path,
-            f"its colour space {colorspace!r} could not be converted with {config} ({result.geterror().strip()})",
-            "Choose a colour space that this configuration has.",
+            f"its colours could not be converted from {source!r} to {target!r} with the colour configuration"
+            f" {config.path} ({result.geterror().strip()})",
+            "Choose a colour space, and a working space, that this configuration has.",
         )
-    return np.asarray(result.get_pixels(oiio.FLOAT), np.float32)
+    return np.asarray(result.get_pixels(oiio.FLOAT), np.float32).reshape(np.shape(rgb))

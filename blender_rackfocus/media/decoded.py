@@ -11,7 +11,9 @@ import numpy as np
 # SWS_POINT | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND.
 _SWSCALE_FLAGS = 0x10 | 0x2000 | 0x40000
 _BT601 = 5
-_UNTAGGED = (0, 2)
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}
+"""Tags (ITU-T H.273) that Blender decodes by a matrix of their own: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020
+twice. All others (untagged, RGB, YCgCo, ICtCp and so on) are BT.601 to it."""
 _MPEG_RANGE, _JPEG_RANGE = 1, 2
 _GREY_TOLERANCE = 0.03
 """Mean distance from grey, of 1, that compression of a grey movie may leave."""
@@ -21,7 +23,7 @@ def rgba(frame: Any, reformatter: Any, *, matrix: int, full_range: bool) -> np.n
     """The stored colours and alpha, (H, W, 4): uint8, or float32 0..1 where there are more than 8 bits.
 
     Not linear and not turned. frame: av.VideoFrame. reformatter: av's VideoReformatter, for one thread at a time.
-    matrix: the stream's colour space (ITU-T H.273); what is not tagged is BT.601 as in Blender, whatever the size.
+    matrix: the tag of the stream as it was opened (ITU-T H.273); the frame's own tags count for nothing, as in Blender.
     """
     byte = max(component.bits for component in frame.format.components) <= 8
     # Blender's swscale is not told where chroma samples sit; PyAV's would be, by the frame.
@@ -29,7 +31,7 @@ def rgba(frame: Any, reformatter: Any, *, matrix: int, full_range: bool) -> np.n
     converted = reformatter.reformat(
         frame,
         format="rgba" if byte else "gbrapf32le",
-        src_colorspace=_BT601 if matrix in _UNTAGGED else matrix,
+        src_colorspace=_MATRICES.get(matrix, _BT601),
         src_color_range=_JPEG_RANGE if full_range else _MPEG_RANGE,
         interpolation=_SWSCALE_FLAGS,
     )

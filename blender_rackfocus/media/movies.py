@@ -76,7 +76,7 @@ class Movie:
         index: int,
         *,
         colorspace: str | None = None,
-        ocio_config: str | os.PathLike[str] | None = None,
+        ocio_config: colour.OcioConfig | None = None,
     ) -> np.ndarray:
         """The picture at frame `index`; see `media.read_frame`. Raises MediaError."""
         return colour.to_picture(
@@ -148,6 +148,10 @@ class Movie:
         if decoder.name in ("vp8", "vp9") and stream.metadata.get("alpha_mode") == "1":
             # FFmpeg's own VP8/VP9 decoders drop alpha, libvpx keeps it.
             decoder = self._av.CodecContext.create("libvpx" if decoder.name == "vp8" else "libvpx-vp9", "r")
+        # Decoders overwrite these while they work (ProRes from the third frame on); Blender takes them here.
+        context = stream.codec_context
+        self._matrix, self._range = int(context.colorspace), int(context.color_range)
+        self.colorspace = _tagged_colorspace(context)
         decoder.thread_type = "AUTO"
         # A damaged packet is an error, not a guess made from its neighbours.
         decoder.options = {"err_detect": "explode"}
@@ -171,7 +175,6 @@ class Movie:
         components = frame.format.components
         self.bits = max(c.bits for c in components)
         self.has_alpha = any(c.is_alpha for c in components) or frame.format.name == "pal8"
-        self.colorspace = _tagged_colorspace(stream.codec_context)
 
     def _count_frames(self) -> int:
         """As Blender: the stream's duration, else the container's less the video's later start, else the count."""
@@ -347,9 +350,8 @@ class Movie:
                     f" {frame.width}x{frame.height} at frame {index}",
                     "Convert it to a movie of one size.",
                 )
-            context = self._stream.codec_context
-            full_range = context.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
-            pixels = convert(frame, self._reformatter, matrix=int(context.colorspace), full_range=full_range)
+            full_range = self._range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+            pixels = convert(frame, self._reformatter, matrix=self._matrix, full_range=full_range)
             return np.ascontiguousarray(decoded.turned(pixels, decoded.rotation(frame)))
 
 
@@ -426,5 +428,9 @@ def _reason(error: BaseException) -> str:
 def _tagged_colorspace(context: Any) -> str:
     """The colour space Blender assigns by the stream's tags (primaries and transfer, ITU-T H.273 numbers)."""
     primaries, transfer = int(context.color_primaries), int(context.color_trc)
-    table = {(9, 16): "Rec.2100-PQ", (9, 18): "Rec.2100-HLG", (12, 13): "Display P3", (12, 1): "Display P3"}
+    table = {
+        **{(9, 16): "Rec.2100-PQ", (9, 18): "Rec.2100-HLG", (12, 13): "Display P3", (12, 1): "Display P3"},
+        **{(1, 4): "Gamma 2.2 Encoded Rec.709", (9, 1): "Rec.2020"},
+        **{(1, 8): colour.LINEAR, (9, 8): "Linear Rec.2020", (12, 8): "Linear DCI-P3 D65"},
+    }
     return table.get((primaries, transfer), colour.SRGB)

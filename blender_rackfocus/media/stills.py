@@ -65,7 +65,7 @@ def read_picture(
     colorspace: str | None = None,
     *,
     alpha_mode: str | None = None,
-    ocio_config: str | os.PathLike[str] | None = None,
+    ocio_config: colour.OcioConfig | None = None,
 ) -> np.ndarray:
     """The picture in a file, as an image strip of Blender shows it; see `media.read_frame`.
 
@@ -84,7 +84,22 @@ def read_picture(
     rgba = _four_channels(np.ascontiguousarray(stored), has_alpha)
     space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
     straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
-    return colour.to_picture(rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config)
+    picture = colour.to_picture(
+        rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config
+    )
+    if not byte:
+        white = colour.white_scale(space, path=path, ocio_config=ocio_config)
+        if white != 1.0:
+            picture[..., :3] *= np.float32(white)
+    return picture
+
+
+def stores_floats(path: str | os.PathLike[str]) -> bool:
+    """Whether Blender holds the file's picture as floating-point numbers: more than 8 bits. Raises MediaError."""
+    with _File(path) as file:
+        chosen = naming.picture_channels(file.channels)
+        part = file.parts[chosen[0].part if chosen else 0]
+        return file.format_name in _LINEAR_FORMATS or not part.integer or part.bits > 8
 
 
 def _four_channels(stored: np.ndarray, has_alpha: bool) -> np.ndarray:

@@ -5,6 +5,8 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import av.bitstream
 import bpy
 import numpy as np
 import OpenImageIO as oiio
@@ -15,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 from make_media import card, number_picture, number_shown, write_movie, write_parts, write_still
 
 from blender_rackfocus import media
-from blender_rackfocus.media.colour import linear_to_srgb
+from blender_rackfocus.media.colour import OcioConfig, linear_to_srgb
 from blender_rackfocus.media.movies import Movie, close_movies
 
 CONFIG = Path(bpy.utils.system_resource("DATAFILES", path="colormanagement")) / "config.ocio"
@@ -56,6 +58,18 @@ def blenders(folder, path, frames=(0,), *, movie, space=None, alpha_mode=None):
     return shown, strip.colorspace_settings.name, strip.alpha_mode
 
 
+def retagged(source, target, tags):
+    """A movie's packets in another file, with tags set in the stream by a bit stream filter."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        change = av.bitstream.BitStreamFilterContext(tags, read.streams.video[0], stream)
+        for packet in read.demux(video=0):
+            for filtered in change.filter(packet if packet.size else None):
+                filtered.stream = stream
+                written.mux(filtered)
+    return target
+
+
 def encoded(picture):
     return np.concatenate([linear_to_srgb(picture[..., :3]), picture[..., 3:]], axis=-1)
 
@@ -63,7 +77,7 @@ def encoded(picture):
 def assert_same(folder, path, frames=(0,), *, movie=False, space=None, alpha_mode=None):
     shown, name, mode = blenders(folder, path, frames, movie=movie, space=space, alpha_mode=alpha_mode)
     for frame, want in zip(frames, shown, strict=True):
-        got = media.read_frame(path, frame, name, mode, ocio_config=CONFIG)
+        got = media.read_frame(path, frame, name, mode, ocio_config=OcioConfig(str(CONFIG)))
         assert got.shape == want.shape
         difference = np.abs(encoded(got) - encoded(want))
         assert difference.mean() < MEAN_LIMIT
@@ -222,3 +236,33 @@ def test_the_frame_blender_shows(tmp_path, name):
         assert movie.fps == pytest.approx(strip.fps, rel=1e-5)
         backwards = {frame: number_shown(movie.read(frame)) for frame in reversed(frames)}
         assert [number_shown(picture) for picture in shown] == [backwards[frame] for frame in frames]
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize("matrix", range(15))
+def test_every_matrix_tag_of_a_movie(tmp_path, matrix, pixel_format):
+    plain = write_movie(tmp_path / "plain.mp4", [card()] * 3, pixel_format=pixel_format)
+    path = retagged(plain, tmp_path / "tagged.mp4", f"h264_metadata=matrix_coefficients={matrix}")
+    assert_same(tmp_path, path, (0, 1), movie=True)
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(1, 1), (1, 4), (1, 8), (9, 1), (9, 8), (9, 16), (9, 18), (12, 1)])
+def test_primaries_and_transfer_are_the_colour_space_that_blender_names(tmp_path, primaries, transfer):
+    plain = write_movie(tmp_path / "plain.mp4", [card()] * 3)
+    tags = f"h264_metadata=colour_primaries={primaries}:transfer_characteristics={transfer}"
+    path = retagged(plain, tmp_path / "tagged.mp4", tags)
+    assert blenders(tmp_path, path, movie=True)[1] == Movie(path).colorspace
+    assert_same(tmp_path, path, movie=True)
+
+
+def test_a_prores_whose_frames_deny_the_containers_matrix(tmp_path):
+    """The decoder takes the frames' tag while it works, Blender the container's as it opens the file."""
+    path = write_movie(tmp_path / "a.mov", [card()] * 6, "prores_ks", "yuv422p10le", matrix=1)
+    content = bytearray(path.read_bytes())
+    at = content.find(b"icpf")
+    while at >= 0:
+        assert content[at + 20] == 1
+        content[at + 20] = 2  # a frame header's matrix: unknown
+        at = content.find(b"icpf", at + 1)
+    path.write_bytes(content)
+    assert_same(tmp_path, path, (0, 3, 5, 1), movie=True)

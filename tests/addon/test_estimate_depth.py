@@ -28,7 +28,7 @@ SIZE = (HEIGHT // 2, WIDTH // 2)
 
 @pytest.fixture
 def network(tmp_path):
-    return str(toy_networks.write(tmp_path / "toy.onnx", size=SIZE))
+    return str(toy_networks.write(tmp_path / "toy.onnx", size=SIZE, own=True))
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ def test_the_strip_is_racked_with_it(shot, network):
 
 
 def test_a_metric_network_gives_metres(shot, tmp_path):
-    path = toy_networks.write(tmp_path / "metric_toy.onnx", size=SIZE, metric=True)
+    path = toy_networks.write(tmp_path / "toy.onnx", size=SIZE, metric=True, own=True)
     strip = shot.strip(pictures(shot, 2))
     assert bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=str(path)) == {"FINISHED"}
     assert strip.rackfocus_depth_kind == "METRES"

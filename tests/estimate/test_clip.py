@@ -38,7 +38,12 @@ def rgba(rgb):
 
 @pytest.fixture
 def network(tmp_path):
-    return NetworkSettings(str(toy_networks.write(tmp_path / "toy.onnx", size=(72, 128))))
+    return toy(toy_networks.write(tmp_path / "toy.onnx", size=(72, 128)))
+
+
+def toy(path, kind="AUTO"):
+    """A toy network takes any form of the picture for a good one: it is told which."""
+    return NetworkSettings(str(path), kind, mean=tuple(toy_networks.MEAN), std=tuple(toy_networks.STD))
 
 
 class Collect(dict):
@@ -78,7 +83,7 @@ def test_a_metric_network_gives_metres(tmp_path):
     path = toy_networks.write(tmp_path / "m.onnx", size=(72, 128), metric=True)
     picture = rgba(np.full((H, W, 3), 0.25, np.float32))
     out = Collect()
-    estimate_clip([picture] * 2, out, EstimateSettings(network=NetworkSettings(str(path), "METRIC")))
+    estimate_clip([picture] * 2, out, EstimateSettings(network=toy(path, "METRIC")))
     encoded = np.full((72, 128, 3), 1.055 * 0.25 ** (1 / 2.4) - 0.055)
     expected = toy_networks.answer(encoded, metric=True)
     got = cv2.resize(out[0], (64, 36), interpolation=cv2.INTER_AREA)
@@ -209,8 +214,8 @@ def test_resume_does_only_the_rest(network, tmp_path, monkeypatch):
     asked = []
     real = sources_module.load_network
 
-    def counting(settings):
-        net = real(settings)
+    def counting(settings, pictures):
+        net = real(settings, pictures)
         nearness = net.nearness
         net.nearness = lambda picture: asked.append(1) or nearness(picture)
         return net

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import importlib.util
 import os
 
 import cv2
@@ -9,10 +8,8 @@ import pytest
 import toy_networks
 from onnx import TensorProto, helper
 
-from blender_rackfocus.estimate import EstimateError, NetworkSettings, load_network, suggest_kind
+from blender_rackfocus.estimate import EstimateError, NetworkSettings, load_network
 from blender_rackfocus.estimate.onnx_file import read_header
-
-HAS_ORT = importlib.util.find_spec("onnxruntime") is not None
 
 
 def picture(height=90, width=160, seed=3):
@@ -28,12 +25,11 @@ def encoded_at(rgba, size):
     return np.where(small <= 0.0031308, 12.92 * small, 1.055 * small ** (1 / 2.4) - 0.055)
 
 
-@pytest.mark.parametrize("engine", ["OPENCV", "ONNXRUNTIME"] if HAS_ORT else ["OPENCV"])
-@pytest.mark.parametrize("metric", [False, True])
+@pytest.mark.parametrize("engine", ["OPENCV", "ONNXRUNTIME"])
 @pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("rank", [2, 3, 4])
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC", "CHW"])
-def test_closed_form_through_every_layout(tmp_path, layout, rank, dynamic, metric, engine):
+@pytest.mark.parametrize(("layout", "rank"), [("NCHW", 4), ("NHWC", 2), ("CHW", 3)])
+def test_closed_form_through_every_layout(tmp_path, layout, rank, dynamic, engine):
+    metric = rank == 3
     path = toy_networks.write(tmp_path / "toy.onnx", layout=layout, rank=rank, dynamic=dynamic, metric=metric)
     net = load_network(
         NetworkSettings(str(path), "METRIC" if metric else "RELATIVE", long_side_px=42, multiple=14, engine=engine)
@@ -55,19 +51,15 @@ def test_invert_turns_the_direction(tmp_path):
 
 
 def test_half_float_input(tmp_path):
-    path = toy_networks.write(tmp_path / "half.onnx", half=True)
-    try:
-        net = load_network(NetworkSettings(str(path)))
-    except EstimateError as error:
-        pytest.skip(f"no runtime here takes half floats: {error}")
+    net = load_network(NetworkSettings(str(toy_networks.write(tmp_path / "half.onnx", half=True))))
     rgba = picture()
     np.testing.assert_allclose(net.run(rgba), toy_networks.answer(encoded_at(rgba, (16, 12))), atol=4e-3)
 
 
 def test_dynamic_size_follows_the_picture(tmp_path):
     net = load_network(NetworkSettings(str(toy_networks.write(tmp_path / "d.onnx", dynamic=True))))
-    assert net.input_size(1920, 1080) == (392, 224)
-    assert net.input_size(1080, 1920) == (224, 392)
+    assert net.input_size(1920, 1080) == (384, 224)  # no patches in its graph: multiples of 32
+    assert net.input_size(1080, 1920) == (224, 384)
     assert net.run(picture(64, 36)).shape[0] > net.run(picture(36, 64)).shape[0]
 
 
@@ -114,17 +106,8 @@ def test_a_network_no_runtime_knows(tmp_path):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("far.away", 1)])
     path = tmp_path / "warp.onnx"
     onnx.save(model, str(path))
-    with pytest.raises(EstimateError, match=r"warp\.onnx cannot be run here.*OpenCV DNN"):
+    with pytest.raises(EstimateError, match=r"warp\.onnx cannot be run here.*WarpDrive"):
         load_network(NetworkSettings(str(path)))
-
-
-def test_an_empty_net_falls_through_to_the_next_runtime(tmp_path, monkeypatch):
-    path = toy_networks.write(tmp_path / "toy.onnx")
-    monkeypatch.setattr(cv2.dnn, "readNetFromONNX", lambda *_: cv2.dnn.Net())
-    if HAS_ORT:
-        assert load_network(NetworkSettings(str(path))).runtime == "onnxruntime"
-    with pytest.raises(EstimateError, match="empty network"):
-        load_network(NetworkSettings(str(path), engine="OPENCV"))
 
 
 def test_missing_separate_weights(tmp_path):
@@ -152,15 +135,10 @@ def test_an_output_that_is_no_depth(tmp_path):
         load_network(NetworkSettings(str(path)))
 
 
-def test_kind_is_suggested_by_name(tmp_path):
-    assert suggest_kind(tmp_path / "depth_anything_v2_metric_hypersim.onnx") == "METRIC"
-    assert suggest_kind(tmp_path / "midas_small.onnx") == "RELATIVE"
-
-
 def test_a_real_model_runs(tmp_path):
     """RACKFOCUS_ONNX names a trained file, else a toy stands in: it must load, tell something, and the same twice."""
     path = os.environ.get("RACKFOCUS_ONNX") or str(toy_networks.write(tmp_path / "toy.onnx", dynamic=True))
-    net = load_network(NetworkSettings(path, suggest_kind(path)))
+    net = load_network(NetworkSettings(path))
     rgba = picture(270, 480)
     first = net.run(rgba)
     assert np.isfinite(first).all()

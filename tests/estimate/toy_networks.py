@@ -15,8 +15,9 @@ STD = np.float32([0.229, 0.224, 0.225])
 MIX = np.float32([0.5, 0.3, 0.2])
 
 
-def write(path, *, layout="NCHW", rank=4, size=(12, 16), dynamic=False, metric=False, half=False):
-    """Write a toy network. layout of the input; rank of the output (2, 3 or 4); size (h, w) where fixed."""
+def write(path, *, layout="NCHW", rank=4, size=(12, 16), dynamic=False, metric=False, half=False, own=False):
+    """Write a toy network. layout of the input; rank of the output (2, 3 or 4); size (h, w) where fixed. own: it takes
+    RGB 0-1 and normalises it itself, so that its graph tells the form; else it wants ImageNet's."""
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     h, w = ("h", "w") if dynamic else size
     dims = {"NCHW": [1, 3, h, w], "NHWC": [1, h, w, 3], "CHW": [3, h, w]}[layout]
@@ -35,6 +36,10 @@ def write(path, *, layout="NCHW", rank=4, size=(12, 16), dynamic=False, metric=F
     if layout == "CHW":
         nodes.append(helper.make_node("Unsqueeze", [at, const("axis0", np.int64([0]))], ["nchw"]))
         at = "nchw"
+    if own:
+        nodes.append(helper.make_node("Sub", [at, const("mean", MEAN.reshape(1, 3, 1, 1))], ["centred"]))
+        nodes.append(helper.make_node("Div", ["centred", const("std", STD.reshape(1, 3, 1, 1))], ["normal"]))
+        at = "normal"
     const("mix", (MIX * STD).reshape(1, 3, 1, 1))
     const("bias", np.float32([MIX @ MEAN]))
     nodes.append(helper.make_node("Conv", [at, "mix", "bias"], ["mixed"], kernel_shape=[1, 1]))
@@ -52,14 +57,15 @@ def write(path, *, layout="NCHW", rank=4, size=(12, 16), dynamic=False, metric=F
     if rank == 2:
         nodes.append(helper.make_node("Squeeze", [at, const("axis01", np.int64([0, 1]))], ["plane"]))
         at = "plane"
-    nodes.append(helper.make_node("Identity", [at], ["depth"]))
+    name = "metric_depth" if metric else "depth"
+    nodes.append(helper.make_node("Identity", [at], [name]))
     oh, ow = (None, None) if dynamic else (size[0] // 2, size[1] // 2)
     out = {4: [1, 1, oh, ow], 3: [1, oh, ow], 2: [oh, ow]}[rank]
     graph = helper.make_graph(
         nodes,
         "toy",
         [helper.make_tensor_value_info("image", kind, dims)],
-        [helper.make_tensor_value_info("depth", TensorProto.FLOAT, out)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, out)],
         weights,
     )
     save(path, graph)

@@ -12,7 +12,8 @@ import pytest
 
 from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.frame import inputs, recipe
-from blender_rackfocus.frame.job import Colour, Job, stamped
+from blender_rackfocus.frame.job import Job, stamped
+from blender_rackfocus.media.colour import OcioConfig
 
 CONVENTION = DepthConvention("NORMALISED", 1.0, 100.0, True, "INVERSE_Z", 1.0)
 MEANT = {"kind": "METRES", "near_m": 2.0, "far_m": 50.0, "white_near": False, "ramp": "LINEAR_Z", "scale": 0.01}
@@ -34,9 +35,9 @@ def job(folder: Path, **other: object) -> Job:
         "near_m": 1.0,
         "far_m": 100.0,
         "values": tuple(float(entry.default) for entry in inputs.INPUTS),
-        "grade": (1.0, 1.0, False, False),
+        "grade": (1.0, 1.0, False),
         "draft": False,
-        "colour": Colour("/somewhere/config.ocio", "a configuration"),
+        "colour": OcioConfig("/somewhere/config.ocio", digest="a configuration"),
     }
     return Job(**(given | other))
 
@@ -53,8 +54,8 @@ def others(folder: Path) -> dict[str, object]:
         "reference": stamped(str(folder / "another.exr"), 0),
         "near_m": 1.5,
         "far_m": 99.0,
-        "grade": (1.0, 1.1, False, False),
-        "colour": Colour("/somewhere/config.ocio", "another configuration"),
+        "grade": (1.0, 1.1, False),
+        "colour": OcioConfig("/somewhere/config.ocio", digest="another configuration"),
     }
 
 
@@ -117,7 +118,7 @@ def test_a_file_written_anew_has_another_key_and_is_stale_by_its_content_alone(t
 
 def test_where_the_configuration_lies_is_no_matter(tmp_path):
     before = job(tmp_path)
-    after = replace(before, colour=Colour("/elsewhere/config.ocio", before.colour.told))
+    after = replace(before, colour=replace(before.colour, path="/elsewhere/config.ocio"))
     assert recipe.store_key(after) == recipe.store_key(before)
     assert recipe.of(after) == recipe.of(before)
 

@@ -7,7 +7,7 @@ from make_media import card, write_parts, write_still
 
 from blender_rackfocus import media
 from blender_rackfocus.media import MediaError, stills
-from blender_rackfocus.media.colour import linear_to_srgb, srgb_to_linear
+from blender_rackfocus.media.colour import OcioConfig, linear_to_srgb, srgb_to_linear
 
 H, W = 12, 20
 
@@ -101,6 +101,7 @@ colorspaces:
 def test_other_spaces_by_ocio_unmultiplied(tmp_path, kind, tolerance):
     config = tmp_path / "config.ocio"
     config.write_text(OCIO)
+    config = OcioConfig(str(config))
     stored = card(alpha=True)
     path = write_still(tmp_path / "a.png", stored, kind)
     got = media.read_frame(path, 0, "Squared", ocio_config=config)

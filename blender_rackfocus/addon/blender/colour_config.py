@@ -1,40 +1,83 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which OpenColorIO configuration the running Blender decodes its strips with."""
+"""The colour configuration that the running Blender decodes its strips with, as plain data."""
 
+from __future__ import annotations
+
+import hashlib
 import os
+import re
 from functools import lru_cache
 
 import bpy
 
-from ...media import MediaError, identity
+from ...media.colour import OcioConfig
+from ...media.library import openimageio
+
+_SOURCE = re.compile(r"\bsrc:\s*([^\s,}]+)")
+_SEARCH_PATH = re.compile(r'^search_path:\s*"?([^"\n]*)"?\s*$', re.MULTILINE)
+
+
+def of(scene: bpy.types.Scene) -> OcioConfig:
+    """What decides a strip's colours in a scene: configuration, working space, and the sequencer's space."""
+    config = path()
+    return OcioConfig(config, working(), scene.sequencer_colorspace_settings.name, _digest(config, _stamp(config)))
+
+
+def fingerprint() -> str:
+    """What decides how colours are read in the file that is open, wherever the configuration lies."""
+    config = path()
+    return f"{_digest(config, _stamp(config))} {working()}"
+
+
+def working() -> str:
+    """Name of the .blend's working space, the colour space of linear light."""
+    return bpy.data.colorspace.working_space or "scene_linear"
 
 
 @lru_cache(maxsize=1)
 def path() -> str:
-    """The configuration file: the one that the environment names, as Blender takes it, else the one Blender ships."""
+    """The configuration that the environment names, if Blender could take it; else the one Blender ships."""
+    shipped = os.path.join(bpy.utils.system_resource("DATAFILES", path="colormanagement"), "config.ocio")
     for variable in ("BLENDER_OCIO", "OCIO"):
         chosen = os.environ.get(variable, "")
-        if chosen and os.path.isfile(chosen):
-            return chosen
-    return os.path.join(bpy.utils.system_resource("DATAFILES", path="colormanagement"), "config.ocio")
+        if chosen:
+            return chosen if _is_at_work(chosen) else shipped
+    return shipped
 
 
-def fingerprint() -> str:
-    """What decides how colours are read: the configuration, and the working space of the file that is open."""
-    return f"{_config_print(path(), _stamp(path()))} {bpy.data.colorspace.working_space}"
+def _is_at_work(config: str) -> bool:
+    """Whether Blender's colour spaces are this configuration's: it falls back to its own where one cannot be read."""
+    held = openimageio(config).ColorConfig(config)
+    names = {held.getColorSpaceNameByIndex(place) for place in range(held.getNumColorSpaces())}
+    settings = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"]
+    return bool(names) and {item.identifier for item in settings.enum_items} <= names | {"scene_linear"}
 
 
-def _stamp(name: str) -> tuple[int, int]:
+def _stamp(config: str) -> tuple[int, int]:
     try:
-        found = os.stat(name)
+        status = os.stat(config)
     except OSError:
         return 0, 0
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=4)
-def _config_print(name: str, _stamp: tuple[int, int]) -> str:
+def _digest(config: str, _stamped: tuple[int, int]) -> str:
+    """Of the configuration and the tables that it names; the name of one that is no file (ocio://...)."""
     try:
-        return identity.content_of(name)
-    except MediaError:
-        return ""
+        with open(config, "rb") as file:
+            content = file.read()
+    except OSError:
+        return config
+    digest = hashlib.blake2b(content, digest_size=16)
+    text = content.decode("utf-8", "replace")
+    found = _SEARCH_PATH.search(text)
+    folders = (found.group(1) if found else "luts").split(":")
+    for name in sorted(set(_SOURCE.findall(text))):
+        for folder in folders:
+            table = os.path.join(os.path.dirname(config), folder, name)
+            if os.path.isfile(table):
+                with open(table, "rb") as file:
+                    digest.update(hashlib.file_digest(file, "blake2b").digest())
+                break
+    return digest.hexdigest()

@@ -32,6 +32,7 @@ from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, baked
 from .. import errors
+from ..blender import stillness
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
 from ..shot import camera_lens, focus_keys, group, node, pixels, settings
@@ -505,9 +506,10 @@ def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
         del _rendering[_rendering.index(scene.name) :]
     _rendering.append(scene.name)
     try:
-        begin(scene)
-        if len(_rendering) == 1 and scene.name not in _sessions:
-            scene_passes.begin(scene)
+        with stillness.still():
+            begin(scene)
+            if len(_rendering) == 1 and scene.name not in _sessions:
+                scene_passes.begin(scene)
     except BaseException as error:  # said, and the render stopped, at the first frame
         traceback.print_exc()
         _failed_begin[scene.name] = errors.unexpected(error)
@@ -518,28 +520,31 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
     try:
-        problems = show(scene)
-        scene_passes.show(scene)
+        with stillness.still():
+            problems = show(scene)
+            scene_passes.show(scene)
     except PassError as error:
         problems = [NodeError(scene.name, scene_passes.STAND_IN, scene.frame_current, error.cause)]
     except BaseException as error:  # Blender would print it and render on, with whatever pixels are there
         traceback.print_exc()
         problems = [NodeError(scene.name, node.NODE_NAME, scene.frame_current, errors.unexpected(error))]
     if problems:
-        errors.stop_render(scene, problems, inside=len(_rendering) > 1)
+        with stillness.still():
+            errors.stop_render(scene, problems, inside=len(_rendering) > 1)
 
 
 @persistent
 def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
-    end(scene)
     if scene.name in _rendering:
         del _rendering[_rendering.index(scene.name) :]
-    if not _rendering:
-        scene_passes.end()
-        passes.sweep()
-        errors.sweep()
+    with stillness.still():
+        end(scene)
+        if not _rendering:
+            scene_passes.end()
+            passes.sweep()
+            errors.sweep()
 
 
 @persistent

@@ -14,7 +14,7 @@ from typing import cast
 
 import bpy
 
-from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, suggest_kind
+from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, with_kept
 from ...estimate.network import Kind
 from ...estimate.provenance import EstimateError
 from ...frame import depthfiles
@@ -141,7 +141,7 @@ def _clip(
     strip: bpy.types.Strip, scene: bpy.types.Scene, one: strips.MediaFrame
 ) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
     """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
-    config = colour_config.path()
+    config = colour_config.of(scene)
     if one.kind == "MOVIE":
         movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
         return None, movie, [one.path]
@@ -175,7 +175,8 @@ def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -
         return None
     if kind == "AUTO":
         kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
-    return NetworkSettings(path, suggest_kind(path) if kind == "AUTO" else cast(Kind, kind), invert)
+    asked = NetworkSettings(path, cast(Kind, kind), invert, notes=os.path.join(cache.user_folder(), "models"))
+    return with_kept(asked) if os.path.isfile(path) else asked
 
 
 def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:

@@ -55,7 +55,7 @@ class _Reader:
         if strip.rackfocus_depth_source == "CARDS":
             raise strips.StripError(strip.name, "its depth is made of cards, set by hand: there is nothing to examine")
         self.strip, self.scene = strip, scene
-        self.config = colour_config.path()
+        self.config = colour_config.of(scene)
 
     def picture_frame(self, frame: int) -> strips.MediaFrame:
         return strips.media_frame(self.strip, frame, self.scene)

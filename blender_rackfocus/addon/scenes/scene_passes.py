@@ -11,6 +11,7 @@ picture: Blender then has no reason to render the 3D scene for the strip either.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
-from ..blender import retiming, strips
+from ..blender import colour_config, retiming, strips
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 from .passes import PassError
@@ -36,11 +37,11 @@ STAND_IN = "Rack Focus Scene Strip"
 
 _session = uuid.uuid4().hex
 _folder = ""
-_prints: dict[str, str] = {}
-_pass_scenes: dict[tuple[str, str], passes.PassScene] = {}
-_upstreams: dict[tuple[str, str], upstream.Upstream] = {}
-_stand_ins: dict[str, StandIn] = {}
-_rendered: list[tuple[str, int]] = []
+_prints: dict[int, str] = {}
+_pass_scenes: dict[tuple[int, int], passes.PassScene] = {}
+_upstreams: dict[tuple[int, int], upstream.Upstream] = {}
+_stand_ins: dict[int, StandIn] = {}
+_rendered: list[tuple[str, float]] = []
 
 
 @dataclass
@@ -66,27 +67,27 @@ def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, ma
     index = retiming.content_index(strip, frame, scene)
     if index is None:
         raise strips.StripError(strip.name, "the strip has no content (its length is zero)")
-    at = index + strip.content_trim_start + strip.scene.frame_start
-    if at != int(at):
-        raise strips.StripError(strip.name, "a scene strip whose speed falls between frames cannot be refocused")
+    at = index + strip.content_trim_start + strip.scene.frame_start  # between frames too, as Blender renders it
     try:
-        path = file_of(strip.scene, int(at), strip.scene_camera, may_render)
+        path = file_of(strip.scene, at, strip.scene_camera, may_render)
     except PassError as error:
         raise strips.StripError(strip.name, error.cause) from error
-    return strips.MediaFrame(path, 0, "IMAGE", "Linear Rec.709", "PREMUL")
+    return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
 
 
-def file_of(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None, may_render: bool) -> str:
-    """The EXR file with a scene's picture and depth at a frame; rendered when they are not kept. Raises PassError."""
+def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:
+    """The EXR file with a scene's picture and depth at a frame, or between two; rendered when they are not kept.
+    Raises PassError."""
     problem = problem_of(scene)
     if problem:
         raise PassError(problem)
+    seen_by = camera or passes.camera_at(scene, math.floor(frame))
     key = key_of(
         kind="scene passes",
-        file=bpy.data.filepath or _session,
+        file=_lives_in(scene) or _session,
         scene=scene.name,
-        frame=frame,
-        camera=camera.name_full if camera is not None else "",
+        frame=round(float(frame), 4),  # whoever asks, in single precision or double
+        camera=[seen_by.name, _lives_in(seen_by)] if seen_by is not None else [],
         made_of=_print(scene),
     )
     path = os.path.join(_temporary(), key[:32] + ".exr")
@@ -96,7 +97,7 @@ def file_of(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None,
     kept = store.get(key) if store is not None else None
     if kept is None:
         if not may_render:
-            raise PassError(f'frame {frame} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
+            raise PassError(f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
         kept = _render(scene, frame, camera)
         if store is not None:
             try:
@@ -105,6 +106,11 @@ def file_of(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None,
                 print(f"Rack Focus: Warning: {error}", file=sys.stderr)
     _write(path, kept)
     return path
+
+
+def _lives_in(block: bpy.types.ID) -> str:
+    """The .blend that a datablock comes from; empty for one of a file that was never saved."""
+    return bpy.path.abspath(block.library.filepath) if block.library is not None else bpy.data.filepath
 
 
 def problem_of(scene: bpy.types.Scene) -> str:
@@ -130,7 +136,7 @@ def forget() -> None:
     _prints.clear()
 
 
-def rendered() -> list[tuple[str, int]]:
+def rendered() -> list[tuple[str, float]]:
     """(scene, frame) of every passes render of this session, for tests and for the curious."""
     return list(_rendered)
 
@@ -141,27 +147,27 @@ def rendered() -> list[tuple[str, int]]:
 def begin(scene: bpy.types.Scene) -> None:
     """Put stand-ins in place for the scenes that refocused strips of this timeline show."""
     forget()
-    cameras: dict[str, set[bpy.types.Object | None]] = {}
-    wanted: dict[str, bpy.types.Scene] = {}
+    cameras: dict[bpy.types.Scene, set[bpy.types.Object | None]] = {}
+    wanted: dict[bpy.types.Scene, None] = {}
     for each in _timelines(scene):
         for strip in each.sequence_editor.strips_all:
             if not is_one(strip) or strip.scene == scene:
                 continue
-            cameras.setdefault(strip.scene.name, set()).add(strip.scene_camera)
+            cameras.setdefault(strip.scene, set()).add(strip.scene_camera)
             found = modifier.find(strip)
             if found is not None and modifier.is_on(found) and not strip.mute:
-                wanted[strip.scene.name] = strip.scene
-    for name, inner in wanted.items():
+                wanted[strip.scene] = None
+    for inner in wanted:
         # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.
-        if name not in _stand_ins and not problem_of(inner) and len(cameras[name]) == 1:
-            _put(inner, next(iter(cameras[name])))
+        if inner.session_uid not in _stand_ins and not problem_of(inner) and len(cameras[inner]) == 1:
+            _put(inner, next(iter(cameras[inner])))
 
 
 def show(scene: bpy.types.Scene) -> None:
     """Blender renders a scene for a strip: have its stand-in show the right frame. Raises PassError."""
-    found = _stand_ins.get(scene.name)
+    found = _stand_ins.get(scene.session_uid)
     if found is not None:
-        found.image.filepath = file_of(scene, scene.frame_current, found.camera, True)
+        found.image.filepath = file_of(scene, scene.frame_current_final, found.camera, True)
         found.image.reload()
         found.image.update_tag()
 
@@ -202,8 +208,8 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     shown.image = bpy.data.images.load(path, check_existing=False)
     passes.runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
-    _stand_ins[scene.name] = StandIn(scene, tree, shown.image, camera)
-    _install(_stand_ins[scene.name])
+    _stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
+    _install(_stand_ins[scene.session_uid])
 
 
 def _install(found: StandIn) -> None:
@@ -219,12 +225,12 @@ def _own_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     return scene.get(OWN_TREE) if OWN_SWITCH in scene else scene.compositing_node_group
 
 
-def _timelines(scene: bpy.types.Scene, seen: set[str] | None = None) -> list[bpy.types.Scene]:
+def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None) -> list[bpy.types.Scene]:
     """A scene's sequencer and those of the scenes its strips show."""
     seen = set() if seen is None else seen
-    if scene.sequence_editor is None or scene.name in seen:
+    if scene.sequence_editor is None or scene in seen:
         return []
-    seen.add(scene.name)
+    seen.add(scene)
     found = [scene]
     for strip in scene.sequence_editor.strips_all:
         if strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "SEQUENCER":
@@ -235,7 +241,7 @@ def _timelines(scene: bpy.types.Scene, seen: set[str] | None = None) -> list[bpy
 # --- Rendering -------------------------------------------------------------------------------------------------------
 
 
-def _render(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None) -> np.ndarray:
+def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None) -> np.ndarray:
     """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
     own = _own_tree(scene)
     composited = own is not None and scene.get(OWN_SWITCH, scene.render.use_compositing)
@@ -248,18 +254,19 @@ def _render(scene: bpy.types.Scene, frame: int, camera: bpy.types.Object | None)
     if composited:
         for one in upstream.render_layers(own):
             wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
-    place = scene.name, camera.name_full if camera is not None else ""
+    place = scene.session_uid, camera.session_uid if camera is not None else 0
+    whole = math.floor(frame)
     if place not in _pass_scenes:
         _pass_scenes[place] = passes.prepare(scene, wanted, {layer}, scene, _temporary())
     found = _pass_scenes[place]
-    passes.render(found, frame, 0.0, camera)
+    passes.render(found, whole, frame - whole, camera)
     _rendered.append((scene.name, frame))
     depth = passes.read(found, layer, passes.DEPTH)
     if composited:
         if place not in _upstreams:
             work = upstream.with_stand_ins(own, {scene.session_uid: found.image})
             _upstreams[place] = upstream.prepare(scene, work, _temporary())
-        picture = upstream.result(_upstreams[place], frame, 0.0)
+        picture = upstream.result(_upstreams[place], whole, frame - whole)
     else:
         picture = passes.read(found, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
@@ -285,13 +292,12 @@ def _write(path: str, kept: np.ndarray) -> None:
 
 
 def _print(scene: bpy.types.Scene) -> str:
-    if scene.name not in _prints:
-        stood = OWN_SWITCH in scene
-        own = scene.get(OWN_TREE) if stood else scene.compositing_node_group
-        tree = scene_print.of_tree(own) if own is not None else ""
-        used = bool(scene[OWN_SWITCH]) if stood else scene.render.use_compositing
-        _prints[scene.name] = scene_print.of(scene) + (tree if used else "")
-    return _prints[scene.name]
+    if scene.session_uid not in _prints:
+        own = _own_tree(scene)
+        composited = own is not None and scene.get(OWN_SWITCH, scene.render.use_compositing)
+        tree = scene_print.of_tree(own) if composited else ""
+        _prints[scene.session_uid] = scene_print.of(scene, passes=composited) + tree
+    return _prints[scene.session_uid]
 
 
 def _temporary() -> str:

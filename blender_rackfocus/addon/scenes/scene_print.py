@@ -1,260 +1,594 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A hash of what a 3D scene's render is made of, so that passes kept from it are known by what they show.
 
-Looked at: the objects of the scene, what they are made of (meshes, curves, lights, cameras, materials, node trees,
-collections they instance), the world, keyframes and drivers, render and engine settings. Values that animation
-changes count by their animation. Not looked at: the camera's own depth of field (passes are rendered through a
-pinhole), the contents of files that textures and libraries name, simulation caches. For those there is a counter.
+Everything counts that can be reached from the scene and set by hand: whatever Blender's own description of its data
+(RNA) names is walked, so new kinds of modifiers, constraints, nodes and settings count without a word here. What is
+left out is named below: what only the window shows, what tells where to write, what Blender derives from other values.
+
+Values that animation sets count by their animation, so that the playhead changes nothing. Files that datablocks name
+count by their content. Not seen: simulation caches, and the camera's own depth of field, because passes are rendered
+through a pinhole. For what is not seen there is a counter.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import bpy
 import numpy as np
+
+from ...media import MediaError, identity
 
 COUNTER = "rackfocus_passes"
 """Custom property of a scene, raised when its passes are to be rendered anew."""
 
 _PLAIN = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
+_NUMBERS = {"BOOLEAN": np.bool_, "INT": np.int32, "FLOAT": np.float32, "ENUM": np.int32}
+_UNREADABLE = (AttributeError, RuntimeError, TypeError, ValueError, SystemError, ReferenceError)
+"""What Blender raises for properties that a datablock has in name only."""
+
+_READ_ONLY = {"type", "bl_idname", "head_local", "tail_local", "matrix_local", "slot_handle", "handle", "identifier"}
+"""Read-only values that are no results of others."""
+_SHOWN = {"show_render", "show_only_shape_key", "show_instancer_for_render", "show_unborn", "show_in_front"}
+"""Properties called show_... that a final render minds."""
+
 _NEVER = {
-    "name_full",
-    "is_evaluated",
-    "session_uid",
-    "select",
-    "tag",
-    "filepath",
-    "frame_current",
-    "frame_float",
-    "frame_subframe",
-    "frame_start",
-    "frame_end",
-    "show_expanded",
-    "location_absolute",
-    "use_nodes",
+    "ID": "original override_library library library_weak_reference asset_data preview tag use_fake_user use_extra_user"
+    " is_runtime_data",
+    "Scene": "camera objects cursor timeline_markers tool_settings sequence_editor compositing_node_group node_tree"
+    " compositor_effects keying_sets keying_sets_all view_settings display_settings sequencer_colorspace_settings"
+    " transform_orientation_slots safe_areas annotation frame_current frame_subframe frame_float frame_start frame_end"
+    " frame_step frame_preview_start frame_preview_end time_jump_unit time_jump_delta lock_frame_selection_to_range"
+    " allow_preroll use_preview_range use_stamp_note sync_mode playback_loop_mode use_nodes use_audio use_audio_scrub"
+    " audio_doppler_speed audio_doppler_factor audio_distance_model audio_volume is_nla_tweakmode",
+    "RenderSettings": "image_settings preview_pixel_size ffmpeg threads threads_mode use_placeholder use_overwrite"
+    " save_output use_compositing use_sequencer use_file_extension use_lock_interface filepath use_render_cache"
+    " metadata_input stamp_note_text stamp_font_size stamp_foreground stamp_background sequencer_gl_preview"
+    " use_sequencer_override_scene_strip views stereo_views views_format bake use_persistent_data simplify_subdivision"
+    " simplify_child_particles compositor_denoise_preview_quality ppm_factor ppm_base dither_intensity"
+    " simplify_gpencil_onplay use_single_layer use_compositor_frames_cache",
+    "ViewLayer": "objects depsgraph",
+    "LayerCollection": "is_visible",
+    "Collection": "all_objects exporters importer color_tag",
+    "Object": "matrix_world matrix_local matrix_basis dimensions mode bound_box empty_display_type empty_display_size"
+    " lock_location lock_rotation lock_rotation_w lock_rotations_4d lock_scale use_camera_lock_parent"
+    " display_bounds_type animation_visualization motion_path selection_sets use_shape_key_edit_mode"
+    " use_mesh_mirror_x use_mesh_mirror_y use_mesh_mirror_z hide_surface_pick",
+    "Camera": "animation_data angle angle_x angle_y dof display_size passepartout_alpha composition_guide_color"
+    " background_images lens_unit",
+    "Light": "display",
+    "Material": "preview_render_type texture_paint_images texture_paint_slots paint_active_slot paint_clone_slot"
+    " use_preview_world use_nodes",
+    "World": "use_nodes",
+    "Image": "pixels render_slots filepath_raw resolution display_aspect use_view_as_render file_format",
+    "Mesh": "vertices edges loops polygons vertex_normals polygon_normals corner_normals loop_triangles"
+    " loop_triangle_polygons uv_layers vertex_colors color_attributes skin_vertices attributes uv_layer_clone"
+    " uv_layer_clone_index uv_layer_stencil uv_layer_stencil_index remesh_voxel_size remesh_voxel_adaptivity"
+    " use_remesh_fix_poles use_remesh_preserve_volume use_remesh_preserve_attributes remesh_mode use_mirror_x"
+    " use_mirror_y use_mirror_z use_mirror_vertex_groups radial_symmetry use_mirror_topology use_paint_mask"
+    " use_paint_bone_selection use_paint_mask_vertex is_editmode",
+    "PointCloud": "points color_attributes",
+    "Curves": "points curves normals position_data curve_offset_data color_attributes",
+    "GreasePencil": "color_attributes",
+    "GreasePencilDrawing": "strokes color_attributes",
+    "TextCurve": "edit_format is_editmode select_start select_end",
+    "Volume": "grids",
+    "CacheFile": "object_paths layers_active",
+    "Armature": "edit_bones collections collections_all is_editmode relation_line_position display_type",
+    "Bone": "children collections color display_type hide",
+    "PoseBone": "bone parent child matrix matrix_basis matrix_channel motion_path custom_shape custom_shape_transform"
+    " custom_shape_scale_xyz custom_shape_translation custom_shape_rotation_euler use_custom_shape_bone_size"
+    " use_transform_at_custom_shape use_transform_around_custom_shape custom_shape_wire_width color hide"
+    " lock_location lock_rotation lock_rotation_w lock_rotations_4d lock_scale",
+    "Pose": "animation_visualization",
+    "ParticleSystem": "particles child_particles",
+    "PointCache": "point_caches name filepath index use_disk_cache use_library_path compression",
+    "Key": "user",
+    "ShapeKey": "points slider_min slider_max lock_shape",
+    "NodeTree": "annotation color_tag default_group_node_width view_center description bl_label bl_description bl_icon",
+    "Node": "location location_absolute width height dimensions label panel_states internal_links parent"
+    " warning_propagation use_custom_color color color_tag hide bl_label bl_description bl_icon bl_static_type"
+    " bl_width_default bl_width_min bl_width_max bl_height_default bl_height_min bl_height_max",
+    "NodeSocket": "label description hide enabled link_limit is_linked is_unavailable hide_value pin_gizmo node"
+    " display_shape bl_label bl_subtype_label is_inactive",
+    "NodeLink": "is_valid is_hidden",
+    "NodeTreeInterfaceItem": "parent description",
+    "Modifier": "use_pin_to_last is_active execution_time",
+    "Action": "fcurves groups pose_markers",
+    "ActionChannelbag": "groups",
+    "AnimData": "action_suitable_slots last_slot_identifier use_tweak_mode use_pin",
+    "NlaStrip": "influence strip_time frame_start frame_end frame_start_ui frame_end_ui action_suitable_slots"
+    " last_slot_identifier",
+    "NlaTrack": "lock",
+    "FCurve": "group color color_mode lock hide is_valid is_empty",
+    "FModifier": "active",
+    "Keyframe": "type co_ui",
+    "Driver": "is_valid",
+    "DriverTarget": "fallback_value",
+    "View3DShading": "wireframe_color_type background_type studio_light_background_blur",
+    "ColorRampElement": "alpha",
+    "ByteColorAttributeValue": "color_srgb",
+    "FloatColorAttributeValue": "color_srgb",
+    "ImageUser": "frame_current",
+    "MovieClipUser": "frame_current",
 }
-_SETTINGS_NEVER = {"filepath", "resolution_percentage", "use_compositing", "use_sequencer", "use_lock_interface"}
+"""By struct, and by what it is derived from: properties that say nothing about the picture."""
+_NEVER_AT_ALL = {"rna_type", "select", "select_control_point", "select_left_handle", "select_right_handle",
+                 "hide_viewport", "hide_select", "is_expanded", "session_uid"}  # fmt: skip
+_NEVER_BEGINNING = ("show_", "active", "preview_", "rackfocus", "use_stamp", "cache_frame_pause", "select_")
+_ALL_SHOWN = {"View3DShading", "SceneDisplay", "ObjectDisplay"}
+"""Structs that Workbench renders by, whatever their properties are called."""
+
+_BY_NAME = {"Bone", "PoseBone", "Node", "NodeSocket", "ShapeKey", "ActionSlot", "NodeTreeInterfaceItem"}
+"""Parts of a datablock that others of its parts point at."""
+_NOT_ENTERED = {"SCENE", "SCREEN", "WORKSPACE", "WINDOWMANAGER", "LIBRARY", "BRUSH", "PALETTE", "PAINTCURVE", "SOUND"}
+"""Kinds of datablocks that count by their name where something points at them."""
+_OF_NO_ACCOUNT = {"CompositorNodeViewer", "CompositorNodeOutputFile"}
+_EDITORS_OWN = (".select", ".hide", ".uv_select", ".sculpt", ".vs.", ".es.", ".pn.")
+"""How names of attributes begin that only editors use."""
 
 
-def of(scene: bpy.types.Scene) -> str:
-    """The scene's hash."""
-    digest = hashlib.blake2b(digest_size=16)
+def of(scene: bpy.types.Scene, *, passes: bool = True) -> str:
+    """The scene's hash. passes: which passes it renders counts too, not only its picture."""
+    look = _Look(passes)
+    look.visit(scene, enter=True)
+    for one in (scene.camera, *(mark.camera for mark in scene.timeline_markers)):
+        look.visit(one)
+    return look.digest(int(scene.get(COUNTER, 0)), bpy.app.version_string)
 
-    def add(*words: object) -> None:
-        digest.update("\0".join(map(str, words)).encode())
 
-    add(int(scene.get(COUNTER, 0)), bpy.app.version_string)
-    for settings in (scene.render, scene.display_settings, scene.view_settings, getattr(scene, "cycles", None)):
-        if settings is not None:
-            add(*_plain(settings, set(), _SETTINGS_NEVER))
-    eevee = getattr(scene, "eevee", None)
-    if eevee is not None:
-        add(*_plain(eevee, set(), set()))
-    for layer in scene.view_layers:
-        add(layer.name, layer.use, *_collections(layer.layer_collection))
-    for block in _blocks(scene):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of properties that Blender is about to drop
-            add(block.id_type, block.name_full, *_block(block))
-        for numbers in _numbers(block):
-            digest.update(numbers.tobytes())
-    return digest.hexdigest()
+def of_block(block: bpy.types.ID) -> str:
+    """The hash of one datablock with everything it uses."""
+    look = _Look(passes=True)
+    look.visit(block)
+    return look.digest()
 
 
 def of_tree(tree: bpy.types.NodeTree) -> str:
-    """The hash of a node tree with its groups."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update("\0".join(map(str, _block(tree))).encode())
-    for one in tree.nodes:
-        inner = getattr(one, "node_tree", None)
-        if inner is not None:
-            digest.update(of_tree(inner).encode())
-    return digest.hexdigest()
+    """The hash of a node tree with everything it uses."""
+    return of_block(tree)
 
 
 def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.ID]:
     """Every datablock that a scene's render is made of."""
-    return _blocks(scene)
+    look = _Look(passes=True)
+    look.visit(scene, enter=True)
+    look.digest()
+    return list(look.blocks.values())
 
 
 def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
     """Names and values of a datablock's part that no animation sets. prefix: of its data path, with the dot."""
-    animated = {path.removeprefix(prefix) for path in _animated(part.id_data) if path.startswith(prefix)}
-    return list(_plain(part, animated, set()))
+    animated = {path.removeprefix(prefix) for path, _ in _animated_paths(part.id_data) if path.startswith(prefix)}
+    return [
+        (one.identifier, _told(_read(part, one.identifier)))
+        for one in part.bl_rna.properties
+        if one.type in _PLAIN and not one.is_readonly and one.identifier not in animated
+    ]
 
 
 def curves_of(block: bpy.types.ID, path: str) -> list[bpy.types.FCurve]:
     """The F-curves at work that set a property."""
-    animation = block.animation_data
-    if animation is None or animation.action is None or animation.action_slot is None:
-        return []
-    found = []
-    for layer in animation.action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(animation.action_slot)
-            found += [one for one in bag.fcurves if one.data_path == path and not one.mute] if bag is not None else []
+    return [one for one in _action_curves(block.animation_data) if one.data_path == path and not one.mute]
+
+
+class _Look:
+    """One look at a scene. blocks: what it is made of, by what it is."""
+
+    def __init__(self, passes: bool) -> None:
+        self.blocks: dict[int, bpy.types.ID] = {}
+        self._passes = passes
+        self._waiting: list[bpy.types.ID] = []
+        self._relevant: dict[int, tuple[list[bpy.types.Property], bool]] = {}
+        self._hash = hashlib.blake2b()
+        self._inside: set[int] = set()
+        self._met: dict[tuple[int, str], int] = {}
+        self._animated: dict[tuple[int, str], set[int]] = {}
+        self._animated_kinds: set[str] = set()
+
+    def visit(self, block: bpy.types.ID | None, *, enter: bool = False) -> None:
+        """Count a datablock. enter: also one of a kind that counts by its name elsewhere."""
+        if block is None or (block.id_type in _NOT_ENTERED and not enter) or block.session_uid in self.blocks:
+            return
+        self.blocks[block.session_uid] = block
+        self._waiting.append(block)
+
+    def digest(self, *more: object) -> str:
+        """The hash of everything that can be reached from what was visited."""
+        found = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of properties that Blender is about to drop
+            while self._waiting:
+                block = self._waiting.pop()
+                found.append((_reference(block), self._block(block)))
+        return hashlib.blake2b(repr((more, sorted(found))).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+    def _add(self, *words: object) -> None:
+        self._hash.update(repr(words).encode("utf-8", "replace"))
+
+    def _block(self, block: bpy.types.ID) -> str:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._inside, self._met, self._animated, self._animated_kinds = set(), {}, {}, set()
+        self._whole(block)
+        return self._hash.hexdigest()
+
+    def _whole(self, block: bpy.types.ID) -> None:
+        """A datablock, or one that lives inside the one that is looked at."""
+        self._inside.add(block.as_pointer())
+        for path, index in _animated_paths(block):
+            self._note_animated(block, path, index)
+        if block.id_type == "TEXT":
+            self._add(block.as_string())
+        else:
+            self._part(block)
+
+    def _note_animated(self, block: bpy.types.ID, path: str, index: int) -> None:
+        if path.endswith('"]'):
+            before, _, name = path.rpartition("[")
+            name = "[" + name
+        else:
+            before, _, name = path.rpartition(".")
+        try:
+            owner = block.path_resolve(before) if before else block
+            self._animated.setdefault((owner.as_pointer(), name), set()).add(index)
+            self._animated_kinds.add(owner.bl_rna.identifier)
+        except _UNREADABLE:
+            pass  # it sets nothing
+
+    # --- Parts -------------------------------------------------------------------------------------------------------
+
+    def _part(self, part: Any) -> None:
+        """Everything in a struct that counts."""
+        mark = part.as_pointer(), part.bl_rna.identifier
+        if mark in self._met:
+            self._add("again", self._met[mark])
+            return
+        self._met[mark] = len(self._met)
+        properties, has_custom = self._properties(part)
+        self._add(part.bl_rna.identifier)
+        if getattr(part, "bl_idname", "") in _OF_NO_ACCOUNT:
+            return
+        for definition in properties:
+            self._property(part, definition)
+        if has_custom:
+            self._custom(part)
+        more = _MORE.get(part.bl_rna.identifier)
+        if more is not None:
+            more(self, part)
+
+    def _properties(self, part: Any) -> tuple[list[bpy.types.Property], bool]:
+        """The properties of a struct that count, and whether it has custom ones."""
+        rna = part.bl_rna
+        key = rna.as_pointer()
+        if key not in self._relevant:
+            never = set(_NEVER_AT_ALL)
+            bases = [rna]
+            while bases[-1].base is not None:
+                bases.append(bases[-1].base)
+            for base in bases:
+                never.update(_NEVER.get(base.identifier, "").split())
+            every = rna.identifier in _ALL_SHOWN
+            kept = [one for one in rna.properties if one.identifier not in never and self._counts(one, every)]
+            try:
+                part.keys()
+                has_custom = True
+            except (TypeError, AttributeError):
+                has_custom = False
+            self._relevant[key] = kept, has_custom
+        return self._relevant[key]
+
+    def _counts(self, definition: bpy.types.Property, every: bool) -> bool:
+        name = definition.identifier
+        if definition.type in _PLAIN and definition.is_readonly and name not in _READ_ONLY:
+            return False
+        if name.startswith("use_pass_"):
+            return self._passes
+        return every or name in _SHOWN or not name.startswith(_NEVER_BEGINNING)
+
+    def _property(self, part: Any, definition: bpy.types.Property) -> None:
+        name = definition.identifier
+        if name.startswith("texspace_") and getattr(part, "use_auto_texspace", False):
+            return
+        value = _read(part, name)
+        if isinstance(value, Exception):
+            self._add(name, type(value).__name__)
+        elif definition.type in _PLAIN:
+            self._plain(part, definition, value)
+        elif definition.type == "COLLECTION":
+            self._add(name)
+            self._items(value)
+        else:
+            self._pointer(name, value)
+
+    def _plain(self, part: Any, definition: bpy.types.Property, value: object) -> None:
+        name = definition.identifier
+        told = _told(value)
+        animated = self._animated.get((part.as_pointer(), name)) if self._animated else None
+        if animated is not None:
+            if not isinstance(told, tuple):
+                return
+            told = tuple(each for index, each in enumerate(told) if index not in animated)
+        if definition.type == "STRING" and definition.subtype == "FILE_PATH" and value:
+            told = _file(part, str(value))
+        self._add(name, told)
+
+    def _pointer(self, name: str, value: Any) -> None:
+        if value is None:
+            self._add(name, None)
+        elif isinstance(value, bpy.types.ID):
+            self._add(name, _reference(value))
+            if value.as_pointer() in self._inside:
+                return
+            if value.is_embedded_data:
+                self._whole(value)
+            else:
+                self.visit(value, enter=name == "background_set")
+        elif not isinstance(value, bpy.types.bpy_struct):
+            self._add(name, _told(value))
+        elif _kinds(value) & _BY_NAME or not self._is_ours(value):
+            told = [_told(_read(value, each)) for each in ("name", "identifier") if hasattr(value, each)]
+            self._add(name, told, getattr(value, "is_output", None))
+            if not self._is_ours(value):
+                self.visit(value.id_data)
+        else:
+            self._add(name)
+            self._part(value)
+
+    def _is_ours(self, part: Any) -> bool:
+        owner = part.id_data
+        return owner is None or owner.as_pointer() in self._inside
+
+    def _custom(self, part: Any) -> None:
+        known = part.bl_rna.properties
+        for key in sorted(part.keys()):
+            if key in known or key.startswith(("rackfocus", "_")):
+                continue
+            if (part.as_pointer(), f'["{key}"]') in self._animated:
+                continue
+            value = part[key]
+            if isinstance(value, bpy.types.ID):
+                self.visit(value)
+            self._add(key, _told(value))
+
+    def _items(self, items: Any) -> None:
+        """A collection: of datablocks, of parts, or of so many numbers that they are read at once."""
+        try:
+            count = len(items)
+        except _UNREADABLE:
+            return
+        self._add(count)
+        if count and self._is_numbers(items[0]) and self._bulk(items, count):
+            return
+        for one in items:
+            if one is None or isinstance(one, bpy.types.ID):
+                self._pointer("", one)
+            elif isinstance(one, bpy.types.bpy_struct):
+                self._part(one)
+            else:
+                self._add(_told(one))
+
+    def _is_numbers(self, first: Any) -> bool:
+        if not isinstance(first, bpy.types.bpy_struct) or isinstance(first, bpy.types.ID):
+            return False
+        if first.bl_rna.identifier in self._animated_kinds:
+            return False
+        properties, has_custom = self._properties(first)
+        flags = any(one.type == "ENUM" and one.is_enum_flag for one in properties)
+        return not has_custom and not flags and all(one.type in _NUMBERS for one in properties)
+
+    def _bulk(self, items: Any, count: int) -> bool:
+        """Read a collection's numbers at once. Returns whether that could be done."""
+        try:
+            read = []
+            for one in self._properties(items[0])[0]:
+                width = getattr(one, "array_length", 0) or 1
+                values = np.empty(count * width, _NUMBERS[one.type])
+                items.foreach_get(one.identifier, values)
+                read.append((one.identifier, values))
+        except _UNREADABLE:
+            return False
+        for name, values in read:
+            self._add(name)
+            self._hash.update(values.tobytes())
+        return True
+
+    # --- What is not told by properties alone ------------------------------------------------------------------------
+
+    def _mesh(self, mesh: bpy.types.Mesh) -> None:
+        starts = np.empty(len(mesh.polygons), np.int32)
+        mesh.polygons.foreach_get("loop_start", starts)
+        self._hash.update(starts.tobytes())
+        self._add([(one.name, one.active_render) for one in mesh.uv_layers], mesh.color_attributes.render_color_index)
+        self._attributes(mesh)
+        weights = np.array([(g.group, g.weight) for one in mesh.vertices for g in one.groups], np.float32)
+        if weights.size:
+            counts = np.array([len(one.groups) for one in mesh.vertices], np.int32)
+            self._hash.update(counts.tobytes() + weights.tobytes())
+
+    def _attributes(self, owner: Any) -> None:
+        for one in owner.attributes:
+            if not one.name.startswith(_EDITORS_OWN):
+                self._add(one.name, one.domain, one.data_type)
+                self._items(one.data)
+
+    def _image(self, image: bpy.types.Image) -> None:
+        if image.type == "IMAGE" and image.is_dirty and image.has_data:
+            pixels = np.empty(len(image.pixels), np.float32)
+            image.pixels.foreach_get(pixels)
+            self._hash.update(pixels.tobytes())
+
+    def _packed(self, packed: bpy.types.PackedFile) -> None:
+        data = packed.data
+        self._hash.update(data if isinstance(data, bytes) else str(data).encode("utf-8", "surrogateescape"))
+
+    def _object(self, block: bpy.types.Object) -> None:
+        if block.show_only_shape_key:
+            self._add(block.active_shape_key_index)
+
+    def _camera(self, camera: bpy.types.Camera) -> None:
+        """The animation, but for that of the focus."""
+        animation = camera.animation_data
+        if animation is None:
+            return
+        if len(animation.nla_tracks):
+            self._part(animation)
+        for one in _curves_at_work(animation):
+            if not one.data_path.startswith("dof."):
+                self._part(one)
+
+    def _particles(self, system: bpy.types.ParticleSystem) -> None:
+        if system.is_edited:
+            for one in system.particles:
+                self._items(one.hair_keys)
+
+    def _target(self, target: bpy.types.DriverTarget) -> None:
+        """What a driver reads of a scene, which is not entered for it."""
+        block = target.id
+        if not isinstance(block, bpy.types.Scene) or not target.data_path:
+            return
+        animation = block.animation_data
+        if animation is not None:
+            self.visit(animation.action)
+        animated = any(path == target.data_path for path, _ in _animated_paths(block))
+        if not animated and not target.data_path.startswith("frame_"):
+            try:
+                self._add(_told(block.path_resolve(target.data_path)))
+            except _UNREADABLE:
+                self._add("nothing")
+
+    def _bag(self, bag: bpy.types.ActionChannelbag) -> None:
+        for one in bag.fcurves:
+            if not one.data_path.startswith(("dof.", "sequence_editor")):
+                self._part(one)
+
+
+_NEVER["ActionChannelbag"] += " fcurves"
+_MORE = {
+    "Mesh": _Look._mesh,
+    "Image": _Look._image,
+    "PackedFile": _Look._packed,
+    "Object": _Look._object,
+    "Camera": _Look._camera,
+    "ParticleSystem": _Look._particles,
+    "DriverTarget": _Look._target,
+    "ActionChannelbag": _Look._bag,
+}
+
+
+def _reference(block: bpy.types.ID) -> tuple[str, str, str]:
+    """What a datablock is called, whatever else is called so in another file."""
+    return block.id_type, block.name, block.library.filepath if block.library is not None else ""
+
+
+def _kinds(part: Any) -> set[str]:
+    found, rna = set(), part.bl_rna
+    while rna is not None:
+        found.add(rna.identifier)
+        rna = rna.base
     return found
 
 
-def _collections(one: bpy.types.LayerCollection) -> Iterator[object]:
-    yield one.name
-    yield from (one.exclude, one.holdout, one.indirect_only, one.collection.hide_render)
-    for child in one.children:
-        yield from _collections(child)
+def _read(part: Any, name: str) -> Any:
+    """A property's value, or the error that Blender raised."""
+    try:
+        return getattr(part, name)
+    except _UNREADABLE as error:
+        return error
 
 
-def _blocks(scene: bpy.types.Scene) -> list[bpy.types.ID]:
-    """Everything the render is made of, each once, in a settled order."""
-    found: dict[tuple[str, str], bpy.types.ID] = {}
-
-    def visit(block: bpy.types.ID | None) -> None:
-        if block is None or (block.id_type, block.name_full) in found:
-            return
-        found[block.id_type, block.name_full] = block
-        animation = getattr(block, "animation_data", None)
-        if animation is not None:
-            visit(animation.action)
-        if block.id_type == "OBJECT":
-            visit(block.data)
-            visit(getattr(block.data, "shape_keys", None))
-            visit(block.parent)
-            for slot in block.material_slots:
-                visit(slot.material)
-            if block.instance_collection is not None:
-                for each in block.instance_collection.all_objects:
-                    visit(each)
-            for modifier in block.modifiers:
-                visit(getattr(modifier, "node_group", None))
-                visit(getattr(modifier, "object", None))
-        tree = getattr(block, "node_tree", None)
-        if tree is not None:
-            visit_tree(tree)
-        if block.id_type == "NODETREE":
-            visit_tree(block)
-
-    def visit_tree(tree: bpy.types.NodeTree) -> None:
-        found[tree.id_type, tree.name_full + str(tree.as_pointer() if tree.is_embedded_data else "")] = tree
-        for node in tree.nodes:
-            for part in (getattr(node, "image", None), getattr(node, "node_tree", None)):
-                visit(part)
-
-    for block in scene.objects:
-        visit(block)
-    visit(scene.world)
-    visit(scene.animation_data.action if scene.animation_data is not None else None)
-    order = sorted(found.items(), key=lambda item: (item[1].id_type, item[1].name_full))
-    return [block for _, block in order]
-
-
-def _block(block: bpy.types.ID) -> Iterator[object]:
-    animated = _animated(block)
-    if block.id_type == "ACTION":
-        for layer in block.layers:
-            for strip in layer.strips:
-                for bag in strip.channelbags:
-                    for curve in bag.fcurves:
-                        yield from (curve.data_path, curve.array_index, curve.mute, curve.extrapolation)
-                        yield from ((*key.co, key.interpolation) for key in curve.keyframe_points)
-        return
-    yield from _plain(block, animated, set())
-    if block.id_type == "OBJECT":
-        if not animated:
-            yield tuple(value for row in block.matrix_basis for value in row)
-        yield tuple(value for row in block.matrix_parent_inverse for value in row)
-        yield block.parent.name_full if block.parent is not None else ""
-        yield from (slot.material.name_full if slot.material is not None else "" for slot in block.material_slots)
-        for part in (*block.modifiers, *block.constraints):
-            yield from _plain(part, animated, set())
-            yield from _properties(part)
-    if block.id_type == "NODETREE":
-        for node in block.nodes:
-            yield from _plain(node, animated, {"select", "location", "width", "height"})
-            yield getattr(getattr(node, "image", None), "name_full", "")
-            for socket in node.inputs:
-                path = f'nodes["{node.name}"].inputs'
-                if hasattr(socket, "default_value") and not any(each.startswith(path) for each in animated):
-                    yield _value(socket.default_value)
-            if hasattr(node, "color_ramp"):
-                yield from ((each.position, *each.color) for each in node.color_ramp.elements)
-        for link in block.links:
-            yield (link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier)
-    animation = getattr(block, "animation_data", None)
-    if animation is not None:
-        for driver in animation.drivers:
-            yield from (driver.data_path, driver.array_index, driver.driver.expression)
-
-
-def _properties(part: bpy.types.bpy_struct) -> Iterator[object]:
-    """Inputs of geometry nodes modifiers and other custom values."""
-    if hasattr(part, "keys"):
-        yield from ((key, _value(part[key])) for key in part.keys() if not key.startswith("_"))  # noqa: SIM118
-
-
-def _plain(owner: bpy.types.bpy_struct, animated: set[str], never: set[str]) -> Iterator[object]:
-    for definition in owner.bl_rna.properties:
-        name = definition.identifier
-        if definition.is_readonly or definition.type not in _PLAIN or name in _NEVER or name in never:
-            continue
-        if name in animated or name.startswith(("show_", "use_fake", "hide_select", "hide_viewport", "preview_")):
-            continue
-        yield name
-        yield _value(getattr(owner, name))
-
-
-def _value(value: object) -> object:
-    if isinstance(value, (bool, int, float, str)) or value is None:
+def _told(value: Any) -> object:
+    """A value as plain data that is written alike in every session."""
+    if isinstance(value, (bool, int, float, str, bytes)) or value is None:
         return value
     if isinstance(value, bpy.types.ID):
-        return value.name_full
+        return _reference(value)
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(map(str, value)))
+    for method in ("to_dict", "to_list"):
+        if hasattr(value, method):
+            value = getattr(value, method)()
+    if isinstance(value, dict):
+        return tuple((key, _told(each)) for key, each in sorted(value.items()))
     try:
-        return tuple(_value(each) for each in value)
+        return tuple(_told(each) for each in value)
     except TypeError:
         return type(value).__name__
 
 
-def _animated(block: bpy.types.ID) -> set[str]:
-    """Data paths of a datablock that animation sets."""
+_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+def _file(part: Any, path: str) -> object:
+    """A file's content where it is one file, its siblings' names, sizes and times where it is one of many."""
+    owner = part.id_data
+    whole = bpy.path.abspath(path, library=owner.library if owner is not None else None)
+    if getattr(part, "source", "") in {"SEQUENCE", "TILED"} or getattr(part, "is_sequence", False):
+        return tuple(_siblings(whole))
+    try:
+        return identity.content_of(whole) if os.path.isfile(whole) else path
+    except MediaError:
+        return path
+
+
+def _siblings(path: str) -> Iterator[tuple[str, int, int]]:
+    folder, name = os.path.split(path)
+    shape = re.escape(name.replace("<UDIM>", "1001").replace("<UVTILE>", "u1_v1"))
+    pattern = re.compile(_NUMBER.sub(lambda _: r"\\d+", shape))
+    try:
+        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+    except OSError:
+        return
+    for one in entries:
+        if pattern.fullmatch(one.name) and one.is_file():
+            status = one.stat()
+            yield one.name, status.st_size, status.st_mtime_ns
+
+
+def _animated_paths(block: bpy.types.ID) -> set[tuple[str, int]]:
+    """(data path, index) of everything in a datablock that animation sets."""
     animation = getattr(block, "animation_data", None)
     if animation is None:
         return set()
-    paths = {driver.data_path for driver in animation.drivers}
-    if animation.action is not None and animation.action_slot is not None:
-        for layer in animation.action.layers:
-            for strip in layer.strips:
-                bag = strip.channelbag(animation.action_slot)
-                paths |= {curve.data_path for curve in bag.fcurves} if bag is not None else set()
-    return paths
+    return {(one.data_path, one.array_index) for one in _curves_at_work(animation)}
 
 
-def _numbers(block: bpy.types.ID) -> Iterator[np.ndarray]:
-    """What is too much for text: vertices, corners and their attributes, control points."""
-    if block.id_type == "MESH":
-        corners = np.empty(len(block.loops), np.int32)
-        block.loops.foreach_get("vertex_index", corners)
-        yield corners
-        for attribute in block.attributes:
-            field, width = _FIELDS.get(attribute.data_type, ("", 0))
-            if field and not attribute.name.startswith("."):
-                values = np.empty(len(attribute.data) * width, np.float32)
-                attribute.data.foreach_get(field, values)
-                yield values
-    elif block.id_type == "CURVE":
-        for spline in block.splines:
-            for points, width in ((spline.points, 4), (spline.bezier_points, 3)):
-                values = np.empty(len(points) * width, np.float32)
-                points.foreach_get("co", values)
-                yield values
+def _curves_at_work(animation: bpy.types.AnimData) -> Iterator[bpy.types.FCurve]:
+    yield from animation.drivers
+    for one in (*_action_curves(animation), *_nla_curves(animation)):
+        if not one.mute and not one.is_empty:
+            yield one
 
 
-_FIELDS = {
-    "FLOAT": ("value", 1),
-    "FLOAT_VECTOR": ("vector", 3),
-    "FLOAT2": ("vector", 2),
-    "FLOAT_COLOR": ("color", 4),
-    "BYTE_COLOR": ("color", 4),
-    "INT": ("value", 1),
-    "BOOLEAN": ("value", 1),
-}
+def _action_curves(animation: bpy.types.AnimData | None) -> Iterator[bpy.types.FCurve]:
+    if animation is not None:
+        yield from _slot_curves(animation.action, animation.action_slot)
+
+
+def _nla_curves(animation: bpy.types.AnimData) -> Iterator[bpy.types.FCurve]:
+    if not animation.use_nla:
+        return
+    for track in animation.nla_tracks:
+        if not track.mute:
+            yield from _strip_curves(track.strips)
+
+
+def _strip_curves(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.FCurve]:
+    for strip in strips:
+        if not strip.mute:
+            yield from _slot_curves(strip.action, strip.action_slot)
+            yield from _strip_curves(strip.strips)
+
+
+def _slot_curves(action: bpy.types.Action | None, slot: bpy.types.ActionSlot | None) -> Iterator[bpy.types.FCurve]:
+    if action is None or slot is None:
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot)
+            if bag is not None:
+                yield from bag.fcurves

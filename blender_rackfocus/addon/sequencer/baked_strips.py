@@ -23,7 +23,7 @@ import bpy
 
 from ...frame import coding, recipe
 from ...frame.job import Job, Made
-from ...media import baked
+from ...media import baked, colour
 from .. import cache
 from ..blender import strips
 from ..errors import FrameError
@@ -109,7 +109,9 @@ def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node
     image[group.BAKED_MARK] = True
     image.source = "SEQUENCE"
     image.filepath = _relative(place.file(FIRST))
-    image.colorspace_settings.name = code.colorspace
+    image.colorspace_settings.is_data = code.is_data
+    if not code.is_data:
+        image.colorspace_settings.name = colour.SRGB
     image.alpha_mode = "CHANNEL_PACKED"
     try:
         return group.add_baked(tree, image, code)

@@ -22,7 +22,7 @@ from ...core import Cut
 from ...core.depth import DepthConvention
 from ...frame import depthfiles, inputs
 from ...frame import make as making
-from ...frame.job import Colour, FileFrame, Job, Made, stamped
+from ...frame.job import FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...media import MediaError
 from .. import cache
@@ -31,8 +31,6 @@ from ..depth import cards
 from ..errors import FrameError
 from ..scenes import scene_passes
 from ..shot import modifier, settings
-
-_FLOAT_FILES = {".exr", ".hdr", ".tif", ".tiff", ".dpx", ".cin"}
 
 
 def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
@@ -114,9 +112,9 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         near_m=strip.rackfocus_near_m,
         far_m=strip.rackfocus_far_m,
         values=tuple(float(np.float32(values[name])) for name in inputs.NAMES),
-        grade=_grade_of(strip, picture.path),
+        grade=(strip.color_saturation, strip.color_multiply, strip.multiply_alpha),
         draft=draft,
-        colour=Colour(colour_config.path(), colour_config.fingerprint()),
+        colour=colour_config.of(strip.id_data),
     )
 
 
@@ -182,11 +180,6 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
     if strip.type == "SCENE":
         return _passes(picture.path), _passes(picture.path), ""
     return stamped(picture.path, picture.index), _first_of(strip, scene), layer
-
-
-def _grade_of(strip: Any, path: str) -> tuple[float, float, bool, bool]:
-    is_float = os.path.splitext(path)[1].lower() in _FLOAT_FILES
-    return strip.color_saturation, strip.color_multiply, strip.multiply_alpha, is_float
 
 
 def _first_of(strip: Any, scene: Any) -> FileFrame:

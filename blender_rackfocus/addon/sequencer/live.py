@@ -20,7 +20,6 @@ import bpy
 from ...frame.job import Job, Made
 from ...media import MediaError
 from .. import signals
-from ..blender import colour_config
 from . import frames, views
 
 PATIENCE_S = 0.02
@@ -129,7 +128,6 @@ def ask(image: int, job: Job, view: str, playing: bool) -> tuple[Wish, Made | No
         if ready in _granted:
             _poll_later()
             return ready, _outcome(ready)
-    colour_config.path()  # asks Blender, so not in a thread
     started = time.monotonic()
     _drafts.ask(image, wish, _width(playing))
     _drafts.wait_for(wish, PATIENCE_S)

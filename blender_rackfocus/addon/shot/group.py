@@ -119,10 +119,10 @@ def remove_baked(group: bpy.types.NodeTree) -> None:
 
 
 def new_image() -> bpy.types.Image:
-    """An empty float image. Non-Color, because the numbers in it are the compositor's own and its alpha is no
-    alpha."""
+    """An empty float image. Data, whatever the configuration calls that, because the numbers in it are the
+    compositor's own and its alpha is no alpha."""
     image = bpy.data.images.new(IMAGE_NAME, 8, 8, alpha=True, float_buffer=True)
-    image.colorspace_settings.name = "Non-Color"
+    image.colorspace_settings.is_data = True
     image.generated_color = (0.0, 0.0, 0.0, 0.0)
     image[IMAGE_MARK] = True
     return image

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ...frame.coding import UNTOUCHED
+from ..blender import stillness
 from . import group
 
 _filled: dict[int, object] = {}
@@ -26,6 +27,7 @@ def held(image: bpy.types.Image) -> object:
     return _filled.get(image.session_uid)
 
 
+@stillness.still()
 def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key: object) -> None:
     """Put encoded pixels into an image and make Blender notice."""
     if tuple(image.size) != (width, height) or not image.is_float:
@@ -45,6 +47,7 @@ def show_own(image: bpy.types.Image, key: object) -> None:
     fill(image, 8, 8, flat.reshape(-1), key)
 
 
+@stillness.still()
 def empty(image: bpy.types.Image, key: object = None) -> None:
     """Drop an image's pixels: the baked frame, or else the strip's own picture comes through."""
     _drop(image)

@@ -226,7 +226,7 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
         image.name = f"{NAME} Depth"
         if depth.kind != "FILE":
             image.source = depth.kind
-        image.colorspace_settings.name = "Non-Color"
+        image.colorspace_settings.is_data = True
         image[MARK] = True
     try:
         layer = _output(image, depth.layer) if depth.layer else ""
@@ -380,7 +380,7 @@ def _rendered(
 def _image(plane: np.ndarray) -> bpy.types.Image:
     height, width = plane.shape[:2]
     image = bpy.data.images.new(NAME, width, height, alpha=True, float_buffer=True)
-    image.colorspace_settings.name = "Non-Color"
+    image.colorspace_settings.is_data = True
     image.pixels.foreach_set(np.ascontiguousarray(plane[::-1], np.float32).reshape(-1))
     image.update()
     image.update_tag()
