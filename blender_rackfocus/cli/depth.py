@@ -36,6 +36,7 @@ from .common import CommandError, UsageError, say
 SUMMARY = "estimate the depth of a clip: stereo pair, your own network, or a moving camera"
 EXAMPLES = (
     "depth clip.mp4 -o depth/depth_####.exr --model depth_anything_v2_small.onnx",
+    "depth --get tcmonodepth-small",
     "depth stereo.mp4 --source stereo -o depth/ ",
     "depth drone.mov --source parallax --lens 24 --near 2 --far 80 -o depth/",
 )
@@ -45,14 +46,19 @@ _PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "s
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    parser.add_argument("clip", metavar="CLIP", help="movie, folder of pictures, name with ####, or first picture")
+    parser.add_argument(
+        "clip", metavar="CLIP", nargs="?", help="movie, folder of pictures, name with ####, or first picture"
+    )
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
         type=Path,
         metavar="OUT",
         help="EXR sequence (name_####.exr) or a folder for one; files of the same job are kept, the rest is made",
+    )
+    names = ", ".join(model.name for model in models.TABLE)
+    parser.add_argument(
+        "--get", metavar="NAME", help=f"fetch a network from its host and keep it: {names}; with CLIP, use it as well"
     )
     add_source_arguments(parser)
     parser.add_argument("--lens", type=_positive, metavar="MM", help="focal length, for a moving camera (assumed: 35)")
@@ -87,7 +93,9 @@ def add_source_arguments(parser: argparse._ActionsContainer) -> None:
         metavar="NAME",
         help="how depth is estimated: auto, stereo, network, parallax (default: auto, which says why)",
     )
-    parser.add_argument("--model", type=Path, metavar="FILE", help="depth network (.onnx); none is shipped")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="depth network: .onnx, or the name of one fetched by --get"
+    )
     parser.add_argument(
         "--model-kind",
         type=str.upper,
@@ -119,7 +127,17 @@ def add_source_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate every frame; print the sequence's path."""
+    """Fetch a network where one is asked for; estimate every frame; print the sequence's path (the network's without a
+    clip)."""
+    if args.get:
+        fetched = get(args.get)
+        if args.clip is None:
+            print(fetched)
+            return 0
+        args.model = args.model or fetched
+    for name, value in (("CLIP", args.clip), ("-o/--output", args.output)):
+        if value is None:
+            raise UsageError(f"{name} is missing")
     if (args.near is None) != (args.far is None):
         raise UsageError("--near and --far go together")
     if args.near is not None and not args.near < args.far:
@@ -154,14 +172,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def get(name: str) -> Path:
+    """Fetch a network of the table, with progress on standard error; asking for it by name is the consent. Raises
+    CommandError."""
+    try:
+        model = models.named(name)
+        say(f"{model.name}: {model.gives} ({model.licence}, {model.size_bytes / 1e6:.1f} MB, {model.address})")
+        told = -1
+
+        def progress(have: int, total: int) -> None:
+            nonlocal told
+            tenth = 10 * have // total if total else -1
+            if tenth != told:
+                told = tenth
+                say(f"fetching: {have / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+        path = models.get(model, models.default_folder(), consent=True, progress=progress)
+    except (EstimateError, Cancelled) as error:
+        raise CommandError(str(error)) from error
+    sha256, told_by = models.kept_checksum(model, path.parent)
+    whose = {"table": "as it must be", "host": "as its host says", "first download": "noted at this first download"}
+    say(f"checksum {sha256[:12]}...: {whose[told_by]}" if told_by else "checksum: unknown")
+    return path
+
+
+def _fetched(name: str) -> Path | None:
+    """The file of a network of the table that was fetched before."""
+    found = [model for model in models.TABLE if model.name == name.lower()]
+    return models.kept(found[0], models.default_folder()) if found else None
+
+
 def network_of(args: argparse.Namespace) -> NetworkSettings | None:
     """The network the arguments name, None where they name none. Raises UsageError."""
     if args.model is None:
         if args.source == "NETWORK":
-            raise UsageError("--source network needs a model file: --model FILE (none is shipped)")
+            raise UsageError(
+                "--source network needs a model file: --model FILE (none is shipped; depth --get fetches one)"
+            )
         return None
     if not args.model.is_file():
-        raise UsageError(f"--model: there is no file {args.model}")
+        fetched = _fetched(str(args.model))
+        if fetched is None:
+            raise UsageError(f"--model: there is no file {args.model}, and no network of that name was fetched (--get)")
+        args.model = fetched
     if (args.model_mean is None) != (args.model_std is None):
         raise UsageError("--model-mean and --model-std go together")
     asked = NetworkSettings(

@@ -48,13 +48,13 @@ class MovieFrames:
     ) -> None:
         self._movie = movies.Movie(path, stream)
         self._count = self._movie.frame_count if count is None else count
-        self._reading = {"colorspace": colorspace, "ocio_config": ocio_config}
+        self._colorspace, self._ocio_config = colorspace, ocio_config
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._movie.read(index, **self._reading)
+        return self._movie.read(index, colorspace=self._colorspace, ocio_config=self._ocio_config)
 
     def close(self) -> None:
         """Let the movie go."""

@@ -38,7 +38,7 @@ from .reading import (
     refuse_large,
     sizes,
 )
-from .trying import CLEARLY, LEAST_OWN, Answers, compare, ground_vote, other_way_up
+from .trying import CLEARLY, LEAST_OWN, Answers, compare, ground_vote, other_way_up, usable
 
 Engine = Literal["AUTO", "OPENCV", "ONNXRUNTIME"]
 
@@ -176,7 +176,7 @@ class Network:
         if planes is None:
             told = sizes(outputs[0].shape)
             raise EstimateError(f"{self._name} does not give one depth picture; its output is {told}.")
-        if not np.isfinite(planes).all():
+        if not usable(planes):
             raise EstimateError(f"{self._name} gave NaN or infinite values ({self.runtime}).")
         return planes
 
@@ -309,8 +309,7 @@ class _Finding:
         if direction == "AUTO":
             usual: Direction = "NEARER" if kind == "RELATIVE" else "FARTHER"
             direction = meaning.direction if meaning.direction and kind == meaning.kind else usual
-        by_hand = given.kind != "AUTO" and given.direction != "AUTO"
-        why = "set by hand" if by_hand or given.kind not in ("AUTO", meaning.kind) else meaning.why
+        why = meaning.why if given.kind == given.direction == "AUTO" else "set by hand"
         return replace(first, kind=kind, direction=direction, why={**first.why, "kind": why})
 
     def _told_form(self) -> tuple[Form, str] | None:

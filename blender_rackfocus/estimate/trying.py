@@ -17,6 +17,7 @@ LEAST_OWN = 0.06
 """Answers that differ by less of their spread than this do not depend on the picture."""
 CLEARLY = 1.25
 """A form must be better by this to be taken before a commoner one."""
+_LARGEST = 1e15
 _MARGIN_PX = 4
 
 
@@ -45,13 +46,18 @@ def other_way_up(picture: np.ndarray) -> np.ndarray:
 def compare(a: np.ndarray, b: np.ndarray, mirrored: np.ndarray, look_a: np.ndarray, look_b: np.ndarray) -> Answers:
     """Judge two answers (h, w) by the pictures that they were given for, (H, W, 3) display-encoded 0-1; and the answer
     to the first picture mirrored."""
-    if not all(np.isfinite(one).all() and one.std() > 0 for one in (a, b, mirrored)):
+    if not all(usable(one) and one.std() > 0 for one in (a, b, mirrored)):
         return Answers(0.0, 1.0, 0.0)
     rest_a, rest_b = _unexplained(a, b), _unexplained(b, a)
     own = (float(rest_a.std()) / float(a.std()) + float(rest_b.std()) / float(b.std())) / 2
     at_a, at_b = (_edges(look, a.shape) for look in (look_a, look_b))
     edges = (_ratio(rest_a, at_a, at_b) + _ratio(rest_b, at_b, at_a)) / 2
     return Answers(own, edges, _correlation(a, mirrored[:, ::-1]))
+
+
+def usable(answer: np.ndarray) -> bool:
+    """Whether all of an answer's numbers are such as a depth may have."""
+    return bool((np.abs(answer) < _LARGEST).all())  # also false where there is NaN
 
 
 def ground_vote(answer: np.ndarray) -> float:
@@ -65,9 +71,10 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _unexplained(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """What is left of a when the best multiple of b is taken off, both about their means."""
+    """What is left of a when the best multiple of b is taken off, both about their means. An answer that is another
+    upside down is not the same answer."""
     a, b = a - a.mean(), b - b.mean()
-    return a - b * np.float32(float((a * b).sum()) / max(float((b * b).sum()), 1e-20))
+    return a - b * np.float32(max(float((a * b).sum()) / max(float((b * b).sum()), 1e-20), 0))
 
 
 def _slope(plane: np.ndarray) -> np.ndarray:

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import hashlib
+import http.server
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -12,7 +17,7 @@ import pytest
 
 from blender_rackfocus import cli, media
 from blender_rackfocus.core.depth import DepthConvention, to_metres
-from blender_rackfocus.estimate import files
+from blender_rackfocus.estimate import files, models
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimate"))
 toy_networks = pytest.importorskip("toy_networks", reason="onnx is needed to make a network", exc_type=ImportError)
@@ -158,3 +163,41 @@ def test_rack_without_depth_or_source_says_what_to_do(run, movie, tmp_path, monk
     assert done.returncode == 1
     assert "No depth can be estimated" in done.stderr
     assert not (tmp_path / "f.mp4").exists()
+
+
+def test_a_network_is_fetched_by_its_name_and_used_by_it(capsys, movie, network, tmp_path, monkeypatch):
+    monkeypatch.setenv("RACKFOCUS_MODELS", str(tmp_path / "models"))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=network.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
+        threading.Thread(target=host.serve_forever, args=(0.01,), daemon=True).start()
+        model = dataclasses.replace(
+            models.TABLE[0],
+            name="toy",
+            address=f"http://127.0.0.1:{host.server_port}/{network.name}",
+            sha256=hashlib.sha256(network.read_bytes()).hexdigest(),
+        )
+        monkeypatch.setattr(models, "TABLE", (model,))
+        status, out, err = call(capsys, "depth", "--get", "toy")
+        host.shutdown()
+    assert status == 0, err
+    assert Path(out.strip()).read_bytes() == network.read_bytes()
+    assert Path(out.strip()).parent == tmp_path / "models"
+    assert "as it must be" in err
+    status, _, err = call(capsys, "depth", movie, "-o", tmp_path / "out", "--model", "toy")
+    assert status == 0, err
+    assert "Gives nearness without a scale" in err
+    status, _, err = call(capsys, "depth", "--get", "other")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "toy" in err
+
+
+def test_what_is_set_for_a_network_is_kept(capsys, movie, network, tmp_path, monkeypatch):
+    monkeypatch.setenv("RACKFOCUS_MODELS", str(tmp_path / "models"))
+    form = ("--model-mean", "0,0,0", "--model-std", "1,1,1", "--model-direction", "farther", "--model-size", "64")
+    assert call(capsys, "depth", movie, "-o", tmp_path / "a", "--model", network, *form, "--keep-model")[0] == 0
+    status, _, err = call(capsys, "depth", movie, "-o", tmp_path / "b", "--model", network)
+    assert status == 0
+    for words in ("larger is farther (set by hand)", "0 to 1 (set by hand)", "64 px"):
+        assert words in err
+    a, b = (media.read_depth_frame(tmp_path / folder / "depth_0002.exr") for folder in "ab")
+    np.testing.assert_array_equal(a, b)
