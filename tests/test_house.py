@@ -18,7 +18,7 @@ PACKAGE = TOP / "blender_rackfocus"
 FOLDERS = ("blender_rackfocus", "tests", "tools", "benchmarks")
 SOURCES = sorted(path for folder in FOLDERS for path in (TOP / folder).rglob("*.py"))
 FREE_ROOMS = ("core", "craft", "media", "estimate", "frame")
-STILL_UPWARD = {"addon/compositor/node_baked", "cli/rack"}
+STILL_UPWARD = {"addon/compositor/node_baked"}
 """Modules that stood in one big room until now, and are to be parted."""
 
 

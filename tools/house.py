@@ -17,7 +17,7 @@ ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
     *("addon/errors", "addon/signals", "addon/blender", "addon/cache", "addon/shot", "addon/scenes", "addon/depth"),
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui", "addon/events"),
-    *("demo", "cli", "addon/__init__"),
+    *("demo", "cli", "addon/registration"),
 ]
 """The rooms, each above those that may import it."""
 
@@ -149,7 +149,7 @@ def hidden_imports() -> list[str]:
     """Imports inside functions, but for Blender's own modules and what may not be installed."""
     found = []
     for module, tree in modules().items():
-        for outer in ast.walk(tree):
+        for outer in ast.walk(tree) if room_of(module) else ():  # the package's own door opens without Blender
             if isinstance(outer, ast.FunctionDef):
                 found += [f"{module}:{node.lineno}" for node in ast.walk(outer) if _is_hidden(node)]
     return sorted(set(found))

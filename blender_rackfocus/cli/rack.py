@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import media
+from .. import media, register
 from ..core import depth as core_depth
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
@@ -237,10 +237,8 @@ def ensure_registered() -> None:
     import bpy
 
     if not hasattr(bpy.types, "RACKFOCUS_OT_modifier_add"):
-        from .. import addon
-
         bpy.ops.wm.read_homefile(app_template="Video_Editing", use_factory_startup=True)
-        addon.register()
+        register()
 
 
 def key_focus(scene: Any, keys: list) -> None:

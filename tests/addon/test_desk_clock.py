@@ -5,7 +5,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon.shot import clock, focus_keys, marks  # noqa: E402
+from blender_rackfocus.addon.shot import clock, marks  # noqa: E402
+from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 
 FRAMES = 48
 
@@ -19,7 +20,7 @@ def strip(shot):
 
 
 def keys(strip):
-    return [(round(p.co.x, 2), round(p.co.y, 3)) for p in focus_keys.Focus(strip).curve.keyframe_points]
+    return [(round(p.co.x, 2), round(p.co.y, 3)) for p in Focus(strip).curve.keyframe_points]
 
 
 def media(strip):
@@ -32,9 +33,9 @@ def slip(strip, by):
     left, right = strip.left_handle, strip.right_handle
     strip.content_start += by
     strip.left_handle, strip.right_handle = left, right
-    for point in focus_keys.Focus(strip).curve.keyframe_points:
+    for point in Focus(strip).curve.keyframe_points:
         point.co_ui.x -= by
-    focus_keys.Focus(strip).curve.update()
+    Focus(strip).curve.update()
 
 
 def test_nothing_happens_where_nothing_changes(strip):
@@ -85,9 +86,9 @@ def test_a_reversed_strip_racks_backwards(strip):
 
 
 def test_keys_the_user_moves_are_his(strip):
-    point = focus_keys.Focus(strip).curve.keyframe_points[1]
+    point = Focus(strip).curve.keyframe_points[1]
     point.co_ui.x = 40
-    focus_keys.Focus(strip).curve.update()
+    Focus(strip).curve.update()
     assert clock.follow(strip) is False
     slip(strip, 3)
     assert clock.follow(strip) is True

@@ -11,7 +11,8 @@ bpy = pytest.importorskip("bpy")
 from live_shot import FAR_M, NEAR_M, two_depths, write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import shots  # noqa: E402
-from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
+from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
+from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 
 LENGTH = 96
 
@@ -25,7 +26,7 @@ def strip(shot):
 
 
 def focus(strip, frame):
-    return focus_keys.Focus(strip).at_m(frame)
+    return Focus(strip).at_m(frame)
 
 
 @pytest.mark.parametrize("recipe", ["REVEAL", "EMPHASIS", "SPATIAL"])
@@ -36,7 +37,7 @@ def test_recipes_find_foreground_and_background_in_both_directions(strip, recipe
     assert focus(strip, LENGTH) == pytest.approx(first if recipe == "EMPHASIS" else last, rel=0.02)
     there = [focus(strip, f) for f in range(1, LENGTH + 1)]
     assert max(there) == pytest.approx(FAR_M, rel=0.02)
-    assert len(focus_keys.Focus(strip).curve.keyframe_points) <= 6
+    assert len(Focus(strip).curve.keyframe_points) <= 6
 
 
 def test_spatial_storytelling_visits_the_marks_in_turn(strip):
@@ -70,7 +71,7 @@ def test_a_recipe_undoes_in_one_step(strip):
     bpy.ops.ed.undo_push(message="recipe")
     bpy.ops.ed.undo()
     back = bpy.context.scene.sequence_editor.strips_all["A"]
-    assert focus_keys.Focus(back).curve is None
+    assert Focus(back).curve is None
     assert len(marks.of(back)) == 0
 
 
@@ -122,7 +123,7 @@ def test_nothing_to_do_is_refused_and_nothing_keyed(strip):
         bpy.ops.rackfocus.say(sentence="purple elephants")
     with pytest.raises(RuntimeError, match="Write what"):
         bpy.ops.rackfocus.say()
-    assert focus_keys.Focus(strip).curve is None
+    assert Focus(strip).curve is None
 
 
 def test_lens_presets_and_sensors_keep_each_others_squeeze(strip):
@@ -187,7 +188,7 @@ def test_from_camera_takes_the_lens_and_follows_the_focus_object(strip, shot, mo
     assert scene.frame_current == 7
     assert shots.value_of(strip, "Focal Length") == 65
     assert shots.value_of(strip, "Sensor Width") == 24
-    curve = focus_keys.Focus(strip).curve
+    curve = Focus(strip).curve
     assert (curve is not None) == moves
     for frame in (1, 30, 60, LENGTH):
         scene.frame_set(frame)

@@ -168,11 +168,12 @@ def test_the_strips_own_adjustments_are_kept(shot, adjustment):
 
 def test_what_was_made_is_not_made_again(shot, monkeypatch):
     from blender_rackfocus.addon.sequencer import frames
+    from blender_rackfocus.frame import make
 
     strip = shot.racked(shot.pictures(), shot.depths()[0])
     calls = []
-    core = frames.defocus_frame
-    monkeypatch.setattr(frames, "defocus_frame", lambda *a, **k: calls.append(1) or core(*a, **k))
+    core = make.defocus_frame
+    monkeypatch.setattr(make, "defocus_frame", lambda *a, **k: calls.append(1) or core(*a, **k))
     frames.forget()
     shot.animation("one", 1, 3)
     assert len(calls) == 3

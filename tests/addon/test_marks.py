@@ -8,7 +8,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon.shot import focus_keys, marks  # noqa: E402
+from blender_rackfocus.addon.shot import marks  # noqa: E402
+from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 
 FRAMES = 48
 
@@ -99,7 +100,7 @@ def test_focus_on_a_mark_keys_only_where_focus_is_keyed(strip, walker, shot):
     shot.scene.sequence_editor.active_strip = strip
     shot.scene.frame_set(10)
     assert bpy.ops.rackfocus.mark_focus() == {"FINISHED"}
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     assert focus.curve is None
     assert focus.at_m() == pytest.approx(walk(9), rel=1e-5)
     shot.scene.tool_settings.use_keyframe_insert_auto = True
@@ -115,7 +116,7 @@ def test_holding_on_a_tracked_mark_follows_it(strip, walker, shot):
     shot.scene.sequence_editor.active_strip = strip
     shot.scene.frame_set(5)
     assert bpy.ops.rackfocus.mark_hold() == {"FINISHED"}
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     for frame in range(5, 49):
         assert focus.at_m(frame) == pytest.approx(walk(frame - 1), rel=0.0105)
     assert len(focus.curve.keyframe_points) <= 6
@@ -125,7 +126,7 @@ def test_a_rack_to_a_tracked_mark_arrives_on_it_and_follows(strip, walker):
     marks.add(strip, "Door", 1.0)
     pulled = bpy.ops.rackfocus.rack(strip_name="A", frame=6, duration=12, from_mark="Door", to_mark="Anna")
     assert pulled == {"FINISHED"}
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     assert focus.at_m(6) == pytest.approx(1.0)
     for frame in range(18, 49):
         assert focus.at_m(frame) == pytest.approx(walk(frame - 1), rel=0.0105)

@@ -12,7 +12,8 @@ bpy = pytest.importorskip("bpy")
 from mathutils import Vector  # noqa: E402
 
 from blender_rackfocus.addon.desk import tracking  # noqa: E402
-from blender_rackfocus.addon.shot import focus_keys, marks, modifier, ownership  # noqa: E402
+from blender_rackfocus.addon.shot import marks, modifier, ownership  # noqa: E402
+from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 
 FRAMES = 48
 SIZE = 320, 180
@@ -122,7 +123,7 @@ def test_a_tracked_mark_stays_within_5_percent_of_the_true_depth(walk, picked):
     # and the focus that is keyed on it
     scene.frame_set(1)
     assert bpy.ops.rackfocus.mark_hold(mark="Anna") == {"FINISHED"}
-    held = [focus_keys.Focus(strip).at_m(f) / truth[f][2] - 1 for f in range(1, FRAMES + 1)]
+    held = [Focus(strip).at_m(f) / truth[f][2] - 1 for f in range(1, FRAMES + 1)]
     assert max(map(abs, held)) < 0.05
 
 

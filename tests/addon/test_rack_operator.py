@@ -6,7 +6,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
+from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
+from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 from blender_rackfocus.craft.pull import FEELS  # noqa: E402
 
 
@@ -22,7 +23,7 @@ def rack(**given):
 
 
 def focus(strip, frames):
-    return np.array([focus_keys.Focus(strip).at_m(f) for f in frames])
+    return np.array([Focus(strip).at_m(f) for f in frames])
 
 
 def evaluated(strip, frame):
@@ -34,7 +35,7 @@ def test_a_pull_from_1_to_50_m_spends_equal_frames_per_dioptre(strip):
     rack(strip_name="A", frame=10, duration=96, from_distance=1.0, to_distance=50.0, feel="EVEN")
     steps = -np.diff([1 / evaluated(strip, f) for f in range(10, 107)])
     assert steps == pytest.approx(np.full(96, 0.98 / 96), rel=0.02)
-    assert len(focus_keys.Focus(strip).curve.keyframe_points) == 2
+    assert len(Focus(strip).curve.keyframe_points) == 2
 
 
 @pytest.mark.parametrize("feel", FEELS)
@@ -43,7 +44,7 @@ def test_every_feel_leaves_the_first_and_rests_on_the_second(strip, feel):
     there = focus(strip, range(1, 200))
     assert there[:20] == pytest.approx(np.full(20, 2.0))
     assert there[-60:] == pytest.approx(np.full(60, 8.0))
-    assert len(focus_keys.Focus(strip).curve.keyframe_points) <= 4
+    assert len(Focus(strip).curve.keyframe_points) <= 4
     if feel == "SNAP":
         assert there[26] == pytest.approx(8.0, rel=0.01)
 
@@ -95,7 +96,7 @@ def test_what_cannot_be_racked_is_refused(strip, given, says):
     marks.add(strip, "Anna", 1.5)
     with pytest.raises(RuntimeError, match=says):
         bpy.ops.rackfocus.rack(**{"strip_name": "A", "frame": 3, **given})
-    assert focus_keys.Focus(strip).curve is None
+    assert Focus(strip).curve is None
 
 
 def test_a_strip_without_the_modifier_is_refused(strip, shot):
@@ -110,7 +111,7 @@ def test_undo_takes_the_whole_rack_back(strip):
     bpy.ops.ed.undo_push(message="Rack Focus")
     bpy.ops.ed.undo()
     back = bpy.context.scene.sequence_editor.strips_all["A"]
-    assert focus_keys.Focus(back).curve is None
+    assert Focus(back).curve is None
     bpy.ops.ed.redo()
     again = bpy.context.scene.sequence_editor.strips_all["A"]
     assert focus(again, [10, 34]) == pytest.approx([1.0, 6.0])

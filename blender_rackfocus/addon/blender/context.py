@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 
 
@@ -26,3 +29,19 @@ def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None
     scene = sequencer_scene(context)
     editor = scene.sequence_editor if scene is not None else None
     return editor.strips_all.get(name) if editor is not None else None
+
+
+@contextmanager
+def in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
+    """Blender's sequencer operators want a sequencer around them. A script has none: borrow an area."""
+    window = context.window or context.window_manager.windows[0]
+    areas = sorted(window.screen.areas, key=lambda area: area.type != "SEQUENCE_EDITOR")
+    area, workspace = areas[0], window.workspace
+    kind, shown = area.type, workspace.sequencer_scene
+    area.type, workspace.sequencer_scene = "SEQUENCE_EDITOR", scene
+    try:
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with context.temp_override(window=window, area=area, region=region):
+            yield
+    finally:
+        area.type, workspace.sequencer_scene = kind, shown

@@ -6,7 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ...craft import pull
-from ..shot import focus_keys, marks
+from ..shot import marks
+from ..shot.focus import Focus
 
 
 def pull_focus(
@@ -23,7 +24,7 @@ def pull_focus(
     start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end.
     Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
     """
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     length = float(pull.default_duration(feel, _fps(strip.id_data)) if duration is None else duration)
     from_m = None if start is None else pull.mark_distance_m(start, frame)
     to_m = pull.mark_distance_m(end, frame + length)

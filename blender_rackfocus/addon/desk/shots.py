@@ -18,6 +18,7 @@ from ...frame.job import Job
 from ..blender import strips
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
+from ..shot.focus import Focus
 from . import tracking
 from .pull import pull_focus
 
@@ -61,7 +62,7 @@ def cook(
     used = list(chosen) if chosen else marks_for_recipe(strip, (first + last) // 2)
     rate = fps(strip.id_data)
     racks = recipes.plan(recipe, first, last, used, direction, rate, feel)
-    focus_keys.Focus(strip).write(recipes.recipe_keys(racks, first, last, fps=rate))
+    Focus(strip).write(recipes.recipe_keys(racks, first, last, fps=rate))
     return racks
 
 
@@ -86,7 +87,7 @@ def bridge(strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel
         spans[0], spans[1], subjects, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
     )
     for one, rack in zip((strip, second), racks, strict=True):
-        focus = focus_keys.Focus(one)
+        focus = Focus(one)
         end = rack.frame + rack.duration
         start_m = pull.mark_distance_m(rack.from_mark, rack.frame)
         end_m = pull.mark_distance_m(rack.to_mark, end)
@@ -106,7 +107,7 @@ def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
     mark = marks.active(strip)
     if mark is not None:
         return marks.for_pull(strip, mark)
-    return pull.Mark(strip.name, focus_keys.Focus(strip).now_m(frame))
+    return pull.Mark(strip.name, Focus(strip).now_m(frame))
 
 
 # --- Say it ----------------------------------------------------------------------------------------------------------
@@ -140,14 +141,14 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
     elif len(places) >= 2:
         at = start
         length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
-        back = pull.Mark("where it was", focus_keys.Focus(strip).now_m(start))
+        back = pull.Mark("where it was", Focus(strip).now_m(start))
         for one, other in pairwise(places):
             end = other or back
             done += pull_focus(strip, at, end, one, feel, length, said.hold)
             done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
             at += 2 * length
     elif named:
-        focus_keys.Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
+        Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
         done.append(f"Focus on {named[0].name}")
     if not done:
         raise ValueError("Nothing in the sentence says what to do")
@@ -300,7 +301,7 @@ def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> 
 
 
 def _take_focus(strip: bpy.types.Strip, rows: list[int], metres: list[float], moves: bool) -> None:
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     if moves:
         focus.write(fit(rows, [min(m, pull.INFINITY_M) for m in metres], 0.01))
         return

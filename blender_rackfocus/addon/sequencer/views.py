@@ -22,9 +22,11 @@ from ...frame.coding import encode
 from ...frame.job import Job, Made
 from ...frame.make import refocus
 from ...media import MediaError
+from ...media.colour import linear_to_srgb
 from .. import errors, signals
+from ..blender.context import sequencer_scene
 from ..shot import marks, modifier
-from . import frames
+from . import eyedropper, frames
 
 RESULT = "RESULT"
 VIEWS = (
@@ -83,8 +85,6 @@ def _chart(job: Job, named: tuple[tuple[str, float], ...], width: int, height: i
 
 def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | None:
     """The focus chart of the strip that the preview shows, (height, width, 4) float32; None where there is none."""
-    from . import eyedropper
-
     found = eyedropper.candidates(scene, scene.frame_current_final)
     if not found:
         return None
@@ -106,8 +106,6 @@ def _draw_chart() -> None:
     import gpu
     from gpu_extras.presets import draw_texture_2d
 
-    from ..blender.context import sequencer_scene
-
     region, scene = context.region, sequencer_scene(context)
     scale = context.preferences.system.ui_scale
     width, height = min(region.width - 40, round(900 * scale)), round(CHART_HEIGHT * scale)
@@ -119,8 +117,6 @@ def _draw_chart() -> None:
         return  # said in the panel
     if chart is None:
         return
-    from ...media.colour import linear_to_srgb
-
     shown = chart.copy()
     cover = np.maximum(chart[..., 3:], 1e-6)
     shown[..., :3] = linear_to_srgb(np.clip(chart[..., :3] / cover, 0, 1))

@@ -18,7 +18,8 @@ import numpy as np
 from ...craft.focus_curve import retime
 from ..blender import retiming
 from ..errors import FrameError
-from . import focus_keys, modifier
+from . import modifier
+from .focus import Focus
 
 RECORD = "rackfocus_clock"
 
@@ -49,7 +50,7 @@ def follow_all() -> bool:
 
 def follow(strip: bpy.types.Strip) -> bool:
     """`follow_all` for one strip."""
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     curve = focus.curve
     if curve is None:
         if getattr(strip, RECORD):
@@ -78,7 +79,7 @@ def follow(strip: bpy.types.Strip) -> bool:
     return moved
 
 
-def _carry(focus: focus_keys.Focus, clock: _Clock, media: dict[float, float]) -> bool:
+def _carry(focus: Focus, clock: _Clock, media: dict[float, float]) -> bool:
     wanted = {frame: round(clock.frame(position), 2) for frame, position in media.items()}
     if all(abs(frame - new) < 0.02 for frame, new in wanted.items()):
         return False

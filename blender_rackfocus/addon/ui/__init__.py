@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is drawn and what can be asked for. Decides nothing."""
+
+from . import menus, operators, preferences
+from .panels import bake, depth, desk, node, strip
+
+MODULES = (preferences, operators, strip, depth, desk, menus, bake, node)
+"""What registers, in order."""

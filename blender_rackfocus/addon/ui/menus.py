@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+import rna_keymap_ui
 
 from ...craft import recipes
 from ..blender.context import active_strip
@@ -102,8 +103,6 @@ CLASSES = (RACKFOCUS_MT_recipes, RACKFOCUS_MT_strip, RACKFOCUS_MT_pie)
 
 def draw_shortcuts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The shortcuts, to be changed, in the preferences."""
-    import rna_keymap_ui
-
     user = context.window_manager.keyconfigs.user
     for keymap, item in _keys:
         found = user.keymaps.get(keymap.name)

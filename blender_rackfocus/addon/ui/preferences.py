@@ -9,6 +9,7 @@ import cv2
 from ...core.crew import crew
 from ...craft import lenses
 from .. import cache, signals
+from ..sequencer import live
 from . import menus
 
 _LENSES = (
@@ -27,8 +28,6 @@ def use_threads(count: int) -> None:
 
 
 def _redraw(_self: RACKFOCUS_preferences, context: bpy.types.Context) -> None:
-    from ..sequencer import live
-
     live.forget()
     signals.redraw()
 

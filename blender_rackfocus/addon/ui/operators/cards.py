@@ -7,10 +7,10 @@ import bpy
 
 from ... import signals
 from ...shot import modifier, ownership
-from .strip_modifier import _OnStrip, _to_the_top
+from .on_strip import OnStrip, to_the_top
 
 
-class RACKFOCUS_OT_card_add(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_card_add(OnStrip, bpy.types.Operator):
     """Add a card: a mask and the distance of what it covers. The strip's depth is made of its cards from then on"""
 
     bl_idname = "rackfocus.card_add"
@@ -39,13 +39,13 @@ class RACKFOCUS_OT_card_add(_OnStrip, bpy.types.Operator):
         strip.rackfocus_cards_active = len(strip.rackfocus_cards) - 1
         strip.rackfocus_depth_source = "CARDS"
         if fresh:
-            _to_the_top(self, context, strip)
+            to_the_top(self, context, strip)
         ownership.separate()
         signals.redraw()
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_card_remove(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_card_remove(OnStrip, bpy.types.Operator):
     """Remove a card; its mask stays in the file"""
 
     bl_idname = "rackfocus.card_remove"

@@ -12,7 +12,7 @@ from ... import signals
 from ...errors import FrameError
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings
-from .strip_modifier import _OnStrip
+from .on_strip import OnStrip
 
 _SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
 _PICTURE = ("Image", "Combined")
@@ -121,7 +121,7 @@ def _insert(tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.N
     made.location = before.location.x + before.width + 60, before.location.y
 
 
-class RACKFOCUS_OT_scene_passes_render(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
     """Render and keep the picture and depth of the scene that a scene strip shows, so that the preview can refocus it.
     What is kept already is not rendered again"""
 

@@ -11,14 +11,13 @@ from ... import signals
 from ...blender.context import sequencer_scene
 from ...desk import doctor
 from ...errors import FrameError
-from .estimate import _words
-from .strip_modifier import _OnStrip
+from .on_strip import OnStrip, words_of
 
 _EXPECTED = (FrameError, MediaError, ValueError)
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
 
 
-class RACKFOCUS_OT_depth_examine(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_depth_examine(OnStrip, bpy.types.Operator):
     """Look at the strip's depth beside its pictures, and say what is wrong with it"""
 
     bl_idname = "rackfocus.depth_examine"
@@ -31,7 +30,7 @@ class RACKFOCUS_OT_depth_examine(_OnStrip, bpy.types.Operator):
         try:
             look = doctor.examine(strip, sequencer_scene(context))
         except _EXPECTED as error:
-            self.report({"ERROR"}, _words(error))
+            self.report({"ERROR"}, words_of(error))
             return {"CANCELLED"}
         doctor.remember(strip, look)
         if look.findings:
@@ -41,7 +40,7 @@ class RACKFOCUS_OT_depth_examine(_OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_depth_fix(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
     """Put right what the doctor found: a setting where that will do, else a repaired copy of the depth"""
 
     bl_idname = "rackfocus.depth_fix"
@@ -79,7 +78,7 @@ class RACKFOCUS_OT_depth_fix(_OnStrip, bpy.types.Operator):
             self._put_right(context, strip, scene, chosen, look, near_m, far_m)
             doctor.remember(strip, doctor.examine(strip, scene))
         except _EXPECTED as error:
-            self.report({"ERROR"}, _words(error))
+            self.report({"ERROR"}, words_of(error))
             return {"CANCELLED"}
         signals.redraw()
         self.report({"INFO"}, "; ".join(one.fix for one in chosen))
@@ -112,7 +111,7 @@ class RACKFOCUS_OT_depth_fix(_OnStrip, bpy.types.Operator):
             manager.progress_end()
 
 
-class RACKFOCUS_OT_depth_from_points(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
     """Set near and far from two points of the picture whose distances are known"""
 
     bl_idname = "rackfocus.depth_from_points"
@@ -137,7 +136,7 @@ class RACKFOCUS_OT_depth_from_points(_OnStrip, bpy.types.Operator):
             one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
             found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
         except _EXPECTED as error:
-            self.report({"ERROR"}, _words(error))
+            self.report({"ERROR"}, words_of(error))
             return {"CANCELLED"}
         doctor.set_convention(strip, found)
         signals.redraw()

@@ -13,12 +13,11 @@ from ....estimate import Cancelled, EstimateError, EstimateReport, Progress, fil
 from ....estimate.provenance import Provenance
 from ....media import MediaError
 from ... import signals
-from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import estimate
 from ...errors import FrameError
 from ...shot import modifier, ownership
-from .strip_modifier import _OnStrip, _to_the_top
+from .on_strip import OnStrip, to_the_top, words_of
 
 _TICK_S = 0.1
 _PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
@@ -61,7 +60,7 @@ class _Job:
         self._stop.set()
 
 
-class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_estimate_depth(OnStrip, bpy.types.Operator):
     """Estimate depth for the frames that the strip shows, and use it. Esc stops; what is finished is kept"""
 
     bl_idname = "rackfocus.estimate_depth"
@@ -122,7 +121,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
                 beside=self.beside,
             )
         except (EstimateError, FrameError, MediaError) as error:
-            self.report({"ERROR"}, _words(error))
+            self.report({"ERROR"}, words_of(error))
             return {"CANCELLED"}
         self._where = scene.name, strip.name
         if bpy.app.background:
@@ -170,7 +169,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
     def _finish(self, context: bpy.types.Context, task: files.Task, outcome: _Outcome) -> set[str]:
         if isinstance(outcome, BaseException):
             if isinstance(outcome, Cancelled | EstimateError | MediaError | ValueError):
-                self.report({"ERROR"}, _words(outcome))
+                self.report({"ERROR"}, words_of(outcome))
                 return {"CANCELLED"}
             raise outcome
         strip = self._strip_again()
@@ -181,7 +180,7 @@ class RACKFOCUS_OT_estimate_depth(_OnStrip, bpy.types.Operator):
         fresh = modifier.find(strip) is None
         estimate.use(strip, task, provenance, beside=self.beside)
         if fresh:
-            _to_the_top(self, context, strip)
+            to_the_top(self, context, strip)
         ownership.separate()
         signals.redraw()
         self.report({"INFO"}, _summary(provenance, report))
@@ -229,12 +228,6 @@ def _summary(provenance: Provenance, report: EstimateReport | None) -> str:
         return f"Already estimated. {text}"
     steadied = f"flicker {report.flicker_before:.2f} % before, {report.flicker_after:.2f} % after steadying"
     return f"{text}; {report.written} frames, {len(report.shots)} shot(s), {steadied}"
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, strips.StripError):
-        return f'"{error.strip}": {error.cause}'
-    return str(error)
 
 
 def _print_progress():

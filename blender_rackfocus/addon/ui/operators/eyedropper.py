@@ -17,7 +17,8 @@ from ....craft.pull import INFINITY_M
 from ....media.colour import linear_to_srgb
 from ...blender.context import sequencer_scene
 from ...sequencer import eyedropper
-from ...shot import focus_keys, marks
+from ...shot import marks
+from ...shot.focus import Focus
 from .marks import is_auto_key
 from .rack import OnRackedStrip
 from .recipes import EXPECTED
@@ -109,7 +110,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         strip, frame = pick.strip, pick.strip.id_data.frame_current
         metres = min(pick.metres, INFINITY_M)
         if action == "FOCUS":
-            focus = focus_keys.Focus(strip)
+            focus = Focus(strip)
             if metres <= focus.nearest_m():
                 self.report({"WARNING"}, f"{metres:.3g} m is nearer than this lens can focus")
                 return {"CANCELLED"}

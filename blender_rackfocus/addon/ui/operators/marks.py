@@ -9,7 +9,8 @@ import bpy
 
 from ....craft import pull
 from ...blender.context import active_strip
-from ...shot import focus_keys, marks
+from ...shot import marks
+from ...shot.focus import Focus
 from .rack import OnRackedStrip, problem_of, racked_strip
 
 
@@ -58,7 +59,7 @@ class RACKFOCUS_OT_mark_add(OnRackedStrip, bpy.types.Operator):
         strip = racked_strip(self, context, self.strip_name)
         if strip is None:
             return {"CANCELLED"}
-        marks.add(strip, self.name, self.distance or focus_keys.Focus(strip).at_m())
+        marks.add(strip, self.name, self.distance or Focus(strip).at_m())
         return {"FINISHED"}
 
 
@@ -114,7 +115,7 @@ class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
         frame = strip.id_data.frame_current
         try:
             metres = marks.distance_m(strip, mark, frame)
-            keyed = focus_keys.Focus(strip).set(metres, frame, is_auto_key(context))
+            keyed = Focus(strip).set(metres, frame, is_auto_key(context))
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -151,7 +152,7 @@ def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> int:
     Focus moves there within the last `pull.LEAD_FRAMES` before that frame, or is there from the start. Raises
     ValueError, RuntimeError.
     """
-    focus = focus_keys.Focus(strip)
+    focus = Focus(strip)
     first, last = marks.span(strip)
     before = focus.keys(frame - pull.LEAD_FRAMES, last)
     metres = pull.mark_distance_m(mark, frame)

@@ -3,55 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 import bpy
 
+from ....craft import lenses
 from ....frame.inputs import INPUTS
-from ... import signals
+from ... import cache, signals
 from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...desk import shots
+from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
 from ...twin import twin
+from .on_strip import OnStrip, to_the_top
 
 
-def strip_problem(context: bpy.types.Context) -> str:
-    """Why there is no strip to work on, empty when there is one."""
-    scene = sequencer_scene(context)
-    if scene is None or scene.sequence_editor is None:
-        return "There is no strip in this scene's sequencer yet"
-    if not scene.sequence_editor.strips_all:
-        return "There is no strip in this scene's sequencer yet"
-    if scene.library is not None:
-        return "The scene is linked from another file"
-    return ""
-
-
-class _OnStrip:
-    """Operators on one strip: the named one, or the active one."""
-
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        problem = strip_problem(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
-
-    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
-        """The strip meant, or None after reporting why there is none."""
-        found = strip_named(context, self.strip_name)
-        if found is None:
-            named = f'There is no strip named "{self.strip_name}" in this scene'
-            self.report({"ERROR"}, named if self.strip_name else "Select a strip first")
-        return found
-
-
-class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
     """Give the strip a Rack Focus modifier: an out-of-focus blur from depth, with a focus distance to keyframe"""
 
     bl_idname = "rackfocus.modifier_add"
@@ -98,13 +65,13 @@ class RACKFOCUS_OT_modifier_add(_OnStrip, bpy.types.Operator):
         if depth is not None:
             modifier.pair(strip, depth)
         if fresh:
-            _to_the_top(self, context, strip)
+            to_the_top(self, context, strip)
         ownership.separate()
         signals.redraw()
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_modifier_remove(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_modifier_remove(OnStrip, bpy.types.Operator):
     """Take the Rack Focus modifier off the strip, with its keyframes"""
 
     bl_idname = "rackfocus.modifier_remove"
@@ -128,8 +95,6 @@ class RACKFOCUS_OT_refresh(bpy.types.Operator):
     bl_label = "Refresh Rack Focus"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from ...sequencer import frames, live
-
         frames.forget()
         live.forget()
         pixels.forget()
@@ -164,7 +129,7 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
             fresh = modifier.find(target) is None
             made = modifier.add(target)
             if fresh:
-                _to_the_top(self, context, target)
+                to_the_top(self, context, target)
             for entry in INPUTS:
                 modifier.socket(made, entry.name).value = modifier.socket(source, entry.name).value
             kept = target.rackfocus_depth_source, target.rackfocus_depth_path
@@ -177,10 +142,6 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
 
 
 def _put_default_lens_on(strip: bpy.types.Strip) -> None:
-    from ....craft import lenses
-    from ... import cache
-    from ...desk import shots
-
     chosen = getattr(cache.preferences(), "default_lens", "NONE")
     if chosen in lenses.LENSES:
         shots.put_on(strip, lenses.LENSES[chosen])
@@ -199,38 +160,6 @@ def _pairing_problem(strip: bpy.types.Strip, depth: bpy.types.Strip | None, name
     if depth.type not in modifier.KINDS:
         return f'"{depth.name}" is no image or movie strip'
     return ""
-
-
-def _to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip: bpy.types.Strip) -> None:
-    """Ours replaces the picture that comes in, so it must come first."""
-    ahead = modifier.above(strip)
-    if not ahead:
-        return
-    scene = sequencer_scene(context)
-    before, scene.sequence_editor.active_strip = scene.sequence_editor.active_strip, strip
-    try:
-        with _in_a_sequencer(context, scene):
-            bpy.ops.sequencer.strip_modifier_move_to_index(modifier=modifier.find(strip).name, index=0)
-    except RuntimeError:
-        operator.report({"WARNING"}, f"Move Rack Focus above {', '.join(ahead)} in the strip's modifiers")
-    finally:
-        scene.sequence_editor.active_strip = before
-
-
-@contextmanager
-def _in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
-    """Blender's sequencer operators want a sequencer around them. A script has none: borrow an area."""
-    window = context.window or context.window_manager.windows[0]
-    areas = sorted(window.screen.areas, key=lambda area: area.type != "SEQUENCE_EDITOR")
-    area, workspace = areas[0], window.workspace
-    kind, shown = area.type, workspace.sequencer_scene
-    area.type, workspace.sequencer_scene = "SEQUENCE_EDITOR", scene
-    try:
-        region = next(region for region in area.regions if region.type == "WINDOW")
-        with context.temp_override(window=window, area=area, region=region):
-            yield
-    finally:
-        area.type, workspace.sequencer_scene = kind, shown
 
 
 CLASSES = (

@@ -9,10 +9,10 @@ from ... import signals
 from ...errors import FrameError
 from ...shot import modifier, ownership
 from ...twin import twin
-from .strip_modifier import _OnStrip
+from .on_strip import OnStrip
 
 
-class RACKFOCUS_OT_convert_to_nodes(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_convert_to_nodes(OnStrip, bpy.types.Operator):
     """Exchange Rack Focus for an approximation from Blender's own nodes, with the same inputs and keys, for a file that
     is handed on without the extension. Says how near it comes, in dB"""
 
@@ -41,7 +41,7 @@ class RACKFOCUS_OT_convert_to_nodes(_OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_convert_back(_OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_convert_back(OnStrip, bpy.types.Operator):
     """Exchange the approximation from Blender's own nodes for the Rack Focus modifier that it was made from"""
 
     bl_idname = "rackfocus.convert_back"

@@ -15,7 +15,8 @@ from ....craft import lenses, phrase, pull
 from ....craft.focus_chart import distance_text
 from ...blender.context import active_strip
 from ...desk import shots
-from ...shot import focus_keys, marks, modifier
+from ...shot import marks, modifier
+from ...shot.focus import Focus
 from ..operators.rack import FEELS
 from ..operators.recipes import DIRECTIONS, RECIPES
 
@@ -89,7 +90,7 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         layout = self.layout
         strip = active_strip(context)
         scene = strip.id_data
-        focus = focus_keys.Focus(strip)
+        focus = Focus(strip)
         row = layout.row(align=True)
         row.label(text=f"Sharp at {distance_label(focus.at_m())}", icon="RESTRICT_RENDER_OFF")
         row.operator("rackfocus.eyedropper", text="Pick", icon="EYEDROPPER").action = "FOCUS"
