@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 import bpy
 from bpy.app.handlers import persistent
 
+from ..frame import coding
 from ..frame.job import Job
 from ..media import MediaError
 from ..media.movies import close_movies
@@ -128,7 +129,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     if image is None:
         return False
     if job is not None and not final:
-        return _show_draft(one, image, job, own=use is not None)
+        return _show_draft(one, scene, image, job, own=use is not None)
     if pixels.holds(image, job):
         return False
     made = None
@@ -146,12 +147,15 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     return True
 
 
-def _show_draft(one: strips.Shown, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
+def _show_draft(
+    one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool
+) -> bool:
     """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
     right."""
+    frame_s = scene.render.fps_base / scene.render.fps
     playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
     try:
-        wish, made = live.ask(image.session_uid, job, views.current(), playing)
+        wish, made = live.ask(image.session_uid, job, views.current(), playing, frame_s)
     except (MediaError, ValueError) as error:
         raise frames.frame_error(one, error, job.picture.path) from error
     if pixels.holds(image, wish):
@@ -164,7 +168,8 @@ def _show_draft(one: strips.Shown, image: bpy.types.Image, job: Job, *, own: boo
         else:
             pixels.empty(image, _SOON)
     elif made.flat is not None:
-        pixels.fill(image, made.width, made.height, made.flat, wish)
+        flat = coding.whole(made.flat) if wish.whole else made.flat
+        pixels.fill(image, made.width, made.height, flat, wish)
     elif own or wish.view != views.RESULT:
         pixels.show_own(image, wish)
     else:

@@ -13,15 +13,15 @@ TOUCHED = ALPHA_OFFSET
 TOUCHED_ABOVE = 1.5
 """Between the largest alpha of an untouched pixel (1) and the smallest of a touched one (2)."""
 UNTOUCHED = -1.0
-"""Alpha of a live pixel that leaves the strip's own alone. 0, as in an image never filled, has no say at all: a baked
-frame, if there is one, decides."""
+"""Minus its own alpha, the alpha of a live pixel that leaves the strip's own alone. 0, as in an image never filled, has
+no say at all: a baked frame, if there is one, decides."""
 
 
 def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
     """What the node group wants of a refocused picture.
 
     result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by TOUCHED; that of
-    the others becomes UNTOUCHED. Returns a flat float32 array, bottom row first, or None when nothing differs.
+    the others becomes UNTOUCHED minus it. Returns a flat float32 array, bottom row first, or None when nothing differs.
     """
     height, width = result.shape[:2]
     rows = (height, width * 4)
@@ -33,10 +33,17 @@ def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
         return None
     flat = cv2.flip(result, 0)
     alpha = cv2.min(cv2.max(cv2.extractChannel(flat, 3), 0.0), 1.0)
-    alpha += TOUCHED
-    np.copyto(alpha, np.float32(UNTOUCHED), where=~changed[::-1])
-    cv2.insertChannel(alpha, flat, 3)
+    cv2.insertChannel(np.where(changed[::-1], alpha + np.float32(TOUCHED), np.float32(UNTOUCHED) - alpha), flat, 3)
     return flat.reshape(-1)
+
+
+def whole(flat: np.ndarray) -> np.ndarray:
+    """An encoded picture of which every pixel counts: also those that were left alone are its own, not those of
+    whatever frame it is shown at. flat: as `encode` gives it, left as it is."""
+    pixels = flat.reshape(-1, 4).copy()
+    alpha = pixels[:, 3]
+    np.copyto(alpha, np.float32(TOUCHED + UNTOUCHED) - alpha, where=alpha < TOUCHED_ABOVE)
+    return pixels.reshape(-1)
 
 
 def decode(flat: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:

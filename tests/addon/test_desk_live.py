@@ -75,6 +75,42 @@ def test_a_drag_shows_the_same_frame_of_a_moment_ago_but_never_another_frame(str
     assert not live.is_same_picture(live.Wish(job(strip, frame=1), views.RESULT), wish)
 
 
+def slowed(monkeypatch, seconds):
+    """Drafts take their time from now on."""
+    real = frames.compute
+    monkeypatch.setattr(frames, "compute", lambda wanted, width: time.sleep(seconds) or real(wanted, width))
+
+
+def test_playback_holds_the_last_picture_whole_for_half_a_second_and_no_longer(strip, monkeypatch):
+    first = granted(4, job(strip, frame=1))[1]
+    slowed(monkeypatch, 2.0)
+    began, wish, made = time.monotonic(), None, first
+    while made is not None:
+        last, wish = time.monotonic(), wish
+        asked, made = live.ask(4, job(strip, frame=2), views.RESULT, playing=True, frame_s=1 / 24)
+        if made is not None:
+            assert (asked.whole, asked.job.picture) == (True, job(strip, frame=1).picture)
+            assert made is first
+        assert time.monotonic() - began < 5
+    assert 0.3 < last - began <= 0.55
+    assert live.ask(4, job(strip, frame=2), "ORIGINAL", playing=True, frame_s=1 / 24)[1] is None
+
+
+def test_playback_shows_a_frame_that_comes_within_its_time(strip, monkeypatch):
+    granted(5, job(strip, frame=1))
+    slowed(monkeypatch, 0.15)
+    wish, made = live.ask(5, job(strip, frame=2), views.RESULT, playing=True, frame_s=1.0)
+    assert not wish.whole
+    assert wish.job.picture == job(strip, frame=2).picture
+    assert made is not None
+
+
+def test_nothing_is_held_while_nothing_plays(strip, monkeypatch):
+    granted(6, job(strip, frame=1))
+    slowed(monkeypatch, 0.5)
+    assert live.ask(6, job(strip, frame=2), views.RESULT, playing=False)[1] is None
+
+
 def test_asking_never_keeps_the_main_thread(strip, monkeypatch):
     monkeypatch.setattr(frames, "compute", lambda wanted, width: time.sleep(1.0) or frames.make(wanted))
     took = []

@@ -17,7 +17,15 @@ MISSING = [name for name in ("blender", "xvfb-run", "import", "convert") if shut
 
 
 @pytest.fixture
-def window(tmp_path):
+def pictures(tmp_path):
+    """Where pictures of the window go."""
+    folder = Path(os.environ.get("RACKFOCUS_OUT", tmp_path / "pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def window(tmp_path, pictures):
     """window(script, *arguments, timeout=180) opens Blender's video editing window, runs the script in it and returns
     what the script wrote as JSON to the path in its first argument after `--`; pictures go to the folder in the second.
 
@@ -25,8 +33,6 @@ def window(tmp_path):
     """
     if MISSING:
         pytest.skip(f"no window here: {', '.join(MISSING)} missing")
-    pictures = Path(os.environ.get("RACKFOCUS_OUT", tmp_path / "pictures"))
-    pictures.mkdir(parents=True, exist_ok=True)
 
     def open_window(script, *arguments, timeout=180):
         result = tmp_path / f"{Path(script).stem}.json"

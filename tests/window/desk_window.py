@@ -108,7 +108,7 @@ def set_up():
     one.frame_set(5)
     in_preview(bpy.ops.sequencer.view_all_preview)
     show_sidebars()
-    handlers = part("handlers")
+    handlers = part("events")
     handlers.refresh = clocked(handlers.refresh)
 
 

@@ -108,6 +108,29 @@ def test_scrub_edit_duplicate_and_render(window, shot):
     assert told["whole again"]["touched"] > 0.4
 
 
+def test_playback_never_shows_the_picture_as_it_is_where_it_is_to_be_refocused(window, shot, pictures):
+    """Drafts come three frames late: the last refocused picture stands in for them. Where the right half is the strip's
+    own picture it is rough, refocused it is smooth."""
+    told = window("playback_window.py", shot / "shot.blend", timeout=240)
+    assert "traceback" not in told, told["traceback"]
+    assert told["racked to"] > told["racked from"] + 5, "it played"
+    rough = {name: [roughness(path) for path in pictures.glob(f"{name}_*.png")] for name in ("own", "racked")}
+    assert [len(of) for of in rough.values()] == [24, 24]
+    own, racked = min(rough["own"]), sorted(rough["racked"])
+    assert racked[12] < own / 2, "the two can be told apart"
+    sharp = [one for one in racked if one > (own + racked[12]) / 2]
+    assert not sharp, f"{len(sharp)} of 24 samples show the strip's own picture: {own:.3f}, {racked}"
+
+
+def roughness(path: Path) -> float:
+    """The standard deviation of a picture's lightness."""
+    told = subprocess.run(
+        ["convert", path, "-colorspace", "Gray", "-format", "%[fx:standard_deviation]", "info:"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(told.stdout)
+
+
 def test_a_broken_file_fails_the_background_render(shot):
     os.truncate(shot / "d_0003.exr", 400)
     ended = blender(shot / "shot.blend", "-o", "//again/", "-a")

@@ -24,6 +24,10 @@ from . import frames, views
 
 PATIENCE_S = 0.02
 """How long the main thread waits for a draft before it goes on without."""
+PLAYBACK_SHARE = 0.6
+"""During playback it waits for this share of a frame's time."""
+HOLD_S = 0.5
+"""During playback a picture whose frame was due this long ago at most stands for one that is not computed."""
 IDLE_S = 0.35
 """Rest after the last change before final frames are made."""
 POLL_S = 0.03
@@ -34,10 +38,21 @@ _MEMORY_BYTES = 400 * 2**20
 
 @dataclass(frozen=True)
 class Wish:
-    """What an image is to show: a job, and the view of it (see `views`)."""
+    """What an image is to show: a job, and the view of it (see `views`). whole: held at another frame than its own, so
+    nothing of that frame may show through."""
 
     job: Job
     view: str
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class _Granted:
+    """The last wish granted for an image, and until when its frame was the timeline's own (seconds, as
+    `time.monotonic` counts)."""
+
+    wish: Wish
+    due_s: float
 
 
 class _Worker:
@@ -45,7 +60,7 @@ class _Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._waiting: OrderedDict[int, tuple[Wish, int]] = OrderedDict()
+        self._waiting: OrderedDict[int, tuple[Wish, int, float]] = OrderedDict()
         self._busy: Wish | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -56,7 +71,7 @@ class _Worker:
             if self._busy == wish:
                 self._waiting.pop(image, None)
                 return
-            self._waiting[image] = wish, draft_width
+            self._waiting[image] = wish, draft_width, time.monotonic()
             if self._thread is None:
                 self._ends = False
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -91,11 +106,11 @@ class _Worker:
                 self._changed.wait_for(lambda: self._waiting or self._ends)
                 if self._ends:
                     return
-                image, (wish, width) = self._waiting.popitem(last=False)
+                image, (wish, width, due_s) = self._waiting.popitem(last=False)
                 self._busy = wish
             outcome = _grant(wish, width)
             with self._changed:
-                _keep(image, wish, outcome)
+                _keep(image, _Granted(wish, due_s), outcome)
                 self._busy = None
                 self._changed.notify_all()
 
@@ -104,44 +119,63 @@ _drafts, _finals = _Worker("rackfocus-draft"), _Worker("rackfocus-final")
 _granted: OrderedDict[Wish, Made | Exception] = OrderedDict()
 _lock = threading.Lock()
 _wanted: dict[int, Wish] = {}
-_newest: dict[int, Wish] = {}
-"""The last wish granted for every image."""
+_newest: dict[int, _Granted] = {}
+_hold_ends_s = 0.0
 _last_change = 0.0
 _draft_width = frames.DRAFT_WIDTH
 _news = False
 
 
-def ask(image: int, job: Job, view: str, playing: bool) -> tuple[Wish, Made | None]:
+def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) -> tuple[Wish, Made | None]:
     """What an image is to show now: the wish it is for, and its pixels, None where they are not ready.
 
-    image: any number that stands for it. job: a draft. The wish may be an earlier one of the same media frame. Raises
-    MediaError or ValueError where it cannot be made.
+    image: any number that stands for it. job: a draft. frame_s: how long a frame is shown in playback. The wish may be
+    an earlier one of the same media frame; in playback also one of an earlier frame, held for a moment and `whole`.
+    Raises MediaError or ValueError where it cannot be made.
     """
     global _last_change
     wish = Wish(job, view)
     final = Wish(replace(job, draft=False), view)
-    if _wanted.get(image) != wish:
+    before, newest = _wanted.get(image), _newest.get(image)
+    if before != wish:
+        if before is not None and newest is not None and is_same_picture(newest.wish, before):
+            _newest[image] = replace(newest, due_s=time.monotonic())  # right until now
         _wanted[image] = wish
         _last_change = time.monotonic()
         _finals.drop()
     for ready in (final, wish):
         if ready in _granted:
+            _newest[image] = _Granted(ready, time.monotonic())
             _poll_later()
             return ready, _outcome(ready)
     started = time.monotonic()
     _drafts.ask(image, wish, _width(playing))
-    _drafts.wait_for(wish, PATIENCE_S)
-    _adapt(playing, time.monotonic() - started)
+    patience_s = max(PATIENCE_S, PLAYBACK_SHARE * frame_s) if playing else PATIENCE_S
+    _drafts.wait_for(wish, patience_s)
+    _adapt(playing, (time.monotonic() - started) / patience_s)
     _poll_later()
     if wish in _granted:
         return wish, _outcome(wish)
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
     newest = _newest.get(image)
-    if newest is not None and is_same_picture(newest, wish):
-        made = _granted.get(newest)
-        if isinstance(made, Made):
-            return newest, made
+    made = _granted.get(newest.wish) if newest is not None else None
+    if newest is None or not isinstance(made, Made):
+        return wish, None
+    if is_same_picture(newest.wish, wish):
+        return newest.wish, made
+    if playing and _may_hold(newest, made, view):
+        return replace(newest.wish, whole=True), made
     return wish, None
+
+
+def _may_hold(newest: _Granted, made: Made, view: str) -> bool:
+    """Whether the last picture of a strip stands for the one that playback has come to."""
+    global _hold_ends_s
+    ends_s = newest.due_s + HOLD_S
+    if made.flat is None or newest.wish.view != view or time.monotonic() > ends_s:
+        return False
+    _hold_ends_s = ends_s
+    return True
 
 
 def is_same_picture(held: object, wish: Wish) -> bool:
@@ -193,11 +227,11 @@ def _grant(wish: Wish, draft_width: int) -> Made | Exception:
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
 
 
-def _keep(image: int, wish: Wish, outcome: Made | Exception) -> None:
+def _keep(image: int, granted: _Granted, outcome: Made | Exception) -> None:
     global _news
     with _lock:
-        _granted[wish] = outcome
-        _newest[image] = wish
+        _granted[granted.wish] = outcome
+        _newest[image] = granted
         while len(_granted) > 2 and sum(map(_bytes_of, _granted.values())) > _MEMORY_BYTES:
             _granted.popitem(last=False)
         _news = True
@@ -220,12 +254,12 @@ def draft_width() -> int:
     return max(SMALLEST_DRAFT, round(1920 * scale))
 
 
-def _adapt(playing: bool, took_s: float) -> None:
-    """Playback drops quality before it drops frames."""
+def _adapt(playing: bool, share: float) -> None:
+    """Playback drops quality before it drops frames. share: of its patience that the last draft took."""
     global _draft_width
     if not playing:
         _draft_width = draft_width()
-    elif took_s >= 0.9 * PATIENCE_S:
+    elif share >= 0.9:
         _draft_width = max(SMALLEST_DRAFT, round(_draft_width * 0.7))
 
 
@@ -236,9 +270,9 @@ def _poll_later() -> None:
 
 def _poll() -> float | None:
     """On the main thread: show what has come, begin final frames when nothing moves."""
-    global _news
-    if _news:
-        _news = False
+    global _news, _hold_ends_s
+    if _news or 0 < _hold_ends_s < time.monotonic():
+        _news, _hold_ends_s = False, 0.0
         signals.redraw()
     playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
     if not playing and time.monotonic() - _last_change > IDLE_S:
@@ -246,7 +280,7 @@ def _poll() -> float | None:
             final = Wish(replace(wish.job, draft=False), wish.view)
             if final not in _granted:
                 _finals.ask(image, final, 0)
-    done = is_settled() and _drafts.is_idle() and _finals.is_idle() and not _news
+    done = is_settled() and _drafts.is_idle() and _finals.is_idle() and not _news and not _hold_ends_s
     return None if done else POLL_S
 
 
