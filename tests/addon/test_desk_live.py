@@ -99,7 +99,7 @@ def test_playback_holds_the_last_picture_whole_for_half_a_second_and_no_longer(s
 def test_playback_shows_a_frame_that_comes_within_its_time(strip, monkeypatch):
     granted(5, job(strip, frame=1))
     slowed(monkeypatch, 0.15)
-    wish, made = live.ask(5, job(strip, frame=2), views.RESULT, playing=True, frame_s=1.0)
+    wish, made = live.ask(5, job(strip, frame=2), views.RESULT, playing=True, frame_s=30.0)
     assert not wish.whole
     assert wish.job.picture == job(strip, frame=2).picture
     assert made is not None
