@@ -147,9 +147,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     return True
 
 
-def _show_draft(
-    one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool
-) -> bool:
+def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
     """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
     right."""
     frame_s = scene.render.fps_base / scene.render.fps

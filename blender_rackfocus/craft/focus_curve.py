@@ -45,6 +45,9 @@ NEAREST_M = 0.01
 FARTHEST_M = 1.0e6
 """Focus past infinity is held here (metres): the barrel's stop."""
 INTERPOLATIONS = ("BEZIER", "LINEAR", "CONSTANT")
+HAND, RACK, WITHIN, FOLLOWED = "HAND", "RACK", "WITHIN", "FOLLOWED"
+"""What a key is for: set by hand; the start or end of a rack; on a rack's way; made to follow a tracked mark, so that
+it has no meaning of its own once focus is pulled elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,7 @@ class Key:
 
     frame: timeline frame, may be fractional. focus_m: metres, > 0. interpolation: towards the next key, one of
     `INTERPOLATIONS`. left, right: the handles' (frame, metres); None = a handle on the key itself (no easing).
-    handle_type: Blender's name for both handles, "ALIGNED" or "FREE". followed: made to follow a tracked mark, so it
-    has no meaning of its own once focus is pulled elsewhere.
+    handle_type: Blender's name for both handles, "ALIGNED" or "FREE". role: `HAND`, `RACK`, `WITHIN` or `FOLLOWED`.
     """
 
     frame: float
@@ -63,7 +65,7 @@ class Key:
     left: tuple[float, float] | None = None
     right: tuple[float, float] | None = None
     handle_type: str = "FREE"
-    followed: bool = False
+    role: str = HAND
 
     @property
     def handle_left(self) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .focus_curve import NEAREST_M, Key, fit, focus_at, neighbours, sort_keys, split, value_at
+from .focus_curve import FOLLOWED, NEAREST_M, RACK, WITHIN, Key, fit, focus_at, neighbours, sort_keys, split, value_at
 
 INFINITY_M = 1000.0
 """Key value for "infinity", metres: beyond any lens's hyperfocal distance, small enough for a graph and float32."""
@@ -90,7 +90,8 @@ def rack_keys(
     dioptres = [_within_stops(d, end, nearest_m) for d in dioptres]
     values = [1 / d for d in dioptres]
     values[0], values[-1] = _distance(from_m, "from_m"), _distance(to_m, "to_m")
-    return flat_keys(times, values, shape.ease)
+    keys = flat_keys(times, values, shape.ease)
+    return [replace(key, role=RACK if i in (0, len(keys) - 1) else WITHIN) for i, key in enumerate(keys)]
 
 
 def flat_keys(frames: Sequence[float], focus_m: Sequence[float], ease: float = 1 / 3) -> list[Key]:
@@ -227,8 +228,8 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[l
     held_m = value_at(existing, last.frame)
     tail = [key for key in existing if key.frame > last.frame]
     holding = _holds(existing, last.frame)
-    if tail and tail[0].followed:
-        while tail and tail[0].followed:
+    if tail and tail[0].role == FOLLOWED:
+        while tail and tail[0].role == FOLLOWED:
             del tail[0]
         holding, held_m = bool(tail), tail[0].focus_m if tail else held_m
     if not tail:
@@ -368,7 +369,7 @@ def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance
         until, onward = keys[end].frame, keys[end]
     if until <= frame:
         return keys
-    hold = [replace(key, followed=True) for key in hold_keys(mark, frame, until, tolerance)]
+    hold = [replace(key, role=FOLLOWED) for key in hold_keys(mark, frame, until, tolerance)]
     joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
     if onward is not None:
         rest = replace(

@@ -19,13 +19,26 @@ from dataclasses import replace
 
 import bpy
 
-from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, fit, focus_at, focus_from_value, value_at
+from ...craft.focus_curve import (
+    FARTHEST_M,
+    FOLLOWED,
+    HAND,
+    INTERPOLATIONS,
+    NEAREST_M,
+    RACK,
+    WITHIN,
+    Key,
+    fit,
+    focus_at,
+    focus_from_value,
+    value_at,
+)
 
 INPUT = "Focus Distance"
 SAME = 1e-5
 """Property and F-curve within this share of each other are the same number: both are single precision."""
-FOLLOWED = "GENERATED"
-"""Blender's type of the keys that follow a tracked mark."""
+TYPES = {HAND: "KEYFRAME", RACK: "EXTREME", WITHIN: "BREAKDOWN", FOLLOWED: "GENERATED"}
+"""Blender's type of a key for each role. Any other type that a user gives a key is by hand."""
 _MINIMUM = 0.01  # of the input, to which Blender clips what it writes into the property
 
 
@@ -161,8 +174,8 @@ def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, 
         point.handle_left_type = point.handle_right_type = key.handle_type
         point.handle_left, point.handle_right = key.handle_left, key.handle_right
         point.select_control_point = True
-        if key.followed != (point.type == FOLLOWED):
-            point.type = FOLLOWED if key.followed else "KEYFRAME"
+        if key.role != _role(point):
+            point.type = TYPES[key.role]
     curve.update()
 
 
@@ -210,8 +223,12 @@ def _key(point: bpy.types.Keyframe | _Follow) -> Key:
         left=tuple(point.handle_left),
         right=tuple(point.handle_right),
         handle_type="FREE",
-        followed=point.type == FOLLOWED,
+        role=_role(point),
     )
+
+
+def _role(point: bpy.types.Keyframe | _Follow) -> str:
+    return next((role for role, kind in TYPES.items() if kind == point.type), HAND)
 
 
 def _plain_keys(points: Sequence[bpy.types.Keyframe]) -> list[Key] | None:

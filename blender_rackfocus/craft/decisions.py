@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A focus curve as a puller reads it, rack by rack, and what dragging one does to its keys.
+
+Between two keys focus either rests or moves. What a rack made is known by its keys' roles (`focus_curve.Key.role`);
+everything else that moves was keyed by hand, or follows a mark. Every edit gives the whole new curve, ascending in
+time; whatever does not lie in the edited stretch or beside it stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from .focus_curve import FOLLOWED, RACK, WITHIN, Key, split
+from .pull import same_focus
+
+LEAST_GAP = 1.0
+"""Keys are never dragged nearer to each other than this (frames)."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A stretch of the curve, from key `first` to key `last` (indices). kind: RACK, MOVE (keyed by hand), FOLLOW (a
+    tracked mark), or HOLD (focus rests)."""
+
+    kind: str
+    first: int
+    last: int
+
+
+def decisions(keys: Sequence[Key]) -> list[Decision]:
+    """The curve in stretches, without a gap, each as long as it can be. keys: ascending in time."""
+    found: list[Decision] = []
+    for i, (a, b) in enumerate(pairwise(keys)):
+        kind = _kind(a, b)
+        before = found[-1] if found else None
+        goes_on = before is not None and before.kind == kind and (kind != "RACK" or keys[before.last].role == WITHIN)
+        if before is not None and goes_on:
+            found[-1] = replace(before, last=i + 1)
+        else:
+            found.append(Decision(kind, i, i + 1))
+    return found
+
+
+def shifted(keys: Sequence[Key], decision: Decision, frames: float) -> list[Key]:
+    """A stretch dragged in time as a whole, as far as its neighbours let it. frames: whole or fractional."""
+    by = _room(keys, decision.first, decision.last, frames)
+    return _moved(keys, {i: keys[i].frame + by for i in range(decision.first, decision.last + 1)})
+
+
+def stretched(keys: Sequence[Key], decision: Decision, frame: float, *, end: bool) -> list[Key]:
+    """A stretch whose start (or end) is dragged to a frame, the other side resting; all within keeps its share."""
+    inner = keys[decision.first : decision.last + 1]
+    first, last = inner[0].frame, inner[-1].frame
+    closest = min(b.frame - a.frame for a, b in pairwise(inner))
+    least = (last - first) * min(LEAST_GAP / closest, 1.0)
+    new_first, new_last = first, last
+    if end:
+        limit = keys[decision.last + 1].frame - LEAST_GAP if decision.last + 1 < len(keys) else float("inf")
+        new_last = max(min(frame, max(limit, last)), first + least)
+    else:
+        limit = keys[decision.first - 1].frame + LEAST_GAP if decision.first else float("-inf")
+        new_first = min(max(frame, min(limit, first)), last - least)
+    scale = (new_last - new_first) / (last - first)
+    return _moved(
+        keys, {i: new_first + (keys[i].frame - first) * scale for i in range(decision.first, decision.last + 1)}
+    )
+
+
+def key_at(keys: Sequence[Key], index: int, frame: float) -> list[Key]:
+    """One key dragged in time, between its neighbours."""
+    by = _room(keys, index, index, frame - keys[index].frame)
+    return _moved(keys, {index: keys[index].frame + by})
+
+
+def refocused(keys: Sequence[Key], index: int, focus_m: float) -> list[Key]:
+    """One key dragged to another distance (metres, > 0). What is held at it goes along, so that a hold stays one."""
+    first = last = index
+    while first and _rests(keys[first - 1], keys[first]):
+        first -= 1
+    while last + 1 < len(keys) and _rests(keys[last], keys[last + 1]):
+        last += 1
+    out = list(keys)
+    for i in range(first, last + 1):
+        key = keys[i]
+        out[i] = replace(key, focus_m=focus_m, left=_at(key, key.left, focus_m), right=_at(key, key.right, focus_m))
+    return out
+
+
+def removed(keys: Sequence[Key], decision: Decision) -> list[Key]:
+    """The curve without a rack or move: focus rests where it was before, also through what was held after it.
+
+    A hold has nothing to remove; the curve comes back as it is. Of a curve that is nothing but the stretch, one key
+    stays: focus rests on its start.
+    """
+    if decision.kind == "HOLD":
+        return list(keys)
+    before_m, after_m = keys[decision.first].focus_m, keys[decision.last].focus_m
+    head = list(keys[: decision.first + 1])
+    tail = list(keys[decision.last + 1 :])
+    held = 0
+    while held < len(tail) and same_focus(tail[held].focus_m, after_m) and _is_held(keys, decision.last + held):
+        held += 1
+    for i, key in enumerate(tail[:held]):
+        tail[i] = replace(key, focus_m=before_m, left=_to(key.left, before_m), right=_to(key.right, before_m))
+    out = [*head, *tail]
+    if len(out) > len(head):
+        i = len(head)
+        out[i - 1 : i + 1] = _flat_between(out[i - 1], out[i])
+    return out
+
+
+def with_key(keys: Sequence[Key], frame: float) -> list[Key]:
+    """One key more, by hand, where the curve passes at a frame: the shape stays. Outside the keys focus is held."""
+    if not keys:
+        raise ValueError("keys is empty: there is no curve to put a key on")
+    if any(key.frame == frame for key in keys):
+        return list(keys)
+    if frame < keys[0].frame:
+        return [Key(frame, keys[0].focus_m), *keys]
+    if frame > keys[-1].frame:
+        return [*keys, Key(frame, keys[-1].focus_m)]
+    return split(keys, frame)
+
+
+def by_hand(keys: Sequence[Key], first: float, last: float) -> list[Key]:
+    """Keys within first..last (frames) that neither a rack nor a follower made: what nobody replaces unasked."""
+    return [key for key in keys if first <= key.frame <= last and key.role not in (RACK, WITHIN, FOLLOWED)]
+
+
+def _kind(a: Key, b: Key) -> str:
+    if b.role == FOLLOWED:
+        return "FOLLOW"
+    if _rests(a, b):
+        return "HOLD"
+    return "RACK" if {a.role, b.role} <= {RACK, WITHIN} else "MOVE"
+
+
+def _rests(a: Key, b: Key) -> bool:
+    """Whether focus rests between two neighbours."""
+    if a.role == WITHIN or b.role == WITHIN:
+        return False  # a hand that hesitates is still on its way
+    return a.interpolation == "CONSTANT" or all(
+        value > 0 and same_focus(value, a.focus_m) for value in (b.focus_m, a.handle_right[1], b.handle_left[1])
+    )
+
+
+def _is_held(keys: Sequence[Key], index: int) -> bool:
+    return _rests(keys[index], keys[index + 1])
+
+
+def _room(keys: Sequence[Key], first: int, last: int, frames: float) -> float:
+    """How far keys first..last can go of a way."""
+    if first:
+        frames = max(frames, keys[first - 1].frame + LEAST_GAP - keys[first].frame)
+    if last + 1 < len(keys):
+        frames = min(frames, keys[last + 1].frame - LEAST_GAP - keys[last].frame)
+    return frames
+
+
+def _moved(keys: Sequence[Key], frames: dict[int, float]) -> list[Key]:
+    """Keys at new frames; handles keep their share of the gap they reach into."""
+    times = [frames.get(i, key.frame) for i, key in enumerate(keys)]
+    out = []
+    for i, key in enumerate(keys):
+        left = _carried(keys, times, i, i - 1, key.left)
+        right = _carried(keys, times, i, i + 1, key.right)
+        out.append(replace(key, frame=times[i], left=left, right=right))
+    return out
+
+
+def _carried(
+    keys: Sequence[Key], times: Sequence[float], i: int, other: int, handle: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    if handle is None:
+        return None
+    inside = 0 <= other < len(keys)
+    scale = (times[other] - times[i]) / (keys[other].frame - keys[i].frame) if inside else 1.0
+    return times[i] + (handle[0] - keys[i].frame) * scale, handle[1]
+
+
+def _flat_between(a: Key, b: Key) -> tuple[Key, Key]:
+    third = (b.frame - a.frame) / 3
+    right, left = (a.frame + third, a.focus_m), (b.frame - third, b.focus_m)
+    return replace(a, right=right, handle_type="FREE"), replace(b, left=left, handle_type="FREE")
+
+
+def _at(key: Key, handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
+    """A handle of a key that goes to another distance: flat stays flat, a slope keeps its dioptres."""
+    if handle is None or same_focus(max(handle[1], 1e-6), key.focus_m):
+        return _to(handle, focus_m)
+    return handle[0], focus_m + (handle[1] - key.focus_m) * (focus_m / key.focus_m) ** 2
+
+
+def _to(handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
+    return None if handle is None else (handle[0], focus_m)
