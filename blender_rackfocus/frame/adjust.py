@@ -38,14 +38,15 @@ def adjust(
     is_data = colour.is_data(colorspace, path=path, ocio_config=ocio_config)  # never converted: taken as encoded
     premultiplied = media.stores_floats(path) or not (is_data or colorspace == sequencer)
     alpha = picture[..., 3:]
-    cover = np.float32(1.0) if premultiplied else np.where(alpha > 0, alpha, np.float32(1.0))
-    rgb = picture[..., :3] / cover
+    covered = alpha > 0
+    rgb = picture[..., :3] / np.where(covered, alpha, np.float32(1.0))  # spaces are for straight colours
     if not is_data:
         rgb = colour.from_linear(rgb, sequencer, path=path, ocio_config=ocio_config)
     if saturation != 1.0:  # hue and value kept, HSV saturation times the factor
         value = rgb.max(axis=2, keepdims=True)
         rgb = value - (value - rgb) * np.float32(saturation)
-    rgb = rgb * np.float32(multiply)
+    # A premultiplied colour whose cover is multiplied too is the same straight colour under another cover.
+    rgb = rgb * np.where(covered & (premultiplied and multiply_alpha), np.float32(1.0), np.float32(multiply))
     if not premultiplied:
         rgb = np.clip(rgb, 0.0, 1.0)  # 8-bit values end there
     result = np.empty_like(picture)
@@ -53,5 +54,5 @@ def adjust(
     result[..., 3:] = alpha * np.float32(multiply) if multiply_alpha else alpha
     if not premultiplied:
         result[..., 3:] = np.clip(result[..., 3:], 0.0, 1.0)
-        result[..., :3] *= np.where(alpha > 0, result[..., 3:], np.float32(0.0))
+    result[..., :3] *= np.where(covered, result[..., 3:], np.float32(premultiplied))  # light without cover stays
     return result

@@ -133,6 +133,53 @@ def test_a_trimmed_movie_finds_its_own_frames(shot, network, tmp_path):
         assert 6 * index <= near.mean(axis=0).argmax() < 6 * index + 12
 
 
+def _bands(path, frames=8):
+    """Numbered pictures in which a bright band, near by the toy network's word, stands elsewhere in each."""
+    paths = []
+    for number in range(frames):
+        picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+        picture[:, 8 * number : 8 * number + 8] = 230
+        paths.append(f"{path}_{number + 1:04d}.png")
+        cv2.imwrite(paths[-1], picture)
+    return paths
+
+
+def _slip(strip):
+    """Cut at both ends, slipped by two, moved: five offsets, all of them different."""
+    strip.content_start += 3
+    strip.content_trim_start, strip.content_trim_end = 2, 1
+    strip.left_handle, strip.right_handle = strip.left_handle + 1, strip.right_handle - 1
+
+
+@pytest.mark.parametrize("kind", ["pictures", "movie"])
+def test_every_frame_of_a_slipped_strip_has_the_depth_of_its_own_picture(shot, network, tmp_path, kind):
+    from blender_rackfocus.addon.blender import strips
+    from blender_rackfocus.addon.sequencer import frames
+
+    paths = _bands(tmp_path / "band")
+    if kind == "pictures":
+        strip = shot.strip(paths)
+    else:
+        writer = cv2.VideoWriter(str(tmp_path / "m.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 24, (WIDTH, HEIGHT))
+        for path in paths:
+            writer.write(cv2.imread(path))
+        writer.release()
+        strip = shot.scene.sequence_editor.strips.new_movie("A", str(tmp_path / "m.avi"), channel=1, frame_start=1)
+    _slip(strip)
+    first, last = strip.left_handle, strip.right_handle - 1
+    shown = {frame: shot.still(frame)[HEIGHT // 2, :, 0].argmax() // 8 for frame in range(first, last + 1)}
+    assert sorted(shown.values()) == list(range(min(shown.values()), min(shown.values()) + len(shown)))
+    assert len(shown) > 2
+    assert min(shown.values()) > 0
+    assert bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=network) == {"FINISHED"}
+    for frame, number in shown.items():
+        here = next(one for one in strips.walk(shot.scene, frame) if one.strip == strip)
+        job = frames.job_of(here, modifier.find(strip), draft=False, at_current_frame=False)
+        near = media.read_depth_frame(job.depth.path)[: HEIGHT // 2].mean(axis=0)
+        band = near > near.min() + 0.6 * np.ptp(near)
+        assert abs(np.flatnonzero(band).mean() - (8 * number + 3.5)) < 3, frame
+
+
 def test_stopped_halfway_the_second_run_does_only_the_rest(shot, network):
     strip = shot.strip(pictures(shot, 8))
     task = estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)

@@ -103,6 +103,20 @@ def _strobe_between(strip):
     strip.strobe = 2.5
 
 
+def _strobe_with_an_offset(strip):
+    """Counted from the content's own first frame, not from the file's, the handle's or the timeline's: 4, 5 and 3 of
+    them, none of which is a multiple of the step."""
+    strip.content_start += 2
+    strip.content_trim_start, strip.content_trim_end = 5, 3
+    strip.left_handle, strip.right_handle = strip.left_handle + 4, 48
+    strip.strobe = 3
+
+
+def _strobe_with_an_offset_reversed(strip):
+    _strobe_with_an_offset(strip)
+    strip.use_reverse_frames = True
+
+
 def _strobe_reversed(strip):
     _reversed(strip)
     strip.strobe = 4
@@ -119,6 +133,8 @@ def _strobe_reversed(strip):
         _reversed,
         _strobe,
         _strobe_between,
+        _strobe_with_an_offset,
+        _strobe_with_an_offset_reversed,
         _strobe_reversed,
     ],
 )
