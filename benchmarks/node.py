@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 import OpenImageIO as oiio
 
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.core import Lens
 
 
@@ -43,7 +44,7 @@ def _tree(scene, rgb, depth_m, lens: Lens, largest_radius_px: float) -> bpy.type
     scene.collection.objects.link(scene.camera)
     tree = bpy.data.node_groups.new("Defocus", "CompositorNodeTree")
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    scene.compositing_node_group = tree
+    versions.set_scene_tree(scene, tree)
     picture, depth = (tree.nodes.new("CompositorNodeImage") for _ in range(2))
     picture.image = _image("picture", np.dstack([rgb, np.ones_like(depth_m)]))
     z = np.minimum(depth_m, 1e10)

@@ -24,10 +24,12 @@ class NodeJobs:
     def estimates(self, scene: Any) -> list[Any]:
         """What each node needs on disk."""
         from ..addon.bake import node_bake
+        from ..addon.blender import versions
+        from ..addon.shot import node
 
-        tree = scene.compositing_node_group
+        trees = versions.scene_trees(scene)
         return [
-            node_bake.estimate(scene, tree.nodes[name], self.frames, place)
+            node_bake.estimate(scene, node.named(trees, name), self.frames, place)
             for name, place in self.places.items()
             if self.frames
         ]
@@ -72,10 +74,12 @@ class NodeJobs:
     def link(self, scene: Any) -> None:
         """Make the nodes read their frames. Raises CommandError where those are not all there and right."""
         from ..addon.bake import node_bake
+        from ..addon.blender import versions
         from ..addon.compositor import node_baked
+        from ..addon.shot import node
 
         for name, place in self.places.items():
-            one = scene.compositing_node_group.nodes[name]
+            one = node.named(versions.scene_trees(scene), name)
             if not node_bake.all_there(scene, one, self.frames, place):
                 found = node_bake.look(scene, one, self.frames, place)
                 raise CommandError(f"{name}: {'; '.join(node_bake.lines(found))}. Bake them first")

@@ -11,6 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 from live_shot import write_exr
 
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.frame import inputs
 from blender_rackfocus.frame.make import refocused
@@ -73,7 +74,7 @@ class CompShot:
         set_up(self.scene)
         self.tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
         self.tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        self.scene.compositing_node_group = self.tree
+        versions.set_scene_tree(self.scene, self.tree)
         self.output = self.tree.nodes.new("NodeGroupOutput")
 
     def link(self, source, target) -> None:

@@ -21,6 +21,7 @@ import blender_rackfocus
 from blender_rackfocus.addon import cache, errors
 from blender_rackfocus.addon.bake import bake as strip_bake
 from blender_rackfocus.addon.bake import node_bake
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import node_baked, node_pixels
 from blender_rackfocus.addon.sequencer import baked_strips
 from blender_rackfocus.addon.shot import group
@@ -61,7 +62,7 @@ def racked(comp):
 
 
 def the_node(comp, name="Rack Focus"):
-    return comp.scene.compositing_node_group.nodes[name]
+    return versions.scene_tree(comp.scene).nodes[name]
 
 
 def bake(comp, *names, kind="EXR", afresh=False):

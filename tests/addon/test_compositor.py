@@ -13,6 +13,7 @@ from comp_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, CompShot, depth_m, differenc
 from live_shot import write_exr
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import session as compositor
 from blender_rackfocus.addon.shot import group, node
 
@@ -262,14 +263,14 @@ def test_the_file_stays_small_and_clean(comp):
     image, depth = comp.files()
     comp.racked(image.outputs["Image"], depth.outputs["Image"])
     comp.still(1)
-    assert comp.scene.compositing_node_group == comp.tree
+    assert versions.scene_tree(comp.scene) == comp.tree
     assert compositor.OWN_TREE not in comp.scene
     path = comp.folder / "saved.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     assert path.stat().st_size < 400_000
     bpy.ops.wm.open_mainfile(filepath=str(path))
     assert len(bpy.data.scenes) == 1
-    assert len(node.in_tree(bpy.context.scene.compositing_node_group)) == 1
+    assert len(node.in_tree(versions.scene_tree(bpy.context.scene))) == 1
 
 
 def test_node_add_puts_itself_before_the_output(comp):

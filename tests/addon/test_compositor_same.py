@@ -14,6 +14,7 @@ import pytest
 from comp_shot import left_behind, read
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.shot import node
 
 WIDTH, HEIGHT = 64, 36
@@ -31,7 +32,7 @@ class Stage:
         self.tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
         self.tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         self.output = self.tree.nodes.new("NodeGroupOutput")
-        self.scene.compositing_node_group = self.tree
+        versions.set_scene_tree(self.scene, self.tree)
 
     def dress(self, scene: bpy.types.Scene, colour=(0.8, 0.2, 0.1)) -> None:
         scene.render.engine = "CYCLES"
@@ -228,6 +229,10 @@ def test_numbers_and_vectors_of_a_layer_that_is_off_and_a_node_without_scene(sta
     shown = stage.over(stage.over(bright.outputs[0], off.outputs["Normal"]), none.outputs["Image"])
     stage.show(shown)
     stage.same()
+    for name in ("Image", "Alpha", "Depth"):
+        stage.show(stage.node("CompositorNodeSeparateColor", off.outputs[name]).outputs["Alpha"])
+        plain, ours = stage.blender_and_ours(stage.still)
+        np.testing.assert_array_equal(ours, plain, err_msg=name)
 
 
 @pytest.mark.parametrize("at_top", [False, True])

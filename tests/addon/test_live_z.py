@@ -25,6 +25,7 @@ from comp_shot import (
 )
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import session as compositor
 from blender_rackfocus.addon.shot import camera_lens, node
 
@@ -245,7 +246,7 @@ def test_the_renders_own_depth_of_field_is_named_and_left_out(comp, capfd, keyed
     [
         ("no camera", "no camera"),
         ("orthographic", "perspective"),
-        ("layer off", "view layer \"ViewLayer\" of scene \"Scene\" is switched off"),
+        ("layer off", 'view layer "ViewLayer" of scene "Scene" is switched off'),
         ("engine without depth", "no Depth pass"),
     ],
 )
@@ -278,7 +279,7 @@ def test_a_cancelled_render_leaves_the_scene_its_tree(comp):
     one = behind_render(comp)
     one.inputs["Focus Distance"].default_value = 0.1
     assert not comp.animation(1, 2)
-    assert comp.scene.compositing_node_group == comp.tree
+    assert versions.scene_tree(comp.scene) == comp.tree
     one.inputs["Focus Distance"].default_value = NEAR_M
     assert sorted(comp.animation(1, 2)) == [1, 2]
 
@@ -297,7 +298,7 @@ def test_an_undo_step_from_within_a_render_comes_back_right(comp):
     bpy.app.handlers.render_post.remove(save)
     bpy.ops.wm.open_mainfile(filepath=str(kept))
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
-    assert node.in_tree(bpy.context.scene.compositing_node_group)
+    assert node.in_tree(versions.scene_tree(bpy.context.scene))
     assert compositor.OWN_TREE not in bpy.context.scene
 
 

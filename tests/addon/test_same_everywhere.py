@@ -17,6 +17,7 @@ import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, Shot, write_exr
 
 from blender_rackfocus.addon import cache
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.sequencer import baked_strips, frames
 from blender_rackfocus.addon.shot import modifier, node, pixels
 
@@ -129,7 +130,7 @@ def test_the_compositor(shot):
     Shot.set_up(scene)
     tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    scene.compositing_node_group = tree
+    versions.set_scene_tree(scene, tree)
     one = node.add(tree)
     for name, path in (("Image", paths[0]), ("Depth", depths[0])):
         source = tree.nodes.new("CompositorNodeImage")

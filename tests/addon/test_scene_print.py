@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from comp_shot import read
 
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.scenes import scene_print
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -369,7 +370,7 @@ def _sequencer(scene):
 def _tree(scene):
     """A compositor that is switched off."""
     scene.render.use_compositing = False
-    scene.compositing_node_group = bpy.data.node_groups.new("Unused", "CompositorNodeTree")
+    versions.set_scene_tree(scene, bpy.data.node_groups.new("Unused", "CompositorNodeTree"))
 
 
 NO_CHANGES = {

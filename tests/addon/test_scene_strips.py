@@ -9,6 +9,7 @@ import pytest
 from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, picture, read, set_up
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.addon.scenes import scene_passes
 from blender_rackfocus.addon.shot import modifier
@@ -129,13 +130,13 @@ def test_the_scenes_compositor_counts(edit):
     brighter.inputs["Exposure"].default_value = -1.0
     tree.links.new(layers.outputs["Image"], brighter.inputs["Image"])
     tree.links.new(brighter.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
-    edit.inner.compositing_node_group = tree
+    versions.set_scene_tree(edit.inner, tree)
     made = edit.animation(12, 13, "out")
     for frame in (12, 13):
         darker = picture(frame - 10) * np.float32([0.5, 0.5, 0.5, 1])
         assert np.abs(made[frame] - edit.wanted(frame - 10, darker)).max() < CLOSE
     assert [frame for _, frame in CountingEngine.rendered] == [2, 3]
-    assert edit.inner.compositing_node_group == tree
+    assert versions.scene_tree(edit.inner) == tree
     assert edit.inner.render.use_compositing
 
 
@@ -151,7 +152,7 @@ def test_the_scene_is_as_it_was_and_a_file_saved_meanwhile_too(edit):
     made = edit.animation(12, 13, "out")
     bpy.app.handlers.render_post.remove(save)
     assert np.abs(made[13] - edit.wanted(3)).max() < CLOSE
-    assert edit.inner.compositing_node_group is None
+    assert versions.scene_tree(edit.inner) is None
     assert not edit.inner.render.use_compositing
     assert not [key for key in edit.inner.keys() if key.startswith("rackfocus_strip")]  # noqa: SIM118
     with bpy.data.libraries.load(str(kept)) as (inside, _):

@@ -16,6 +16,7 @@ import pytest
 from live_shot import FAR_M, NEAR_M, Shot
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.shot import group, marks, modifier, node
 from blender_rackfocus.frame import inputs
 
@@ -82,7 +83,7 @@ def test_it_renders_what_it_would_if_it_were_made_now(opened):
 
 def test_a_node_renders_too(opened):
     scene = bpy.data.scenes["Compositor"]
-    one = node.in_tree(scene.compositing_node_group)[0]
+    one = node.in_tree(versions.scene_tree(scene))[0]
     assert set(inputs.NAMES) <= set(one.inputs.keys())
     assert {name: one.inputs[name].default_value for name in opened.lacked} == opened.lacked
     assert one.rackfocus_near_m == 0.5

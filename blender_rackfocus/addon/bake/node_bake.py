@@ -21,6 +21,7 @@ from ...frame.recipe import NOTHING
 from ...media import MediaError, baked
 from ...media.locks import Claims
 from .. import cache
+from ..blender import versions
 from ..compositor import node_baked, node_recipe
 from ..compositor import session as compositor
 from ..compositor.session import Collected, NodeError
@@ -35,7 +36,11 @@ _WAIT_S = 0.2
 def nodes_of(scene: bpy.types.Scene, name: str = "") -> list[bpy.types.Node]:
     """The Rack Focus nodes at work in a scene's compositor; only the named one if a name is given. Raises
     ValueError."""
-    found = node.active_in(scene.compositing_node_group) if compositor.is_composited(scene) else []
+    trees = versions.scene_trees(scene) if compositor.is_composited(scene) else []
+    found = [one for tree in trees for one in node.active_in(tree)]
+    twice = next((one.name for one in found if sum(each.name == one.name for each in found) > 1), "")
+    if twice:
+        raise ValueError(f'two effects of scene "{scene.name}" have a Rack Focus node "{twice}": rename one of them')
     if not name:
         return found
     named = [one for one in found if one.name == name]

@@ -1,9 +1,148 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between the versions of Blender that this runs in."""
+"""What differs between the versions of Blender that this runs in: where a scene keeps its compositing trees.
+
+Blender 5.2 has one tree a scene. Blender 5.3 has a stack of effects, each with a tree: the first tree's first input is
+the render itself, every other tree's is what the effect before it made, and a tree with any input at all makes Blender
+render the scene.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
 
+HAS_EFFECTS = "compositor_effects" in bpy.types.Scene.bl_rna.properties
+"""Whether scenes have a stack of effects."""
 RENDERS_FOR_GROUPS = bpy.app.version >= (5, 3, 0)
 """Whether Blender renders a scene for a Render Layers node that is inside a node group."""
+
+MISSING_PASS_IS_COLOUR = bpy.app.version >= (5, 3, 0)
+"""Whether every pass that was not rendered is a transparent colour, not a number or a vector of zeros."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a scene where a compositing tree is. effect: name of the effect; empty in Blender 5.2."""
+
+    scene: bpy.types.Scene
+    effect: str
+
+    @property
+    def tree(self) -> bpy.types.NodeTree | None:
+        if HAS_EFFECTS:
+            return self.scene.compositor_effects[self.effect].node_group
+        return self.scene.compositing_node_group
+
+    def put(self, tree: bpy.types.NodeTree | None) -> None:
+        """Have the place hold a tree."""
+        if not HAS_EFFECTS:
+            self.scene.compositing_node_group = tree
+        elif self.effect in self.scene.compositor_effects:
+            self.scene.compositor_effects[self.effect].node_group = tree
+
+
+def slots(scene: bpy.types.Scene) -> list[Slot]:
+    """The places whose trees a render shows, in the order in which they work."""
+    if HAS_EFFECTS:
+        shown = [each for each in scene.compositor_effects if each.enable_for_render and each.node_group is not None]
+        return [Slot(scene, each.name) for each in shown]
+    return [Slot(scene, "")] if scene.compositing_node_group is not None else []
+
+
+def scene_trees(scene: bpy.types.Scene) -> list[bpy.types.NodeTree]:
+    """The compositing trees that a render of a scene shows, in the order in which they work."""
+    return [slot.tree for slot in slots(scene)]
+
+
+def scene_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The compositing tree that is worked on in a scene."""
+    if not HAS_EFFECTS:
+        return scene.compositing_node_group
+    active = scene.compositor_effects.active
+    return active.node_group if active is not None else None
+
+
+def set_scene_tree(scene: bpy.types.Scene, tree: bpy.types.NodeTree | None) -> None:
+    """Have a scene's compositing tree, the active effect's, be this one."""
+    if not HAS_EFFECTS:
+        scene.compositing_node_group = tree
+        return
+    active = scene.compositor_effects.active
+    if active is None and tree is not None:
+        active = scene.compositor_effects.new(tree.name)
+    if active is not None:
+        active.node_group = tree
+
+
+def show_only(scene: bpy.types.Scene, *trees: bpy.types.NodeTree) -> None:
+    """Have a scene of ours show these trees and no other; in Blender 5.2 there can be one."""
+    if HAS_EFFECTS:
+        scene.compositor_effects.clear()
+        for tree in trees:
+            scene.compositor_effects.new(tree.name).node_group = tree
+    else:
+        (scene.compositing_node_group,) = trees
+
+
+def end_with(scene: bpy.types.Scene, effect: str) -> None:
+    """Switch off the effects after one."""
+    names = [each.name for each in scene.compositor_effects]
+    for name in names[names.index(effect) + 1 :]:
+        scene.compositor_effects[name].enable_for_render = False
+
+
+def takes_render(tree: bpy.types.NodeTree) -> bool:
+    """Whether a tree that is the first of a scene's gets the render itself for its first input."""
+    return HAS_EFFECTS and any(
+        item.item_type == "SOCKET" and item.in_out == "INPUT" for item in tree.interface.items_tree
+    )
+
+
+def put_before(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:
+    """A new effect before all others. The active effect stays the active one."""
+    effects = scene.compositor_effects
+    active = effects.active.name if effects.active is not None else ""
+    made = effects.new(name)
+    made.node_group = tree
+    name = made.name
+    if len(effects) > 1:
+        with bpy.context.temp_override(scene=scene):
+            bpy.ops.scene.move_compositor_effect_to_index(name=name, index=0)
+    if active:
+        effects.active = effects[active]
+    return Slot(scene, name)
+
+
+def take_away(scene: bpy.types.Scene, name: str) -> None:
+    """Remove an effect, if it is there. The active effect stays the active one."""
+    if HAS_EFFECTS and name in scene.compositor_effects:
+        effects = scene.compositor_effects
+        active = effects.active.name if effects.active is not None else ""
+        effects.remove(effects[name])
+        if active and active in effects:
+            effects.active = effects[active]
+
+
+def cover(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> dict[str, bpy.types.NodeTree]:
+    """Have a render of a scene show one tree of ours instead of its own. Returns what `uncover` wants: its own trees in
+    the order in which they work, plain enough for a custom property. name: of ours."""
+    kept = {slot.effect or name: slot.tree for slot in slots(scene)}
+    if HAS_EFFECTS:
+        for effect in kept:
+            scene.compositor_effects[effect].enable_for_render = False
+        put_before(scene, name, tree)
+    else:
+        scene.compositing_node_group = tree
+    return kept
+
+
+def uncover(scene: bpy.types.Scene, name: str, kept: dict[str, bpy.types.NodeTree]) -> None:
+    """Have a scene show its own trees again."""
+    if not HAS_EFFECTS:
+        scene.compositing_node_group = kept.get(name)
+        return
+    take_away(scene, name)
+    for effect in kept:
+        if effect in scene.compositor_effects:
+            scene.compositor_effects[effect].enable_for_render = True

@@ -32,14 +32,17 @@ from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, baked
 from .. import errors
-from ..blender import stillness
+from ..blender import stillness, versions
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
 from ..shot import camera_lens, focus_keys, group, node, pixels, settings
 from . import node_baked, node_pixels, node_recipe
 
 OWN_TREE = "rackfocus_own_tree"
-"""Custom property of a scene that is being rendered: the tree that is its own."""
+"""Custom property of a scene that is being rendered: the trees that are its own, by their effects."""
+_ONLY = "tree"
+PRELUDE = "Rack Focus Render"
+"""The effect that hands the passes we rendered to the first effect of a scene that asks for the render itself."""
 VALUES_NAME = "Rack Focus Values"
 
 
@@ -57,23 +60,50 @@ class NodeError(errors.FrameError):
 
 
 @dataclass
+class _Level:
+    """One of a scene's compositing trees while it renders: the scene's own, the working copy, the place where they go.
+
+    slot: None before it has one: that of what stands in for the render itself. gets_render: the tree's first input is
+    the render. upstream: where the compositor can be asked, for trees that need it.
+    """
+
+    slot: versions.Slot | None
+    own: bpy.types.NodeTree
+    work: bpy.types.NodeTree
+    gets_render: bool = False
+    upstream: upstream.Upstream | None = None
+
+    def label(self, name: str) -> str:
+        """A node of this tree, told apart from those of other effects."""
+        return _label(self.slot, name)
+
+
+def _label(slot: versions.Slot | None, name: str) -> str:
+    return f"{slot.effect}: {name}" if slot is not None and slot.effect else name
+
+
+@dataclass
 class _Session:
-    """One scene's render: its own tree, the working copy, a scene that tells the copy's values at a frame.
+    """One scene's render: its trees in the order in which they work, and a scene that tells the working copies' values
+    at a frame.
 
     last: what each node's image shows of the frame rendered last, in a window: the picture that came in, what was made.
     """
 
     scene: bpy.types.Scene
-    own: bpy.types.NodeTree
-    work: bpy.types.NodeTree
+    levels: list[_Level]
     values: bpy.types.Scene
     folder: str
     passes: dict[int, passes.PassScene] = field(default_factory=dict)
-    upstream: upstream.Upstream | None = None
     problem: str = ""
+    installed: bool = False
     warned: set[str] = field(default_factory=set)
     collected: dict[str, Collected] | None = None
     last: dict[int, tuple[bpy.types.Image, np.ndarray, Made | None]] = field(default_factory=dict)
+
+    def nodes(self) -> list[tuple[_Level, bpy.types.Node]]:
+        """The Rack Focus nodes at work, each after those that feed it."""
+        return [(level, one) for level in self.levels for one in node.active_in(level.work)]
 
 
 @dataclass(frozen=True)
@@ -88,16 +118,17 @@ class Collected:
     whole: bool
 
 
-_sessions: dict[str, _Session] = {}
-_shown: dict[tuple[str, str], str] = {}
-_failed_begin: dict[str, str] = {}
-_rendering: list[str] = []
-"""Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
+_sessions: dict[int, _Session] = {}
+"""By the scene's `session_uid`: two linked scenes may have one name."""
+_shown: dict[tuple[int, str], str] = {}
+_failed_begin: dict[int, str] = {}
+_rendering: list[int] = []
+"""The scenes that render, the outermost first: a scene strip renders its scene inside another render."""
 
 
 def is_composited(scene: bpy.types.Scene) -> bool:
     """Whether a render of the scene ends in its compositor: not when its sequencer has something to show."""
-    if scene.compositing_node_group is None or not scene.render.use_compositing:
+    if not scene.render.use_compositing or not versions.scene_trees(scene):
         return False
     editor = scene.sequence_editor
     if not scene.render.use_sequencer or editor is None:
@@ -107,7 +138,7 @@ def is_composited(scene: bpy.types.Scene) -> bool:
 
 def problem_before(scene: bpy.types.Scene) -> str:
     """What keeps a scene with Rack Focus nodes from being rendered at all; empty when nothing does."""
-    hidden = next(node.hidden_in_groups(scene.compositing_node_group), "")
+    hidden = next((name for tree in versions.scene_trees(scene) for name in node.hidden_in_groups(tree)), "")
     if hidden:
         return f'Rack Focus works on the tree\'s top level only: take it out of the node group "{hidden}"'
     if scene.render.use_multiview:
@@ -121,17 +152,17 @@ def problem_before(scene: bpy.types.Scene) -> str:
 def begin(scene: bpy.types.Scene) -> None:
     """Prepare a scene's render, if it has Rack Focus nodes at work."""
     end(scene)
-    tree = scene.compositing_node_group
     if not is_composited(scene):
         return
     problem = problem_before(scene)
-    if not problem and not node.active_in(tree):
+    if not problem and not any(node.active_in(tree) for tree in versions.scene_trees(scene)):
         return
-    node.separate([each.compositing_node_group for each in bpy.data.scenes if each.compositing_node_group is not None])
+    node.separate(list(dict.fromkeys(tree for each in bpy.data.scenes for tree in versions.scene_trees(each))))
+    levels = [_Level(slot, slot.tree, slot.tree) for slot in versions.slots(scene)]
     folder = tempfile.mkdtemp(prefix="rackfocus_", dir=bpy.app.tempdir or None)
     values = bpy.data.scenes.new(VALUES_NAME)
     passes.runtime(values)
-    session = _sessions[scene.name] = _Session(scene, tree, tree, values, folder, problem=problem)
+    session = _sessions[scene.session_uid] = _Session(scene, levels, values, folder, problem=problem)
     if problem:
         return
     try:
@@ -139,28 +170,46 @@ def begin(scene: bpy.types.Scene) -> None:
     except (PassError, MediaError) as error:
         session.problem = str(error)
         return
-    if any(_asks_compositor(one) for one in node.active_in(session.work)):
-        session.upstream = upstream.prepare(scene, session.work, folder)
+    _install(session)
+    for level in session.levels:
+        if any(_asks_compositor(level, one) for one in node.active_in(level.work)):
+            level.upstream = upstream.prepare(scene, level.work, folder, level.slot.effect)
     _fill_layers(session)
-    values.compositing_node_group = session.work
-    scene[OWN_TREE] = tree
-    scene.compositing_node_group = session.work
+    versions.show_only(values, *(level.work for level in session.levels))
 
 
 def _stand_in(session: _Session) -> None:
-    """The working copy: Render Layers nodes replaced by the passes we shall render."""
-    wanted = upstream.render_layers(session.own)
-    with_depth = _layers_with_depth(session.own)
+    """The working copies: Render Layers nodes replaced by the passes we shall render."""
+    scene = session.scene
+    if versions.takes_render(session.levels[0].own):
+        session.levels[0].gets_render = True
+        alone = upstream.render_alone(scene)
+        session.levels.insert(0, _Level(None, alone, alone))
+    wanted = [one for level in session.levels for one in upstream.render_layers(level.own)]
+    with_depth = {each for level in session.levels for each in _layers_with_depth(scene, level)}
     for source in dict.fromkeys(one.scene for one in wanted):
         layers: dict[str, dict[str, str]] = {}
         for one in wanted:
             if one.scene == source:
                 layers.setdefault(one.layer, {}).update(upstream.passes_of(one))
         deep = {layer for uid, layer in with_depth if uid == source.session_uid}
-        session.passes[source.session_uid] = passes.prepare(source, layers, deep, session.scene, session.folder)
-
+        session.passes[source.session_uid] = passes.prepare(source, layers, deep, scene, session.folder)
     images = {uid: one.image for uid, one in session.passes.items()}
-    session.work = upstream.with_stand_ins(session.own, images)
+    for level in session.levels:
+        level.work = upstream.with_stand_ins(level.own, images)
+    node.separate([level.work for level in session.levels])  # one tree may be in two effects
+
+
+def _install(session: _Session) -> None:
+    """The scene shows the working copies, and remembers its own trees."""
+    for level in session.levels:
+        if level.slot is None or level.slot.effect == PRELUDE:
+            level.slot = versions.put_before(session.scene, PRELUDE, level.work)
+        else:
+            level.slot.put(level.work)
+    own = {level.slot.effect or _ONLY: level.own for level in session.levels if level.slot.effect != PRELUDE}
+    session.scene[OWN_TREE] = own
+    session.installed = True
 
 
 def _fill_layers(session: _Session) -> None:
@@ -169,35 +218,50 @@ def _fill_layers(session: _Session) -> None:
     scene = session.scene
     if scene.render.image_settings.file_format != "OPEN_EXR_MULTILAYER" or scene.session_uid not in session.passes:
         return
-    session.work.nodes.new(upstream.RENDER_LAYERS).scene = scene
+    session.levels[0].work.nodes.new(upstream.RENDER_LAYERS).scene = scene
     _warn(session, f'scene "{scene.name}" is rendered twice, once for the layers of its Multi-Layer EXR')
 
 
-def _layers_with_depth(tree: bpy.types.NodeTree) -> set[tuple[int, str]]:
+def _layers_with_depth(scene: bpy.types.Scene, level: _Level) -> set[tuple[int, str]]:
     """(scene's `session_uid`, view layer) whose depth a Rack Focus node takes without a link: that of its picture."""
-    found, rendered = set(), upstream.render_layers(tree)
-    for one in node.active_in(tree):
+    found, rendered = set(), upstream.render_layers(level.own)
+    for one in node.active_in(level.own):
         source = node.origin(one.inputs[node.IMAGE])
-        if source is not None and source.node in rendered:
+        if source is None:
+            continue
+        if source.node in rendered:
             found.add((source.node.scene.session_uid, source.node.layer))
+        elif _is_render(level, source) and scene.view_layers[0].use:
+            found.add((scene.session_uid, scene.view_layers[0].name))
     return found
 
 
-def _asks_compositor(one: bpy.types.Node) -> bool:
+def _is_render(level: _Level, source: bpy.types.NodeSocket) -> bool:
+    """Whether a socket is the input of a tree that the render comes in by."""
+    return level.gets_render and source.node.bl_idname == "NodeGroupInput" and source == source.node.outputs[0]
+
+
+def _asks_compositor(level: _Level, one: bpy.types.Node) -> bool:
     """Whether anything that reaches a Rack Focus node is not simply a pass of ours or a plain value."""
     for socket in one.inputs:
         source = node.origin(socket)
         if source is None or upstream.NOT_RENDERED in source.node:
             continue
-        if socket.name not in (node.IMAGE, node.DEPTH) or _pass_of(source) is None:
+        is_pass = _is_render(level, source) or (upstream.STAND_IN_SCENE in source.node and source.name != "Alpha")
+        if socket.name not in (node.IMAGE, node.DEPTH) or not is_pass:
             return True
     return False
 
 
-def _pass_of(source: bpy.types.NodeSocket) -> tuple[int, str, str] | None:
+def _pass_of(session: _Session, level: _Level, source: bpy.types.NodeSocket) -> tuple[int, str, str] | None:
     """(scene's `session_uid`, view layer, pass) that an output of a stand-in is; None for all else. Raises PassError
     where it stands in for what is not rendered."""
     one = source.node
+    if _is_render(level, source):
+        layer = session.scene.view_layers[0]
+        if not layer.use:
+            raise PassError(f'view layer "{layer.name}" of scene "{session.scene.name}" is switched off for rendering')
+        return session.scene.session_uid, layer.name, passes.COMBINED
     if upstream.NOT_RENDERED in one:
         raise PassError(one[upstream.NOT_RENDERED])
     if upstream.STAND_IN_SCENE not in one or source.name == "Alpha":
@@ -212,58 +276,63 @@ def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
     """Render the passes of the scene's current frame and fill the image of every Rack Focus node. Returns what went
     wrong."""
     frame, subframe = scene.frame_current, scene.frame_subframe
-    if scene.name in _failed_begin:
-        return [NodeError(scene.name, node.NODE_NAME, frame, _failed_begin[scene.name])]
-    session = _sessions.get(scene.name)
+    if scene.session_uid in _failed_begin:
+        return [NodeError(scene.name, node.NODE_NAME, frame, _failed_begin[scene.session_uid])]
+    session = _sessions.get(scene.session_uid)
     if session is None:
         return []
-    nodes = node.active_in(session.work if not session.problem else session.own)
+    nodes = session.nodes()
+    first = nodes[0][0].label(nodes[0][1].name) if nodes else node.NODE_NAME
     if session.problem:
-        return [NodeError(scene.name, nodes[0].name if nodes else node.NODE_NAME, frame, session.problem)]
+        return [NodeError(scene.name, first, frame, session.problem)]
     try:
         for one in session.passes.values():
             passes.render(one, frame, subframe)
             _warn_of_camera(session, one)
     except (PassError, MediaError) as error:
-        return [NodeError(scene.name, nodes[0].name, frame, str(error))]
+        return [NodeError(scene.name, first, frame, str(error))]
     session.values.frame_set(frame, subframe=subframe)
-    evaluated = session.work.evaluated_get(session.values.view_layers[0].depsgraph)
+    depsgraph = session.values.view_layers[0].depsgraph
     problems: list[errors.FrameError] = []
-    for one in nodes:
+    for level, one in nodes:
+        label = level.label(one.name)
         try:
-            _fill(session, one, evaluated.nodes[one.name], frame, subframe)
+            _fill(session, level, one, level.work.evaluated_get(depsgraph).nodes[one.name], frame, subframe)
         except (PassError, MediaError, ValueError, camera_lens.CameraError) as error:
             _show_own(one, group.image_of(one.node_tree))
-            problem = NodeError(scene.name, one.name, frame, str(error))
-            _shown[scene.name, one.name] = str(problem)
+            problem = NodeError(scene.name, label, frame, str(error))
+            _shown[scene.session_uid, label] = str(problem)
             problems.append(problem)
         else:
-            _shown.pop((scene.name, one.name), None)
-            errors.made(scene.name, one.name, frame)
+            _shown.pop((scene.session_uid, label), None)
+            errors.made(scene.name, label, frame)
     return problems
 
 
-def problem_of(scene: str, name: str) -> str:
+def problem_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What was wrong with a node when it was rendered last; empty when all was well."""
-    return _shown.get((scene, name), "")
+    labels = [_label(slot, one.name) for slot in versions.slots(scene) if slot.tree == one.id_data]
+    return next((_shown[scene.session_uid, each] for each in labels if (scene.session_uid, each) in _shown), "")
 
 
-def _fill(session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float) -> None:
+def _fill(
+    session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
+) -> None:
     """Make one node's pixels. seen: the node with its inputs as they are at the frame."""
     image = group.image_of(one.node_tree)
     if image is None:
         raise PassError("its node group has lost its image; add the node anew")
-    values = _values(session, one, seen, frame, subframe)
+    values = _values(session, level, one, seen, frame, subframe)
     if values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
         _show_own(one, image)
         if session.collected is not None:
             session.collected[one.name] = Collected(None, None, "", False)
         elif not bpy.app.background:
-            session.last[image.session_uid] = image, _picture(session, one, frame, subframe), None
+            session.last[image.session_uid] = image, _picture(session, level, one, frame, subframe), None
         return
-    picture = _picture(session, one, frame, subframe)
-    depth_m = _depth(session, one, picture.shape[:2], frame, subframe)
-    region = _region(session.scene.render) if _shows_a_render(one) else None
+    picture = _picture(session, level, one, frame, subframe)
+    depth_m = _depth(session, level, one, picture.shape[:2], frame, subframe)
+    region = _region(session.scene.render) if _shows_a_render(level, one) else None
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
@@ -298,7 +367,7 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
     them is rendered once. Leaves nothing behind. Raises NodeError."""
     try:
         begin(scene)
-        session = _sessions.get(scene.name)
+        session = _sessions.get(scene.session_uid)
         if session is None:
             raise NodeError(scene.name, node.NODE_NAME, scene.frame_current, "its compositor does not show in a render")
         session.collected = {}
@@ -307,8 +376,10 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
             raise problems[0]
         return session.collected
     finally:
-        session = _sessions.get(scene.name)
-        for one in node.in_tree(session.own if session is not None else None):
+        session = _sessions.get(scene.session_uid)
+        for one in (
+            each for level in (session.levels if session is not None else ()) for each in node.in_tree(level.own)
+        ):
             image = group.image_of(one.node_tree)
             if image is not None:
                 pixels.empty(image)
@@ -316,15 +387,15 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
         passes.sweep()
 
 
-def _asked(session: _Session) -> upstream.Upstream:
+def _asked(level: _Level) -> upstream.Upstream:
     """Where the compositor can be asked; prepared at the start for trees that need it."""
-    if session.upstream is None:
+    if level.upstream is None:
         raise PassError("the tree was changed while it renders")
-    return session.upstream
+    return level.upstream
 
 
 def _values(
-    session: _Session, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
+    session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> dict[str, float]:
     found = {}
     for entry in inputs.INPUTS:
@@ -332,20 +403,20 @@ def _values(
             found[entry.name] = seen.inputs[entry.name].default_value
             if entry.name == focus_keys.INPUT:
                 path = one.inputs[entry.name].path_from_id("default_value")
-                found[entry.name] = focus_keys.focus_m(session.own, path, found[entry.name], now=frame + subframe)
+                found[entry.name] = focus_keys.focus_m(level.own, path, found[entry.name], now=frame + subframe)
         else:
-            told = upstream.value(_asked(session), one.name, entry.name, frame, subframe)
+            told = upstream.value(_asked(level), one.name, entry.name, frame, subframe)
             found[entry.name] = min(max(told, entry.minimum), entry.maximum)
     if one.rackfocus_lens == "CAMERA":
-        found.update(_camera(session, one))
+        found.update(_camera(session, level, one))
     return found
 
 
-def _camera(session: _Session, one: bpy.types.Node) -> dict[str, float]:
+def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, float]:
     """The lens of the scene that a node's picture is rendered from; of the only scene rendered where that is not
     plain."""
     source = node.origin(one.inputs[node.IMAGE])
-    taken = _pass_of(source) if source is not None else None
+    taken = _pass_of(session, level, source) if source is not None else None
     names = [taken[0]] if taken is not None else list(session.passes)
     if len(names) != 1:
         raise PassError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
@@ -357,14 +428,14 @@ def _camera(session: _Session, one: bpy.types.Node) -> dict[str, float]:
     return camera
 
 
-def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
+def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
     """The node's picture: (H, W, 4) float32, top row first. Raises PassError."""
     source = node.origin(one.inputs[node.IMAGE])
     if source is None:
         raise PassError("no picture is linked to Image")
-    taken = _pass_of(source)
+    taken = _pass_of(session, level, source)
     if taken is None:
-        return upstream.picture(_asked(session), one.name, node.IMAGE, frame, subframe)
+        return upstream.picture(_asked(level), one.name, node.IMAGE, frame, subframe)
     found = passes.read(session.passes[taken[0]], *taken[1:])
     if found.shape[2] == 3:
         found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
@@ -373,29 +444,35 @@ def _picture(session: _Session, one: bpy.types.Node, frame: int, subframe: float
     return found
 
 
-def _shows_a_render(one: bpy.types.Node) -> bool:
+def _shows_a_render(level: _Level, one: bpy.types.Node) -> bool:
     """Whether a node's picture comes from a render, directly or not: then it has the render's border."""
     nodes = one.id_data.nodes
+    takes_effect = bool(level.slot.effect)  # what an effect gets from the one before it is the canvas, border and all
     links = one.inputs[node.IMAGE].links
     feeding = {links[0].from_node.name} | node.upstream(links[0].from_node) if links else set()
-    return any(upstream.holds_render(nodes[name]) for name in feeding)
+    return any(
+        upstream.holds_render(nodes[name]) or (takes_effect and nodes[name].bl_idname == "NodeGroupInput")
+        for name in feeding
+    )
 
 
-def _depth(session: _Session, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
+def _depth(
+    session: _Session, level: _Level, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float
+) -> np.ndarray:
     source = node.origin(one.inputs[node.DEPTH])
     convention = settings.convention_of(one) or DepthConvention("METRES")
     if source is None:
         behind = node.origin(one.inputs[node.IMAGE])
-        taken = _pass_of(behind) if behind is not None else None
+        taken = _pass_of(session, level, behind) if behind is not None else None
         if taken is None:
             raise PassError("no depth is linked to Depth")
         taken = (*taken[:2], passes.DEPTH)
     else:
-        taken = _pass_of(source)
+        taken = _pass_of(session, level, source)
     if taken is not None:
         raw = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
     else:
-        raw = upstream.plane(_asked(session), one.name, node.DEPTH, frame, subframe)
+        raw = upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe)
         convention = _convention(one, source) or convention
     return fit_to_picture(to_metres(np.ascontiguousarray(raw), convention), *size)
 
@@ -465,8 +542,8 @@ def _warn(session: _Session, text: str) -> None:
 
 def end(scene: bpy.types.Scene) -> None:
     """Give a scene its own tree back and remove what was made for its render."""
-    session = _sessions.pop(scene.name, None)
-    _failed_begin.pop(scene.name, None)
+    session = _sessions.pop(scene.session_uid, None)
+    _failed_begin.pop(scene.session_uid, None)
     restore(scene)
     if session is None:
         return
@@ -487,12 +564,15 @@ def _leave_whole(image: bpy.types.Image, picture: np.ndarray, made: Made | None)
 
 
 def restore(scene: bpy.types.Scene) -> None:
-    """Give a scene its own tree back, also one that comes from an undo step or an emergency save."""
-    if OWN_TREE in scene:
-        own = scene[OWN_TREE]
-        del scene[OWN_TREE]
-        if own is not None:
-            scene.compositing_node_group = own
+    """Give a scene its own trees back, also one that comes from an undo step or an emergency save."""
+    if OWN_TREE not in scene:
+        return
+    kept = scene[OWN_TREE]
+    own = {_ONLY: kept} if isinstance(kept, bpy.types.NodeTree) else dict(kept or {})  # the former: version 0.1.0
+    del scene[OWN_TREE]
+    versions.take_away(scene, PRELUDE)
+    for place, tree in own.items():
+        versions.Slot(scene, "" if place == _ONLY else place).put(tree)
 
 
 # --- Blender's events ------------------------------------------------------------------------------------------------
@@ -502,17 +582,17 @@ def restore(scene: bpy.types.Scene) -> None:
 def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
-    if scene.name in _rendering:  # Blender gave up on it without a word
-        del _rendering[_rendering.index(scene.name) :]
-    _rendering.append(scene.name)
+    if scene.session_uid in _rendering:  # Blender gave up on it without a word
+        del _rendering[_rendering.index(scene.session_uid) :]
+    _rendering.append(scene.session_uid)
     try:
         with stillness.still():
             begin(scene)
-            if len(_rendering) == 1 and scene.name not in _sessions:
+            if len(_rendering) == 1 and scene.session_uid not in _sessions:
                 scene_passes.begin(scene)
     except BaseException as error:  # said, and the render stopped, at the first frame
         traceback.print_exc()
-        _failed_begin[scene.name] = errors.unexpected(error)
+        _failed_begin[scene.session_uid] = errors.unexpected(error)
 
 
 @persistent
@@ -537,8 +617,8 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
 def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
-    if scene.name in _rendering:
-        del _rendering[_rendering.index(scene.name) :]
+    if scene.session_uid in _rendering:
+        del _rendering[_rendering.index(scene.session_uid) :]
     with stillness.still():
         end(scene)
         if not _rendering:
@@ -558,9 +638,8 @@ def _on_save(*_rest: object) -> None:
 @persistent
 def _on_saved(*_rest: object) -> None:
     for session in _sessions.values():
-        if session.work is not session.own:
-            session.scene[OWN_TREE] = session.own
-            session.scene.compositing_node_group = session.work
+        if session.installed:
+            _install(session)
     scene_passes.put_back()
 
 

@@ -77,7 +77,6 @@ def prepare(
         if layer.name in depth_layers:
             layer.use_pass_z = True
     copied.timeline_markers.clear()  # they would switch to the cameras that have their own depth of field on
-    copied.compositing_node_group = None
     render = copied.render
     render.use_compositing = render.use_sequencer = False
     render.use_single_layer = False

@@ -25,7 +25,7 @@ from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
-from ..blender import colour_config, retiming, strips
+from ..blender import colour_config, retiming, strips, versions
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 from .passes import PassError
@@ -115,9 +115,14 @@ def _lives_in(block: bpy.types.ID) -> str:
 
 def problem_of(scene: bpy.types.Scene) -> str:
     """Why a scene's strip cannot be refocused; empty when it can."""
-    tree = _own_tree(scene)
-    if tree is not None and scene.get(OWN_SWITCH, scene.render.use_compositing) and node.active_in(tree):
+    trees = _own_trees(scene)
+    if any(node.active_in(tree) for tree in trees):
         return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
+    if len(trees) > 1 or any(versions.takes_render(tree) for tree in trees):
+        return (
+            f'the compositor of scene "{scene.name}" is a stack of effects, which a strip cannot follow: refocus '
+            "there, with a node, or have it one effect that begins with Render Layers and has no inputs"
+        )
     if scene.render.use_multiview:
         return "stereo renders (several views) cannot be refocused"
     if scene.render.use_border:
@@ -185,7 +190,7 @@ def restore(scene: bpy.types.Scene) -> None:
     """Give a scene its own tree back, also one that comes from an undo step or an emergency save."""
     if OWN_SWITCH not in scene or passes.RUNTIME_MARK in scene:
         return
-    scene.compositing_node_group = scene.get(OWN_TREE)
+    versions.uncover(scene, STAND_IN, _kept(scene))
     scene.render.use_compositing = bool(scene[OWN_SWITCH])
     for name in (OWN_TREE, OWN_SWITCH):
         if name in scene:
@@ -214,15 +219,21 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
 
 def _install(found: StandIn) -> None:
     scene = found.scene
-    if scene.compositing_node_group is not None:
-        scene[OWN_TREE] = scene.compositing_node_group
+    scene[OWN_TREE] = versions.cover(scene, STAND_IN, found.tree)
     scene[OWN_SWITCH] = scene.render.use_compositing
-    scene.compositing_node_group = found.tree
     scene.render.use_compositing = True
 
 
-def _own_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    return scene.get(OWN_TREE) if OWN_SWITCH in scene else scene.compositing_node_group
+def _kept(scene: bpy.types.Scene) -> dict[str, bpy.types.NodeTree]:
+    kept = scene.get(OWN_TREE)
+    return {STAND_IN: kept} if isinstance(kept, bpy.types.NodeTree) else dict(kept or {})  # the former: version 0.1.0
+
+
+def _own_trees(scene: bpy.types.Scene) -> list[bpy.types.NodeTree]:
+    """A scene's own trees at work, also while its stand-in is in place."""
+    if not scene.get(OWN_SWITCH, scene.render.use_compositing):
+        return []
+    return list(_kept(scene).values()) if OWN_SWITCH in scene else versions.scene_trees(scene)
 
 
 def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None) -> list[bpy.types.Scene]:
@@ -243,17 +254,16 @@ def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None)
 
 def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None) -> np.ndarray:
     """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
-    own = _own_tree(scene)
-    composited = own is not None and scene.get(OWN_SWITCH, scene.render.use_compositing)
-    if composited and any(one.scene != scene for one in upstream.render_layers(own)):
+    own = next(iter(_own_trees(scene)), None)
+    layers = upstream.render_layers(own) if own is not None else []
+    if any(one.scene != scene for one in layers):
         raise PassError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
     layer = next((each.name for each in scene.view_layers if each.use), "")
     if not layer:
         raise PassError(f'no view layer of scene "{scene.name}" is rendered')
     wanted = {layer: {passes.COMBINED: "RGBA"}}
-    if composited:
-        for one in upstream.render_layers(own):
-            wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
+    for one in layers:
+        wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
     place = scene.session_uid, camera.session_uid if camera is not None else 0
     whole = math.floor(frame)
     if place not in _pass_scenes:
@@ -262,7 +272,7 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     passes.render(found, whole, frame - whole, camera)
     _rendered.append((scene.name, frame))
     depth = passes.read(found, layer, passes.DEPTH)
-    if composited:
+    if own is not None:
         if place not in _upstreams:
             work = upstream.with_stand_ins(own, {scene.session_uid: found.image})
             _upstreams[place] = upstream.prepare(scene, work, _temporary())
@@ -293,10 +303,9 @@ def _write(path: str, kept: np.ndarray) -> None:
 
 def _print(scene: bpy.types.Scene) -> str:
     if scene.session_uid not in _prints:
-        own = _own_tree(scene)
-        composited = own is not None and scene.get(OWN_SWITCH, scene.render.use_compositing)
-        tree = scene_print.of_tree(own) if composited else ""
-        _prints[scene.session_uid] = scene_print.of(scene, passes=composited) + tree
+        own = _own_trees(scene)
+        told = scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own)
+        _prints[scene.session_uid] = "".join(told)
     return _prints[scene.session_uid]
 
 

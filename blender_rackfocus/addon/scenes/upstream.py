@@ -151,9 +151,10 @@ def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
     for socket in one.outputs:
         if not socket.is_linked:
             continue
-        made = tree.nodes.new(_NOTHING.get(socket.type, _NOTHING["VALUE"]))
+        kind = "RGBA" if versions.MISSING_PASS_IS_COLOUR and socket.name != "Alpha" else socket.type
+        made = tree.nodes.new(_NOTHING.get(kind, _NOTHING["VALUE"]))
         made[NOT_RENDERED] = why
-        if socket.type == "RGBA":
+        if kind == "RGBA":
             made.outputs[0].default_value = (0.0, 0.0, 0.0, 0.0)
         for link in list(socket.links):
             tree.links.new(made.outputs[0], link.to_socket)
@@ -181,13 +182,22 @@ def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image])
     return working_copy(tree, replace)
 
 
-def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str) -> Upstream:
-    """Copies of a scene and of the tree it is about to be composited with (its Render Layers already replaced)."""
+def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str, effect: str = "") -> Upstream:
+    """Copies of a scene and of the tree it is composited with (its Render Layers already replaced).
+
+    effect: name of the scene's effect whose tree it is, where effects before it count too; else the tree counts alone.
+    """
     scene = target.copy()
     scene.name = NAME
     passes.runtime(scene)
-    copied = working_copy(tree, _without_side_effects)
-    scene.compositing_node_group = copied
+    if effect:
+        versions.end_with(scene, effect)
+    else:
+        versions.show_only(scene, tree)
+    slots = versions.slots(scene)
+    for slot in slots:
+        slot.put(working_copy(slot.tree, _without_side_effects))
+    copied = slots[-1].tree
     render = scene.render
     render.use_compositing, render.use_sequencer, render.use_border = True, False, False
     path = os.path.join(folder, f"upstream_{scene.session_uid}.exr")
@@ -356,3 +366,14 @@ def _without_side_effects(tree: bpy.types.NodeTree, one: bpy.types.Node) -> bool
         return False
     tree.nodes.remove(one)
     return True
+
+
+def render_alone(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+    """A tree that shows what Blender hands to the first of a scene's effects: the picture of its first view layer."""
+    tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    passes.runtime(tree)
+    tree.interface.new_socket(node.IMAGE, in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers = tree.nodes.new(RENDER_LAYERS)
+    layers.scene, layers.layer = scene, scene.view_layers[0].name
+    tree.links.new(layers.outputs[node.IMAGE], tree.nodes.new("NodeGroupOutput").inputs[0])
+    return tree

@@ -8,7 +8,7 @@ goes nowhere inside; it is read by whoever makes the pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import bpy
 
@@ -57,6 +57,15 @@ def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
 def in_tree(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
     """The Rack Focus nodes on a tree's top level."""
     return [one for one in tree.nodes if is_node(one)] if tree is not None else []
+
+
+def named(trees: Iterable[bpy.types.NodeTree], name: str) -> bpy.types.Node:
+    """The Rack Focus node of this name in the first of the trees that has it. Raises KeyError."""
+    for tree in trees:
+        for one in in_tree(tree):
+            if one.name == name:
+                return one
+    raise KeyError(name)
 
 
 def active_in(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:

@@ -363,7 +363,6 @@ def _rendered(
             reader.image = images[-1]
             outer.links.new(reader.outputs[0], one.inputs[name])
         outer.links.new(one.outputs[0], outer.nodes.new("NodeGroupOutput").inputs[0])
-        blank.compositing_node_group = outer
         height, width = picture.shape[:2]
         blank.render.resolution_x, blank.render.resolution_y = width, height
         blank.render.resolution_percentage = 100

@@ -9,6 +9,7 @@ import bpy
 
 from ....media import MediaError
 from ... import signals
+from ...blender import versions
 from ...errors import FrameError
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings
@@ -37,7 +38,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
         if scene is None or scene.library is not None:
             cls.poll_message_set("The scene is linked from another file")
             return False
-        tree = scene.compositing_node_group
+        tree = versions.scene_tree(scene)
         if tree is not None and tree.library is not None:
             cls.poll_message_set("The compositing tree is linked from another file")
             return False
@@ -45,9 +46,9 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        tree = scene.compositing_node_group or _new_tree(scene)
+        tree = versions.scene_tree(scene) or _new_tree(scene)
         if self.source and self.source not in tree.nodes:
-            self.report({"ERROR"}, f'There is no node named "{self.source}" in the compositor of this scene')
+            self.report({"ERROR"}, f'There is no node named "{self.source}" in the compositor of scene "{scene.name}"')
             return {"CANCELLED"}
         source = tree.nodes[self.source] if self.source else _selected(tree)
         picture = _picture_of(source) if source is not None else _before_output(tree)
@@ -87,7 +88,7 @@ def _new_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     layers.scene = scene
     layers.location, output.location = (-400, 0), (300, 0)
     tree.links.new(layers.outputs[node.IMAGE], output.inputs[0])
-    scene.compositing_node_group = tree
+    versions.set_scene_tree(scene, tree)
     return tree
 
 

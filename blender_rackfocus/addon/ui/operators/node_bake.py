@@ -9,6 +9,7 @@ from typing import ClassVar
 import bpy
 
 from ...bake import bake, node_bake
+from ...blender import versions
 from ...compositor import node_baked
 from ...compositor import session as compositor
 from ...errors import FrameError
@@ -28,21 +29,25 @@ class _Nodes:
         if Progress.running:
             cls.poll_message_set("A bake is under way")
             return False
-        if context.scene is None or not node.in_tree(context.scene.compositing_node_group):
-            cls.poll_message_set("The compositor of this scene has no Rack Focus node")
+        if context.scene is None or not any(map(node.in_tree, versions.scene_trees(context.scene))):
+            name = context.scene.name if context.scene is not None else ""
+            cls.poll_message_set(f'The compositor of scene "{name}" has no Rack Focus node')
             return False
         return True
 
     def names(self, context: bpy.types.Context) -> list[str]:
         """Names of the nodes meant; empty after reporting why there are none."""
-        tree = context.scene.compositing_node_group
-        found = [one.name for one in node.in_tree(tree)]
+        found = [one.name for tree in versions.scene_trees(context.scene) for one in node.in_tree(tree)]
         if self.all_nodes:
             return found
-        active = tree.nodes.active
+        tree = versions.scene_tree(context.scene)
+        active = tree.nodes.active if tree is not None else None
         name = self.node_name or (active.name if active is not None else "")
         if name not in found:
-            self.report({"ERROR"}, f'"{name}" is no Rack Focus node of this scene' if name else "Select a node")
+            self.report(
+                {"ERROR"},
+                f'"{name}" is no Rack Focus node of scene "{context.scene.name}"' if name else "Select a node",
+            )
             return []
         return [name]
 
@@ -71,11 +76,11 @@ class RACKFOCUS_OT_node_bake(_Nodes, Baking, bpy.types.Operator):
             return False
         problem = compositor.problem_before(scene)
         which = range(self.first, self.last + 1) if self.first or self.last else node_bake.frames_of(scene)
-        tree = scene.compositing_node_group
-        places = {name: node_baked.default_place(scene, tree.nodes[name]) for name in names}
+        trees = versions.scene_trees(scene)
+        places = {name: node_baked.default_place(scene, node.named(trees, name)) for name in names}
         try:
             problem = problem or too_large(
-                [node_bake.estimate(scene, tree.nodes[name], which, place) for name, place in places.items()]
+                [node_bake.estimate(scene, node.named(trees, name), which, place) for name, place in places.items()]
             )
         except (FrameError, OSError) as error:
             problem = str(error)
@@ -91,7 +96,7 @@ class RACKFOCUS_OT_node_bake(_Nodes, Baking, bpy.types.Operator):
         with node_bake.NodeBake(scene, places, which, afresh=self.afresh, wait=False) as under_way:
             yield from under_way
         for name, place in places.items():
-            node_baked.attach(scene.compositing_node_group.nodes[name], place)
+            node_baked.attach(node.named(versions.scene_trees(scene), name), place)
 
 
 class RACKFOCUS_OT_node_bake_use(_Nodes, bpy.types.Operator):
@@ -104,7 +109,7 @@ class RACKFOCUS_OT_node_bake_use(_Nodes, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, used = context.scene, 0
         for name in self.names(context):
-            one = scene.compositing_node_group.nodes[name]
+            one = node.named(versions.scene_trees(scene), name)
             place = node_baked.default_place(scene, one)
             if not node_baked.has_files(place):
                 self.report({"ERROR"}, f'"{name}" has no baked frames in {place.folder}')
@@ -127,7 +132,7 @@ class RACKFOCUS_OT_node_bake_check(_Nodes, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, looked = context.scene, 0
         for name in self.names(context):
-            one = scene.compositing_node_group.nodes[name]
+            one = node.named(versions.scene_trees(scene), name)
             place = node_baked.place_of(one)
             if place is None:
                 self.report({"WARNING"}, f'"{name}" is not baked')
@@ -153,7 +158,7 @@ class RACKFOCUS_OT_node_unbake(_Nodes, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         gone = 0
         for name in self.names(context):
-            place = node_baked.detach(context.scene.compositing_node_group.nodes[name])
+            place = node_baked.detach(node.named(versions.scene_trees(context.scene), name))
             gone += place is not None
             if place is not None and self.delete_files:
                 delete_frames(place.folder)

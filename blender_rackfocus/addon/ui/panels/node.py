@@ -10,6 +10,7 @@ from typing import ClassVar
 import bpy
 
 from ...bake import node_bake
+from ...blender import versions
 from ...compositor import node_baked
 from ...compositor import session as compositor
 from ...sequencer.baked_strips import Place
@@ -40,7 +41,7 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
         if one is None or not node.is_node(one):
             return
-        _draw_problem(layout, compositor.problem_of(context.scene.name, one.name))
+        _draw_problem(layout, compositor.problem_of(context.scene, one))
         _draw_problem(layout, compositor.problem_before(context.scene))
         layout.prop(one, "rackfocus_lens")
         column = layout.column(heading="Depth")
@@ -67,7 +68,7 @@ class RACKFOCUS_PT_node_bake(bpy.types.Panel):
     def poll(cls, context: bpy.types.Context) -> bool:
         tree = context.space_data.edit_tree
         active = tree.nodes.active if tree is not None else None
-        return active is not None and node.is_node(active) and tree == context.scene.compositing_node_group
+        return active is not None and node.is_node(active) and tree in versions.scene_trees(context.scene)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scene = self.layout, context.scene

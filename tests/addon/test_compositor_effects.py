@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rack Focus in a scene's stack of compositor effects (Blender 5.3): in any effect, in several, whichever is active.
+
+What is right is told by trees made by hand: the same picture and the same depth from files, refocused in one tree, or
+Blender's own stack where the node does nothing.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, left_behind, picture, wanted
+
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.shot import node
+
+pytestmark = pytest.mark.skipif(not versions.HAS_EFFECTS, reason="scenes have one tree in this Blender")
+EXACT = 1e-6
+
+
+class Stack(CompShot):
+    """A scene that a counting engine renders, with effects."""
+
+    def __init__(self, folder) -> None:
+        super().__init__(folder)
+        self.scene.compositor_effects.clear()
+        camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+        self.scene.collection.objects.link(camera)
+        self.scene.camera = camera
+        self.scene.render.engine = CountingEngine.bl_idname
+        self.scene.view_layers[0].use_pass_z = True
+
+    def effect(self, name: str, *, numbers: tuple[str, ...] = (), takes: bool = True):
+        """A new effect, the active one, with a tree to be built: its Image comes in where it takes one."""
+        self.tree = bpy.data.node_groups.new(name, "CompositorNodeTree")
+        self.tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        if takes:
+            self.tree.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+        for each in numbers:
+            self.tree.interface.new_socket(each, in_out="INPUT", socket_type="NodeSocketFloat")
+        self.output = self.tree.nodes.new("NodeGroupOutput")
+        self.input = self.tree.nodes.new("NodeGroupInput")
+        made = self.scene.compositor_effects.new(name)
+        made.node_group = self.tree
+        return made
+
+    def brighter(self, name: str, stops: float):
+        made = self.effect(name)
+        exposure = self.tree.nodes.new("CompositorNodeExposure")
+        exposure.inputs["Exposure"].default_value = stops
+        self.link(self.input.outputs[0], exposure.inputs["Image"])
+        self.show(exposure.outputs["Image"])
+        return made
+
+    def layers(self):
+        made = self.tree.nodes.new("CompositorNodeRLayers")
+        made.scene = self.scene
+        return made
+
+
+@pytest.fixture
+def stack(registered, tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.utils.register_class(CountingEngine)
+    CountingEngine.rendered.clear()
+    shot = Stack(tmp_path)
+    yield shot
+    assert not left_behind()
+    bpy.utils.unregister_class(CountingEngine)
+    errors.forget()
+
+
+def times(source: np.ndarray, factor: float) -> np.ndarray:
+    return source * np.float32([factor, factor, factor, 1])
+
+
+@pytest.mark.parametrize("active", ["Before", "Rack", "After"])
+def test_the_second_of_three_whichever_is_active(stack, active):
+    """The frames of an animation: the effects before and after it count, and each frame is rendered once."""
+    stack.brighter("Before", 1.0)
+    stack.effect("Rack")
+    one = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
+    stack.brighter("After", -2.0)
+    effects = stack.scene.compositor_effects
+    effects.active = effects[active]
+    made = stack.animation(1, 6)
+    assert sorted(made) == [1, 2, 3, 4, 5, 6]
+    assert [frame for _, frame in CountingEngine.rendered] == [1, 2, 3, 4, 5, 6]
+    for frame, shown in made.items():
+        assert difference(shown, times(wanted(one, frame, times(picture(frame), 2.0)), 0.25)) < EXACT
+    assert [each.name for each in effects] == ["Before", "Rack", "After"]
+    assert [each.node_group.name for each in effects] == ["Before", "Rack", "After"]
+    assert effects.active.name == active
+
+
+def test_the_first_effect_takes_the_render_and_its_depth(stack):
+    stack.scene.view_layers[0].use_pass_z = False
+    stack.effect("Rack")
+    one = stack.racked(stack.input.outputs[0], None)
+    stack.brighter("After", 1.0)
+    assert difference(stack.still(2), times(wanted(one, 2), 2.0)) < EXACT
+    assert len(CountingEngine.rendered) == 1
+
+
+def test_several_effects_and_nodes_of_one_name(stack):
+    stack.effect("First")
+    first = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
+    stack.effect("Second")
+    depth = stack.layers().outputs["Depth"]
+    second = stack.racked(stack.input.outputs[0], depth, focus_m=FAR_M)
+    third = stack.racked(second.outputs["Image"], depth, focus_m=3.0)
+    assert first.name == second.name
+    made = wanted(third, 2, wanted(second, 2, wanted(first, 2)))
+    assert difference(stack.still(2), made) < EXACT
+    assert len(CountingEngine.rendered) == 1
+
+
+def test_one_tree_in_two_effects(stack):
+    stack.effect("Rack")
+    one = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
+    stack.scene.compositor_effects.new("Again").node_group = stack.tree
+    groups = len(bpy.data.node_groups)
+    assert difference(stack.still(2), wanted(one, 2, wanted(one, 2))) < EXACT
+    assert len(bpy.data.node_groups) == groups
+
+
+def test_an_effect_that_is_off_does_not_count(stack):
+    stack.brighter("Off", 3.0).enable_for_render = False
+    stack.effect("Rack")
+    one = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
+    off = stack.brighter("Off too", 3.0)
+    off.enable_for_render = False
+    assert difference(stack.still(2), wanted(one, 2)) < EXACT
+    assert len(CountingEngine.rendered) == 1
+    stack.scene.compositor_effects["Rack"].enable_for_render = False
+    off.enable_for_render = True
+    assert difference(stack.still(2), times(picture(2), 8.0)) < EXACT
+
+
+def test_keyed_inputs_of_effects(stack):
+    """Those of the effect before it, and those that its own inputs are linked to."""
+    before = stack.effect("Before", numbers=("Stops",))
+    exposure = stack.tree.nodes.new("CompositorNodeExposure")
+    stack.link(stack.input.outputs[0], exposure.inputs["Image"])
+    stack.link(stack.input.outputs["Stops"], exposure.inputs["Exposure"])
+    stack.show(exposure.outputs["Image"])
+    rack = stack.effect("Rack", numbers=("Focus",))
+    one = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
+    stack.link(stack.input.outputs["Focus"], one.inputs["Focus Distance"])
+    for effect, keys in ((before, {1: 0.0, 3: 2.0}), (rack, {1: NEAR_M, 3: FAR_M})):
+        for frame, value in keys.items():
+            effect.properties.inputs.Socket_2.value = value
+            effect.properties.inputs.Socket_2.keyframe_insert("value", frame=frame)
+    made = stack.animation(1, 3)
+    for frame, factor, focus_m in ((1, 1.0, NEAR_M), (3, 4.0, FAR_M)):
+        shown = wanted(one, frame, times(picture(frame), factor), **{"Focus Distance": focus_m})
+        assert difference(made[frame], shown) < EXACT
+
+
+def test_files_in_one_effect_need_no_render(stack):
+    stack.effect("Rack", takes=False)
+    image, depth = stack.files()
+    one = stack.racked(image.outputs["Image"], depth.outputs["Image"])
+    stack.brighter("After", 1.0)
+    assert difference(stack.still(3), times(wanted(one, 3), 2.0)) < EXACT
+    assert not CountingEngine.rendered
+
+
+def test_what_is_wrong_names_scene_and_effect(stack):
+    stack.brighter("Before", 1.0)
+    stack.effect("Rack")
+    stack.racked(stack.input.outputs[0], None)
+    assert stack.still(2) is None
+    (message,) = errors.failures()
+    assert "no depth is linked" in message
+    assert '"Rack: Rack Focus"' in message
+    assert 'scene "Scene"' in message
+    assert [each.name for each in stack.scene.compositor_effects] == ["Before", "Rack"]
+
+
+def test_a_file_saved_in_the_middle_of_a_render_has_its_own_stack(stack):
+    stack.effect("Rack")
+    stack.racked(stack.input.outputs[0], None)
+    stack.brighter("After", 1.0)
+    kept = stack.folder / "middle.blend"
+
+    def save(scene, *_):
+        if scene == stack.scene and not kept.exists():
+            bpy.ops.wm.save_as_mainfile(filepath=str(kept), copy=True)
+
+    bpy.app.handlers.render_post.append(save)
+    stack.still(1)
+    bpy.app.handlers.render_post.remove(save)
+    bpy.ops.wm.open_mainfile(filepath=str(kept))
+    effects = bpy.context.scene.compositor_effects
+    assert [each.node_group.name for each in effects] == ["Rack", "After"]
+    assert len(node.in_tree(effects["Rack"].node_group)) == 1
