@@ -41,7 +41,7 @@ class Stack(CompShot):
         for each in numbers:
             self.tree.interface.new_socket(each, in_out="INPUT", socket_type="NodeSocketFloat")
         self.output = self.tree.nodes.new("NodeGroupOutput")
-        self.input = self.tree.nodes.new("NodeGroupInput")
+        self.input = self.tree.nodes.new("NodeGroupInput") if takes else None
         made = self.scene.compositor_effects.new(name)
         made.node_group = self.tree
         return made

@@ -33,7 +33,7 @@ def _set_up():
     scene.camera = camera
     tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    scene.compositing_node_group = tree
+    part("versions").set_scene_tree(scene, tree)
     layers, viewer = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeViewer")
     layers.scene = scene
     racked = part("node").add(tree)

@@ -2,8 +2,8 @@
 """What differs between the versions of Blender that this runs in: where a scene keeps its compositing trees.
 
 Blender 5.2 has one tree a scene. Blender 5.3 has a stack of effects, each with a tree: the first tree's first input is
-the render itself, every other tree's is what the effect before it made, and a tree with any input at all makes Blender
-render the scene.
+the render itself (its first view layer), every other tree's is what the effect before it made, and a first tree
+with a Group Input node in it makes Blender render the scene.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ HAS_EFFECTS = "compositor_effects" in bpy.types.Scene.bl_rna.properties
 RENDERS_FOR_GROUPS = bpy.app.version >= (5, 3, 0)
 """Whether Blender renders a scene for a Render Layers node that is inside a node group."""
 
-MISSING_PASS_IS_COLOUR = bpy.app.version >= (5, 3, 0)
-"""Whether every pass that was not rendered is a transparent colour, not a number or a vector of zeros."""
+MISSING_VECTOR_IS_COLOUR = bpy.app.version >= (5, 3, 0)
+"""Whether a vector pass that was not rendered is a transparent colour, like every other, not a vector of zeros."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,8 @@ def end_with(scene: bpy.types.Scene, effect: str) -> None:
 
 
 def takes_render(tree: bpy.types.NodeTree) -> bool:
-    """Whether a tree that is the first of a scene's gets the render itself for its first input."""
-    return HAS_EFFECTS and any(
-        item.item_type == "SOCKET" and item.in_out == "INPUT" for item in tree.interface.items_tree
-    )
+    """Whether a tree that is the first of a scene's gets the render itself, and so makes Blender render the scene."""
+    return HAS_EFFECTS and any(each.bl_idname == "NodeGroupInput" for each in tree.nodes)
 
 
 def put_before(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:

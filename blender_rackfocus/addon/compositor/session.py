@@ -197,7 +197,18 @@ def _stand_in(session: _Session) -> None:
     images = {uid: one.image for uid, one in session.passes.items()}
     for level in session.levels:
         level.work = upstream.with_stand_ins(level.own, images)
-    node.separate([level.work for level in session.levels])  # one tree may be in two effects
+    _separate_twins(session)
+
+
+def _separate_twins(session: _Session) -> None:
+    """One tree may be in two effects: each of the two has pixels of its own, for this render."""
+    own = {one.node_tree for level in session.levels for one in node.in_tree(level.own)}
+    node.separate([level.work for level in session.levels])
+    for level in session.levels:
+        for one in node.in_tree(level.work):
+            if one.node_tree not in own:
+                passes.runtime(one.node_tree)
+                passes.runtime(group.image_of(one.node_tree))
 
 
 def _install(session: _Session) -> None:

@@ -151,7 +151,8 @@ def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
     for socket in one.outputs:
         if not socket.is_linked:
             continue
-        kind = "RGBA" if versions.MISSING_PASS_IS_COLOUR and socket.name != "Alpha" else socket.type
+        is_vector = socket.type == "VECTOR" and not versions.MISSING_VECTOR_IS_COLOUR
+        kind = socket.type if is_vector or socket.name == "Alpha" else "RGBA"
         made = tree.nodes.new(_NOTHING.get(kind, _NOTHING["VALUE"]))
         made[NOT_RENDERED] = why
         if kind == "RGBA":
