@@ -15,7 +15,9 @@ from .. import media, register
 from ..core import depth as core_depth
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
+from ..frame import depth as frame_depth
 from ..frame import depthfiles
+from ..frame.job import stamped
 from . import depth as estimated
 from . import output
 from .clip import Clip, open_clip
@@ -186,7 +188,8 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: 
     args.depth, args.depth_kind, args.depth_layer = str(folder / f"{depthfiles.INDEXED}######.exr"), provenance.kind, ""
     args.black_near = args.linear_z = False
     if not provenance.metric:
-        say(f"relative depth: read as {args.near or 1.0:g} m to {args.far or 100.0:g} m (set with --near and --far)")
+        near_m, far_m = args.near or frame_depth.NEAR_M, args.far or frame_depth.FAR_M
+        say(f"relative depth: read as {near_m:g} m to {far_m:g} m (set with --near and --far)")
 
 
 def _camera(args: argparse.Namespace) -> ParallaxSettings:
@@ -376,18 +379,24 @@ def _depth_m(args: argparse.Namespace, clip: Clip, frame: int) -> np.ndarray:
         elif clip.is_movie:
             raise UsageError(f"{picture.name} carries no depth: name it with --depth")
         raw = media.read_raw_depth(path, at, args.depth_layer or None)
-        return core_depth.to_metres(raw.values, _convention(args, raw))
+        meaning = _meaning(args, path)
+        say(f"depth: {frame_depth.sentence(raw, meaning)}")
+        window = None if clip.is_movie else media.window_of(picture)
+        return frame_depth.in_metres(raw, meaning.convention, (clip.height, clip.width), window)
     except media.MediaError as error:
         raise CommandError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-def _convention(args: argparse.Namespace, raw: Any) -> core_depth.DepthConvention:
-    near, far = args.near or 1.0, args.far or 100.0
+def _meaning(args: argparse.Namespace, path: str) -> frame_depth.Meaning:
+    """What the depth's numbers mean: as asked, else guessed from the first frame, as the strip does."""
+    near, far = args.near or frame_depth.NEAR_M, args.far or frame_depth.FAR_M
     if args.depth_kind == "AUTO":
-        return core_depth.guess_convention(raw.values, integer=raw.integer, near_m=near, far_m=far)[0]
-    return core_depth.DepthConvention(
+        files = None if media.is_movie(path) else depthfiles.sequence(path)
+        first = stamped(files[min(files)] if files else path, 0)
+        return frame_depth.meaning_of(first, args.depth_layer, near, far)
+    convention = core_depth.DepthConvention(
         kind=args.depth_kind,
         near_m=near,
         far_m=far,
@@ -395,6 +404,7 @@ def _convention(args: argparse.Namespace, raw: Any) -> core_depth.DepthConventio
         ramp="LINEAR_Z" if args.linear_z else "INVERSE_Z",
         scale=args.depth_scale or 1.0,
     )
+    return frame_depth.Meaning(convention, "as set")
 
 
 def _positive(text: str) -> float:

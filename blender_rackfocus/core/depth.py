@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +13,6 @@ FAR_LIMIT_M = 1e9
 
 KINDS = ("METRES", "INVERSE", "NORMALISED")
 RAMPS = ("INVERSE_Z", "LINEAR_Z")
-_BLENDERS_DEPTH = re.compile(r".\.Depth\.Z$")  # "ViewLayer.Depth.Z"
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,9 @@ class DepthConvention:
     'INVERSE_Z'. white_near: NORMALISED only, 1 is near_m (else 1 is far_m). ramp: NORMALISED only, what
     runs evenly between the two: 'INVERSE_Z' (1/z; the default: what depth networks, disparity and most depth movies
     give) or 'LINEAR_Z' (z itself: Blender's Normalize or Map Range, a mist pass). scale: METRES: metres per raw unit,
-    0.01 for centimetres; INVERSE: raw * scale is 1/metres; 1.0 as a rule. Raises ValueError naming the argument.
+    0.01 for centimetres, negative where values run away from the camera below zero; INVERSE: raw * scale is 1/metres;
+    1.0 as a rule. low, high: NORMALISED only, the raw values that stand for 0 and 1. Raises ValueError naming the
+    argument.
     """
 
     kind: str = "METRES"
@@ -35,14 +35,18 @@ class DepthConvention:
     white_near: bool = True
     ramp: str = "INVERSE_Z"
     scale: float = 1.0
+    low: float = 0.0
+    high: float = 1.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if self.ramp not in RAMPS:
             raise ValueError(f"ramp must be one of {', '.join(RAMPS)}, not {self.ramp!r}")
-        if not self.scale > 0 or not np.isfinite(self.scale):
+        if not np.isfinite(self.scale) or self.scale == 0 or (self.scale < 0 and self.kind != "METRES"):
             raise ValueError(f"scale must be a positive number, not {self.scale!r}")
+        if not self.low < self.high or not np.isfinite(self.high - self.low):
+            raise ValueError(f"low and high must be finite numbers, low the smaller, not {self.low!r}, {self.high!r}")
         if not (0 < self.near_m < self.far_m):
             raise ValueError(f"near_m and far_m must be 0 < near_m < far_m, not {self.near_m!r} and {self.far_m!r}")
         if self.kind == "NORMALISED" and self.ramp == "LINEAR_Z" and not np.isfinite(self.far_m):
@@ -87,6 +91,8 @@ def _metres(values: np.ndarray, convention: DepthConvention) -> np.ndarray:
         if convention.kind == "INVERSE":
             metres = 1.0 / (values * np.float32(convention.scale))
             return np.where(values == 0, np.float32(np.inf), metres)  # also for a zero with a minus sign
+        if (convention.low, convention.high) != (0.0, 1.0):
+            values = (values - np.float32(convention.low)) / np.float32(convention.high - convention.low)
         nearness = values if convention.white_near else np.float32(1.0) - values
         if convention.ramp == "LINEAR_Z":
             span = np.float32(convention.far_m - convention.near_m)
@@ -129,49 +135,6 @@ def _fill_rows(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     from_right = np.take_along_axis(values, np.minimum(right, width - 1), axis=1)
     farther = np.where(left < 0, from_right, np.where(right == width, from_left, np.maximum(from_left, from_right)))
     return np.where(missing, farther, values)
-
-
-def guess_convention(
-    raw: np.ndarray, *, integer: bool, near_m: float = 1.0, far_m: float = 100.0, layer: str = ""
-) -> tuple[DepthConvention, str]:
-    """How raw depth is most likely meant, and why, in words for the user. A guess: the user can set it.
-
-    raw: (H, W). integer: stored as whole numbers (then 0..1 here). near_m, far_m: metres, used where the numbers are
-    normalised. layer: the channel's name, if it has one. Guess from one frame of a shot and keep it for all of
-    them. Raises ValueError for another shape or impossible near and far.
-    """
-    values = _plane(raw)
-    if integer:
-        return _normalised(values, near_m, far_m, "whole numbers: 0 to 1 between near and far")
-    name = layer.lower()
-    if "mist" in name:
-        reason = f"the layer is called {layer}: 0 to 1 from near to far, evenly in metres"
-        return DepthConvention("NORMALISED", near_m, far_m, white_near=False, ramp="LINEAR_Z"), reason
-    if "disp" in name or "inverse" in name:
-        return DepthConvention("INVERSE"), f"the layer is called {layer}: 1/z"
-    if _BLENDERS_DEPTH.search(layer):
-        return DepthConvention("METRES"), f"the layer is called {layer}, as Blender calls its depth: metres"
-    finite = values[np.isfinite(values)]
-    if np.isposinf(values).any() or (finite >= FAR_LIMIT_M).any():
-        return DepthConvention("METRES"), "empty pixels are infinitely far: metres"
-    top = float(finite.max(initial=0.0))
-    if top > 1.001:
-        return DepthConvention("METRES"), f"values reach {top:.4g}: metres"
-    if top >= 0.95:
-        return _normalised(values, near_m, far_m, "values fill 0 to 1: normalised between near and far")
-    if top <= 0:
-        return DepthConvention("METRES"), "no value says anything: taken as metres"
-    return DepthConvention("INVERSE"), f"values stay below 1 (at most {top:.3g}): 1/z, the nearest at {1 / top:.3g} m"
-
-
-def _normalised(values: np.ndarray, near_m: float, far_m: float, reason: str) -> tuple[DepthConvention, str]:
-    """White near, unless the picture's foot, which is near in most shots, is clearly darker than its head."""
-    third = max(1, values.shape[0] // 3)
-    known = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    head, foot = float(known[:third].mean()), float(known[-third:].mean())
-    white_near = head - foot < 0.15
-    tone = "white is near" if white_near else "black is near, for the foot of the picture is darker than its head"
-    return DepthConvention("NORMALISED", near_m, far_m, white_near=white_near), f"{reason}; {tone}"
 
 
 def fit_to_picture(depth: np.ndarray, height: int, width: int) -> np.ndarray:

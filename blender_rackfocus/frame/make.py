@@ -6,7 +6,6 @@ Nothing here remembers a frame, asks Blender, or looks into the store: whoever c
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,12 +15,12 @@ import numpy as np
 
 from .. import media
 from ..core import defocus_frame
-from ..core.depth import DepthConvention, fit_to_picture, guess_convention, to_metres
+from ..core.depth import DepthConvention
 from ..media import MediaError
 from ..media.rounding import quantised, rounded
-from . import adjust, inputs
+from . import adjust, depth, inputs
 from .coding import encode
-from .job import FileFrame, Job, Made
+from .job import Job, Made
 
 DRAFT_WIDTH = 960
 """Pixels across up to which drafts are computed."""
@@ -88,10 +87,9 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
         picture = media.read_frame(
             job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=job.colour
         )
-    depth_m = reading.result()
-    height, width = picture.shape[:2]
+    raw, convention = reading.result()
     try:
-        depth_m = fit_to_picture(depth_m, height, width)
+        depth_m = depth.in_metres(raw, convention, picture.shape[:2], media.window_of(job.picture.path))
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
     return picture, depth_m
@@ -102,32 +100,14 @@ def reading_of(job: Job) -> Job:
     return replace(job, values=(), grade=(1.0, 1.0, False), draft=False)
 
 
-def _read_depth(job: Job) -> np.ndarray:
+def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:
     raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
-    convention = job.convention
-    if convention is None and job.reference not in (None, job.depth):
-        convention = _meaning(job.reference, job.layer, job.near_m, job.far_m)
-    elif convention is None:
-        convention = _guessed(raw, job.near_m, job.far_m)
-    try:
-        return to_metres(raw.values, convention)
-    except ValueError as error:
-        raise MediaError(job.depth.path, str(error)) from error
-
-
-@functools.lru_cache(maxsize=1024)
-def _meaning(file: FileFrame, layer: str, near_m: float, far_m: float) -> DepthConvention:
-    """What the numbers of a depth mean, guessed once from the frame that stands for all of a strip's."""
-    return _guessed(media.read_raw_depth(file.path, file.index, layer or None), near_m, far_m)
+    return raw, depth.meaning_for(job, raw).convention
 
 
 def forget() -> None:
     """Drop what was learned about files."""
-    _meaning.cache_clear()
-
-
-def _guessed(raw: media.RawDepth, near_m: float, far_m: float) -> DepthConvention:
-    return guess_convention(raw.values, integer=raw.integer, near_m=near_m, far_m=far_m, layer=raw.layer)[0]
+    depth.forget()
 
 
 def _graded(job: Job, picture: np.ndarray) -> np.ndarray:

@@ -15,9 +15,20 @@ import numpy as np
 from . import colour, movies, sealed, stills
 from .errors import MediaError
 
-__all__ = ["MediaError", "RawDepth", "is_movie", "read_depth_frame", "read_frame", "read_raw_depth", "stores_floats"]
+__all__ = [
+    "MediaError",
+    "RawDepth",
+    "Window",
+    "is_movie",
+    "read_depth_frame",
+    "read_frame",
+    "read_raw_depth",
+    "stores_floats",
+    "window_of",
+]
 
 RawDepth = stills.RawDepth
+Window = stills.Window
 
 
 def is_movie(path: str | os.PathLike[str]) -> bool:
@@ -52,8 +63,13 @@ def stores_floats(path: str | os.PathLike[str]) -> bool:
     return movies.open_movie(path).bits > 8 if is_movie(path) else stills.stores_floats(path)
 
 
+def window_of(path: str | os.PathLike[str]) -> Window | None:
+    """Where a file's picture lies in its display window; None where it fills it. Raises MediaError."""
+    return None if is_movie(path) else stills.window_of(path)
+
+
 def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> RawDepth:
-    """The raw depth that file `path` holds at frame `index`, with what `core.depth.guess_convention` asks for.
+    """The raw depth that file `path` holds at frame `index`, with what `frame.depth.guess` asks for.
 
     layer: the EXR layer or channel to take; None chooses (see `stills.read_depth`). Integer pictures and
     movies give 0..1. Raises MediaError, also for a file of ours that is not as it was written.

@@ -29,30 +29,41 @@ _GREY_TOLERANCE = 3.0 / 255.0
 
 
 @dataclass(frozen=True)
+class Window:
+    """A display window of width x height pixels, and where in it the file's first pixel lies."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class RawDepth:
     """Depth as stored.
 
     values: (H, W) float32, the file's own numbers (whole-number pictures: 0..1). integer: stored as whole
-    numbers. layer: the channel's name, 'grey' for a picture's brightness. bits: per value, as stored.
+    numbers. layer: the channel's name, 'grey' for a picture's brightness. bits: per value, as stored. window: where
+    the values lie in the file's display window; None, they fill it.
     """
 
     values: np.ndarray
     integer: bool
     layer: str
     bits: int
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One subimage: size, storage, alpha's kind."""
+    """One subimage: size, storage, alpha's kind, place in its display window."""
 
     width: int
     height: int
-    x: int
-    y: int
     integer: bool
     bits: int
     straight_alpha: bool
+    window: Window | None
 
 
 def is_still(path: str | os.PathLike[str]) -> bool:
@@ -92,6 +103,21 @@ def read_picture(
         if white != 1.0:
             picture[..., :3] *= np.float32(white)
     return picture
+
+
+def window_of(path: str | os.PathLike[str]) -> Window | None:
+    """Where the picture lies in the file's display window; None where it fills it. Raises MediaError."""
+    with _File(path) as file:
+        chosen = naming.picture_channels(file.channels)
+        return file.parts[chosen[0].part].window if chosen else None
+
+
+def whole_bits(path: str | os.PathLike[str]) -> int:
+    """Bits of a value where the file's picture is stored in whole numbers, 0 where it is not. Raises MediaError."""
+    with _File(path) as file:
+        chosen = naming.picture_channels(file.channels)
+        part = file.parts[chosen[0].part if chosen else 0]
+        return part.bits if part.integer and file.format_name not in _LINEAR_FORMATS else 0
 
 
 def stores_floats(path: str | os.PathLike[str]) -> bool:
@@ -137,7 +163,8 @@ def read_depth(path: str | os.PathLike[str], layer: str | None = None) -> RawDep
         entry = _depth_channel(file, layer)
         if entry is not None:
             part = file.parts[entry.part]
-            return RawDepth(np.ascontiguousarray(file.read([entry])[..., 0]), part.integer, entry.name, part.bits)
+            values = np.ascontiguousarray(file.read([entry])[..., 0])
+            return RawDepth(values, part.integer, entry.name, part.bits, part.window)
         grey = naming.picture_channels(file.channels)
         part = file.parts[grey[0].part]
         values = file.read(grey[:3])
@@ -148,7 +175,7 @@ def read_depth(path: str | os.PathLike[str], layer: str | None = None) -> RawDep
             f"it is a colour picture and holds no depth channel; it holds {naming.summary(file.channels)}",
             "Choose a file with a depth (Z) pass, or a grey depth picture.",
         )
-    return RawDepth(np.ascontiguousarray(values[..., 0]), part.integer, "grey", part.bits)
+    return RawDepth(np.ascontiguousarray(values[..., 0]), part.integer, "grey", part.bits, part.window)
 
 
 def _depth_channel(file: _File, layer: str | None) -> naming.Channel | None:
@@ -247,7 +274,9 @@ def _part(oiio: ModuleType, spec: Any) -> _Part:
     integer = spec.format.basetype not in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
     straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha", 0))
     bits = spec.get_int_attribute("oiio:BitsPerSample", 0) or 8 * spec.format.basesize()
-    return _Part(spec.width, spec.height, spec.x, spec.y, integer, bits, straight)
+    window = Window(spec.x - spec.full_x, spec.y - spec.full_y, spec.full_width, spec.full_height)
+    fills = window == Window(0, 0, spec.width, spec.height)
+    return _Part(spec.width, spec.height, integer, bits, straight, None if fills else window)
 
 
 def _words(problem: str) -> str:

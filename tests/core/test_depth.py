@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from blender_rackfocus.core.depth import DepthConvention, fit_to_picture, guess_convention, holes, to_metres
+from blender_rackfocus.core.depth import DepthConvention, fit_to_picture, holes, to_metres
 
 
 def row(*values):
@@ -116,44 +116,6 @@ def _floor(near_m, far_m):
     """A floor seen from a standing camera, near at the foot of the picture, with a wall at far_m above it."""
     inverse = np.linspace(1 / near_m, 1 / far_m, 60)[::-1, None]
     return np.repeat(np.concatenate([np.full((30, 1), far_m), 1 / inverse]), 80).reshape(90, 80).astype(np.float32)
-
-
-def test_guess_metres_by_range_and_by_empty_pixels():
-    assert guess_convention(_floor(2, 40), integer=False)[0].kind == "METRES"
-    macro = _floor(0.2, 0.6)
-    macro[:10] = 1e10
-    convention, reason = guess_convention(macro, integer=False)
-    assert convention.kind == "METRES"
-    assert "metres" in reason
-
-
-def test_guess_inverse_and_restore_metres():
-    depth = _floor(2, 40)
-    convention, _ = guess_convention(1 / depth, integer=False, layer="depth.Z")
-    assert convention.kind == "INVERSE"
-    np.testing.assert_allclose(to_metres(1 / depth, convention), depth, rtol=1e-5)
-
-
-@pytest.mark.parametrize("integer", [True, False])
-@pytest.mark.parametrize("white_near", [True, False])
-def test_guess_normalised_and_which_end_is_near(integer, white_near):
-    depth = _floor(2, 40)
-    nearness = (1 / depth - 1 / 40) / (1 / 2 - 1 / 40)
-    raw = nearness if white_near else 1 - nearness
-    convention, reason = guess_convention(raw, integer=integer, near_m=2, far_m=40)
-    assert (convention.kind, convention.white_near) == ("NORMALISED", white_near)
-    assert ("white is near" in reason) == white_near
-    np.testing.assert_allclose(to_metres(raw, convention), depth, rtol=1e-4)
-
-
-def test_guess_listens_to_the_layers_name():
-    raw = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
-    assert guess_convention(raw * 40, integer=False, layer="disparity.R")[0].kind == "INVERSE"
-    near, reason = guess_convention(raw, integer=False, layer="ViewLayer.Depth.Z")  # all of the shot within a metre
-    assert near.kind == "METRES"
-    assert "Blender" in reason
-    mist, _ = guess_convention(raw, integer=False, layer="ViewLayer.Mist.Z")
-    assert (mist.kind, mist.white_near, mist.ramp) == ("NORMALISED", False, "LINEAR_Z")
 
 
 def test_fit_leaves_the_right_size_alone():

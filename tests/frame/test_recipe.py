@@ -16,7 +16,16 @@ from blender_rackfocus.frame.job import Job, stamped
 from blender_rackfocus.media.colour import OcioConfig
 
 CONVENTION = DepthConvention("NORMALISED", 1.0, 100.0, True, "INVERSE_Z", 1.0)
-MEANT = {"kind": "METRES", "near_m": 2.0, "far_m": 50.0, "white_near": False, "ramp": "LINEAR_Z", "scale": 0.01}
+MEANT = {
+    "kind": "METRES",
+    "near_m": 2.0,
+    "far_m": 50.0,
+    "white_near": False,
+    "ramp": "LINEAR_Z",
+    "scale": 0.01,
+    "low": 0.25,
+    "high": 2.0,
+}
 
 
 def job(folder: Path, **other: object) -> Job:

@@ -42,7 +42,9 @@ def test_every_module_that_python_loads_to_make_a_frame_is_one(tmp_path):
 def test_what_makes_no_pixels_is_none():
     makers = modules_of(PACKAGE)
     assert not {name for name in makers if Path(name).stem in CRAFT}
-    assert not {name for name in makers if name.startswith(("addon/", "craft/", "cli/", "estimate/", "demo/"))}
+    reading_planes = {"craft/__init__.py", "craft/depth_repair.py", "craft/depth_shape.py"}  # what a depth is taken for
+    others = makers - reading_planes
+    assert not {name for name in others if name.startswith(("addon/", "craft/", "cli/", "estimate/", "demo/"))}
     assert not makers & {"media/store.py", "media/baked.py", "media/locks.py"}
 
 

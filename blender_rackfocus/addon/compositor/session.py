@@ -15,6 +15,7 @@ in the middle of a render come back right.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -26,11 +27,12 @@ import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
-from ...core.depth import DepthConvention, fit_to_picture, to_metres
+from ...core.depth import DepthConvention
 from ...frame import coding, inputs
+from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region
-from ...media import MediaError, baked
+from ...media import MediaError, RawDepth, baked, stills
 from .. import errors
 from ..blender import stillness, versions
 from ..scenes import passes, scene_passes, upstream
@@ -471,7 +473,6 @@ def _depth(
     session: _Session, level: _Level, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float
 ) -> np.ndarray:
     source = node.origin(one.inputs[node.DEPTH])
-    convention = settings.convention_of(one) or DepthConvention("METRES")
     if source is None:
         behind = node.origin(one.inputs[node.IMAGE])
         taken = _pass_of(session, level, behind) if behind is not None else None
@@ -481,37 +482,51 @@ def _depth(
     else:
         taken = _pass_of(session, level, source)
     if taken is not None:
-        raw = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
+        numbers = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
+        raw = RawDepth(np.ascontiguousarray(numbers), False, taken[2], 32)
     else:
-        raw = upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe)
-        convention = _convention(one, source) or convention
-    return fit_to_picture(to_metres(np.ascontiguousarray(raw), convention), *size)
+        numbers = upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe)
+        raw = _raw(numbers, source)
+    return frame_depth.in_metres(raw, _convention(one, raw), size)
 
 
-def _convention(one: bpy.types.Node, source: bpy.types.NodeSocket) -> DepthConvention | None:
-    """What a depth picture's numbers mean where the user left that to us: whole-number files run from 0 to 1."""
-    stored = _whole_numbers(source)
-    if stored and stored != "Non-Color":
-        raise PassError(f"the depth picture's colour space is {stored}, which bends its numbers: set it to Non-Color")
-    if one.rackfocus_depth_kind != "AUTO" or not stored:
-        return None
-    return DepthConvention(
-        "NORMALISED",
-        near_m=one.rackfocus_near_m,
-        far_m=one.rackfocus_far_m,
-        white_near=one.rackfocus_white_near,
-        ramp=one.rackfocus_depth_ramp,
-    )
+def _convention(one: bpy.types.Node, raw: RawDepth) -> DepthConvention:
+    """What a depth's numbers mean: as set; left to us, what its pass is called, and whole numbers run from 0 to 1."""
+    chosen = settings.convention_of(one)
+    if chosen is not None:
+        return chosen
+    near_m, far_m = one.rackfocus_near_m, one.rackfocus_far_m
+    if raw.integer:
+        return DepthConvention(
+            "NORMALISED", near_m, far_m, white_near=one.rackfocus_white_near, ramp=one.rackfocus_depth_ramp
+        )
+    named = frame_depth.by_name(raw.layer, near_m, far_m)
+    return named.convention if named is not None else DepthConvention("METRES")
 
 
-def _whole_numbers(source: bpy.types.NodeSocket) -> str:
-    """The colour space of the file behind a socket if it stores whole numbers; empty for floats and for no file."""
+def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
+    """Numbers that reach a node, with what is known of the file behind the socket. Raises PassError."""
     one = source.node
-    if one.bl_idname == "CompositorNodeMovieClip" and one.clip is not None:
-        return one.clip.colorspace_settings.name
-    if one.bl_idname == "CompositorNodeImage" and one.image is not None and not one.image.is_float:
-        return one.image.colorspace_settings.name
-    return ""
+    is_clip = one.bl_idname == "CompositorNodeMovieClip" and one.clip is not None
+    if not is_clip and not (one.bl_idname == "CompositorNodeImage" and one.image is not None):
+        return RawDepth(numbers, False, source.name, 32)
+    held = one.clip if is_clip else one.image
+    bits = 8 if is_clip else _whole_bits(held)
+    if not bits:
+        return RawDepth(numbers, False, source.name, 32)
+    if not held.colorspace_settings.is_data:
+        name = held.colorspace_settings.name
+        raise PassError(f"the depth picture's colour space is {name}, which bends its numbers: set it to Non-Color")
+    return RawDepth(numbers, True, "", bits)
+
+
+def _whole_bits(image: bpy.types.Image) -> int:
+    """Bits of an image's values where its file stores whole numbers, which Blender shows as 0 to 1; 0 for floats."""
+    if image.source in {"FILE", "SEQUENCE"} and image.packed_file is None and image.filepath:
+        path = bpy.path.abspath(image.filepath, library=image.library)
+        if stills.is_still(path) and os.path.isfile(path):
+            return stills.whole_bits(path)
+    return 0 if image.is_float else 8
 
 
 def _region(render: bpy.types.RenderSettings) -> Region | None:

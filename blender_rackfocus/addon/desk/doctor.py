@@ -12,11 +12,12 @@ import bpy
 import numpy as np
 
 from ... import media
-from ...core.depth import DepthConvention, guess_convention
+from ...core.depth import DepthConvention
 from ...craft import doctor
 from ...craft.doctor import Finding
 from ...estimate import Provenance
 from ...estimate.files import write_depth
+from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
 from ..depth import estimate
@@ -84,9 +85,8 @@ class _Reader:
             return chosen
         first = int(self.strip.left_handle)
         _, reference, layer = frames._depth_of(self._shown(first), self.picture_frame(first), False)
-        raw = media.read_raw_depth(reference.path, reference.index, layer or None)
         near_m, far_m = self.strip.rackfocus_near_m, self.strip.rackfocus_far_m
-        return guess_convention(raw.values, integer=raw.integer, near_m=near_m, far_m=far_m, layer=raw.layer)[0]
+        return frame_depth.meaning_of(reference, layer, near_m, far_m).convention
 
     def lens(self) -> doctor.Lens:
         found = modifier.find(self.strip)

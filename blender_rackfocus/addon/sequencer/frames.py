@@ -20,6 +20,7 @@ import numpy as np
 from ... import core, media
 from ...core import Cut
 from ...core.depth import DepthConvention
+from ...frame import depth as frame_depth
 from ...frame import depthfiles, inputs
 from ...frame import make as making
 from ...frame.job import FileFrame, Job, Made, stamped
@@ -49,6 +50,19 @@ def look_job(shown: strips.Shown, found: Any) -> Job:
     """What `sources` needs of a strip at a frame, also where its modifier does nothing: for tools that look at picture
     and depth. Raises FrameError."""
     return _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=True)
+
+
+def depth_told(strip: Any, scene: Any) -> str:
+    """What was found in a strip's depth at the current frame: which pass, its range, what it is taken for. Empty where
+    there is none, or it cannot be read."""
+    found = modifier.find(strip)
+    if found is None or strip.rackfocus_depth_source == "CARDS":
+        return ""
+    at = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
+    try:
+        return frame_depth.told(look_job(strips.Shown(strip, at, scene, at, levels=((0, at),)), found))
+    except (FrameError, MediaError, ValueError):
+        return ""  # the preview says why
 
 
 def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bpy
 
 from ...core.depth import DepthConvention
+from ...frame.depth import FAR_M, NEAR_M
 from .. import signals
 
 
@@ -148,6 +149,13 @@ def copy(source: bpy.types.Strip, target: bpy.types.Strip) -> None:
     for name in PROPERTIES:
         if getattr(target, name) != getattr(source, name):
             setattr(target, name, getattr(source, name))
+
+
+def put_ends_on(strip: bpy.types.Strip) -> None:
+    """Near and far of a strip that is refocused for the first time. (The properties' own defaults are those of files
+    saved before these were chosen.)"""
+    if not strip.is_property_set("rackfocus_near_m") and not strip.is_property_set("rackfocus_far_m"):
+        strip.rackfocus_near_m, strip.rackfocus_far_m = NEAR_M, FAR_M
 
 
 def convention_of(strip: bpy.types.Strip) -> DepthConvention | None:

@@ -23,7 +23,8 @@ import bpy
 import numpy as np
 
 from ... import media
-from ...core.depth import DepthConvention, guess_convention
+from ...core.depth import DepthConvention
+from ...frame import depth as frame_depth
 from ...frame import inputs
 from ...frame.job import Job
 from ...frame.make import refocus
@@ -154,7 +155,7 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
     job = _job(strip, found, scene, at)
     try:
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
-        meant = job.convention or _guessed(job)
+        meant = frame_depth.for_unit_range(raw, frame_depth.meaning_for(job, raw).convention)
         single = media.is_movie(job.depth.path) or _is_plain(job.depth.path)
     except (MediaError, ValueError) as error:
         raise FrameError(strip.name, at, job.depth.path, str(error)) from error
@@ -170,12 +171,6 @@ def _is_plain(path: str) -> bool:
     """Whether Blender shows a still's depth as its one picture: no layers, and no colours beside the depth."""
     names = stills.layers(path)
     return not any("." in name for name in names) and not {"R", "Z"} <= set(names)
-
-
-def _guessed(job: Job) -> DepthConvention:
-    file = job.reference or job.depth
-    raw = media.read_raw_depth(file.path, file.index, job.layer or None)
-    return guess_convention(raw.values, integer=raw.integer, near_m=job.near_m, far_m=job.far_m, layer=raw.layer)[0]
 
 
 def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:

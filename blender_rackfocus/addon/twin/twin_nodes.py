@@ -152,6 +152,9 @@ def _dioptres(make: _Builder, raw: bpy.types.NodeSocket, meant: DepthConvention)
         return make.maths("MULTIPLY", inverse, make.maths("GREATER_THAN", metres, 0.0), label="1 / distance")
     if meant.kind == "INVERSE":
         return make.maths("MAXIMUM", make.maths("MULTIPLY", raw, meant.scale), 0.0, label="1 / distance")
+    if (meant.low, meant.high) != (0.0, 1.0):
+        span = meant.high - meant.low
+        raw = make.maths("MULTIPLY_ADD", raw, 1.0 / span, -meant.low / span, label="0 to 1")
     nearness = raw if meant.white_near else make.maths("SUBTRACT", 1.0, raw)
     if meant.ramp == "LINEAR_Z":
         clipped = make.maths("MINIMUM", nearness, 1.0)

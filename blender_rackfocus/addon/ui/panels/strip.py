@@ -11,6 +11,7 @@ import bpy
 from ....frame.inputs import INPUTS
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
+from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
 
@@ -86,6 +87,9 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
             layout.prop(strip, "rackfocus_depth_ramp")
         if kind in {"METRES", "INVERSE"}:
             layout.prop(strip, "rackfocus_depth_scale")
+        if not context.screen.is_animation_playing:  # the file of a new frame is read for this
+            for number, line in enumerate(textwrap.wrap(frames.depth_told(strip, context.scene), _TEXT_WIDTH)):
+                layout.label(text=line, icon="INFO" if number == 0 else "BLANK1")
 
 
 class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Depth as a file holds it to metres on the picture: the one place that says what its numbers mean.
+
+Strip, node, twin, doctor and command line ask here. The formulas of a convention are the core's (`core.depth`); here
+is what is known of the file: numbers as stored, the channel's name, where its window lies.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import media
+from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
+from ..craft.depth_repair import unstep
+from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
+from ..media import RawDepth, Window
+from .job import FileFrame, Job
+
+NEAR_M, FAR_M = 1.7, 12.0
+"""Where relative depth lies until the user says: white as near as an actor in a medium shot, black as far as the end
+of a room or a street corner. The middle grey of 1/z is then at 3 m, which is where a new Rack Focus is focused, so near
+and far blur alike; with a far end at 100 m even z would put all but the whitest tenth into the distance."""
+
+_BLENDERS_DEPTH = re.compile(r"(?:^|\.)Depth(?:\.[ZV])?$")  # "ViewLayer.Depth.Z"; a node's output is called "Depth"
+_MILLIMETRES_TO = 0.2
+"""Share of 16 bits up to which whole numbers are taken for millimetres: 13 m, which depth cameras do not reach."""
+_LEAST_TOP = 200
+"""Millimetres under which a whole picture lies nowhere."""
+_DIOPTRES_TO = 20.0
+"""1/m from which disparity is in pixels or the like: 5 cm."""
+_FEW_LINES = 150
+_CLEARLY = 0.5
+"""A reading that leaves planes bent less than so much as another one is preferred to it."""
+_PLANE, _ROUGHLY = 0.05, 0.12
+"""Bend that a plane may have left under the right reading; the latter in numbers of 8 bits."""
+_LEAN = 0.15
+"""Difference in brightness of head and foot of a picture that tells which end is near."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a depth's numbers were taken for, and why, in words for the user."""
+
+    convention: DepthConvention
+    why: str
+
+
+def in_metres(
+    raw: RawDepth, convention: DepthConvention, size: tuple[int, int], window: Window | None = None
+) -> np.ndarray:
+    """A file's depth on a picture, in metres.
+
+    raw: as `media.read_raw_depth` gives it. size: (height, width) of the picture in pixels. window: where the picture
+    lies in its own display window; None, it fills it. Depth is placed by its display window, then brought to the
+    picture's size. Returns (H, W) float32, +inf where nothing is. Raises ValueError where no pixel says anything, or
+    the proportions differ.
+    """
+    metres = to_metres(_numbers(raw, convention), convention)
+    height, width = size
+    if raw.window == window and (window is None or metres.shape == size):
+        return fit_to_picture(metres, height, width)
+    frame = window or Window(0, 0, width, height)
+    placed = raw.window or Window(0, 0, metres.shape[1], metres.shape[0])
+    if abs(placed.width * frame.height / (placed.height * frame.width) - 1) > 0.02:
+        return fit_to_picture(metres, height, width)  # the window is not about this picture
+    whole = fit_to_picture(_within(metres, placed), frame.height, frame.width)
+    return _within(whole, Window(-frame.left, -frame.top, width, height)) if window else whole
+
+
+def _numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:
+    """Whole numbers as they are stored, where the convention counts in them; 0..1 where it is about their range."""
+    if not raw.integer or convention.kind == "NORMALISED":
+        return raw.values
+    return raw.values * np.float32(2.0**raw.bits - 1)
+
+
+def _within(metres: np.ndarray, window: Window) -> np.ndarray:
+    """Depth whose data lies at (left, top) of a window, on that window. Beyond its edge goes on what is at the edge."""
+    rows = np.clip(np.arange(window.height) - window.top, 0, metres.shape[0] - 1)
+    columns = np.clip(np.arange(window.width) - window.left, 0, metres.shape[1] - 1)
+    return metres[rows[:, None], columns]
+
+
+@functools.lru_cache(maxsize=1024)
+def meaning_of(file: FileFrame, layer: str, near_m: float, far_m: float) -> Meaning:
+    """What the numbers of a strip's depth mean, guessed from the frame that stands for all of them. Raises
+    MediaError."""
+    return guess(media.read_raw_depth(file.path, file.index, layer or None), near_m, far_m)
+
+
+def meaning_for(job: Job, raw: RawDepth) -> Meaning:
+    """What a job's depth is taken for: as the user set it, else as guessed. raw: the job's own. Raises MediaError."""
+    return _meaning(raw, job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
+
+
+def _meaning(
+    raw: RawDepth,
+    file: FileFrame,
+    reference: FileFrame | None,
+    layer: str,
+    convention: DepthConvention | None,
+    near_m: float,
+    far_m: float,
+) -> Meaning:
+    if convention is not None:
+        return Meaning(convention, "as set")
+    if reference in (None, file):
+        return guess(raw, near_m, far_m)
+    return meaning_of(reference, layer, near_m, far_m)
+
+
+def for_unit_range(raw: RawDepth, convention: DepthConvention) -> DepthConvention:
+    """The convention for whoever sees whole numbers as 0 to 1, as Blender's nodes do."""
+    if not raw.integer or convention.kind == "NORMALISED":
+        return convention
+    return replace(convention, scale=convention.scale * (2.0**raw.bits - 1))
+
+
+def forget() -> None:
+    """Drop what was learned about files."""
+    meaning_of.cache_clear()
+    _told.cache_clear()
+
+
+def by_name(layer: str, near_m: float, far_m: float) -> Meaning | None:
+    """What the name of a channel, a pass or a node's output says; None where it says nothing."""
+    name = layer.lower()
+    if "mist" in name:
+        convention = DepthConvention("NORMALISED", near_m, far_m, white_near=False, ramp="LINEAR_Z")
+        return Meaning(convention, f"called {layer}, so 0 to 1 from near to far, evenly in metres")
+    if _BLENDERS_DEPTH.search(layer):
+        return Meaning(DepthConvention("METRES"), "called as Blender calls its depth, so metres")
+    return None
+
+
+def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meaning:
+    """How a depth's numbers are most likely meant, and why. A guess: the user can set it.
+
+    near_m, far_m: metres, used where the numbers are relative. Guess from one frame of a shot and keep it for all of
+    them. Raises ValueError for impossible near and far.
+    """
+    if raw.integer:
+        return _whole_numbers(raw, near_m, far_m)
+    named = by_name(raw.layer, near_m, far_m)
+    if named is not None:
+        return named
+    values = raw.values
+    finite = values[np.isfinite(values) & (values < FAR_LIMIT_M)]
+    top, low = float(finite.max(initial=0.0)), float(finite.min(initial=np.inf))
+    if finite.size and top <= 0 and low < 0:  # z along a camera that looks down its negative axis
+        return Meaning(DepthConvention("METRES", scale=-1.0), "all negative, so metres along the camera's back axis")
+    if "disp" in raw.layer.lower() or "inverse" in raw.layer.lower():
+        return _disparity(finite, near_m, far_m, f"called {raw.layer}")
+    if finite.size < values.size and (np.isposinf(values) | (values >= FAR_LIMIT_M)).any():
+        return Meaning(DepthConvention("METRES"), "empty pixels are infinitely far, so metres")
+    if top > 1.001:
+        if _is_disparity(values, raw.layer):
+            return _disparity(finite, near_m, far_m, "planes are straight in it, and it grows towards the camera")
+        return Meaning(DepthConvention("METRES"), f"values reach {top:.4g}, so metres")
+    if top >= 0.95:
+        return _relative(values, near_m, far_m, "values fill 0 to 1")
+    if top <= 0:
+        return Meaning(DepthConvention("METRES"), "no value says anything: taken as metres")
+    return Meaning(DepthConvention("INVERSE"), f"values stay below 1, so 1/z, the nearest at {1 / top:.3g} m")
+
+
+def _whole_numbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
+    known = raw.values[np.isfinite(raw.values)]
+    top = float(known.max(initial=0.0)) * (2.0**raw.bits - 1)
+    if raw.bits >= 16 and _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
+        return Meaning(
+            DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, so millimetres"
+        )
+    if "mist" in raw.layer.lower():
+        return by_name(raw.layer, near_m, far_m)
+    values = unstep(raw.values) if raw.bits <= 8 else raw.values
+    return _relative(values, near_m, far_m, f"whole numbers of {raw.bits} bits", rough=raw.bits <= 8)
+
+
+def _is_disparity(values: np.ndarray, layer: str) -> bool:
+    """Whether values far above 1 are straight on planes, as only 1/z is, or else are larger at the picture's foot."""
+    lines = sloping_lines(values)
+    if len(lines.values) >= _FEW_LINES:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            as_inverse, as_metres = bend(lines.values), bend(1.0 / lines.values)
+        if as_inverse < _CLEARLY * as_metres:
+            return True
+        if as_metres < _CLEARLY * as_inverse:
+            return False
+    if "z" in layer.lower().split(".")[-1] or "depth" in layer.lower():
+        return False
+    head, foot = _head_and_foot(values / max(float(np.nanmax(values)), 1e-12))
+    return foot - head > 2 * _LEAN
+
+
+def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> Meaning:
+    top, low = float(finite.max(initial=0.0)), float(finite.min(initial=np.inf))
+    if top <= 0:
+        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z")
+    if top <= _DIOPTRES_TO and not (0.95 <= top <= 1.001 and low < 0.02):
+        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z, the nearest at {1 / top:.3g} m")
+    convention = DepthConvention("NORMALISED", near_m, far_m, low=max(low, 0.0) if top > low else 0.0, high=top)
+    return Meaning(convention, f"{reason}, so disparity of unknown scale: from near to far evenly in 1/z")
+
+
+def _relative(values: np.ndarray, near_m: float, far_m: float, reason: str, rough: bool = False) -> Meaning:
+    """0 to 1 between near and far. Planes tell whether z or 1/z runs evenly and which end is near; where there are
+    none, networks' and disparity's way is taken, and the picture's foot as near."""
+    lines = sloping_lines(values, stepped=rough)
+    head, foot = _head_and_foot(values)
+    white_near = head - foot < _LEAN
+    tone = "white is near" if white_near else "black is near, for the foot of the picture is darker than its head"
+    if len(lines.values) >= _FEW_LINES:
+        place, straight = best_offset(lines.values, rough)
+        if straight < _CLEARLY * bend(lines.values, rough) and straight < (_ROUGHLY if rough else _PLANE):
+            away = place > float(np.median(lines.values))
+            convention = DepthConvention("NORMALISED", near_m, far_m, white_near=away, ramp="LINEAR_Z")
+            tone = "white" if away else "black"
+            return Meaning(convention, f"{reason}, even in metres, as its planes say; {tone} is near")
+        lean = nearer_below(lines)
+        if abs(lean) > 0.6:
+            white_near = lean > 0
+            tone = f"{'white' if white_near else 'black'} is near, as the ground is"
+    convention = DepthConvention("NORMALISED", near_m, far_m, white_near=white_near)
+    return Meaning(convention, f"{reason}, so relative, even in 1/z; {tone}")
+
+
+def _head_and_foot(values: np.ndarray) -> tuple[float, float]:
+    """Mean of the picture's upper and lower third."""
+    third = max(1, values.shape[0] // 3)
+    known = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    return float(known[:third].mean()), float(known[-third:].mean())
+
+
+def sentence(raw: RawDepth, meaning: Meaning) -> str:
+    """What was found in a depth file, for the panel: which pass, its range on this frame, what it was taken for.
+
+    `ViewLayer.Depth.Z, 0.2 to 5 on this frame: metres (called as Blender calls its depth, so metres)`
+    """
+    convention = meaning.convention
+    numbers = _numbers(raw, convention)
+    known = numbers[np.isfinite(numbers) & (numbers < FAR_LIMIT_M)]
+    reach = f"{known.min():.4g} to {known.max():.4g}" if known.size else "no number"
+    unit = {"METRES": _metres_words(convention.scale), "INVERSE": "1 / distance in metres"}.get(convention.kind)
+    if unit is None:
+        evenly = "z" if convention.ramp == "LINEAR_Z" else "1/z"
+        unit = f"{convention.near_m:g} m to {convention.far_m:g} m, even in {evenly}"
+    name = raw.layer or "brightness"
+    return f"{name}, {reach} on this frame: read as {unit}" + (f" ({meaning.why})" if meaning.why else "")
+
+
+def told(job: Job) -> str:
+    """The `sentence` about a job's depth. Reads the file where it was not asked before. Raises MediaError, or
+    ValueError for impossible near and far."""
+    return _told(job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
+
+
+@functools.lru_cache(maxsize=64)
+def _told(
+    file: FileFrame,
+    reference: FileFrame | None,
+    layer: str,
+    convention: DepthConvention | None,
+    near_m: float,
+    far_m: float,
+) -> str:
+    raw = media.read_raw_depth(file.path, file.index, layer or None)
+    return sentence(raw, _meaning(raw, file, reference, layer, convention, near_m, far_m))
+
+
+def _metres_words(scale: float) -> str:
+    named = {1.0: "metres", 0.01: "centimetres", 0.001: "millimetres", -1.0: "metres, the sign turned"}
+    return named.get(scale, f"metres times {scale:g}")

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What depth files mean: read at first as they were written, by whatever tool, or told by the user."""
+
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+
+from blender_rackfocus import media
+from blender_rackfocus.core import Lens, defocus_frame
+from blender_rackfocus.core.depth import DepthConvention
+from blender_rackfocus.frame import depth
+from blender_rackfocus.media import RawDepth, Window
+
+NEAR_M, FAR_M = 1.5, 20.0
+HEIGHT, WIDTH = 90, 160
+
+
+def _room() -> np.ndarray:
+    """A floor that runs from the camera to a wall, and two boards that stand on it. Nearest 1.5 m, farthest 20 m."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    share = np.clip((y - 30) / (HEIGHT - 31), 0, 1)
+    z = 1 / (1 / FAR_M + (1 / NEAR_M - 1 / FAR_M) * share)
+    z[(y > 20) & (y < 75) & (x > 25) & (x < 55)] = 2.0
+    z[(y > 15) & (y < 52) & (x > 95) & (x < 120)] = 4.0
+    return z.astype(np.float32)
+
+
+TRUE_M = _room()
+NEARNESS = (1 / TRUE_M - 1 / FAR_M) / (1 / NEAR_M - 1 / FAR_M)
+EVEN = (FAR_M - TRUE_M) / (FAR_M - NEAR_M)
+
+
+def _picture() -> np.ndarray:
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    picture = np.full((HEIGHT, WIDTH, 4), 1.0, np.float32)
+    for channel, size in enumerate((3, 4, 5)):
+        picture[..., channel] = 0.1 + 0.8 * ((x // size + y // size) % 2)
+    return picture
+
+
+def _racked(depth_m: np.ndarray) -> np.ndarray:
+    return defocus_frame(_picture(), depth_m, Lens(focal_mm=50.0, f_number=0.7, sensor_mm=36.0, focus_m=2.0))
+
+
+def _write(path: Path, values: np.ndarray, kind: str, names: tuple[str, ...] = ("Y",), **spec_fields: int) -> Path:
+    planes = np.repeat(values[..., None], len(names), axis=2)
+    spec = oiio.ImageSpec(planes.shape[1], planes.shape[0], len(names), kind)
+    spec.channelnames = names
+    for name, value in spec_fields.items():
+        setattr(spec, name, value)
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), spec), out.geterror()
+    assert out.write_image(np.ascontiguousarray(planes))
+    out.close()
+    return path
+
+
+def _read(path: Path, near_m: float = NEAR_M, far_m: float = FAR_M) -> np.ndarray:
+    raw = media.read_raw_depth(path)
+    return depth.in_metres(raw, depth.guess(raw, near_m, far_m).convention, (HEIGHT, WIDTH))
+
+
+def _whole(values: np.ndarray, bits: int) -> np.ndarray:
+    return np.rint(values * (2.0**bits - 1)).astype({8: np.uint8, 16: np.uint16}[bits])
+
+
+FILES = {
+    "blender": ("d.exr", TRUE_M, "float", ("ViewLayer.Depth.Z",)),
+    "blender half": ("d.exr", TRUE_M, "half", ("ViewLayer.Depth.Z",)),
+    "close-up": ("d.exr", TRUE_M, "float", ("Close.Depth.Z",)),
+    "bare Z": ("d.exr", TRUE_M, "float", ("Z",)),
+    "depth.Y": ("d.exr", TRUE_M, "float", ("depth.Y",)),
+    "negative Z": ("d.exr", -TRUE_M, "float", ("Z",)),
+    "mist": ("d.exr", 1 - EVEN, "float", ("ViewLayer.Mist.Z",)),
+    "disparity in 1/m": ("d.exr", 1 / TRUE_M, "float", ("disparity",)),
+    "disparity in pixels": ("d.exr", 90 / TRUE_M, "float", ("disparity.V",)),
+    "disparity without a name": ("d.exr", 90 / TRUE_M, "float", ("Y",)),
+    "disparity called Z": ("d.exr", 90 / TRUE_M, "float", ("Z",)),
+    "disparity in grey colours": ("d.exr", 255 * NEARNESS, "float", ("R", "G", "B")),
+    "nearness of a network": ("d.exr", NEARNESS, "half", ("Y",)),
+    "even in z": ("d.exr", EVEN, "float", ("Y",)),
+    "even in z, black near": ("d.exr", 1 - EVEN, "float", ("Y",)),
+    "PNG of 16 bits": ("d.png", _whole(NEARNESS, 16), "uint16", ("Y",)),
+    "PNG of 16 bits, black near": ("d.png", _whole(1 - NEARNESS, 16), "uint16", ("Y",)),
+    "PNG of 16 bits, even in z": ("d.png", _whole(EVEN, 16), "uint16", ("Y",)),
+    "PNG of 16 bits, even in z, black near": ("d.png", _whole(1 - EVEN, 16), "uint16", ("Y",)),
+    "PNG of 8 bits": ("d.png", _whole(NEARNESS, 8), "uint8", ("R", "G", "B")),
+    "PNG of 8 bits, even in z": ("d.png", _whole(EVEN, 8), "uint8", ("Y",)),
+    "PNG of 8 bits, even in z, black near": ("d.png", _whole(1 - EVEN, 8), "uint8", ("Y",)),
+    "millimetres of near things": ("d.png", np.rint(TRUE_M * 150).astype(np.uint16), "uint16", ("Y",)),
+    "uint32 in millimetres": ("d.exr", np.rint(TRUE_M * 500).astype(np.uint32), "uint", ("Z",)),
+}
+SCALED = {"millimetres of near things": 1 / 0.15, "uint32 in millimetres": 2.0}
+"""Rooms that were made smaller to lie within a depth camera's reach."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_depth_of_other_tools_makes_the_picture_of_the_true_depth(tmp_path, name):
+    file, *stored = FILES[name]
+    found_m = _read(_write(tmp_path / file, *stored)) * np.float32(SCALED.get(name, 1.0))
+    error = np.sqrt(np.mean((_racked(found_m) - _racked(TRUE_M)) ** 2))
+    assert 20 * np.log10(1 / max(error, 1e-9)) > 35
+
+
+def test_the_measure_tells_right_from_wrong():
+    """A ramp read the other way, or an inverted depth, is far below what is asked for above."""
+    as_even = DepthConvention("NORMALISED", NEAR_M, FAR_M, ramp="LINEAR_Z")
+    wrong = depth.in_metres(RawDepth(NEARNESS, False, "Y", 32), as_even, TRUE_M.shape)
+    for other in (wrong, TRUE_M[::-1]):
+        error = np.sqrt(np.mean((_racked(other) - _racked(TRUE_M)) ** 2))
+        assert 20 * np.log10(1 / error) < 35
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_whole_numbers_count_as_stored_where_they_are_metres(bits):
+    top = 2.0**bits - 1
+    stored = np.float32([[50, 100], [200, 250]])
+    raw = RawDepth((stored / top).astype(np.float32), True, "grey", bits)
+    for convention, wanted in (
+        (DepthConvention("METRES", scale=0.001), stored * 0.001),
+        (DepthConvention("INVERSE", scale=0.01), 100 / stored),
+    ):
+        np.testing.assert_allclose(depth.in_metres(raw, convention, (2, 2)), wanted, rtol=1e-5)
+        twin = depth.for_unit_range(raw, convention)
+        same = depth.in_metres(RawDepth(raw.values, False, "", 32), twin, (2, 2))
+        np.testing.assert_allclose(same, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("window", [Window(-20, -11, 160, 90), Window(10, 5, 160, 90), Window(-8, 4, 160, 90)])
+@pytest.mark.parametrize("of_another_size", [1, 2])
+def test_depth_is_placed_by_its_display_window(tmp_path, window, of_another_size):
+    rows = np.clip(np.arange(window.top, window.top + 60), 0, None)
+    columns = np.clip(np.arange(window.left, window.left + 120), 0, None)
+    data = TRUE_M[rows[:, None] % HEIGHT, columns % WIDTH]
+    path = tmp_path / "d.exr"
+    _write(path, data, "float", ("Z",), x=window.left, y=window.top, full_width=WIDTH, full_height=HEIGHT)
+    raw = media.read_raw_depth(path)
+    assert raw.window == window
+    size = (HEIGHT * of_another_size, WIDTH * of_another_size)
+    found = depth.in_metres(raw, DepthConvention(), size)[::of_another_size, ::of_another_size]
+    inside = np.s_[max(window.top, 0) + 2 : window.top + 58, max(window.left, 0) + 2 : window.left + 118]
+    near = np.abs(found[inside] / TRUE_M[inside] - 1) < 0.05
+    assert near.mean() > (0.999 if of_another_size == 1 else 0.95)
+
+
+def test_overscan_of_the_picture_itself_stays_on_its_pixels():
+    window = Window(-20, -11, 120, 68)
+    raw = RawDepth(TRUE_M, False, "Z", 32, window)
+    np.testing.assert_array_equal(depth.in_metres(raw, DepthConvention(), TRUE_M.shape, window), TRUE_M)
+
+
+def test_depth_of_the_display_beside_an_overscanned_picture():
+    """The picture shows 10 pixels more on every side; beyond the depth its edge goes on."""
+    raw = RawDepth(TRUE_M, False, "Z", 32)
+    found = depth.in_metres(raw, DepthConvention(), (HEIGHT + 20, WIDTH + 20), Window(-10, -10, WIDTH, HEIGHT))
+    np.testing.assert_array_equal(found[10:-10, 10:-10], TRUE_M)
+    np.testing.assert_array_equal(found[10:-10, 0], TRUE_M[:, 0])
+
+
+def test_names_say_what_numbers_cannot():
+    close = RawDepth(np.linspace(0.2, 0.5, 100, dtype=np.float32).reshape(10, 10), False, "ViewLayer.Depth.Z", 32)
+    assert depth.guess(close, 2, 40).convention.kind == "METRES"
+    mist = depth.guess(RawDepth(close.values, False, "ViewLayer.Mist.Z", 32), 2, 40).convention
+    assert (mist.kind, mist.near_m, mist.far_m, mist.white_near, mist.ramp) == ("NORMALISED", 2, 40, False, "LINEAR_Z")
+    assert depth.guess(RawDepth(close.values, False, "disparity", 32), 2, 40).convention.kind == "INVERSE"
+
+
+def test_empty_pixels_say_metres():
+    values = np.full((20, 20), 0.4, np.float32)
+    values[:5] = 1e10
+    assert depth.guess(RawDepth(values, False, "Y", 32)).convention.kind == "METRES"
+
+
+def test_relative_depth_lies_around_a_new_modifiers_focus():
+    """Middle grey is at 3 m, and what is nearer and what is farther blur alike."""
+    middle = depth.in_metres(
+        RawDepth(np.full((2, 2), 0.5, np.float32), False, "", 32),
+        DepthConvention("NORMALISED", depth.NEAR_M, depth.FAR_M),
+        (2, 2),
+    )
+    np.testing.assert_allclose(middle, 3.0, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (RawDepth(TRUE_M, False, "ViewLayer.Depth.Z", 32), ["ViewLayer.Depth.Z", "1.5 to 20", "metres"]),
+        (RawDepth(NEARNESS, True, "grey", 16), ["grey", "0 to 1", "1.5 m to 20 m", "1/z", "white is near"]),
+        (RawDepth((TRUE_M * 500 / 65535).astype(np.float32), True, "grey", 16), ["750 to 1e+04", "millimetres"]),
+    ],
+)
+def test_a_sentence_says_which_pass_its_range_and_what_it_was_taken_for(raw, words):
+    sentence = depth.sentence(raw, depth.guess(raw, NEAR_M, FAR_M))
+    for word in words:
+        assert word in sentence
