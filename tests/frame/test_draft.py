@@ -25,7 +25,7 @@ def draft_of(picture, depth_m, **values):
         near_m=1.0,
         far_m=100.0,
         values=tuple(given[name] for name in inputs.NAMES),
-        grade=(1.0, 1.0, False, False),
+        grade=(1.0, 1.0, False),
         draft=True,
     )
     return make.make(job, picture, depth_m)
