@@ -13,7 +13,7 @@ BPY_ROOMS := $(wildcard tests/addon tests/cli)
 # Where make can keep them apart, the output of targets that run side by side comes target by target.
 APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help ready ready-next test test-free test-bpy test-next lint build demo bench blender-test clean
+.PHONY: help ready ready-next test test-free test-bpy test-next lint build demo bench abuse blender-test clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,6 +50,9 @@ build: ready ## make and validate the extension's zips in dist/ (PLATFORM=linux-
 
 bench: ready ## accuracy and speed beside Blender's own nodes
 	$(PY) -m benchmarks
+
+abuse: ready ## damaged files, kills, full disks, random edits, long renders, in one table (20 to 40 minutes)
+	$(PY) -m tests.abuse $(ROWS)
 
 blender-test: build ## install the zip in a real Blender 5.2 and test it there (root; makes a Debian sid chroot)
 	bash tools/real_blender.sh dist

@@ -57,7 +57,7 @@ def _movie(path: Path) -> Clip:
 def _has_sound(path: Path) -> bool:
     from ..media import library
 
-    with library.pyav(path).open(str(path)) as container:
+    with library.pyav(path).open(f"file:{path}") as container:
         return bool(container.streams.audio)
 
 

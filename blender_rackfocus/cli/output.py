@@ -194,7 +194,7 @@ def _read_movie(path: Path, frames: int, size: tuple[int, int], has_sound: bool,
     av = library.pyav(path)
     count, heard = 0, 0
     try:
-        with av.open(str(path)) as movie:
+        with av.open(f"file:{path}") as movie:
             for stream in movie.streams.video:
                 stream.codec_context.options = {"err_detect": "explode"}
             for packet in movie.demux():

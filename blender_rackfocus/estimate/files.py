@@ -21,7 +21,7 @@ import numpy as np
 from ..core.depth import DepthConvention, to_metres
 from ..media import MediaError, identity, movies, read_frame, sealed
 from ..media.colour import OcioConfig
-from ..media.library import openimageio
+from ..media.library import complaint, openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
 from .sources import EstimateSettings, Frames
@@ -238,7 +238,7 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
         pixels = np.ascontiguousarray(depth, np.float32)[..., None]
         written = out.open(str(temporary), spec) and out.write_image(pixels)
         if not (out.close() and written):
-            raise OSError(0, " ".join(out.geterror().split()) or "the disk may be full")
+            raise OSError(0, " ".join(complaint(out).split()) or "the disk may be full")
         sealed.seal(temporary, sealed.DEPTH, {})
         os.replace(temporary, path)
     except OSError as error:
@@ -263,9 +263,12 @@ def _header(path: str | os.PathLike[str]) -> dict[str, str]:
         return {}
     file = oiio.ImageInput.open(os.fspath(path))
     if file is None:
-        oiio.geterror()
+        complaint(oiio)
         return {}
-    texts = {one.name: str(one.value) for one in file.spec().extra_attribs if one.name.startswith("rackfocus:")}
+    try:
+        texts = {one.name: str(one.value) for one in file.spec().extra_attribs if one.name.startswith("rackfocus:")}
+    except UnicodeDecodeError:
+        texts = {}
     file.close()
     return texts
 

@@ -82,8 +82,15 @@ class Provenance:
         source = pairs.get("rackfocus:depth_source")
         if source not in _TITLES:
             return None
+        try:
+            return Provenance._read(pairs, cast(SourceName, source))  # one of _TITLES, see above
+        except (ValueError, TypeError, RecursionError):  # a damaged header says nothing
+            return None
+
+    @staticmethod
+    def _read(pairs: Mapping[str, str], source: SourceName) -> Provenance:
         return Provenance(
-            source=cast(SourceName, source),  # one of _TITLES, see above
+            source=source,
             model=pairs.get("rackfocus:depth_model", ""),
             metric=pairs.get("rackfocus:depth_scale") == "metric",
             settings=json.loads(pairs.get("rackfocus:depth_settings", "{}")),

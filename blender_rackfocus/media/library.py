@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from types import ModuleType
+from typing import Any
 
 from .errors import MediaError
 
@@ -33,3 +34,14 @@ def pyav(path: str | os.PathLike[str]) -> ModuleType:
             "Reinstall the extension for this platform, or install the av wheel.",
         ) from error
     return av
+
+
+def complaint(source: Any) -> str:
+    """What OpenImageIO (the module, an input, an output) says is wrong since it was last asked; empty where nothing is.
+
+    It may quote bytes of a damaged file, which need not be text.
+    """
+    try:
+        return source.geterror()
+    except UnicodeDecodeError:
+        return "it holds bytes that are no text"

@@ -14,7 +14,7 @@ import numpy as np
 from . import channels as naming
 from . import colour
 from .errors import MediaError, check_file
-from .library import openimageio
+from .library import complaint, openimageio
 from .wholeness import check_jpeg
 
 STILL_EXTENSIONS = frozenset(
@@ -217,13 +217,16 @@ class _File:
         if self._input is None:
             raise MediaError(
                 self.path,
-                f"it is not a picture that can be read ({_words(self._oiio.geterror())})",
+                f"it is not a picture that can be read ({_words(complaint(self._oiio))})",
                 "The file may be broken or still being written; render or export it again.",
             )
         self.format_name = self._input.format_name()
         self.parts: list[_Part] = []
         self.channels: list[naming.Channel] = []
-        self._headers()
+        try:
+            self._headers()
+        except UnicodeDecodeError as error:
+            raise MediaError(self.path, "a name in its header is no text", "Render or export it again.") from error
         if self.format_name == "jpeg":
             check_jpeg(self.path)
 
@@ -247,7 +250,7 @@ class _File:
             number += 1
             if self.format_name != "openexr":
                 break  # pages of a TIFF, thumbnails, animation frames: Blender shows the first
-        problem = self._input.geterror()
+        problem = complaint(self._input)
         if not self.parts:
             raise MediaError(self.path, f"its header cannot be read ({_words(problem)})", "Export it again.")
 
@@ -258,7 +261,7 @@ class _File:
         last = max(c.index for c in wanted) + 1
         kind = self._oiio.UINT8 if whole_bytes else self._oiio.FLOAT
         pixels = self._input.read_image(wanted[0].part, 0, first, last, kind)
-        problem = self._input.geterror()
+        problem = complaint(self._input)
         if pixels is None or problem:
             raise MediaError(
                 self.path,

@@ -237,11 +237,16 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     length = int.from_bytes(start[len(_MAGIC) :], "little")
     if start[: len(_MAGIC)] != _MAGIC or not 0 < length < _HEADER_LIMIT:
         raise ValueError("not an entry")
-    head = json.loads(file.read(length))
+    try:
+        head = json.loads(file.read(length))
+    except RecursionError as error:
+        raise ValueError("a header nested without end") from error
     if not isinstance(head, dict) or head.get("version") != FORMAT_VERSION:
         raise ValueError("another version")
     if not {"key", "shape", "dtype", "crc32", "notes"} <= head.keys():
         raise ValueError("not a whole header")
+    if not isinstance(head["shape"], list) or not isinstance(head["notes"], dict):
+        raise ValueError("not a header of ours")
     return head
 
 

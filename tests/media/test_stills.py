@@ -310,3 +310,17 @@ def test_no_such_file_and_a_folder(tmp_path):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(MediaError, match="folder"):
         media.read_frame(tmp_path / "folder.png")
+
+
+def test_bytes_that_are_no_text_in_a_header_are_a_media_error_at_most(tmp_path):
+    """Whatever the library quotes of them in its complaint."""
+    path = write_still(tmp_path / "a.exr", card(), "half")
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(4, 320):
+        path.write_bytes(whole[:place] + b"\x8a" + whole[place + 1 :])
+        try:
+            media.read_frame(path)
+        except MediaError:
+            refused += 1
+    assert refused > 100

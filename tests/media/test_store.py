@@ -251,3 +251,15 @@ def test_a_killed_process_leaves_only_whole_entries(tmp_path):
     assert store.verify() == []
     store.sweep()
     assert all(path.suffix == SUFFIX for path in files(tmp_path))
+
+
+def test_an_entry_whose_header_is_nested_without_end_is_absent(tmp_path):
+    store = Store(tmp_path)
+    key = key_of(a=1)
+    store.put(key, np.zeros(3))
+    data = (tmp_path / key[:2]).glob("*").__next__()
+    header = b"[" * 100_000
+    data.write_bytes(data.read_bytes().split(b"{")[0][:-4] + len(header).to_bytes(4, "little") + header)
+    assert store.get(key) is None
+    assert store.contents() == []
+    assert store.verify() == [str(data)]
