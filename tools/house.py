@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
 
 ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
-    *("addon/errors", "addon/signals", "addon/blender", "addon/cache", "addon/shot", "addon/scenes", "addon/depth"),
+    *("addon/errors", "addon/session", "addon/signals", "addon/blender", "addon/cache", "addon/shot", "addon/scenes"),
+    "addon/depth",
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui", "addon/events"),
     *("demo", "cli", "addon/registration"),
 ]

@@ -20,6 +20,7 @@ from ..frame import recipe
 from ..frame.job import Job, Made
 from ..media import MediaError
 from ..media.store import Store
+from .session import session
 
 ROOT = __package__.rpartition(".")[0]
 """The package's name, as Blender knows the add-on."""
@@ -29,10 +30,27 @@ DEFAULT_LIMIT_GB = 20.0
 _FREE_BYTES = 2**30
 """What the store leaves free on its disk."""
 
-_told: set[str] = set()
-_stores: dict[tuple[str, int], Store] = {}
-_writer = ThreadPoolExecutor(1, "rackfocus-store")
-_waiting: list[Future] = []
+
+class _Keeping:
+    """What was said of the store, the store in use, and the thread that writes into it. waiting: what it writes."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+        self.stores: dict[tuple[str, int], Store] = {}
+        self.writer = ThreadPoolExecutor(1, "rackfocus-store")
+        self.waiting: list[Future] = []
+
+    def forget(self) -> None:
+        """Nothing in it is of one file."""
+
+    def close(self) -> None:
+        """Write what waits, and end the thread."""
+        settle()
+        self.writer.shutdown()
+
+
+def _keeping() -> _Keeping:
+    return session.part(_Keeping)
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
@@ -72,17 +90,17 @@ def store() -> Store | None:
     """The store; None where it is switched off."""
     if os.environ.get(ENVIRONMENT, "").lower() == "off":
         return None
-    if _stores and threading.current_thread().name.startswith("rackfocus-"):
-        return next(iter(_stores.values()))  # our own threads leave Blender's preferences alone
+    if _keeping().stores and threading.current_thread().name.startswith("rackfocus-"):
+        return next(iter(_keeping().stores.values()))  # our own threads leave Blender's preferences alone
     chosen = preferences()
     if chosen is not None and not chosen.use_cache:
-        _stores.clear()
+        _keeping().stores.clear()
         return None
     key = (folder(), max(limit_bytes(), 1))
-    if key not in _stores:
-        _stores.clear()
-        _stores[key] = Store(*key)
-    return _stores[key]
+    if key not in _keeping().stores:
+        _keeping().stores.clear()
+        _keeping().stores[key] = Store(*key)
+    return _keeping().stores[key]
 
 
 def has(job: Job) -> bool:
@@ -129,15 +147,15 @@ def keep(key: str, made: Made, picture: str) -> None:
     else:
         array = made.flat.reshape(made.height, made.width, 4).astype(np.float16)
     with contextlib.suppress(RuntimeError):  # Python is ending
-        if _waiting:
-            _waiting.pop().result()  # one at a time in memory: no faster than the disk
-        _waiting.append(_writer.submit(_write, where, key, array, picture))
+        if _keeping().waiting:
+            _keeping().waiting.pop().result()  # one at a time in memory: no faster than the disk
+        _keeping().waiting.append(_keeping().writer.submit(_write, where, key, array, picture))
 
 
 def settle() -> None:
     """Wait for what is being written."""
-    while _waiting:
-        _waiting.pop().result()
+    while _keeping().waiting:
+        _keeping().waiting.pop().result()
 
 
 def sweep() -> None:
@@ -160,7 +178,7 @@ def _write(where: Store, key: str, array: np.ndarray, picture: str) -> None:
 
 def problem() -> str:
     """Why frames are not kept, empty when they are."""
-    return next(iter(_told), "")
+    return next(iter(_keeping().told), "")
 
 
 def _key(job: Job) -> str | None:
@@ -177,6 +195,6 @@ def _free_bytes(path: str) -> int:
 
 
 def _tell(words: str) -> None:
-    if words not in _told:
-        _told.add(words)
+    if words not in _keeping().told:
+        _keeping().told.add(words)
         print(f"Rack Focus: {words}", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ import contextlib
 import os
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import bpy
 from bpy.app.handlers import persistent
@@ -20,12 +21,12 @@ from bpy.app.handlers import persistent
 from ..frame import coding
 from ..frame.job import Job
 from ..media import MediaError
-from ..media.movies import close_movies
 from . import errors, signals
 from .bake import staleness
 from .blender import dna, source_cache, stillness, strips
 from .errors import FrameError
 from .sequencer import baked_strips, frames, live, views
+from .session import session
 from .shot import clock, group, modifier, ownership, pixels
 
 SETTLE_AFTER_S = 0.3
@@ -34,14 +35,25 @@ SETTLE_AFTER_S = 0.3
 _BLANK = "cannot be made"
 _SOON = "is being made"
 
-_rendering: list[str] = []
-"""Names of the scenes that render, the outermost first: a scene strip renders its scene inside another render."""
-_drawing = False
-"""The outermost render has come to a frame: only then can it render another scene for a strip."""
-_frames_rendered = 0
-_cache: source_cache.SourceCache | None = None
-"""During a render: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame is
-drawn from its files, because a change invalidates what Blender keeps."""
+
+@dataclass
+class _Render:
+    """What renders now.
+
+    rendering: names of the scenes that do, the outermost first: a scene strip renders its scene inside another render.
+    drawing: the outermost has come to a frame: only then can it render another scene for a strip. done: frames it
+    has come to. cache: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame
+    is drawn from its files, because a change invalidates what Blender keeps.
+    """
+
+    rendering: list[str] = field(default_factory=list)
+    drawing: bool = False
+    done: int = 0
+    cache: source_cache.SourceCache | None = None
+
+
+def _render() -> _Render:
+    return session.part(_Render)
 
 
 def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
@@ -54,7 +66,7 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     errors.clear(scene.name)
     try:
         with stillness.still():
-            walked = strips.walk(scene, frame, _cache if final else None)
+            walked = strips.walk(scene, frame, _render().cache if final else None)
             shown = [one for one in walked if modifier.find(one.strip) is not None]
             clashing = strips.conflicts(shown)
     except FrameError as problem:
@@ -247,9 +259,9 @@ def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
 
 def _is_rendering() -> bool:
     """Between render_init and its end; forgotten when Blender gave up in between without a word."""
-    if _rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
-        _rendering.clear()
-    return bool(_rendering)
+    if _render().rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
+        _render().rendering.clear()
+    return bool(_render().rendering)
 
 
 def _settle_later() -> None:
@@ -277,30 +289,28 @@ def _is_in_a_strip(scene: bpy.types.Scene) -> bool:
 
 @persistent
 def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
-    global _frames_rendered, _drawing, _cache
     if errors.is_stopping():
         return
-    if scene.name in _rendering or not _drawing or not _is_in_a_strip(scene):
-        _rendering.clear()  # Blender gave up on it without a word
-    _rendering.append(scene.name)
-    if len(_rendering) > 1:
+    if scene.name in _render().rendering or not _render().drawing or not _is_in_a_strip(scene):
+        _render().rendering.clear()  # Blender gave up on it without a word
+    _render().rendering.append(scene.name)
+    if len(_render().rendering) > 1:
         return  # part of a frame of the outer render, whose books stay as they are
-    _frames_rendered, _drawing = 0, False
+    _render().done, _render().drawing = 0, False
     with stillness.still():
         with contextlib.suppress(FrameError):  # said at every frame that needs it
             dna.prepare()
         ownership.separate()
         baked_strips.follow_all()
         _start_cold(bpy.data.scenes)
-    _cache = source_cache.SourceCache()
+    _render().cache = source_cache.SourceCache()
 
 
 @persistent
 def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
-    global _frames_rendered, _drawing
     if errors.is_stopping():
         return
-    _drawing, inside = True, len(_rendering) > 1
+    _render().drawing, inside = True, len(_render().rendering) > 1
     try:
         problems = show(scene, final=True)
     except BaseException as error:  # Blender would print it, and render on with whatever pixels are there
@@ -312,8 +322,8 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         return
     if inside:
         return
-    _frames_rendered += 1
-    if _frames_rendered > 1:  # an animation goes on, while Blender draws and writes this frame
+    _render().done += 1
+    if _render().done > 1:  # an animation goes on, while Blender draws and writes this frame
         with stillness.still():
             next_ones = list(_jobs_to_come(scene, scene.frame_current + scene.frame_step))
             later = list(_jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False))
@@ -345,14 +355,13 @@ def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) ->
 
 @persistent
 def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
-    global _drawing, _cache
     if errors.is_stopping():
         return
-    if scene.name in _rendering:
-        del _rendering[_rendering.index(scene.name) :]
-    if _rendering:
+    if scene.name in _render().rendering:
+        del _render().rendering[_render().rendering.index(scene.name) :]
+    if _render().rendering:
         return
-    _drawing, _cache = False, None
+    _render().drawing, _render().cache = False, None
     if not bpy.app.background:
         bpy.app.timers.register(refresh, first_interval=0.0)
 
@@ -365,7 +374,7 @@ def _on_frame_change(_scene: bpy.types.Scene, *_rest: object) -> None:
 
 @persistent
 def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
-    if _rendering or errors.is_stopping():
+    if _render().rendering or errors.is_stopping():
         return
     ownership.separate()
     clock.follow_all()
@@ -377,10 +386,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
 
 @persistent
 def _on_load(*_rest: object) -> None:
-    pixels.forget()
-    frames.forget()
-    live.forget()
-    staleness.forget()
+    session.another_file()
     errors.forget()
     with contextlib.suppress(FrameError):  # said at every frame that needs it
         dna.prepare()
@@ -435,8 +441,4 @@ def unregister() -> None:
     for timer in (_settle, refresh):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    live.stop()
     pixels.drop_all()
-    pixels.forget()
-    frames.forget()
-    close_movies()

@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+import sys
+
 from .. import cli
 from ..core.crew import crew
+from ..media.movies import close_movies
 from . import errors, events, ui
 from .blender import stillness
-from .compositor import session
+from .compositor import session as compositor
 from .depth import cards
 from .desk import doctor
 from .sequencer import baked_strips, views
+from .session import session
 from .shot import clock, marks, node_settings, settings
+from .ui.operators import estimate as estimating
 
 PROPERTIES = (settings, cards, doctor, node_settings, baked_strips, marks, clock, views)
-MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, events, session, cli)
+_PACKAGE = __package__.rpartition(".")[0]
+MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, events, compositor, cli)
 
 
 def register() -> None:
@@ -24,7 +30,15 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Take everything out again, and send the helpers home."""
+    """Take everything out again: threads end, helpers go home, nothing is remembered."""
+    estimating.stop_running()
     for module in reversed(MODULES):
         module.unregister()
+    session.close()
+    close_movies()
     crew.crew.go()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{_PACKAGE}."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()

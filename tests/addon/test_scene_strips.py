@@ -186,7 +186,7 @@ def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
     seen = []
 
     def after(scene, *_rest):
-        seen.append((scene.name, handlers._is_rendering(), handlers._cache is not None))
+        seen.append((scene.name, handlers._is_rendering(), handlers._render().cache is not None))
 
     bpy.app.handlers.render_complete.append(after)
     try:

@@ -27,6 +27,7 @@ from ..compositor import session as compositor
 from ..compositor.session import Collected, NodeError
 from ..errors import FrameError
 from ..sequencer.baked_strips import Place
+from ..session import session
 from ..shot import node
 from . import bake
 
@@ -239,9 +240,10 @@ def all_there(scene: bpy.types.Scene, one: bpy.types.Node, which: Iterable[int],
 def at_current_frame(scene: bpy.types.Scene, one: bpy.types.Node, place: Place) -> dict[str, int]:
     """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
     key = (scene.name, one.name, scene.frame_current, place.folder)
-    if key not in node_recipe.seen:
-        node_recipe.seen[key] = look(scene, one, [scene.frame_current], place)
-    return node_recipe.seen[key]
+    seen = session.part(node_recipe.Seen)
+    if key not in seen:
+        seen[key] = look(scene, one, [scene.frame_current], place)
+    return seen[key]
 
 
 def lines(found: dict[str, int]) -> list[str]:

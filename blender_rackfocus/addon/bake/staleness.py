@@ -18,6 +18,7 @@ from ...media import baked
 from ..blender import strips
 from ..errors import FrameError
 from ..sequencer import baked_strips, frames
+from ..session import session
 from ..shot import modifier
 from . import bake
 
@@ -109,20 +110,31 @@ def _count(
 
 # --- For the panel -------------------------------------------------------------------------------------------------
 
-_known: dict[tuple[str, str], Summary] = {}
-_asked: list[tuple[str, str]] = []
-_looking: Iterator[Summary] | None = None
-_looking_at: tuple[str, str] | None = None
+
+class _Looking:
+    """known: what is known of (scene, strip). asked: what is to be looked at. looking: what is being looked at, and
+    how far."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], Summary] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.looking: Iterator[Summary] | None = None
+        self.looking_at: tuple[str, str] | None = None
+
+    def close(self) -> None:
+        """End the timer."""
+        if bpy.app.timers.is_registered(_tick):
+            bpy.app.timers.unregister(_tick)
 
 
 def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Summary | None:
     """What is known about a baked strip, perhaps from before the last edit; asks for it to be looked at again."""
-    key = (scene.name, strip.name)
-    if key not in _asked and key != _looking_at and not getattr(_known.get(key), "complete", False):
-        _asked.append(key)
+    key, here = (scene.name, strip.name), session.part(_Looking)
+    if key not in here.asked and key != here.looking_at and not getattr(here.known.get(key), "complete", False):
+        here.asked.append(key)
         if not bpy.app.timers.is_registered(_tick):
             bpy.app.timers.register(_tick, first_interval=_REST_S)
-    return _known.get(key)
+    return here.known.get(key)
 
 
 def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
@@ -135,35 +147,31 @@ def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, found: bpy.types.St
 
 def changed() -> None:
     """Something was edited: what was known may not hold."""
-    global _looking, _looking_at
-    for key, summary in _known.items():
-        _known[key] = Summary(**{**vars(summary), "complete": False})
-    _looking = _looking_at = None
+    here = session.part(_Looking)
+    for key, summary in here.known.items():
+        here.known[key] = Summary(**{**vars(summary), "complete": False})
+    here.looking = here.looking_at = None
 
 
 def forget() -> None:
     """Another file, or the extension goes."""
-    changed()
-    _known.clear()
-    _asked.clear()
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    session.drop(_Looking)
 
 
 def _tick() -> float | None:
-    global _looking, _looking_at
+    here = session.part(_Looking)
     until = time.perf_counter() + _SLICE_S
     while time.perf_counter() < until:
-        if _looking is None:
-            if not _asked:
+        if here.looking is None:
+            if not here.asked:
                 return None
-            _looking_at = _asked.pop(0)
-            _looking = _begin(*_looking_at)
-        summary = next(_looking, None)
+            here.looking_at = here.asked.pop(0)
+            here.looking = _begin(*here.looking_at)
+        summary = next(here.looking, None)
         if summary is None or summary.complete:
-            if summary is not None and _looking_at is not None:
-                _known[_looking_at] = summary
-            _looking = _looking_at = None
+            if summary is not None and here.looking_at is not None:
+                here.known[here.looking_at] = summary
+            here.looking = here.looking_at = None
             _redraw()
     return _REST_S
 

@@ -21,12 +21,19 @@ from ...media import MediaError, identity
 from ..blender import colour_config
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
+from ..session import session
 from ..shot import focus_keys, node, node_settings
 
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
-seen: dict[tuple[str, str, int, str], dict[str, int]] = {}
-"""What the panel was told since the last edit."""
+
+class Seen(dict[tuple[str, str, int, str], dict[str, int]]):
+    """What the panel was told since the last edit."""
+
+
+def forget() -> None:
+    """Something was edited."""
+    session.drop(Seen)
 
 
 def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any]:

@@ -672,7 +672,7 @@ def _on_saved(*_rest: object) -> None:
 @persistent
 def _on_edit(*_rest: object) -> None:
     scene_passes.forget()
-    node_recipe.seen.clear()
+    node_recipe.forget()
 
 
 @persistent
@@ -680,7 +680,7 @@ def _on_load(*_rest: object) -> None:
     _sessions.clear()
     _rendering.clear()
     scene_passes.forget()
-    node_recipe.seen.clear()
+    node_recipe.forget()
     scene_passes.end()
     for scene in bpy.data.scenes:
         restore(scene)

@@ -27,6 +27,7 @@ from ...media import baked, colour
 from .. import cache
 from ..blender import strips
 from ..errors import FrameError
+from ..session import session
 from ..shot import group, modifier
 
 FIRST = 10001
@@ -34,7 +35,9 @@ FIRST = 10001
 DURATION = 1_000_000
 FOLDER = "//rackfocus_bake/"
 
-_remarked: set[tuple[str, str]] = set()
+
+class _Remarked(set[tuple[str, str]]):
+    """(strip, words) that were said."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +215,9 @@ def made_from(path: str) -> Made:
 
 def remark(strip: str, words: str) -> None:
     """Tell the user, once, what cannot be checked about a strip's baked frames."""
-    if (strip, words) not in _remarked:
-        _remarked.add((strip, words))
+    said = session.part(_Remarked)
+    if (strip, words) not in said:
+        said.add((strip, words))
         print(f'Rack Focus: Warning: strip "{strip}": {words}', file=sys.stderr, flush=True)
 
 

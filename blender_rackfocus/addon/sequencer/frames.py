@@ -31,6 +31,7 @@ from ..blender import colour_config, strips
 from ..depth import cards
 from ..errors import FrameError
 from ..scenes import scene_passes
+from ..session import session
 from ..shot import modifier, settings
 
 
@@ -73,7 +74,7 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def circles_cut(job: Job) -> Cut | None:
     """Where the circles of a job's frame are cut; None where they are not, or its depth is not in memory now."""
-    known = _sources.peek(making.reading_of(job))
+    known = _kept().sources.peek(making.reading_of(job))
     if known is None:
         return None
     values = dict(zip(inputs.NAMES, job.values, strict=True))
@@ -82,7 +83,7 @@ def circles_cut(job: Job) -> Cut | None:
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """`sources` without keeping them: for whoever reads a whole clip once."""
-    return _sources.alone(lambda: making.read(job))
+    return _kept().sources.alone(lambda: making.read(job))
 
 
 def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
@@ -135,7 +136,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
 def make(job: Job) -> Made:
     """The job's pixels, from memory or the store when they were made before. Raises MediaError, or ValueError naming a
     bad input."""
-    return _results.get(job, lambda: _kept_or_made(job))
+    return _kept().results.get(job, lambda: _kept_or_made(job))
 
 
 def frame_error(shown: strips.Shown, error: Exception, path: str = "") -> FrameError:
@@ -145,9 +146,7 @@ def frame_error(shown: strips.Shown, error: Exception, path: str = "") -> FrameE
 
 def forget() -> None:
     """Empty the memory of made and read frames."""
-    _results.clear()
-    _sources.clear()
-    making.forget()
+    _kept().forget()
 
 
 def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError:
@@ -226,16 +225,16 @@ def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
 def make_ahead(job: Job) -> None:
     """Begin to make a job beside whatever Blender does now: its own part of a frame leaves a core idle. Errors come
     when the job is asked for; one that is never asked for, because something changed, cost a frame's time at most."""
-    _ahead.submit(make, job)
+    _kept().ahead.submit(make, job)
 
 
 def read_ahead(job: Job) -> None:
     """Begin to read a job's files, if it will have to be made: while the frame before it is being made."""
-    _reading_ahead.submit(lambda: None if cache.has(replace(job, draft=False)) else _source(job))
+    _kept().reading_ahead.submit(lambda: None if cache.has(replace(job, draft=False)) else _source(job))
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    return _sources.get(making.reading_of(job), lambda: making.read(job))
+    return _kept().sources.get(making.reading_of(job), lambda: making.read(job))
 
 
 def _bytes_of(item: Any) -> int:
@@ -290,8 +289,25 @@ class _Memory:
                 self._items.popitem(last=False)
 
 
-_results = _Memory(400 * 2**20)
-_sources = _Memory(400 * 2**20)
+class _Kept:
+    """Made and read frames, and the threads that make and read some ahead."""
 
-_ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
-_reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
+    def __init__(self) -> None:
+        self.results, self.sources = _Memory(400 * 2**20), _Memory(400 * 2**20)
+        self.ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
+        self.reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
+
+    def forget(self) -> None:
+        """Drop the frames."""
+        self.results.clear()
+        self.sources.clear()
+        making.forget()
+
+    def close(self) -> None:
+        """End the threads."""
+        for thread in (self.ahead, self.reading_ahead):
+            thread.shutdown(cancel_futures=True)
+
+
+def _kept() -> _Kept:
+    return session.part(_Kept)

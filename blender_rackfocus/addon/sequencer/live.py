@@ -20,6 +20,7 @@ import bpy
 from ...frame.job import Job, Made
 from ...media import MediaError
 from .. import signals
+from ..session import session
 from . import frames, views
 
 PATIENCE_S = 0.02
@@ -58,8 +59,8 @@ class _Granted:
 class _Worker:
     """One thread that grants the newest wish of every image."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, home: _Live) -> None:
+        self._name, self._home = name, home
         self._waiting: OrderedDict[int, tuple[Wish, int, float]] = OrderedDict()
         self._busy: Wish | None = None
         self._changed = threading.Condition()
@@ -81,7 +82,7 @@ class _Worker:
     def wait_for(self, wish: Wish, seconds: float) -> None:
         """Return when the wish is granted, or the time is over."""
         with self._changed:
-            self._changed.wait_for(lambda: wish in _granted, seconds)
+            self._changed.wait_for(lambda: wish in self._home.granted, seconds)
 
     def is_idle(self) -> bool:
         return self._busy is None and not self._waiting
@@ -108,22 +109,55 @@ class _Worker:
                     return
                 image, (wish, width, due_s) = self._waiting.popitem(last=False)
                 self._busy = wish
+            granted = self._home.granted  # another, when the file has changed meanwhile
             outcome = _grant(wish, width)
             with self._changed:
-                _keep(image, _Granted(wish, due_s), outcome)
+                if granted is self._home.granted:
+                    self._home.keep(image, _Granted(wish, due_s), outcome)
                 self._busy = None
                 self._changed.notify_all()
 
 
-_drafts, _finals = _Worker("rackfocus-draft"), _Worker("rackfocus-final")
-_granted: OrderedDict[Wish, Made | Exception] = OrderedDict()
-_lock = threading.Lock()
-_wanted: dict[int, Wish] = {}
-_newest: dict[int, _Granted] = {}
-_hold_ends_s = 0.0
-_last_change = 0.0
-_draft_width = frames.DRAFT_WIDTH
-_news = False
+class _Live:
+    """What the window wants and has. granted: by wish. wanted: the wish of every image. newest: the last one granted
+    for it."""
+
+    def __init__(self) -> None:
+        self.drafts, self.finals = _Worker("rackfocus-draft", self), _Worker("rackfocus-final", self)
+        self.granted: OrderedDict[Wish, Made | Exception] = OrderedDict()
+        self.lock = threading.Lock()
+        self.wanted: dict[int, Wish] = {}
+        self.newest: dict[int, _Granted] = {}
+        self.hold_ends_s = self.last_change = 0.0
+        self.draft_width = frames.DRAFT_WIDTH
+        self.news = False
+
+    def keep(self, image: int, granted: _Granted, outcome: Made | Exception) -> None:
+        """A wish of an image is granted."""
+        with self.lock:
+            self.granted[granted.wish] = outcome
+            self.newest[image] = granted
+            while len(self.granted) > 2 and sum(map(_bytes_of, self.granted.values())) > _MEMORY_BYTES:
+                self.granted.popitem(last=False)
+            self.news = True
+
+    def forget(self) -> None:
+        """Files or the file changed: nothing made before counts, nor what is being made."""
+        self.drafts.drop()
+        self.finals.drop()
+        with self.lock:
+            self.granted, self.newest, self.wanted = OrderedDict(), {}, {}
+
+    def close(self) -> None:
+        """End the threads and the timer."""
+        self.drafts.stop()
+        self.finals.stop()
+        if bpy.app.timers.is_registered(_poll):
+            bpy.app.timers.unregister(_poll)
+
+
+def _live() -> _Live:
+    return session.part(_Live)
 
 
 def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) -> tuple[Wish, Made | None]:
@@ -133,32 +167,31 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
     an earlier one of the same media frame; in playback also one of an earlier frame, held for a moment and `whole`.
     Raises MediaError or ValueError where it cannot be made.
     """
-    global _last_change
     wish = Wish(job, view)
     final = Wish(replace(job, draft=False), view)
-    before, newest = _wanted.get(image), _newest.get(image)
+    before, newest = _live().wanted.get(image), _live().newest.get(image)
     if before != wish:
         if before is not None and newest is not None and is_same_picture(newest.wish, before):
-            _newest[image] = replace(newest, due_s=time.monotonic())  # right until now
-        _wanted[image] = wish
-        _last_change = time.monotonic()
-        _finals.drop()
+            _live().newest[image] = replace(newest, due_s=time.monotonic())  # right until now
+        _live().wanted[image] = wish
+        _live().last_change = time.monotonic()
+        _live().finals.drop()
     for ready in (final, wish):
-        if ready in _granted:
-            _newest[image] = _Granted(ready, time.monotonic())
+        if ready in _live().granted:
+            _live().newest[image] = _Granted(ready, time.monotonic())
             _poll_later()
             return ready, _outcome(ready)
     started = time.monotonic()
-    _drafts.ask(image, wish, _width(playing))
+    _live().drafts.ask(image, wish, _width(playing))
     patience_s = max(PATIENCE_S, PLAYBACK_SHARE * frame_s) if playing else PATIENCE_S
-    _drafts.wait_for(wish, patience_s)
+    _live().drafts.wait_for(wish, patience_s)
     _adapt(playing, (time.monotonic() - started) / patience_s)
     _poll_later()
-    if wish in _granted:
+    if wish in _live().granted:
         return wish, _outcome(wish)
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
-    newest = _newest.get(image)
-    made = _granted.get(newest.wish) if newest is not None else None
+    newest = _live().newest.get(image)
+    made = _live().granted.get(newest.wish) if newest is not None else None
     if newest is None or not isinstance(made, Made):
         return wish, None
     if is_same_picture(newest.wish, wish):
@@ -170,11 +203,10 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
 
 def _may_hold(newest: _Granted, made: Made, view: str) -> bool:
     """Whether the last picture of a strip stands for the one that playback has come to."""
-    global _hold_ends_s
     ends_s = newest.due_s + HOLD_S
     if made.flat is None or newest.wish.view != view or time.monotonic() > ends_s:
         return False
-    _hold_ends_s = ends_s
+    _live().hold_ends_s = ends_s
     return True
 
 
@@ -185,30 +217,21 @@ def is_same_picture(held: object, wish: Wish) -> bool:
 
 def is_settled() -> bool:
     """Whether every image shows the final frame it wants, or what it shows cannot be made."""
-    return all(Wish(replace(wish.job, draft=False), wish.view) in _granted for wish in _wanted.values())
+    return all(Wish(replace(wish.job, draft=False), wish.view) in _live().granted for wish in _live().wanted.values())
 
 
 def forget() -> None:
-    """Files or the file changed: nothing made before counts."""
-    _drafts.drop()
-    _finals.drop()
-    with _lock:
-        _granted.clear()
-        _newest.clear()
-    _wanted.clear()
+    """Files changed: nothing made before counts."""
+    _live().forget()
 
 
 def stop() -> None:
-    """End the threads and the timer."""
-    _drafts.stop()
-    _finals.stop()
-    if bpy.app.timers.is_registered(_poll):
-        bpy.app.timers.unregister(_poll)
-    forget()
+    """No thread goes on, and nothing is remembered."""
+    session.drop(_Live)
 
 
 def _outcome(wish: Wish) -> Made:
-    outcome = _granted[wish]
+    outcome = _live().granted[wish]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -227,22 +250,12 @@ def _grant(wish: Wish, draft_width: int) -> Made | Exception:
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
 
 
-def _keep(image: int, granted: _Granted, outcome: Made | Exception) -> None:
-    global _news
-    with _lock:
-        _granted[granted.wish] = outcome
-        _newest[image] = granted
-        while len(_granted) > 2 and sum(map(_bytes_of, _granted.values())) > _MEMORY_BYTES:
-            _granted.popitem(last=False)
-        _news = True
-
-
 def _bytes_of(outcome: Made | Exception) -> int:
     return outcome.flat.nbytes if isinstance(outcome, Made) and outcome.flat is not None else 0
 
 
 def _width(playing: bool) -> int:
-    return _draft_width if playing else draft_width()
+    return _live().draft_width if playing else draft_width()
 
 
 def draft_width() -> int:
@@ -256,11 +269,10 @@ def draft_width() -> int:
 
 def _adapt(playing: bool, share: float) -> None:
     """Playback drops quality before it drops frames. share: of its patience that the last draft took."""
-    global _draft_width
     if not playing:
-        _draft_width = draft_width()
+        _live().draft_width = draft_width()
     elif share >= 0.9:
-        _draft_width = max(SMALLEST_DRAFT, round(_draft_width * 0.7))
+        _live().draft_width = max(SMALLEST_DRAFT, round(_live().draft_width * 0.7))
 
 
 def _poll_later() -> None:
@@ -270,22 +282,23 @@ def _poll_later() -> None:
 
 def _poll() -> float | None:
     """On the main thread: show what has come, begin final frames when nothing moves."""
-    global _news, _hold_ends_s
-    if _news or 0 < _hold_ends_s < time.monotonic():
-        _news, _hold_ends_s = False, 0.0
+    if _live().news or 0 < _live().hold_ends_s < time.monotonic():
+        _live().news, _live().hold_ends_s = False, 0.0
         signals.redraw()
     playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
-    if not playing and time.monotonic() - _last_change > IDLE_S:
-        for image, wish in list(_wanted.items()):
+    if not playing and time.monotonic() - _live().last_change > IDLE_S:
+        for image, wish in list(_live().wanted.items()):
             final = Wish(replace(wish.job, draft=False), wish.view)
-            if final not in _granted:
-                _finals.ask(image, final, 0)
-    done = is_settled() and _drafts.is_idle() and _finals.is_idle() and not _news and not _hold_ends_s
+            if final not in _live().granted:
+                _live().finals.ask(image, final, 0)
+    here = _live()
+    idle = here.drafts.is_idle() and here.finals.is_idle() and not here.news and not here.hold_ends_s
+    done = is_settled() and idle
     return None if done else POLL_S
 
 
 def only(images: set[int]) -> None:
     """Wishes of other images are not wanted any more: their strips are not on screen."""
-    for image in set(_wanted) - images:
-        del _wanted[image]
-        _newest.pop(image, None)
+    for image in set(_live().wanted) - images:
+        del _live().wanted[image]
+        _live().newest.pop(image, None)

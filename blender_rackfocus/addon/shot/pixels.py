@@ -11,20 +11,26 @@ import numpy as np
 
 from ...frame.coding import UNTOUCHED
 from ..blender import stillness
+from ..session import session
 from . import group
 
-_filled: dict[int, object] = {}
-"""What each image holds now: image.session_uid -> the key it was filled under."""
+
+class _Filled(dict[int, object]):
+    """What each image holds now: image.session_uid -> the key it was filled under."""
+
+
+def _filled() -> _Filled:
+    return session.part(_Filled)
 
 
 def holds(image: bpy.types.Image, key: object) -> bool:
     """Whether the image still holds what was filled in under this key."""
-    return _filled.get(image.session_uid) == key
+    return _filled().get(image.session_uid) == key
 
 
 def held(image: bpy.types.Image) -> object:
     """The key of what the image holds now; None where that is not known."""
-    return _filled.get(image.session_uid)
+    return _filled().get(image.session_uid)
 
 
 @stillness.still()
@@ -37,7 +43,7 @@ def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key:
     image.pixels.foreach_set(flat)
     image.update()
     image.update_tag()
-    _filled[image.session_uid] = key
+    _filled()[image.session_uid] = key
 
 
 def show_own(image: bpy.types.Image, key: object) -> None:
@@ -52,7 +58,7 @@ def empty(image: bpy.types.Image, key: object = None) -> None:
     """Drop an image's pixels: the baked frame, or else the strip's own picture comes through."""
     _drop(image)
     image.update_tag()
-    _filled[image.session_uid] = key
+    _filled()[image.session_uid] = key
 
 
 def _drop(image: bpy.types.Image) -> None:
@@ -61,12 +67,12 @@ def _drop(image: bpy.types.Image) -> None:
     image.generated_width = image.generated_height = 8  # a change of size is what frees the old pixels
     if image.is_dirty:
         image.buffers_free()
-    _filled.pop(image.session_uid, None)
+    _filled().pop(image.session_uid, None)
 
 
 def forget() -> None:
     """Blender may have dropped pixels behind our back (undo, another file): trust nothing."""
-    _filled.clear()
+    _filled().clear()
 
 
 def ours() -> list[bpy.types.Image]:

@@ -59,6 +59,10 @@ class _Job:
         """Ask it to stop; it does after the step it is at."""
         self._stop.set()
 
+    def wait(self) -> None:
+        """Return when it is over."""
+        self._thread.join()
+
 
 class RACKFOCUS_OT_estimate_depth(OnStrip, bpy.types.Operator):
     """Estimate depth for the frames that the strip shows, and use it. Esc stops; what is finished is kept"""
@@ -246,8 +250,11 @@ def _print_progress():
 
 def stop_running() -> None:
     """The add-on goes: nothing may run on."""
+    global _running
     if _running is not None:
         _running.stop()
+        _running.wait()
+        _running = None
 
 
 CLASSES = (RACKFOCUS_OT_estimate_depth,)
