@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
-from ..frame import depthfiles
+from ..frame import pairing
+from ..media import sequences
 from .common import CommandError, UsageError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".dpx", ".webp", ".hdr", ".jp2"}
@@ -16,7 +18,8 @@ PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip on disk. files: the movie alone, or the sequence's pictures in order, all in one folder."""
+    """A clip on disk. files: the movie alone, or the sequence's pictures in order, all in one folder. note: what was
+    taken where it might be meant otherwise, for the user."""
 
     files: tuple[Path, ...]
     is_movie: bool
@@ -25,10 +28,15 @@ class Clip:
     fps: float
     frames: int
     has_sound: bool
+    note: str = ""
 
     def frame_file(self, frame: int) -> tuple[Path, int]:
         """File and index in it of a clip frame, counted from 1."""
-        return (self.files[0], frame - 1) if self.is_movie else (self.files[min(frame, len(self.files)) - 1], 0)
+        return (self.files[0], self.place(frame)) if self.is_movie else (self.files[self.place(frame)], 0)
+
+    def place(self, frame: int) -> int:
+        """Where a clip frame, counted from 1, lies in the movie or in the list of pictures, counted from 0."""
+        return frame - 1 if self.is_movie else min(frame, len(self.files)) - 1
 
 
 def open_clip(name: str, fps: float | None, still_frames: int) -> Clip:
@@ -40,12 +48,12 @@ def open_clip(name: str, fps: float | None, still_frames: int) -> Clip:
     try:
         if path.is_file() and path.suffix.lower() not in PICTURES:
             return _movie(path)
-        files = _pictures(path)
+        files, note = _pictures(path)
         height, width = media.read_frame(files[0]).shape[:2]
     except media.MediaError as error:
         raise CommandError(str(error)) from error
     frames = len(files) if len(files) > 1 else still_frames
-    return Clip(tuple(files), False, width, height, fps or 24.0, frames, False)
+    return Clip(tuple(files), False, width, height, fps or 24.0, frames, False, note)
 
 
 def _movie(path: Path) -> Clip:
@@ -61,22 +69,53 @@ def _has_sound(path: Path) -> bool:
         return bool(container.streams.audio)
 
 
-def _pictures(path: Path) -> list[Path]:
-    """The pictures of a folder, of a name with # or %04d for the number, or from one numbered file on."""
-    text = re.sub(r"%0?(\d*)d", "#", str(path))
-    if "#" not in Path(text).name and not path.exists():
-        raise UsageError(f"there is no clip {path}")
+def _pictures(path: Path) -> tuple[list[Path], str]:
+    """The pictures of a folder, of a name with # or %04d for the number, or from one numbered file on; and what was
+    taken where it might be meant otherwise."""
+    if path.is_dir():
+        one, note = _in_folder(path)
+        return [Path(file) for file in one.files.values()], note
     if path.is_file():
-        numbered = depthfiles.sequence(str(path)) or {0: str(path)}
-        first = next(number for number, found in numbered.items() if Path(found) == path)
-        numbered = {number: found for number, found in numbered.items() if number >= first}
-    else:
-        numbered = depthfiles.sequence(text) or {}
-    files = [Path(numbered[number]) for number in sorted(numbered)]
-    files = [found for found in files if found.suffix.lower() in PICTURES]
+        return _from_file(str(path))
+    if path.exists():
+        media.check_file(path)  # says what it is
+    text = re.sub(r"%0?(\d*)d", "#", str(path))
+    if "#" not in Path(text).name:
+        raise UsageError(f"there is no clip {path}")
+    files = [Path(file) for file in sequences.of_pattern(text).files.values()]
+    files = [file for file in files if file.suffix.lower() in PICTURES]
     if not files:
         raise UsageError(f"there are no pictures in {path}")
-    kinds = {found.suffix.lower() for found in files}
-    if len(kinds) > 1:
-        raise UsageError(f"{path} holds more than one kind of picture ({', '.join(sorted(kinds))}); name one with #")
-    return files
+    return files, ""
+
+
+def _from_file(path: str) -> tuple[list[Path], str]:
+    found = sequences.around(path)
+    if not found:
+        return [Path(path)], ""
+    one = max(found, key=lambda each: (len(each.files), found.index(each)))
+    others = ", ".join(each.name for each in found if each is not one)
+    files = list(one.files.values())
+    note = f"{one.name} is taken for the clip; {others} would be another reading" if others else ""
+    return [Path(file) for file in files[files.index(path) :]], note
+
+
+def _in_folder(folder: Path) -> tuple[sequences.Sequence, str]:
+    """The one sequence of a folder that is no depth. Raises UsageError where that cannot be told."""
+    found = sequences.in_folder(str(folder), lambda name: os.path.splitext(name)[1].lower() in PICTURES)
+    if not found:
+        raise UsageError(f"there are no pictures in {folder}")
+    several = [one for one in found if len(one.files) > 1] or found
+    kept = several if len(several) == 1 else [one for one in several if not sequences.says_depth(one.name)]
+    if len(kept) != 1:
+        listed = ", ".join(f"{one.name} ({len(one.files)})" for one in several)
+        raise UsageError(f"{folder} holds more than one kind of picture: {listed}; name one with #")
+    others = ", ".join(one.name for one in found if one is not kept[0])
+    return kept[0], f"{kept[0].name} is taken for the clip; beside it lies {others}" if others else ""
+
+
+def pairing_of(clip: Clip, depth: str, *, stream: int = 0, layer: str = "") -> pairing.Pairing:
+    """How a clip's frames are paired with a depth that was named, as a strip of the clip does it. Raises MediaError."""
+    files = tuple(str(file) for file in clip.files)
+    told = pairing.Clip(files, fps=0.0 if clip.is_movie else clip.fps)
+    return pairing.pair(told, os.path.abspath(depth), stream=stream, layer=layer)

@@ -28,7 +28,7 @@ from ..estimate import (
     models,
     with_kept,
 )
-from ..frame import depthfiles
+from ..media import sequences
 from . import output
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
@@ -319,9 +319,8 @@ def _numbers(clip: Clip) -> list[int]:
     """The pictures' own numbers, so that picture and depth are told to belong together; 1, 2, ... for a movie."""
     if clip.is_movie:
         return list(range(1, clip.frames + 1))
-    numbers = [depthfiles.number_of(path.name) for path in clip.files]
-    own = [number for number in numbers if number is not None]
-    return own if len(own) == len(clip.files) else list(range(1, len(clip.files) + 1))
+    own = sequences.numbers_of(str(path) for path in clip.files)
+    return own if own and min(own) >= 0 else list(range(1, len(clip.files) + 1))
 
 
 def _layout(text: str) -> str:

@@ -16,11 +16,12 @@ from ..core import depth as core_depth
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
 from ..frame import depth as frame_depth
-from ..frame import depthfiles
+from ..frame import pairing
 from ..frame.job import stamped
+from ..frame.pairing import INDEXED
 from . import depth as estimated
 from . import output
-from .clip import Clip, open_clip
+from .clip import Clip, open_clip, pairing_of
 from .common import CommandError, UsageError, say
 from .stop import Stop
 
@@ -95,7 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument("--black-near", action="store_true", help="0 is near (default: 1 is)")
     depth.add_argument("--linear-z", action="store_true", help="normalised values run evenly in z, not in 1/z")
     depth.add_argument("--depth-scale", type=_positive, metavar="N", help="metres per unit: 0.01 for centimetres")
-    depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer or channel to take")
+    depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer, channel or .npz array to take")
+    depth.add_argument("--depth-stream", type=_count, default=0, metavar="N", help="video stream of its movie, from 0")
     clip = parser.add_argument_group("the clip")
     clip.add_argument("--start", type=int, metavar="FRAME", help="first clip frame to render, from 1")
     clip.add_argument("--end", type=int, metavar="FRAME", help="last clip frame to render")
@@ -141,6 +143,10 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
     if not args.depth and not _has_depth(clip, args.depth_layer):
         _estimate(args, clip, start, end, stop)
     stop.check()
+    if clip.note:
+        say(clip.note)
+    if args.depth:
+        _say_pairing(args, clip)
     from_m, to_m = _focus(args, clip, at, min(round(at + over), end))
     try:
         keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
@@ -174,18 +180,21 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: 
     from ..addon.depth import estimate
 
     say("the clip has no depth (name one with --depth): it is estimated")
+    stream = pairing.further_stream(pairing.Clip((str(clip.files[0]),))) if clip.is_movie else None
+    if stream is not None:
+        say(f"it has another video stream: if that is depth, --depth {clip.files[0].name} --depth-stream {stream}")
     still = not clip.is_movie and len(clip.files) == 1
     indices = [0] if still else range(start - 1, end)
     settings = EstimateSettings(estimated.network_of(args), parallax=_camera(args))
     folder = estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
-    named = {index: folder / f"{depthfiles.INDEXED}{index:06d}.exr" for index in indices}
+    named = {index: folder / f"{INDEXED}{index:06d}.exr" for index in indices}
     try:
         provenance, _report = estimated.estimate(clip, named, settings, args.source, cancelled=stop.is_asked)
     except CommandError as error:
         stop.check()
         raise CommandError(f"{error} Or name the clip's depth with --depth.") from error
     estimated.describe(provenance)
-    args.depth, args.depth_kind, args.depth_layer = str(folder / f"{depthfiles.INDEXED}######.exr"), provenance.kind, ""
+    args.depth, args.depth_kind, args.depth_layer = str(folder / f"{INDEXED}######.exr"), provenance.kind, ""
     args.black_near = args.linear_z = False
     if not provenance.metric:
         near_m, far_m = args.near or frame_depth.NEAR_M, args.far or frame_depth.FAR_M
@@ -318,6 +327,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     bpy.ops.rackfocus.modifier_add(strip_name=strip.name, **depth)
     strip.rackfocus_depth_kind = args.depth_kind
     strip.rackfocus_depth_layer = args.depth_layer
+    strip.rackfocus_depth_stream = args.depth_stream
     strip.rackfocus_white_near = not args.black_near
     strip.rackfocus_depth_ramp = "LINEAR_Z" if args.linear_z else "INVERSE_Z"
     for name, value in (("near_m", args.near), ("far_m", args.far), ("depth_scale", args.depth_scale)):
@@ -373,13 +383,11 @@ def _depth_m(args: argparse.Namespace, clip: Clip, frame: int) -> np.ndarray:
     path, at = str(picture), index
     try:
         if args.depth:
-            numbers = [] if clip.is_movie else [depthfiles.number_of(str(one)) for one in clip.files]
-            place = index if clip.is_movie else clip.files.index(picture)
-            path, at = depthfiles.resolve(str(Path(args.depth).absolute()), str(picture), place, numbers)
+            path, at = _pairing(args, clip).of(clip.place(frame))
         elif clip.is_movie:
             raise UsageError(f"{picture.name} carries no depth: name it with --depth")
-        raw = media.read_raw_depth(path, at, args.depth_layer or None)
-        meaning = _meaning(args, path)
+        raw = media.read_raw_depth(path, at, args.depth_layer or None, args.depth_stream)
+        meaning = _meaning(args, clip)
         say(f"depth: {frame_depth.sentence(raw, meaning)}")
         window = None if clip.is_movie else media.window_of(picture)
         return frame_depth.in_metres(raw, meaning.convention, (clip.height, clip.width), window)
@@ -389,12 +397,12 @@ def _depth_m(args: argparse.Namespace, clip: Clip, frame: int) -> np.ndarray:
         raise UsageError(str(error)) from error
 
 
-def _meaning(args: argparse.Namespace, path: str) -> frame_depth.Meaning:
+def _meaning(args: argparse.Namespace, clip: Clip) -> frame_depth.Meaning:
     """What the depth's numbers mean: as asked, else guessed from the first frame, as the strip does."""
     near, far = args.near or frame_depth.NEAR_M, args.far or frame_depth.FAR_M
     if args.depth_kind == "AUTO":
-        files = None if media.is_movie(path) else depthfiles.sequence(path)
-        first = stamped(files[min(files)] if files else path, 0)
+        file, at = _pairing(args, clip).first if args.depth else (str(clip.files[0]), 0)
+        first = stamped(file, at, args.depth_stream if args.depth else 0)
         return frame_depth.meaning_of(first, args.depth_layer, near, far)
     convention = core_depth.DepthConvention(
         kind=args.depth_kind,
@@ -405,6 +413,27 @@ def _meaning(args: argparse.Namespace, path: str) -> frame_depth.Meaning:
         scale=args.depth_scale or 1.0,
     )
     return frame_depth.Meaning(convention, "as set")
+
+
+def _pairing(args: argparse.Namespace, clip: Clip) -> pairing.Pairing:
+    return pairing_of(clip, args.depth, stream=args.depth_stream, layer=args.depth_layer)
+
+
+def _say_pairing(args: argparse.Namespace, clip: Clip) -> None:
+    try:
+        paired = _pairing(args, clip)
+    except media.MediaError as error:
+        raise CommandError(str(error)) from error
+    say(f"depth: {paired.sentence}")
+    if paired.doubtful:
+        say("check that this depth is meant: name one file, or the sequence with #, to take another")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
 
 
 def _positive(text: str) -> float:

@@ -25,18 +25,19 @@ def adjust(
     colorspace: str,
     path: str | os.PathLike[str],
     ocio_config: colour.OcioConfig | None,
+    stream: int = 0,
 ) -> np.ndarray:
     """A strip's colour adjustments on a picture.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. colorspace, path: the strip's colour space and file.
-    ocio_config: names the sequencer's space. Returns a new picture, or the same one when there is nothing to do.
+    ocio_config: names the sequencer's space. stream: which of a movie's video streams. Returns a new picture, or the same one when there is nothing to do.
     Raises MediaError.
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture
     sequencer = ocio_config.sequencer if ocio_config else colour.SRGB
     is_data = colour.is_data(colorspace, path=path, ocio_config=ocio_config)  # never converted: taken as encoded
-    premultiplied = media.stores_floats(path) or not (is_data or colorspace == sequencer)
+    premultiplied = media.stores_floats(path, stream) or not (is_data or colorspace == sequencer)
     alpha = picture[..., 3:]
     covered = alpha > 0
     rgb = picture[..., :3] / np.where(covered, alpha, np.float32(1.0))  # spaces are for straight colours

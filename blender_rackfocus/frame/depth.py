@@ -89,7 +89,7 @@ def _within(metres: np.ndarray, window: Window) -> np.ndarray:
 def meaning_of(file: FileFrame, layer: str, near_m: float, far_m: float) -> Meaning:
     """What the numbers of a strip's depth mean, guessed from the frame that stands for all of them. Raises
     MediaError."""
-    return guess(media.read_raw_depth(file.path, file.index, layer or None), near_m, far_m)
+    return guess(media.read_raw_depth(file.path, file.index, layer or None, file.stream), near_m, far_m)
 
 
 def meaning_for(job: Job, raw: RawDepth) -> Meaning:
@@ -268,7 +268,7 @@ def _told(
     near_m: float,
     far_m: float,
 ) -> str:
-    raw = media.read_raw_depth(file.path, file.index, layer or None)
+    raw = media.read_raw_depth(file.path, file.index, layer or None, file.stream)
     return sentence(raw, _meaning(raw, file, reference, layer, convention, near_m, far_m))
 
 

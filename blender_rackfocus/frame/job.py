@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..core.depth import DepthConvention
+from ..media import identity
 from ..media.colour import OcioConfig
 from . import inputs
 
 
 @dataclass(frozen=True)
 class FileFrame:
-    """A frame of a file as it is now: path, frame in it, and the file's time and size (None: no such file).
+    """A frame of a file as it is now: path, frame in it, and the file's `identity.state_of` (None: no such file).
 
+    stream: which of a movie's video streams, the first is 0.
     content: says what is in a file that lies elsewhere in every session; empty for files of the user's.
     """
 
@@ -24,15 +25,15 @@ class FileFrame:
     index: int
     stamp: tuple[int, ...] | None
     content: str = ""
+    stream: int = 0
 
 
-def stamped(path: str, index: int) -> FileFrame:
+def stamped(path: str, index: int, stream: int = 0) -> FileFrame:
     """A frame of a file as the file is now."""
     try:
-        found = os.stat(path)
+        return FileFrame(path, index, identity.state_of(path), stream=stream)
     except OSError:
-        return FileFrame(path, index, None)
-    return FileFrame(path, index, (found.st_mtime_ns, found.st_size))
+        return FileFrame(path, index, None, stream=stream)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,12 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     with ThreadPoolExecutor(1, "rackfocus-read-depth") as beside:  # left when it is done: never two readers in a movie
         reading = beside.submit(_read_depth, job)
         picture = media.read_frame(
-            job.picture.path, job.picture.index, job.colorspace, job.alpha_mode, ocio_config=job.colour
+            job.picture.path,
+            job.picture.index,
+            job.colorspace,
+            job.alpha_mode,
+            stream=job.picture.stream,
+            ocio_config=job.colour,
         )
     raw, convention = reading.result()
     try:
@@ -101,7 +106,7 @@ def reading_of(job: Job) -> Job:
 
 
 def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:
-    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
+    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None, job.depth.stream)
     return raw, depth.meaning_for(job, raw).convention
 
 
@@ -112,7 +117,14 @@ def forget() -> None:
 
 def _graded(job: Job, picture: np.ndarray) -> np.ndarray:
     at = job.picture.path
-    return adjust.adjust(picture, *job.grade, colorspace=job.colorspace, path=at, ocio_config=job.colour)
+    return adjust.adjust(
+        picture,
+        *job.grade,
+        colorspace=job.colorspace,
+        path=at,
+        ocio_config=job.colour,
+        stream=job.picture.stream,
+    )
 
 
 def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:

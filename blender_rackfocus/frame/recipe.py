@@ -136,8 +136,9 @@ def _changed_file(what: str, was: dict[str, Any] | None, file: FileFrame | None)
     if file.content:
         return ("" if was.get("content") == file.content else "the scene that the strip shows changed"), ""
     # Which file of a depth sequence belongs to a frame cannot be told where the sequence is not.
-    can_be_told = file.stamp is not None or what == "picture" or media.is_movie(file.path)
-    if can_be_told and _other_frame(was, file.path, file.index):
+    can_be_told = file.stamp is not None or what == "picture" or media.has_frames(file.path)
+    other = was.get("stream", 0) != file.stream or _other_frame(was, file.path, file.index)
+    if can_be_told and other:
         return f"the strip shows another frame of its {what} here", ""
     if file.stamp is None:
         return "", f"the {what} is not here ({name})"
@@ -153,7 +154,7 @@ def _changed_file(what: str, was: dict[str, Any] | None, file: FileFrame | None)
 def _other_frame(was: dict[str, Any] | None, path: str, index: int) -> bool:
     if was is None:
         return True
-    if media.is_movie(path):
+    if media.has_frames(path):
         return was.get("index") != index
     # Stills are their content; a name with another number is another frame, unless the content says otherwise.
     return was.get("name") != os.path.basename(path) and not os.path.exists(path)
@@ -164,7 +165,8 @@ def _file(file: FileFrame) -> dict[str, Any]:
         return {"content": file.content, "index": 0, "name": os.path.basename(file.path), "stamp": []}
     return {
         "content": identity.content_of(file.path),
-        "index": file.index if media.is_movie(file.path) else 0,
+        "index": file.index if media.has_frames(file.path) else 0,
+        "stream": file.stream,
         "name": os.path.basename(file.path),
         "stamp": list(file.stamp or ()),
     }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 
 class MediaError(Exception):
@@ -25,11 +26,15 @@ class MediaError(Exception):
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
-    """Raises MediaError where `path` is no file, is empty, or may not be read."""
+    """Raises MediaError where `path` is no file, is empty, or may not be read. A pipe or device, which would keep its
+    reader waiting for good, is not opened."""
     name = os.fspath(path)
     if not name:
         raise MediaError(name, "no file is named", "Choose a file.")
     try:
+        mode = os.stat(name).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise MediaError(name, f"it is {_kind(mode)}, not a file", "Choose a file.")
         with open(name, "rb") as file:
             first = file.read(1)
     except FileNotFoundError as error:
@@ -48,3 +53,8 @@ def check_file(path: str | os.PathLike[str]) -> None:
         raise MediaError(
             name, "the file is empty (0 bytes)", "It may still be being written; render or export it again."
         )
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

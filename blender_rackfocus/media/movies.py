@@ -14,6 +14,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +22,10 @@ import numpy as np
 
 from . import colour, decoded
 from .errors import MediaError, check_file
+from .identity import state_of
 from .library import pyav
 from .stills import RawDepth
-from .wholeness import movie_is_cut
+from .wholeness import movie_is_cut, transport_stream_is_whole
 
 _FORWARD_FRAMES = 40
 """So far ahead decoding on is taken to be quicker than seeking."""
@@ -33,6 +35,8 @@ _UNTIMED_FORMATS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "obu", "mjpeg"
 _SPARSELY_TIMED_FORMATS = frozenset({"mpeg", "vob"})
 """Few frames carry a time stamp, those between are guessed until the next: seek well ahead."""
 _FULL_RANGE = 2
+_STORED_LATER_FRAMES = 4
+"""So many frames are stored after one that is shown later, at most, by the common encoders."""
 
 
 class _Damage(ValueError):
@@ -43,7 +47,7 @@ class Movie:
     """One open movie. Safe to use from several threads; one decodes at a time.
 
     .path; .frame_count; .fps (float); .size (width, height) as shown, rotation applied; .bits per component;
-    .has_alpha; .colorspace, the name Blender gives its colours by the file's tags.
+    .has_alpha; .stream_count, of video; .colorspace, the name Blender gives its colours by the file's tags.
     """
 
     def __init__(self, path: str | os.PathLike[str], stream_index: int = 0) -> None:
@@ -53,7 +57,11 @@ class Movie:
         self._container: Any = None
         with self._lock:
             self._open()
-            self._describe()
+            try:
+                self._describe()
+            except (*self._errors, ArithmeticError) as error:
+                self.close()
+                raise self._unreadable(error) from error
 
     def __enter__(self) -> Movie:
         return self
@@ -104,6 +112,25 @@ class Movie:
         """`read_depth(index).values`: (H, W) float32 in 0..1."""
         return self.read_depth(index).values
 
+    def times_s(self) -> np.ndarray:
+        """When each stored frame begins, rising: (N,) float64 seconds from the stream's start. Reads the whole file,
+        and decodes nothing. Raises MediaError."""
+        if self._container is None or self._container.format.name in _UNTIMED_FORMATS:
+            return np.arange(self.frame_count) / self.fps
+        try:
+            with self._av.open("file:" + self.path) as probe:
+                stream = probe.streams[self._stream.index]
+                stamps = sorted({one.pts for one in probe.demux(stream) if one.size and one.pts is not None})
+        except self._errors as error:
+            cause = f"it cannot be read to its end ({_reason(error)})"
+            raise MediaError(self.path, cause, "Export it again.") from error
+        return (np.asarray(stamps, np.float64) - (self._start or 0)) * float(self._time_base)
+
+    @property
+    def start_s(self) -> float:
+        """When the stream begins, on the file's clock."""
+        return (self._start or 0) * float(self._time_base)
+
     # Opening
 
     def _open(self) -> None:
@@ -114,14 +141,14 @@ class Movie:
         try:
             self._container = av.open("file:" + self.path)
         except self._errors as error:
-            raise MediaError(
-                self.path,
-                f"it is not a movie that can be read ({_reason(error)})",
-                "It may be cut short or still being written; export it again.",
-            ) from error
+            raise self._unreadable(error) from error
         try:
             self._stream = self._video_stream()
             self._decoder = self._make_decoder()
+        except self._errors as error:
+            self._container.close()
+            self._container = None
+            raise self._unreadable(error) from error
         except BaseException:
             self._container.close()
             self._container = None
@@ -131,10 +158,21 @@ class Movie:
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._forget_position()
 
-    def _video_stream(self) -> Any:
+    def _unreadable(self, error: BaseException) -> MediaError:
+        return MediaError(
+            self.path,
+            f"it is not a movie that can be read ({_reason(error)})",
+            "It may be cut short or still being written; export it again.",
+        )
+
+    def _streams(self) -> list[Any]:
+        """The video streams, without pictures of a cover where there are others."""
         streams = list(self._container.streams.video)
         pictures = [s for s in streams if not s.disposition & self._av.stream.Disposition.attached_pic]
-        streams = pictures or streams
+        return pictures or streams
+
+    def _video_stream(self) -> Any:
+        streams = self._streams()
         if self._stream_index >= len(streams):
             what = "it has no video" if not streams else f"it has only {len(streams)} video streams"
             raise MediaError(self.path, what, "Choose a file with a video stream.")
@@ -164,7 +202,9 @@ class Movie:
             raise MediaError(self.path, "it has no frame rate", "Convert it to a movie with a constant frame rate.")
         self.fps = float(self._rate)
         self._time_base = stream.time_base
-        self._step = float(1 / (self._rate * self._time_base))
+        rate, base = (Fraction(one.numerator, one.denominator) for one in (self._rate, self._time_base))
+        self._step = float(1 / (rate * base))  # exact: rational numbers of FFmpeg's come to 0 where they are too fine
+        self.stream_count = len(self._streams())
         self._start = 0 if self._container.format.name in _UNTIMED_FORMATS else stream.start_time
         self.frame_count = self._count_frames()
         # The first frame tells more than the header: pixel format with alpha, rotation.
@@ -304,12 +344,21 @@ class Movie:
         return self._current
 
     def _check_gap(self, index: int, target: int) -> None:
-        """A hole in time is a lost frame where the file is cut short, or broadcast; elsewhere it is a long frame."""
-        strict = self._cut or self._container.format.name == "mpegts"
-        if strict and target >= _pts(self._current) + 0.9 * self._step:
+        """A hole in time is a lost frame where the file is cut short, or lacks packets; else a long frame."""
+        if target < _pts(self._current) + 0.9 * self._step:
+            return
+        if self._cut or (self._container.format.name == "mpegts" and self._may_lack(target)):
             raise MediaError(
                 self.path, f"frame {index} is lost: the movie is damaged", "Export it again, or trim the strip."
             )
+
+    def _may_lack(self, target: int) -> bool:
+        """Whether a transport stream may have held more where it has no frame: it lacks packets, or ends so soon after
+        that frames which are stored later than shown may have been cut off."""
+        if not transport_stream_is_whole(self.path):
+            return True
+        after = self.times_s() > (target - (self._start or 0)) * float(self._time_base)
+        return int(after.sum()) <= _STORED_LATER_FRAMES
 
     def _check_end(self, index: int, target: int) -> None:
         """Past the last frame: that one stays on screen if the file says so, but not if the file is cut short."""
@@ -361,23 +410,22 @@ class MoviePool:
     def __init__(self, limit: int = 4) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._movies: OrderedDict[tuple[str, int], tuple[tuple[int, int], Movie]] = OrderedDict()
+        self._movies: OrderedDict[tuple[str, int], tuple[tuple[int, ...], Movie]] = OrderedDict()
 
     def get(self, path: str | os.PathLike[str], stream_index: int = 0) -> Movie:
         """The movie, opened now or before. A file that changed since is opened anew. Raises MediaError."""
         check_file(path)
-        status = os.stat(path)
-        identity = (status.st_mtime_ns, status.st_size)
+        state = state_of(path)
         key = (os.path.abspath(path), stream_index)
         with self._lock:
             held = self._movies.get(key)
-            if held is not None and held[0] == identity:
+            if held is not None and held[0] == state:
                 self._movies.move_to_end(key)
                 return held[1]
         movie = Movie(path, stream_index)
         with self._lock:
             closing = [self._movies.pop(key)[1]] if key in self._movies else []
-            self._movies[key] = (identity, movie)
+            self._movies[key] = (state, movie)
             while len(self._movies) > self._limit:
                 closing.append(self._movies.popitem(last=False)[1][1])
         for old in closing:

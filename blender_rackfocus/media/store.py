@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .errors import MediaError
+from .identity import state_of
 from .locks import hold, is_held
 
 FORMAT_VERSION = 1
@@ -51,12 +52,13 @@ class Entry:
 
 
 def file_identity(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What tells one state of a file from another: absolute path, size, time of change. Raises MediaError."""
+    """What tells one state of a file from another: absolute path, size, time of change, and the rest of
+    `identity.state_of`. Raises MediaError."""
     try:
-        status = os.stat(path)
+        changed_ns, size, *further = state_of(path)
     except OSError as error:
         raise MediaError(path, f"it cannot be found ({error.strerror})", "Check the path.") from error
-    return {"path": os.path.abspath(path), "size": status.st_size, "changed_ns": status.st_mtime_ns}
+    return {"path": os.path.abspath(path), "size": size, "changed_ns": changed_ns, "state": further}
 
 
 def key_of(**ingredients: Any) -> str:

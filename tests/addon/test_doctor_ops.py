@@ -17,7 +17,7 @@ from blender_rackfocus.addon.desk import doctor
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.estimate import files
-from blender_rackfocus.frame import depthfiles
+from blender_rackfocus.media import sequences
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "craft"))
 import test_doctor as scenes
@@ -97,7 +97,7 @@ def test_ray_length_becomes_a_repaired_sequence(shot):
     original = strip.rackfocus_depth_path
     assert bpy.ops.rackfocus.depth_fix(strip_name="A", finding="RAY_LENGTH") == {"FINISHED"}
     assert strip.rackfocus_depth_path != original
-    made = depthfiles.sequence(strip.rackfocus_depth_path)
+    made = sequences.of_pattern(strip.rackfocus_depth_path).files
     assert sorted(made) == [1, 2, 3]
     told = files.provenance_of(made[1])
     assert (told.source, told.settings["fixes"]) == ("REPAIRED", ["RAY_LENGTH"])

@@ -21,7 +21,7 @@ from blender_rackfocus.addon.depth import estimate  # noqa: E402
 from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
 from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
-from blender_rackfocus.frame import depthfiles  # noqa: E402
+from blender_rackfocus.media import sequences  # noqa: E402
 
 SIZE = (HEIGHT // 2, WIDTH // 2)
 
@@ -49,7 +49,7 @@ def pictures(shot, frames=6, name="p"):
 
 
 def depth_paths(strip):
-    return depthfiles.sequence(bpy.path.abspath(strip.rackfocus_depth_path))
+    return sequences.of_pattern(bpy.path.abspath(strip.rackfocus_depth_path)).files
 
 
 def test_a_strip_uses_what_was_estimated_and_says_so(shot, network):
@@ -120,7 +120,7 @@ def test_a_trimmed_movie_finds_its_own_frames(shot, network, tmp_path):
     strip = shot.scene.sequence_editor.strips.new_movie("M", path, channel=1, frame_start=1)
     strip.left_handle, strip.right_handle = 4, 7  # frames 3, 4, 5 of the file
     assert bpy.ops.rackfocus.estimate_depth(strip_name="M", source="NETWORK", model_path=network) == {"FINISHED"}
-    found = depthfiles.sequence(strip.rackfocus_depth_path)
+    found = sequences.of_pattern(strip.rackfocus_depth_path).files
     assert sorted(found) == [3, 4, 5]
     from blender_rackfocus.addon.blender import strips
     from blender_rackfocus.addon.sequencer import frames

@@ -26,8 +26,13 @@ OTHER_SETTING = {
     "rackfocus_white_near": False,
     "rackfocus_depth_scale": 0.5,
 }
-MEANINGLESS = {"rackfocus_depth_made", "rackfocus_depth_made_path", "rackfocus_model_path"}
-"""Settings of a strip that do not decide how its depth is read."""
+MEANINGLESS = {
+    "rackfocus_depth_made",
+    "rackfocus_depth_made_path",
+    "rackfocus_model_path",
+    "rackfocus_depth_stream",
+}
+"""Settings of a strip that do not decide how its depth is read; streams are those of movies."""
 
 
 def other(entry: inputs.Input) -> float:

@@ -17,7 +17,8 @@ import bpy
 from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, with_kept
 from ...estimate.network import Kind
 from ...estimate.provenance import EstimateError
-from ...frame import depthfiles
+from ...frame.pairing import INDEXED
+from ...media import sequences
 from .. import cache
 from ..blender import colour_config, strips
 from ..shot import modifier
@@ -102,7 +103,7 @@ def use_files(strip: bpy.types.Strip, first: Path, provenance: Provenance, *, be
     path = bpy.path.relpath(path) if beside else path
     strip.rackfocus_depth_path = path
     strip.rackfocus_depth_layer = ""
-    strip.rackfocus_depth_offset = 0
+    strip.rackfocus_depth_offset = strip.rackfocus_depth_stream = 0
     strip.rackfocus_depth_kind = provenance.kind
     strip.rackfocus_depth_scale = 1.0
     strip.rackfocus_white_near = True
@@ -155,14 +156,13 @@ def _numbers(strip: bpy.types.Strip) -> list[int] | None:
     """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
     if strip.type != "IMAGE":
         return None
-    numbers = [number for e in strip.elements if (number := depthfiles.number_of(e.filename)) is not None]
-    usable = len(numbers) == len(strip.elements) and len(set(numbers)) == len(numbers) and numbers == sorted(numbers)
-    return numbers if usable else None
+    numbers = sequences.numbers_of(element.filename for element in strip.elements)
+    return numbers if numbers and numbers[0] >= 0 and numbers == sorted(numbers) else None
 
 
 def _name(index: int, numbers: list[int] | None) -> Path:
     """Numbered as the picture is, else by the clip's frames."""
-    return Path(f"{depthfiles.INDEXED}{index:06d}.exr" if numbers is None else f"depth_{numbers[index]:06d}.exr")
+    return Path(f"{INDEXED}{index:06d}.exr" if numbers is None else f"depth_{numbers[index]:06d}.exr")
 
 
 def _reading(one: strips.MediaFrame) -> str:

@@ -63,12 +63,14 @@ class _Reader:
 
     def picture(self, frame: int) -> np.ndarray:
         at = self.picture_frame(frame)
-        return media.read_frame(at.path, at.index, at.colorspace, at.alpha_mode, ocio_config=self.config)
+        return media.read_frame(
+            at.path, at.index, at.colorspace, at.alpha_mode, stream=at.stream, ocio_config=self.config
+        )
 
     def raw(self, frame: int) -> media.RawDepth:
         """Raises MediaError or StripError where this frame has no depth."""
         here, _, layer = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
-        return media.read_raw_depth(here.path, here.index, layer or None)
+        return media.read_raw_depth(here.path, here.index, layer or None, here.stream)
 
     def has_depth(self, frame: int) -> bool:
         """Whether there is a file for this frame; it is not read."""

@@ -13,8 +13,9 @@ import numpy as np
 from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from ...craft import lenses, phrase, pull, recipes, subjects
 from ...craft.focus_curve import fit
-from ...frame import depthfiles, inputs
+from ...frame import inputs
 from ...frame.job import Job
+from ...media import sequences
 from ..blender import strips
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
@@ -296,8 +297,10 @@ def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.type
 
 def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> int:
     media = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
-    number = depthfiles.number_of(media.path) if media.kind == "IMAGE" else None
-    return scene.frame_start + media.index if number is None else number
+    numbers = None
+    if media.kind == "IMAGE":
+        numbers = sequences.numbers_of(element.filename for element in strip.elements)
+    return scene.frame_start + media.index if numbers is None else numbers[media.index]
 
 
 def _take_focus(strip: bpy.types.Strip, rows: list[int], metres: list[float], moves: bool) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import core, media
+from ... import core
 from ...core import Cut
 from ...core.depth import DepthConvention
 from ...frame import depth as frame_depth
-from ...frame import depthfiles, inputs
+from ...frame import inputs, pairing
 from ...frame import make as making
 from ...frame.job import FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
@@ -116,8 +116,9 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         convention = DepthConvention() if by_hand else settings.convention_of(strip)
     except (FrameError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
+    here = stamped(picture.path, picture.index, picture.stream)
     return Job(
-        picture=_passes(picture.path) if strip.type == "SCENE" else stamped(picture.path, picture.index),
+        picture=_passes(picture.path) if strip.type == "SCENE" else here,
         colorspace=picture.colorspace,
         alpha_mode=picture.alpha_mode,
         depth=depth,
@@ -176,29 +177,51 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
                 strip.name, f'its depth strip "{paired.name}" is neither an image nor a movie strip'
             )
         frame = strips.depth_media_frame(shown, paired)
-        return stamped(frame.path, frame.index), _first_of(paired, scene), layer
+        return stamped(frame.path, frame.index, frame.stream), _first_of(paired, scene), layer
     if source == "FILE":
         if not strip.rackfocus_depth_path:
             raise strips.StripError(strip.name, "no depth file is chosen")
-        path = strips.absolute_path(strip.rackfocus_depth_path, scene)
-        numbers = [depthfiles.number_of(e.filename) for e in strip.elements] if strip.type == "IMAGE" else []
-        here = depthfiles.resolve(path, picture.path, picture.index, numbers, strip.rackfocus_depth_offset)
-        files = depthfiles.sequence(path) if not media.is_movie(here[0]) else None
-        first = (files[min(files)], 0) if files else (here[0], 0)
-        return stamped(*here), stamped(*first), layer
+        paired_files = pairing_of(strip, scene)
+        here, first, stream = paired_files.of(picture.index), paired_files.first, paired_files.stream
+        return stamped(*here, stream), stamped(*first, stream), layer
     if picture.kind == "MOVIE" or not picture.path.lower().endswith(".exr"):
         raise strips.StripError(
-            strip.name, "it has no depth: pair a depth strip, choose a depth file, or use EXR files with a depth pass"
+            strip.name,
+            "it has no depth: estimate it (Estimate Depth), pair a depth strip, choose a depth file, or use EXR files "
+            "with a depth pass",
         )
     if strip.type == "SCENE":
         return _passes(picture.path), _passes(picture.path), ""
-    return stamped(picture.path, picture.index), _first_of(strip, scene), layer
+    return stamped(picture.path, picture.index, picture.stream), _first_of(strip, scene), layer
+
+
+def pairing_of(strip: Any, scene: Any) -> pairing.Pairing:
+    """How a strip's frames are paired with the depth file that is chosen for it. Raises MediaError."""
+    return pairing.pair(
+        clip_of(strip, scene),
+        strips.absolute_path(strip.rackfocus_depth_path, scene),
+        offset=strip.rackfocus_depth_offset,
+        stream=strip.rackfocus_depth_stream,
+        layer=strip.rackfocus_depth_layer,
+    )
+
+
+def clip_of(strip: Any, scene: Any) -> pairing.Clip:
+    """A strip's files, as depth is paired with them."""
+    fps = scene.render.fps / scene.render.fps_base
+    if strip.type == "IMAGE":
+        folder = strips.absolute_path(strip.directory, scene)
+        files = tuple(os.path.join(folder, element.filename) for element in strip.elements)
+        return pairing.Clip(files, fps=fps)
+    if strip.type == "MOVIE":
+        return pairing.Clip((strips.absolute_path(strip.filepath, scene),), strip.stream_index)
+    return pairing.Clip((), fps=fps)
 
 
 def _first_of(strip: Any, scene: Any) -> FileFrame:
     still = strip.type == "IMAGE"
     path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
-    return stamped(strips.absolute_path(path, scene), 0)
+    return stamped(strips.absolute_path(path, scene), 0, 0 if still else strip.stream_index)
 
 
 def _passes(path: str) -> FileFrame:

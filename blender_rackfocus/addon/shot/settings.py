@@ -67,6 +67,14 @@ PROPERTIES = {
         options=_STILL,
         update=_refresh,
     ),
+    "rackfocus_depth_stream": bpy.props.IntProperty(
+        name="Video Stream",
+        description="Which video stream of a depth movie holds the depth, counted from 0",
+        min=0,
+        max=99,
+        options=_STILL,
+        update=_refresh,
+    ),
     "rackfocus_depth_offset": bpy.props.IntProperty(
         name="Depth Offset",
         description="Frames that the depth file is read later than the picture, for depth that is out of step with it",

@@ -153,6 +153,9 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
     if strip not in set(strip.id_data.sequence_editor.strips):
         raise FrameError(strip.name, at, "", "it lies inside a meta strip; take it out first")
     job = _job(strip, found, scene, at)
+    if job.depth.stream or (media.has_frames(job.depth.path) and not media.is_movie(job.depth.path)):
+        cause = "Blender's nodes cannot read its depth (arrays, or a movie's second stream); bake the strip instead"
+        raise FrameError(strip.name, at, job.depth.path, cause)
     try:
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
         meant = frame_depth.for_unit_range(raw, frame_depth.meaning_for(job, raw).convention)

@@ -205,6 +205,29 @@ class RACKFOCUS_OT_estimate_depth(OnStrip, bpy.types.Operator):
         context.workspace.status_text_set(None)
 
 
+class RACKFOCUS_OT_depth_from_stream(OnStrip, bpy.types.Operator):
+    """Take another video stream of the strip's own movie for its depth, as phones write it"""
+
+    bl_idname = "rackfocus.depth_from_stream"
+    bl_label = "Use the Other Stream as Depth"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    stream: bpy.props.IntProperty(name="Video Stream", default=1, min=0, max=99)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if strip.type != "MOVIE":
+            self.report({"ERROR"}, "Only a movie has further video streams")
+            return {"CANCELLED"}
+        modifier.add(strip)
+        strip.rackfocus_depth_path = strip.filepath
+        strip.rackfocus_depth_stream = self.stream
+        strip.rackfocus_depth_source = "FILE"
+        return {"FINISHED"}
+
+
 def draw_options(layout: bpy.types.UILayout, options: bpy.types.Operator) -> None:
     """The operator's choices, in the redo panel and in dialogs."""
     layout.use_property_split = True
@@ -257,4 +280,4 @@ def stop_running() -> None:
         _running = None
 
 
-CLASSES = (RACKFOCUS_OT_estimate_depth,)
+CLASSES = (RACKFOCUS_OT_estimate_depth, RACKFOCUS_OT_depth_from_stream)

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import bpy
 
+from .... import media
+from ....frame import pairing
 from ....frame.inputs import INPUTS
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
@@ -76,6 +78,7 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
             layout.prop(found, "input_mask_strip", text="Depth Strip")
         if source in {"AUTO", "FILE"}:
             layout.prop(strip, "rackfocus_depth_path")
+            _draw_pairing(layout, strip)
         layout.prop(strip, "rackfocus_depth_layer")
         layout.prop(strip, "rackfocus_depth_kind")
         kind = strip.rackfocus_depth_kind
@@ -104,6 +107,26 @@ class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+
+
+def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """Which depth file goes with which frame, and why; where none is chosen, what the clip's movie itself offers."""
+    try:
+        if strip.rackfocus_depth_path:
+            if media.is_movie(strip.rackfocus_depth_path):
+                layout.prop(strip, "rackfocus_depth_stream")
+            paired = frames.pairing_of(strip, strip.id_data)
+            _lines(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
+        elif (stream := pairing.further_stream(frames.clip_of(strip, strip.id_data))) is not None:
+            _lines(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
+            layout.operator("rackfocus.depth_from_stream").stream = stream
+    except media.MediaError as error:
+        _lines(layout, str(error), "ERROR")
+
+
+def _lines(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    for number, line in enumerate(textwrap.wrap(text, _TEXT_WIDTH)):
+        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:

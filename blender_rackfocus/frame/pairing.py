@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which depth belongs to which frame of a clip, where depth is a file, a sequence or a movie on disk, and why. No
+Blender needed.
+
+The file that was chosen comes first: a still beside other versions of itself is taken as it is. A sequence is paired
+by the numbers in the names where these agree, else one after another; a movie frame by frame where it has as many as
+the clip, else by time. What was taken is said in a sentence, and `doubtful` tells where it might be meant otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from .. import media
+from ..media import MediaError, arrays, identity, movies, sequences
+from ..media.sequences import Sequence
+
+INDEXED = "rackfocus_depth_"
+"""Sequences whose names begin so are numbered by the clip's own frames, 0 the first, whatever part of it they cover."""
+_SAME_RATE = 0.002
+"""Rates that differ by less, as 23.976 and 24, are one rate under two names."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The pictures that depth is looked for. files: one movie, or pictures in the order they are shown. stream: which
+    of the movie's video streams. fps: at what rate pictures are shown, 0 where that is not known."""
+
+    files: tuple[str, ...]
+    stream: int = 0
+    fps: float = 0.0
+
+    @property
+    def is_movie(self) -> bool:
+        """Whether one file holds all frames."""
+        return len(self.files) == 1 and media.is_movie(self.files[0])
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Depth for every frame of a clip.
+
+    sentence: what was taken, and why, for the user. doubtful: it may be meant otherwise. first: file and frame that
+    stand for all where the meaning of the numbers is guessed. stream: of a depth movie.
+    """
+
+    sentence: str
+    doubtful: bool
+    first: tuple[str, int]
+    stream: int
+    _find: Callable[[int], tuple[str, int]]
+
+    def of(self, index: int) -> tuple[str, int]:
+        """The file, and the frame in it, for a frame of the clip, 0 the first. Raises MediaError where it has none."""
+        return self._find(index)
+
+
+def pair(clip: Clip, depth: str, *, offset: int = 0, stream: int = 0, layer: str = "") -> Pairing:
+    """The pairing of a clip with a depth.
+
+    depth: a still, any file of a sequence, a folder, a name with # for the number, a movie, or NumPy's arrays. offset:
+    frames later in the depth than in the clip. stream: which of a depth movie's video streams. layer: which array of an
+    .npz. Raises MediaError where it cannot be told what is meant, or a file cannot be read.
+    """
+    states = tuple(_state(path) for path in (depth, os.path.dirname(depth) or ".", *clip.files[:1]))
+    return _paired(clip, depth, offset, stream, layer, states)
+
+
+def _state(path: str) -> tuple[int, ...]:
+    try:
+        return identity.state_of(path)
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _paired(clip: Clip, depth: str, offset: int, stream: int, layer: str, _states: tuple) -> Pairing:
+    if os.path.isfile(depth):
+        if media.has_frames(depth):
+            return _with_frames(clip, depth, offset, stream, layer)
+        return _with_chosen(clip, depth, offset)
+    if os.path.isdir(depth):
+        one, others = _in_folder(clip, depth)
+        if len(one.files) == 1 and not one.name.startswith(INDEXED):
+            return _still(next(iter(one.files.values())), others)
+        return _with_sequence(clip, one, min(one.files), offset, others)
+    if "#" in os.path.basename(depth):
+        one = sequences.of_pattern(depth)
+        return _with_sequence(clip, one, min(one.files), offset, "")
+    media.check_file(depth)  # says what is wrong
+    return _still(depth, "")
+
+
+def further_stream(clip: Clip) -> int | None:
+    """Another video stream in a clip's movie, as phones write depth; None where there is none. Raises MediaError."""
+    if not clip.is_movie:
+        return None
+    others = [one for one in range(_movie(clip.files[0], clip.stream).streams) if one != clip.stream]
+    return others[0] if others else None
+
+
+# --- Stills and sequences --------------------------------------------------------------------------------------------
+
+
+def _still(path: str, why: str) -> Pairing:
+    sentence = f"{os.path.basename(path)} serves every frame" + (f" ({why})" if why else "")
+    return Pairing(sentence, bool(why), (path, 0), 0, lambda index: (path, 0))
+
+
+def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
+    """The file that was chosen, and what it is part of."""
+    found = sequences.around(path)
+    if not found and os.path.basename(path).startswith(INDEXED):
+        number = (sequences.numbers_of([path]) or [0])[0]
+        found = [Sequence(path, {number: path})]
+    if not found:
+        return _still(path, "")
+    indexed = found[-1].name.startswith(INDEXED)
+    if len(clip.files) == 1 and not clip.is_movie and offset == 0 and not indexed:
+        return _still(path, "the file that was chosen, for one picture")
+    best = max(found, key=lambda one: (_fit(clip, one), found.index(one)))
+    others = ", ".join(one.name for one in found if one is not best)
+    start = next(number for number, file in best.files.items() if file == path)
+    return _with_sequence(clip, best, start, offset, f"{others} would be another reading" if others else "")
+
+
+def _fit(clip: Clip, one: Sequence) -> tuple[bool, bool, int]:
+    """How well a sequence goes with a clip: its numbers, its length, its size."""
+    numbers = _numbers(clip)
+    return bool(numbers) and set(numbers) <= one.files.keys(), len(one.files) == _length(clip), len(one.files)
+
+
+def _in_folder(clip: Clip, folder: str) -> tuple[Sequence, str]:
+    """The one sequence of a folder that is depth, and in words what else it could have been."""
+    own = {os.path.abspath(file) for file in clip.files}
+    found = sequences.in_folder(folder, media.stills.is_still)
+    found = [one for one in found if not own & {os.path.abspath(file) for file in one.files.values()}]
+    if not found:
+        raise MediaError(folder, "the folder holds no depth pictures", "Choose a folder with an image sequence.")
+    several = [one for one in found if len(one.files) > 1] or found
+    if len(several) == 1:
+        return several[0], ""
+    named = [one for one in several if sequences.says_depth(one.name)]
+    if len(named) == 1:
+        others = ", ".join(one.name for one in several if one is not named[0])
+        return named[0], f"by its name; beside it lies {others}"
+    listed = ", ".join(one.name for one in several)
+    raise MediaError(folder, f"which of its sequences is the depth cannot be told: {listed}", "Choose a file of one.")
+
+
+def _with_sequence(clip: Clip, one: Sequence, start: int, offset: int, why: str) -> Pairing:
+    """Depth files by number. start: the number of the file that was chosen."""
+    files = one.files
+    first, last = min(files), max(files)
+    told = f"{one.name}, {first} to {last}"
+    numbers = _numbers(clip)
+    doubtful = bool(why)
+    if one.name.startswith(INDEXED):
+        words, wanted = "numbered by the clip's frames", _counted(0, None)
+    elif numbers and set(numbers) <= files.keys():
+        words, wanted = "by the numbers in the names", _listed(numbers)
+    elif len(files) == _length(clip) and (not numbers or _same_steps(numbers, list(files))):
+        words, wanted = "one after another: as many as the clip has frames", _listed(list(files))
+    elif numbers and set(numbers) & files.keys():
+        without = len(set(numbers) - files.keys())
+        words, wanted = f"by the numbers in the names; {without} of the clip's frames have none", _listed(numbers)
+        doubtful = True
+    else:
+        words = f"counted from number {start}: {len(files)} files for {_length(clip)} frames, and no number in common"
+        wanted, doubtful = _counted(start, numbers), True
+
+    def find(index: int) -> tuple[str, int]:
+        number = wanted(index)
+        number = None if number is None else _shifted(number, offset, list(files))
+        if number not in files:
+            missing = f"number {number} is missing" if number is not None else f"the clip has no frame {index}"
+            raise MediaError(one.pattern, f"there is no depth for this frame: {missing} ({first} to {last})")
+        return files[number], 0
+
+    sentence = f"{told}: {words}" + (f" ({why})" if why else "") + _later(offset)
+    return Pairing(sentence, doubtful, (files[first], 0), 0, find)
+
+
+def _shifted(number: int, offset: int, numbers: list[int]) -> int:
+    """A number some frames later, in a sequence that may count in steps."""
+    steps = set(np.diff(numbers).tolist())
+    return number + offset * (steps.pop() if len(steps) == 1 else 1)
+
+
+def _same_steps(one: list[int], other: list[int]) -> bool:
+    """Whether two lists of numbers have their gaps at the same places."""
+    return [number - one[0] for number in one] == [number - other[0] for number in other]
+
+
+def _listed(numbers: list[int]) -> Callable[[int], int | None]:
+    return lambda index: numbers[index] if 0 <= index < len(numbers) else None
+
+
+def _counted(start: int, numbers: list[int] | None) -> Callable[[int], int | None]:
+    """Frames counted on from a number, with the gaps that the clip has."""
+    if not numbers:
+        return lambda index: start + index
+    return lambda index: start + numbers[index] - numbers[0] if 0 <= index < len(numbers) else None
+
+
+def _numbers(clip: Clip) -> list[int] | None:
+    return None if clip.is_movie else sequences.numbers_of(clip.files)
+
+
+def _length(clip: Clip) -> int:
+    return _movie(clip.files[0], clip.stream).frames if clip.is_movie else len(clip.files)
+
+
+# --- Movies and arrays -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """frames: how many a movie shows at its rate. start_s: on the file's clock. streams: of video, in the file."""
+
+    frames: int
+    fps: float
+    start_s: float
+    streams: int = 1
+
+
+def _movie(path: str, stream: int) -> _Timing:
+    media.check_file(path)
+    return _timing(path, stream, identity.state_of(path))
+
+
+@lru_cache(maxsize=64)
+def _timing(path: str, stream: int, _state: tuple[int, ...]) -> _Timing:
+    movie = movies.open_movie(path, stream)
+    return _Timing(movie.frame_count, movie.fps, movie.start_s, movie.stream_count)
+
+
+@lru_cache(maxsize=16)
+def _times_s(path: str, stream: int, _state: tuple[int, ...]) -> np.ndarray:
+    return movies.open_movie(path, stream).times_s()
+
+
+def _with_frames(clip: Clip, path: str, offset: int, stream: int, layer: str) -> Pairing:
+    name = os.path.basename(path) + (f", video stream {stream + 1}" if stream else "")
+    if media.is_movie(path):
+        timing = _movie(path, stream)
+    else:
+        timing = _Timing(arrays.frame_count(path, layer or None), 0.0, 0.0)
+        if timing.frames == 1:
+            return _still(path, "")
+    words, wanted, doubtful = _frame_by_frame(clip, path, stream, timing)
+
+    def find(index: int) -> tuple[str, int]:
+        at = wanted(index) + offset
+        if not 0 <= at < timing.frames:
+            place = "before its start" if at < 0 else "after its end"
+            raise MediaError(
+                path, f"there is no depth for this frame: frame {at} lies {place}, it has {timing.frames} frames"
+            )
+        return path, at
+
+    return Pairing(f"{name}: {words}{_later(offset)}", doubtful, (path, 0), stream, find)
+
+
+def _frame_by_frame(clip: Clip, path: str, stream: int, depth: _Timing) -> tuple[str, Callable[[int], int], bool]:
+    """In words, by which frame, and whether that is doubtful."""
+    count = _length(clip)
+    own = _movie(clip.files[0], clip.stream) if clip.is_movie else _Timing(count, clip.fps, 0.0)
+    if count == depth.frames:
+        return "frame by frame: as many as the clip has", lambda index: index, False
+    if clip.is_movie and depth.fps:
+        stored = [
+            _times_s(file, one, identity.state_of(file)) for file, one in ((clip.files[0], clip.stream), (path, stream))
+        ]
+        if len(stored[0]) == len(stored[1]) and os.path.abspath(path) != os.path.abspath(clip.files[0]):
+            words = "frame by frame: as many are stored as in the clip, whose rate varies"
+            return words, _by_stored(stored[0], own.fps, stored[1], depth.fps), False
+    lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {own.fps:.5g}"
+    if not own.fps or not depth.fps:
+        return f"frame by frame, from the first: {depth.frames} frames for {count}", lambda index: index, True
+    if abs(own.fps / depth.fps - 1) < _SAME_RATE:
+        return f"frame by frame, from the first: {lengths}", lambda index: index, True
+    if not clip.is_movie and abs(count / own.fps - depth.frames / depth.fps) > 1.5 / min(own.fps, depth.fps):
+        # Pictures have no rate of their own: only where both then last as long is it believed.
+        return f"frame by frame, from the first: {lengths}", lambda index: index, True
+    same_file = clip.is_movie and os.path.abspath(path) == os.path.abspath(clip.files[0])
+    late_s = depth.start_s - own.start_s if same_file else 0.0
+    return f"by time: {lengths}", _by_time(own.fps, depth.fps, late_s), False
+
+
+def _by_time(own_fps: float, depth_fps: float, late_s: float) -> Callable[[int], int]:
+    """The depth frame that is shown when a frame of the clip begins. late_s: so much later the depth begins."""
+    return lambda index: int(np.floor((index / own_fps - late_s) * depth_fps + 1e-3))
+
+
+def _by_stored(own_s: np.ndarray, own_fps: float, depth_s: np.ndarray, depth_fps: float) -> Callable[[int], int]:
+    """The clip's frame as stored, by its number, and where the depth shows its frame of that number."""
+
+    def wanted(index: int) -> int:
+        number = int(np.searchsorted(own_s, index / own_fps + 1e-3 / own_fps, side="right")) - 1
+        return int(np.ceil(depth_s[max(number, 0)] * depth_fps - 1e-3))
+
+    return wanted
+
+
+def _later(offset: int) -> str:
+    return f"; {offset:+d} frames" if offset else ""
