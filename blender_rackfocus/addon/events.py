@@ -27,7 +27,7 @@ from .blender import dna, source_cache, stillness, strips
 from .errors import FrameError
 from .sequencer import baked_strips, frames, live, views
 from .session import session
-from .shot import clock, group, modifier, ownership, pixels
+from .shot import clock, group, intact, modifier, ownership, pixels
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
@@ -124,6 +124,10 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
 def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
     found = modifier.find(one.strip)
+    with stillness.still():
+        damage = intact.damage(found.node_group)
+    if damage:
+        raise FrameError(one.strip.name, one.frame, cause=damage)
     current = one.scene == scene and one.animation_frame == scene.frame_current_final
     image = group.image_of(found.node_group)
     try:

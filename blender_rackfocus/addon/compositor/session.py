@@ -37,7 +37,7 @@ from .. import errors
 from ..blender import stillness, versions
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
-from ..shot import camera_lens, focus_keys, group, node, pixels, settings
+from ..shot import camera_lens, focus_keys, group, intact, node, pixels, settings
 from . import node_baked, node_pixels, node_recipe
 
 OWN_TREE = "rackfocus_own_tree"
@@ -332,9 +332,10 @@ def _fill(
     session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> None:
     """Make one node's pixels. seen: the node with its inputs as they are at the frame."""
+    damage = intact.damage(one.node_tree)
+    if damage:
+        raise PassError(damage)
     image = group.image_of(one.node_tree)
-    if image is None:
-        raise PassError("its node group has lost its image; add the node anew")
     values = _values(session, level, one, seen, frame, subframe)
     if values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
         _show_own(one, image)
@@ -367,8 +368,10 @@ def _fill(
         session.collected[one.name] = Collected(picture, made, key, whole)
 
 
-def _show_own(one: bpy.types.Node, image: bpy.types.Image) -> None:
-    """The picture that comes in is what goes out, whatever a baked frame says."""
+def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:
+    """The picture that comes in is what goes out, whatever a baked frame says; as far as there is an image to say so."""
+    if image is None:
+        return
     if group.baked_node(one.node_tree) is not None:
         pixels.show_own(image, None)
     else:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node group of ours in which something was deleted is told from a whole one, and no frame is rendered with it."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+from comp_shot import CompShot, left_behind, wanted
+
+from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.shot import group, intact, modifier, node
+from blender_rackfocus.media.baked import CODES
+
+KINDS = ("strip", "node", *CODES)
+
+
+def new(kind: str) -> bpy.types.NodeTree:
+    tree = node.new_group() if kind == "node" else group.new_group()
+    if kind in CODES:
+        group.add_baked(tree, group.new_image(), CODES[kind])
+    return tree
+
+
+@pytest.fixture
+def empty(registered):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_link_and_node_counts(empty, kind):
+    assert not intact.damage(new(kind))
+    links, nodes = len(new(kind).links), len(new(kind).nodes)
+    assert links > 20
+    for number in range(links):
+        tree = new(kind)
+        tree.links.remove(tree.links[number])
+        assert "add it again" in intact.damage(tree), number
+    for number in range(nodes):
+        tree = new(kind)
+        name = f"{tree.nodes[number].bl_idname} {tree.nodes[number].label}"
+        tree.nodes.remove(tree.nodes[number])
+        assert intact.damage(tree), name
+
+
+@pytest.mark.parametrize("change", ["mute a node", "mute a link", "operation", "number", "no image", "all"])
+def test_what_else_shows_something_else(empty, change):
+    tree = new("strip")
+    sums = [one for one in tree.nodes if one.bl_idname == "ShaderNodeMath"]
+    if change == "mute a node":
+        sums[0].mute = True
+    elif change == "mute a link":
+        tree.links[-1].is_muted = True
+    elif change == "operation":
+        next(one for one in sums if one.operation == "SUBTRACT").operation = "ADD"
+    elif change == "number":
+        next(one for one in sums if one.operation == "GREATER_THAN").inputs[1].default_value = 0.5
+    elif change == "no image":
+        tree.nodes[group.IMAGE_NODE].image = None
+    elif change == "all":
+        tree.nodes.clear()
+    assert intact.damage(tree)
+
+
+def test_what_somebody_added_is_no_damage(empty):
+    tree = new("strip")
+    output = next(one for one in tree.nodes if one.bl_idname == "NodeGroupOutput")
+    source = output.inputs[0].links[0].from_socket
+    brighter, dot = tree.nodes.new("CompositorNodeExposure"), tree.nodes.new("NodeReroute")
+    tree.links.new(source, dot.inputs[0])
+    tree.links.new(dot.outputs[0], brighter.inputs["Image"])
+    tree.links.new(brighter.outputs["Image"], output.inputs[0])
+    for one in tree.nodes:
+        one.location.x += 100
+        one.label += " of mine"
+    assert not intact.damage(tree)
+
+
+@pytest.mark.parametrize("gone", ["link", "picture", "all"])
+def test_a_strips_frame_is_refused(shot, gone):
+    strip = shot.racked(shot.pictures(), shot.depths()[0])
+    assert sorted(shot.animation("whole", 1, 2)[1]) == [1, 2]
+    damaged(modifier.find(strip).node_group, gone)
+    assert not shot.animation("damaged", 1, 2)[1]
+    message = errors.failures()[0]
+    assert f'strip "{strip.name}", frame 1: nodes or links inside its node group' in message
+
+
+@pytest.mark.parametrize("gone", ["link", "picture", "all"])
+def test_a_nodes_frame_is_refused(registered, tmp_path, gone):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    comp = CompShot(tmp_path)
+    image, depth = comp.files()
+    one = comp.racked(image.outputs["Image"], depth.outputs["Image"])
+    assert comp.still(2) == pytest.approx(wanted(one, 2), abs=1e-6)
+    damaged(one.node_tree, gone)
+    assert comp.still(2) is None
+    (message,) = errors.failures()
+    assert 'node "Rack Focus" in the compositor of scene "Scene", frame 2: nodes or links inside' in message
+    assert not left_behind()
+    errors.forget()
+
+
+def damaged(tree: bpy.types.NodeTree, gone: str) -> None:
+    if gone == "link":
+        output = next(one for one in tree.nodes if one.bl_idname == "NodeGroupOutput")
+        tree.links.remove(output.inputs[0].links[0])
+    elif gone == "picture":
+        tree.nodes.remove(tree.nodes[group.IMAGE_NODE])
+    else:
+        tree.nodes.clear()
