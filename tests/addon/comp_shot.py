@@ -13,8 +13,7 @@ from live_shot import write_exr
 
 from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.shot import node
-from blender_rackfocus.frame import inputs
-from blender_rackfocus.frame.make import refocused
+from blender_rackfocus.core import Aperture, Lens, defocus_frame
 
 WIDTH, HEIGHT = 96, 56
 NEAR_M, FAR_M = 2.0, 8.0
@@ -145,14 +144,29 @@ def set_up(scene: bpy.types.Scene) -> None:
     scene.render.image_settings.color_depth = "32"
 
 
-def values(one: bpy.types.Node, **other: float) -> dict[str, float]:
-    """The node's inputs as they stand, with others in their place."""
-    return {name: one.inputs[name].default_value for name in inputs.NAMES} | other
-
-
 def wanted(one: bpy.types.Node, frame: int, source: np.ndarray | None = None, **other: float) -> np.ndarray:
-    """What the core makes of the frame with the node's inputs."""
-    return refocused(picture(frame) if source is None else source, depth_m(frame), values(one, **other))
+    """What must come out of the node: the core's picture through the lens that its inputs tell, by hand; of that as
+    much as Mix says; in half floats where it is another than what came in."""
+    told = {socket.name: socket.default_value for socket in one.inputs if socket.type in {"VALUE", "INT"}} | other
+    assert told["Axial Chromatic"] == told["Breathing"] == told["Highlight Gain"] == 0  # the tests use plain lenses
+    source = picture(frame) if source is None else source
+    lens = Lens(
+        focal_mm=told["Focal Length"],
+        f_number=told["F-Stop"],
+        sensor_mm=told["Sensor Width"],
+        focus_m=told["Focus Distance"],
+        max_blur_pct=told["Max Blur"],
+    )
+    aperture = Aperture(
+        blades=int(told["Blades"]),
+        rotation_deg=np.rad2deg(told["Blade Rotation"]),
+        roundness=told["Roundness"],
+        squeeze=told["Squeeze"],
+    )
+    through = defocus_frame(source, depth_m(frame), lens, aperture=aperture, quality="final")
+    mixed = source + np.float32(told["Mix"]) * (through - source)
+    same = (mixed == source).all(axis=2, keepdims=True)
+    return np.where(same, source, mixed.astype(np.float16).astype(np.float32))
 
 
 def difference(made: np.ndarray, expected: np.ndarray) -> float:

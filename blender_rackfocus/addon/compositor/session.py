@@ -369,7 +369,7 @@ def _fill(
 
 
 def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:
-    """The picture that comes in is what goes out, whatever a baked frame says; as far as there is an image to say so."""
+    """The picture that comes in is what goes out, whatever a baked frame says. Without an image it does anyhow."""
     if image is None:
         return
     if group.baked_node(one.node_tree) is not None:

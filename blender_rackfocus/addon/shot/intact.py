@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a node group of ours still does what it was made for: a node or a link that is gone inside changes every frame
-without a word.
+"""Whether a node group of ours still does what it was made for: a node or a link that is gone inside changes every
+frame without a word.
 
 What a group does is read from its output backwards, as Blender evaluates it, and must hold what a new group does. So
 places, names, reroutes and nodes that somebody added after ours do not count.
