@@ -8,6 +8,8 @@ import OpenImageIO as oiio
 import pytest
 from live_shot import difference, near
 
+from blender_rackfocus.addon.errors import FrameError
+from blender_rackfocus.addon.sequencer import baked_strips, frames
 from blender_rackfocus.addon.shot import modifier
 
 SPACES = ("sRGB", "Linear Rec.709", "Rec.1886", "AgX Base sRGB", "ACEScg")
@@ -76,3 +78,24 @@ def test_saturation_and_multiply_work_in_the_sequencers_space(shot, sequencer, s
 
     plain, refocused = _plain_and_refocused(shot, prepare, kind=kind)
     np.testing.assert_allclose(refocused, plain, rtol=6e-3)
+
+
+def test_png_bakes_are_refused_where_srgb_cannot_hold_the_working_space(shot):
+    place = baked_strips.Place(str(shot.folder), "PNG")
+    baked_strips.check_colours(place)
+    bpy.ops.wm.set_working_color_space(working_space="Linear Rec.2020", convert_colors=False)
+    with pytest.raises(FrameError, match="OpenEXR"):
+        baked_strips.check_colours(place)
+    baked_strips.check_colours(baked_strips.Place(str(shot.folder), "EXR"))
+
+
+def test_a_new_modifier_has_the_ends_of_relative_depth_and_an_old_one_keeps_its_own(shot):
+    depth, pictures = shot.depths(frames=1)[0], shot.pictures(frames=1)
+    strip = shot.scene.sequence_editor_create().strips.new_image("A", pictures[0], 1, 1)
+    bpy.data.workspaces[0].sequencer_scene = shot.scene
+    bpy.ops.rackfocus.modifier_add(strip_name="A", depth_path=depth)
+    assert (strip.rackfocus_near_m, strip.rackfocus_far_m) == (pytest.approx(1.7), pytest.approx(12.0))
+    said = frames.depth_told(strip, shot.scene)
+    assert "on this frame: read as metres" in said
+    strip.rackfocus_depth_kind = "NORMALISED"
+    assert "1.7 m to 12 m, even in 1/z (as set)" in frames.depth_told(strip, shot.scene)

@@ -117,6 +117,7 @@ def bake_frame(
     afresh: also when it is there. Raises FrameError (also for what the disk will not have).
     """
     began = time.perf_counter()
+    baked_strips.check_colours(place)
     path = place.file(baked_strips.number_of(strip, frame))
     shown = _shown(scene, strip, frame)
     if shown is None:

@@ -9,8 +9,10 @@ import re
 from functools import lru_cache
 
 import bpy
+import numpy as np
 
-from ...media.colour import OcioConfig
+from ...media import MediaError
+from ...media.colour import SRGB, OcioConfig, srgb_to_linear, to_linear
 from ...media.library import openimageio
 
 _SOURCE = re.compile(r"\bsrc:\s*([^\s,}]+)")
@@ -32,6 +34,19 @@ def fingerprint() -> str:
 def working() -> str:
     """Name of the .blend's working space, the colour space of linear light."""
     return bpy.data.colorspace.working_space or "scene_linear"
+
+
+def has_srgb() -> bool:
+    """Whether "sRGB" means the sRGB curve on the working space's own primaries."""
+    config = path()
+    probe = np.full((1, 3, 3), 0.5, np.float32)
+    probe[0, 1:] = (0.9, 0.2, 0.1), (0.1, 0.3, 0.8)
+    try:
+        given = OcioConfig(config, working(), digest=_digest(config, _stamp(config)))
+        linear = to_linear(probe, SRGB, path=config, ocio_config=given)
+    except MediaError:
+        return False
+    return bool(np.allclose(linear, srgb_to_linear(probe), atol=1e-4))
 
 
 @lru_cache(maxsize=1)

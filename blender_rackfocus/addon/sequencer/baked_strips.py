@@ -25,7 +25,7 @@ from ...frame import coding, recipe
 from ...frame.job import Job, Made
 from ...media import baked, colour
 from .. import cache
-from ..blender import strips
+from ..blender import colour_config, strips
 from ..errors import FrameError
 from ..session import session
 from ..shot import group, modifier
@@ -50,6 +50,14 @@ class Place:
     def file(self, number: int) -> str:
         """The file of a number."""
         return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")
+
+
+def check_colours(place: Place) -> None:
+    """Whole-number files are sRGB with Rec.709 primaries: where the .blend's light has others, or its configuration no
+    sRGB, they would come back as other colours. Raises FrameError."""
+    if not baked.CODES[place.kind].is_data and not colour_config.has_srgb():
+        cause = "PNG keeps sRGB, which does not hold the colours of this file's working space: bake OpenEXR instead"
+        raise FrameError(cause=cause)
 
 
 def number_of(strip: bpy.types.Strip, frame: float) -> int:
