@@ -55,26 +55,27 @@ class FrameError(Exception):
         return f"{where}: {self.cause}" if where else self.cause
 
 
-_shown: dict[tuple[str, str, str], str] = {}
-_failed: dict[tuple[str, str, float], str] = {}
+_shown: dict[tuple[int, int, str], str] = {}
+_failed: dict[tuple[int, str, float], str] = {}
 _session = ""
 """Blender's session folder, asked for when a frame failed."""
 _stopping = False
 _nested = 0
 
 
-def note(drawn: str, scene: str, strip: str, message: str) -> None:
-    """Keep what is wrong with a strip for the panel. drawn: the scene whose frame was drawn; scene: the strip's own."""
+def note(drawn: int, scene: int, strip: str, message: str) -> None:
+    """Keep what is wrong with a strip for the panel. drawn: the scene whose frame was drawn; scene: the strip's own;
+    both by their `session_uid`, because scenes of several files may have one name."""
     _shown[drawn, scene, strip] = message
 
 
-def clear(drawn: str) -> None:
+def clear(drawn: int) -> None:
     """A scene's frame is drawn anew: what is still wrong will be noted again."""
     for key in [key for key in _shown if key[0] == drawn]:
         del _shown[key]
 
 
-def of(scene: str, strip: str) -> str:
+def of(scene: int, strip: str) -> str:
     """What is wrong with a strip at the moment; empty when all is well."""
     return next((text for (_, where, name), text in _shown.items() if (where, name) == (scene, strip)), "")
 
@@ -95,7 +96,7 @@ def forget() -> None:
     _failed.clear()
 
 
-def made(scene: str, strip: str, frame: float) -> None:
+def made(scene: int, strip: str, frame: float) -> None:
     """A render made this frame: an earlier failure of it is repaired."""
     _failed.pop((scene, strip, frame), None)
 
@@ -109,7 +110,7 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     global _session
     _session = _session_folder()
     for problem in problems:
-        _failed[scene.name, problem.strip, problem.frame] = str(problem)
+        _failed[scene.session_uid, problem.strip, problem.frame] = str(problem)
         print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
     end_render(inside=inside)
 

@@ -40,13 +40,13 @@ _SOON = "is being made"
 class _Render:
     """What renders now.
 
-    rendering: names of the scenes that do, the outermost first: a scene strip renders its scene inside another render.
+    rendering: `session_uid` of the scenes that do, the outermost first: a scene strip renders its own inside another.
     drawing: the outermost has come to a frame: only then can it render another scene for a strip. done: frames it
     has come to. cache: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame
     is drawn from its files, because a change invalidates what Blender keeps.
     """
 
-    rendering: list[str] = field(default_factory=list)
+    rendering: list[int] = field(default_factory=list)
     drawing: bool = False
     done: int = 0
     cache: source_cache.SourceCache | None = None
@@ -63,7 +63,7 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     the panel.
     """
     frame = scene.frame_current_final
-    errors.clear(scene.name)
+    errors.clear(scene.session_uid)
     try:
         with stillness.still():
             walked = strips.walk(scene, frame, _render().cache if final else None)
@@ -89,11 +89,11 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
             changed = _show_one(one, scene, final)
         except FrameError as problem:
             changed = _blank(modifier.find(one.strip))
-            errors.note(scene.name, one.scene.name, one.strip.name, str(problem))
+            errors.note(scene.session_uid, one.scene.session_uid, one.strip.name, str(problem))
             problems.append(problem)
         else:
             if final:
-                errors.made(scene.name, one.strip.name, one.frame)
+                errors.made(scene.session_uid, one.strip.name, one.frame)
         if changed and final:
             with stillness.still():
                 one.strip.invalidate_cache("COMPOSITE")
@@ -116,7 +116,7 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
             told = problem.at(strip.name, scene.frame_current_final)
             if _blank(found):
                 _start_cold({here, scene})
-            errors.note(scene.name, here.name, strip.name, str(told))
+            errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
             problems.append(told)
     return problems
 
@@ -295,9 +295,9 @@ def _is_in_a_strip(scene: bpy.types.Scene) -> bool:
 def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
-    if scene.name in _render().rendering or not _render().drawing or not _is_in_a_strip(scene):
+    if scene.session_uid in _render().rendering or not _render().drawing or not _is_in_a_strip(scene):
         _render().rendering.clear()  # Blender gave up on it without a word
-    _render().rendering.append(scene.name)
+    _render().rendering.append(scene.session_uid)
     if len(_render().rendering) > 1:
         return  # part of a frame of the outer render, whose books stay as they are
     _render().done, _render().drawing = 0, False
@@ -361,8 +361,8 @@ def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) ->
 def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
     if errors.is_stopping():
         return
-    if scene.name in _render().rendering:
-        del _render().rendering[_render().rendering.index(scene.name) :]
+    if scene.session_uid in _render().rendering:
+        del _render().rendering[_render().rendering.index(scene.session_uid) :]
     if _render().rendering:
         return
     _render().drawing, _render().cache = False, None

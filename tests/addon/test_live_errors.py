@@ -200,10 +200,10 @@ def test_the_window_shows_the_source_and_the_panel_says_why(shot, patient):
     shot.scene.frame_set(2)
     (problem,) = handlers.show(shot.scene, final=False)
     assert np.asarray(image.pixels).max() == 0
-    assert errors.of(shot.scene.name, "A") == str(problem)
+    assert errors.of(shot.scene.session_uid, "A") == str(problem)
     shot.scene.frame_set(3)
     assert not handlers.show(shot.scene, final=False)
-    assert errors.of(shot.scene.name, "A") == ""
+    assert errors.of(shot.scene.session_uid, "A") == ""
 
 
 def test_one_strip_at_two_frames_at_once_is_refused(shot):
@@ -287,7 +287,7 @@ def test_scrubbing_editing_and_opening_files_there_says_so_in_the_panel_and_noth
         shot.scene.frame_set(frame)
         (problem,) = handlers.show(shot.scene, final=False)
         assert (problem.strip, problem.frame) == ("A", frame)
-    assert "media_playback_rate" in errors.of(shot.scene.name, "A")
+    assert "media_playback_rate" in errors.of(shot.scene.session_uid, "A")
     for handler in (*bpy.app.handlers.depsgraph_update_post, *bpy.app.handlers.load_post):
         if "rackfocus" in handler.__module__:
             handler(shot.scene, None)

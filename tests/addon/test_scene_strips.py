@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import addon_utils
 import bpy
 import numpy as np
 import pytest
@@ -221,3 +222,175 @@ def test_the_same_frame_has_the_same_key_in_another_session(edit):
     scene_passes.renew(edit.inner)
     edit.animation(12, 12, "third")
     assert "the scene that the strip shows changed" in recipe.difference(notes, job()).stale
+
+
+# --- Beside Blender's own render -------------------------------------------------------------------------------------
+
+
+def _cycles_shot(name, colour):
+    """A scene that looks different at every moment: a plane of its own colour that moves, rendered by one sample."""
+    scene = bpy.data.scenes.new(name)
+    scene.frame_start, scene.frame_end = 2, 21
+    _plain_cycles(scene)
+    material = bpy.data.materials.new(name)
+    tree = material.node_tree
+    tree.nodes.clear()
+    emission, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
+    emission.inputs["Color"].default_value = (*colour, 1)
+    tree.links.new(emission.outputs[0], output.inputs[0])
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)], [], [(0, 1, 2, 3)])
+    mesh.materials.append(material)
+    plane = bpy.data.objects.new(name, mesh)
+    scene.collection.objects.link(plane)
+    for frame, x in ((1, -2.0), (21, 2.0)):
+        plane.location = (x, 0, -6)
+        plane.keyframe_insert("location", frame=frame)
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    return scene
+
+
+def _plain_cycles(scene):
+    set_up(scene)
+    addon_utils.enable("cycles")
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.use_adaptive_sampling = 1, False, False
+    scene.render.film_transparent = True
+
+
+def _stills(timeline, folder, frames):
+    made = {}
+    timeline.render.filepath = str(folder / "still.exr")
+    for frame in frames:
+        timeline.frame_set(frame)
+        (folder / "still.exr").unlink(missing_ok=True)
+        bpy.ops.render.render(write_still=True)
+        assert (folder / "still.exr").exists(), errors.failures()
+        made[frame] = read(folder / "still.exr")
+    return made
+
+
+def _half_speed(timeline, strip):
+    strip.right_handle = 16
+    bpy.context.view_layer.update()
+    strip.retiming_keys.add(timeline_frame=10)
+    strip.retiming_keys[1].timeline_frame = 20
+
+
+def _strobe_trim_and_reverse(_timeline, strip):
+    strip.content_trim_start = 3
+    strip.right_handle, strip.strobe, strip.use_reverse_frames = 12, 2.5, True
+
+
+def _in_a_meta(timeline, strip):
+    strip.right_handle = 16
+    for one in timeline.sequence_editor.strips_all:
+        one.select = one == strip
+    meta = timeline.sequence_editor.strips.new_meta("Meta", 3, 1)
+    strip.move_to_meta(meta)
+    meta.left_handle, meta.right_handle = 1, 12
+    meta.content_start += 2
+
+
+def _another_camera(_timeline, strip):
+    strip.right_handle = 16
+    other = bpy.data.objects.new("Other", bpy.data.cameras.new("Other"))
+    other.location.y = 1
+    strip.scene.collection.objects.link(other)
+    strip.scene_camera = other
+
+
+def _with_a_sequencer_of_its_own(_timeline, strip):
+    strip.right_handle = 16
+    editor = strip.scene.sequence_editor_create()
+    editor.strips.new_effect("Colour", "COLOR", 1, 1, length=30).color = (0, 1, 0)
+
+
+def _with_cameras_on_its_markers(_timeline, strip):
+    strip.right_handle = 16
+    for frame, y in ((2, 0.7), (4, -0.7)):
+        camera = bpy.data.objects.new("Cut", bpy.data.cameras.new("Cut"))
+        camera.location.y = y
+        strip.scene.collection.objects.link(camera)
+        strip.scene.timeline_markers.new("Cut", frame=frame).camera = camera
+
+
+def _composited(_timeline, strip):
+    strip.right_handle = 16
+    tree = bpy.data.node_groups.new("Inner", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers, brighter = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeExposure")
+    layers.scene = strip.scene
+    brighter.inputs["Exposure"].default_value = -1.0
+    tree.links.new(layers.outputs["Image"], brighter.inputs["Image"])
+    tree.links.new(brighter.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
+    strip.scene.compositing_node_group = tree
+
+
+PLACES = [
+    _half_speed,
+    _strobe_trim_and_reverse,
+    _in_a_meta,
+    _another_camera,
+    _with_a_sequencer_of_its_own,
+    _with_cameras_on_its_markers,
+    _composited,
+]
+
+
+@pytest.fixture
+def plain(registered, tmp_path, monkeypatch):
+    monkeypatch.setenv("RACKFOCUS_CACHE", str(tmp_path / "store"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    _plain_cycles(bpy.context.scene)
+    bpy.context.scene.sequence_editor_create()
+    yield tmp_path
+    errors.forget()
+
+
+@pytest.mark.parametrize("change", PLACES)
+def test_a_focus_that_blurs_nothing_shows_blenders_own_render(plain, change):
+    """Through passes, store and stand-in: where the strip stands, whatever it shows, it is Blender's picture."""
+    timeline, inner = bpy.context.scene, _cycles_shot("Inner", (0.9, 0.5, 0.1))
+    strip = timeline.sequence_editor.strips.new_scene("Shot", inner, 1, 1)
+    change(timeline, strip)
+    own = _stills(timeline, plain, (1, 3, 4, 6, 7))
+    assert len({own[frame].tobytes() for frame in own}) > 3
+    found = modifier.add(strip)
+    modifier.socket(found, "F-Stop").value = 128.0
+    before = len(scene_passes.rendered())
+    ours = _stills(timeline, plain, (1, 3, 4, 6, 7))
+    assert len(scene_passes.rendered()) > before
+    for frame in own:
+        assert np.abs(ours[frame] - own[frame]).max() < CLOSE, frame
+
+
+def test_linked_scenes_of_one_name_each_show_their_own(plain):
+    """Also one that is called like the timeline's own scene."""
+    for number, colour in enumerate(((0.9, 0.1, 0.1), (0.1, 0.9, 0.1))):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        _cycles_shot("Shot", colour)
+        bpy.ops.wm.save_as_mainfile(filepath=str(plain / f"{number}.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    timeline = bpy.context.scene
+    timeline.name = "Shot"
+    _plain_cycles(timeline)
+    editor = timeline.sequence_editor_create()
+    for number in (0, 1):
+        with bpy.data.libraries.load(str(plain / f"{number}.blend"), link=True) as (_, into):
+            into.scenes = ["Shot"]
+        strip = editor.strips.new_scene(f"S{number}", into.scenes[0], 1, 1 + 4 * number)
+        strip.right_handle = 5 + 4 * number
+    assert {strip.scene.name for strip in editor.strips} == {timeline.name}
+    own = _stills(timeline, plain, (2, 6))
+    for strip in editor.strips:
+        modifier.socket(modifier.add(strip), "F-Stop").value = 128.0
+    timeline.frame_start, timeline.frame_end = 1, 8
+    timeline.render.filepath = f"{plain}/all/"
+    bpy.ops.render.render(animation=True)
+    for frame, brightest in ((2, 0), (6, 1)):
+        made = read(plain / "all" / f"{frame:04d}.exr")
+        assert np.abs(made - own[frame]).max() < CLOSE
+        assert made[..., brightest].max() > 0.5

@@ -318,7 +318,7 @@ def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
             problems.append(problem)
         else:
             _shown.pop((scene.session_uid, label), None)
-            errors.made(scene.name, label, frame)
+            errors.made(scene.session_uid, label, frame)
     return problems
 
 

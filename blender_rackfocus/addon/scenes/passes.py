@@ -53,7 +53,7 @@ class PassScene:
     camera: dict[str, float] | camera_lens.CameraError | None = None
     own_dof: str = ""
     panoramic: str = ""
-    pinholes: dict[str, bpy.types.Object] = field(default_factory=dict)
+    pinholes: dict[int, bpy.types.Object] = field(default_factory=dict)
 
 
 def prepare(
@@ -263,15 +263,15 @@ def _pinhole(one: PassScene, camera: bpy.types.Object) -> bpy.types.Object:
     """The camera itself while its own depth of field is off for good, else a copy of it that has it off."""
     if camera.type != "CAMERA" or not (camera.data.dof.use_dof or _is_animated(camera.data)):
         return camera
-    if camera.name not in one.pinholes:
+    if camera.session_uid not in one.pinholes:
         copied, data = camera.copy(), camera.data.copy()
         runtime(copied)
         runtime(data)
         copied.data = data
         if _is_animated(data):
             _still(data)
-        one.pinholes[camera.name] = copied
-    pinhole = one.pinholes[camera.name]
+        one.pinholes[camera.session_uid] = copied
+    pinhole = one.pinholes[camera.session_uid]
     pinhole.data.dof.use_dof = False
     return pinhole
 

@@ -158,7 +158,7 @@ def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, 
 
 def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
     """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
-    own = errors.of(scene.name, strip.name) if scene is not None and strip is not None else ""
+    own = errors.of(scene.session_uid, strip.name) if scene is not None and strip is not None else ""
     for problem in [own] if own else errors.all_shown()[:_PROBLEMS_SHOWN]:
         box = layout.box()
         box.alert = True
