@@ -507,12 +507,16 @@ def _planes(out: np.ndarray, count: int) -> np.ndarray | None:
 
 def _checksums(path: Path, header: OnnxHeader | None) -> tuple[str, str]:
     """(sha256 of the file, 16 digits that stand for the file and the weights beside it)."""
+    beside = [path.parent / name for name in (header.external_data if header else ())]
+    for each in (path, *beside):
+        if each.exists() and not each.is_file():  # a pipe would keep us waiting
+            raise EstimateError(f"{each.name} is no file: choose a model whose parts are files.")
     try:
         with path.open("rb") as file:
             whole = hashlib.file_digest(file, "sha256")
         sha256 = whole.hexdigest()
-        for name in header.external_data if header else ():
-            with (path.parent / name).open("rb") as file:
+        for each in beside:
+            with each.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
     except OSError as error:
         raise EstimateError(f"Cannot read the model file {path.name}: {error.strerror or error}.") from error

@@ -9,6 +9,7 @@ package is a heavy thing to carry for these few fields.
 from __future__ import annotations
 
 import mmap
+import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -246,7 +247,10 @@ def read_header(path: str | Path) -> OnnxHeader:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        size = found.st_size
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise EstimateError(f"{path.name} is a pipe or a device, not a file: choose an .onnx file.")
         if size == 0:
             raise EstimateError(f"{path.name} is empty: fetch the model file again.")
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

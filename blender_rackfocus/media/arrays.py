@@ -58,13 +58,12 @@ def _maps(path: str | os.PathLike[str], layer: str | None) -> tuple[str, np.ndar
 @lru_cache(maxsize=2)
 def _loaded(path: str, layer: str, _state: tuple) -> tuple[str, np.ndarray]:
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            name, array = "", stored
-        else:
-            with stored:
+        if zipfile.is_zipfile(path):
+            with np.load(path, allow_pickle=False) as stored:
                 name = _chosen(path, stored.files, layer)
                 array = stored[name]
+        else:
+            name, array = "", np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile) as error:
         raise MediaError(
             path,

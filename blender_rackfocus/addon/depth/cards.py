@@ -252,7 +252,7 @@ def _read(path: str, name: str) -> np.ndarray:
 def _size_of(picture: strips.MediaFrame) -> tuple[int, int]:
     """(width, height) of a media frame. Raises MediaError."""
     if is_movie(picture.path):
-        return movies.open_movie(picture.path).size
+        return movies.open_movie(picture.path, picture.stream).size
     oiio = openimageio(picture.path)
     file = oiio.ImageInput.open(picture.path) if os.path.isfile(picture.path) else None
     if file is None:
