@@ -13,10 +13,11 @@ bpy = pytest.importorskip("bpy")
 
 @pytest.fixture(scope="session")
 def registered() -> Iterator[None]:
-    """The add-on, enabled for the whole run."""
+    """The add-on, enabled for the whole run; the command line may have done so, where its tests came first."""
     import blender_rackfocus
 
-    blender_rackfocus.register()
+    if not hasattr(bpy.types, "RACKFOCUS_OT_modifier_add"):
+        blender_rackfocus.register()
     yield
     blender_rackfocus.unregister()
 
