@@ -18,6 +18,7 @@ from .cells import Cells, back_of, front_of
 from .crew.workers import Workers, bands, up_to
 from .hidden import Hidden
 from .planes import at_most, halved, with_sign_of
+from .rim import continue_beyond
 from .sheet import Sheet, pairs_of
 
 FOCUS_SLOT = 128
@@ -91,7 +92,7 @@ class Stand:
 class Level:
     """Layers first..last on either side of focus, and the samples that belong to them, at 1 / scale of the size.
 
-    margin  how many pixels (rows, columns) the sheets go on beyond the picture, which is mirrored there
+    margin  how many pixels (rows, columns) the sheets go on beyond the picture (rim)
     reach   how far the kernels of the last layer reach: (rows, columns)
     slots   for each sheet, (H, W) uint8: `slots_of` its places
     """
@@ -123,7 +124,7 @@ def levels_of(
     grid = levels[-1].scale
     height, width = up_to(coc.shape[0], grid), up_to(coc.shape[1], grid)
     if (height, width) != coc.shape:
-        light, coc = (work.copy(_mirrored(plane, height, width)) for plane in (light, coc))
+        light, coc = (work.copy(_grown(plane, height, width)) for plane in (light, coc))
     pairs = light.shape[2] // 2 + 1
     sources = 1 if hidden is None else 2
     for level in levels:
@@ -189,18 +190,10 @@ def _empty_levels(stand: Stand, widest_px: float, aperture: Aperture, quality: s
 
 
 def _finish(level: Level, number: int) -> None:
-    """Mirror a sheet into its margin, and tell its samples' slots."""
+    """Continue a sheet into its margin, and tell its samples' slots."""
     sheet = level.sheets[number]
-    for plane in (sheet.place[..., None], *(pair.reshape(*sheet.place.shape, 2) for pair in sheet.pairs)):
-        _mirror(plane, level.margin)
+    continue_beyond(sheet, level.margin)
     slots_of(sheet.place, level.slots[number])
-
-
-def _mirror(plane: np.ndarray, margin: tuple[int, int]) -> None:
-    """Write the margin of a plane (H, W, C): what lies within, mirrored at its border as often as it takes."""
-    down, right = margin
-    inner = plane[down : plane.shape[0] - down, right : plane.shape[1] - right]
-    cv2.copyMakeBorder(inner, down, down, right, right, cv2.BORDER_REFLECT, dst=plane)  # leaves what is there
 
 
 def slots_of(place: np.ndarray, out: np.ndarray) -> None:
@@ -235,7 +228,7 @@ def _behind_halves(hidden: Hidden, coverage: np.ndarray, rows: slice, stand: Sta
     return sheet
 
 
-def _mirrored(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def _grown(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """The picture continued below and to the right, to a height and width."""
     over = 0, height - picture.shape[0], 0, width - picture.shape[1]
-    return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REFLECT).reshape(height, width, *picture.shape[2:])
+    return cv2.copyMakeBorder(picture, *over, cv2.BORDER_REPLICATE).reshape(height, width, *picture.shape[2:])

@@ -33,7 +33,7 @@ def beyond_chord(distance):
 
 @pytest.mark.parametrize(("near_px", "next_px"), [(30, 15), (44, 15), (60, 24)])
 def test_two_fences_cover_a_point_independently(near_px, next_px):
-    """One to the left, half of the lens; a farther one above, half of the lens: a quarter comes through, not nothing."""
+    """One to the left, half of the lens; a farther one above, half: a quarter comes through, not nothing."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     left, above = x < WIDTH // 2, y < HEIGHT // 2
     everywhere = np.ones_like(left)
@@ -45,7 +45,7 @@ def test_two_fences_cover_a_point_independently(near_px, next_px):
 
 def test_slices_of_one_surface_add_up():
     """The same two, at nearly the same depth: what one leaves of the lens, the other takes of it."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    x = np.mgrid[0:HEIGHT, 0:WIDTH][1]
     left, right = x < WIDTH // 2, x >= WIDTH // 2
     rgba, depth_m = shot((right, GREEN, -20), (left, RED, -21))
     out = defocus_frame(rgba, depth_m, LENS)[HEIGHT // 2, WIDTH // 2]
@@ -93,6 +93,6 @@ def test_a_draft_gives_what_is_in_focus_its_detail_back(radius_px):
     """Noise that half the size cannot hold: without it a draft would be off by more than a tenth."""
     noise = np.ones((HEIGHT, WIDTH, 4), np.float32)
     noise[..., :3] = np.random.default_rng(3).random((HEIGHT, WIDTH, 3), np.float32)
-    rgba, depth_m = shot((np.ones((HEIGHT, WIDTH), bool), (0, 0, 0), radius_px))
+    _, depth_m = shot((np.ones((HEIGHT, WIDTH), bool), (0, 0, 0), radius_px))
     draft, final = (defocus_frame(noise, depth_m, LENS, quality=quality) for quality in ("draft", "final"))
     assert np.sqrt(np.mean((draft - final) ** 2)) < 0.08
