@@ -159,9 +159,9 @@ def copy(source: bpy.types.Strip, target: bpy.types.Strip) -> None:
             setattr(target, name, getattr(source, name))
 
 
-def put_ends_on(strip: bpy.types.Strip) -> None:
-    """Near and far of a strip that is refocused for the first time. (The properties' own defaults are those of files
-    saved before these were chosen.)"""
+def put_ends_on(strip: bpy.types.Strip | bpy.types.Node) -> None:
+    """Near and far of a strip or node that is refocused for the first time. (The properties' own defaults are those of
+    files saved before these were chosen.)"""
     if not strip.is_property_set("rackfocus_near_m") and not strip.is_property_set("rackfocus_far_m"):
         strip.rackfocus_near_m, strip.rackfocus_far_m = NEAR_M, FAR_M
 

@@ -12,7 +12,7 @@ from ... import signals
 from ...blender import versions
 from ...errors import FrameError
 from ...scenes import passes, scene_passes
-from ...shot import modifier, node, node_settings
+from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
 
 _SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
@@ -57,6 +57,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
             return {"CANCELLED"}
         made = node.add(tree)
         made.rackfocus_lens = self.lens
+        settings.put_ends_on(made)
         if picture is not None:
             _insert(tree, made, picture)
             self._link_depth(tree, made, picture)
