@@ -241,7 +241,7 @@ def all_there(scene: bpy.types.Scene, one: bpy.types.Node, which: Iterable[int],
 
 def at_current_frame(scene: bpy.types.Scene, one: bpy.types.Node, place: Place) -> dict[str, int]:
     """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
-    key = (scene.name, one.name, scene.frame_current, place.folder)
+    key = (scene.session_uid, one.name, scene.frame_current, place.folder)
     seen = session.part(node_recipe.Seen)
     if key not in seen:
         seen[key] = look(scene, one, [scene.frame_current], place)

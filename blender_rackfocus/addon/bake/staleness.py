@@ -112,14 +112,14 @@ def _count(
 
 
 class _Looking:
-    """known: what is known of (scene, strip). asked: what is to be looked at. looking: what is being looked at, and
-    how far."""
+    """known: what is known of (`session_uid` of a scene, name of a strip). asked: what is to be looked at. looking:
+    what is being looked at, and how far."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str], Summary] = {}
-        self.asked: list[tuple[str, str]] = []
+        self.known: dict[tuple[int, str], Summary] = {}
+        self.asked: list[tuple[int, str]] = []
         self.looking: Iterator[Summary] | None = None
-        self.looking_at: tuple[str, str] | None = None
+        self.looking_at: tuple[int, str] | None = None
 
     def close(self) -> None:
         """End the timer."""
@@ -129,7 +129,7 @@ class _Looking:
 
 def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Summary | None:
     """What is known about a baked strip, perhaps from before the last edit; asks for it to be looked at again."""
-    key, here = (scene.name, strip.name), session.part(_Looking)
+    key, here = (scene.session_uid, strip.name), session.part(_Looking)
     if key not in here.asked and key != here.looking_at and not getattr(here.known.get(key), "complete", False):
         here.asked.append(key)
         if not bpy.app.timers.is_registered(_tick):
@@ -176,8 +176,8 @@ def _tick() -> float | None:
     return _REST_S
 
 
-def _begin(scene_name: str, strip_name: str) -> Iterator[Summary]:
-    scene = bpy.data.scenes.get(scene_name)
+def _begin(scene_uid: int, strip_name: str) -> Iterator[Summary]:
+    scene = next((one for one in bpy.data.scenes if one.session_uid == scene_uid), None)
     editor = scene.sequence_editor if scene is not None else None
     strip = editor.strips_all.get(strip_name) if editor is not None else None
     found = modifier.find(strip) if strip is not None else None

@@ -27,7 +27,7 @@ from ..shot import focus_keys, node, node_settings
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
 
-class Seen(dict[tuple[str, str, int, str], dict[str, int]]):
+class Seen(dict[tuple[int, str, int, str], dict[str, int]]):
     """What the panel was told since the last edit."""
 
 
@@ -55,7 +55,7 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
         "reading": {name: _plain(getattr(one, name)) for name in node_settings.DEPTH},
         "before": _print(scene, one, before, frame, unsure),
         "files": files,
-        "scenes": {each.name: scene_print.of(each) + _lens_print(each) for each in scenes},
+        "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
         "colour": colour_config.fingerprint(),
         "size": [_plain(getattr(scene.render, name)) for name in SIZE_PROPERTIES],
         "unsure": sorted(unsure),

@@ -128,7 +128,7 @@ def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Objec
     os.remove(one.path)
 
     def look(shown: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
-        if depsgraph is not None and depsgraph.mode == "RENDER" and shown.name == scene.name:
+        if depsgraph is not None and depsgraph.mode == "RENDER" and shown.session_uid == scene.session_uid:
             one.camera = _look_at(depsgraph.scene_eval)
 
     bpy.app.handlers.frame_change_post.append(look)
