@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import bpy
 import pytest
 from comp_shot import CompShot, left_behind, wanted
@@ -108,3 +112,20 @@ def damaged(tree: bpy.types.NodeTree, gone: str) -> None:
         tree.nodes.remove(tree.nodes[group.IMAGE_NODE])
     else:
         tree.nodes.clear()
+
+
+def test_the_first_look_is_taken_in_the_middle_of_a_render(registered, tmp_path):
+    """Nothing that it needs may be removed while Blender renders a 3D scene: that crashes."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import pathlib, bpy, addon_utils, blender_rackfocus\n"
+        "addon_utils.enable('cycles'); blender_rackfocus.register()\n"
+        "from test_compositor_same import Stage, behind_render\n"
+        "bpy.ops.wm.read_factory_settings(use_empty=True)\n"
+        "stage = Stage(pathlib.Path(sys.argv[2])); behind_render(stage)\n"
+        "print('frames', len(stage.animation(1, 4)))\n"
+    )
+    here = str(Path(__file__).parent)
+    run = subprocess.run([sys.executable, "-c", code, here, str(tmp_path)], capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stderr
+    assert "frames 4" in run.stdout

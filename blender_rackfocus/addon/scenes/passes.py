@@ -20,6 +20,9 @@ import numpy as np
 from ...media import MediaError
 from ...media.library import openimageio
 from .. import errors
+from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
+from ..blender.runtime import runtime as runtime
+from ..blender.runtime import sweep as sweep
 from ..errors import FrameError
 from ..shot import camera_lens
 
@@ -213,30 +216,6 @@ def write_multilayer(settings: bpy.types.RenderSettings, path: str) -> None:
     settings.use_file_extension = False
     settings.use_overwrite, settings.use_placeholder = True, False
     settings.use_stamp = False
-
-
-RUNTIME_MARK = "rackfocus_runtime"
-"""Custom property of datablocks that are there for a render only."""
-
-
-def runtime(block: bpy.types.ID) -> None:
-    """Keep a datablock out of every .blend that is written, and let `sweep` remove it."""
-    block.is_runtime_data = True
-    block[RUNTIME_MARK] = True
-
-
-def sweep() -> None:
-    """Remove everything that was made for renders. Only while none runs: removing a scene then crashes Blender 5.2."""
-    for blocks in (
-        bpy.data.scenes,
-        bpy.data.node_groups,
-        bpy.data.images,
-        bpy.data.objects,
-        bpy.data.cameras,
-        bpy.data.actions,
-    ):
-        for block in [each for each in blocks if RUNTIME_MARK in each and each.is_runtime_data]:
-            blocks.remove(block)
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:

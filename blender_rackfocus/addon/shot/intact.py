@@ -13,6 +13,7 @@ import functools
 import bpy
 
 from ...media.baked import CODES
+from ..blender.runtime import runtime
 from . import group
 
 DAMAGED = (
@@ -30,16 +31,18 @@ def damage(tree: bpy.types.NodeTree) -> str:
 
 @functools.cache
 def _whole(_layout: int) -> tuple[tuple, ...]:
-    """What new groups do: without baked frames, and with those of each kind."""
+    """What new groups do: without baked frames, and with those of each kind. Made for a while, since a render may be
+    under way."""
     found = []
     for code in (None, *CODES.values()):
         tree = group.new_group()
         image = group.image_of(tree)
+        for block, mark in ((tree, group.GROUP_MARK), (image, group.IMAGE_MARK)):
+            runtime(block)
+            del block[mark]  # nobody may take it for a strip's own
         if code is not None:
             group.add_baked(tree, image, code)
         found.append(_what_it_does(tree))
-        bpy.data.node_groups.remove(tree)
-        bpy.data.images.remove(image)
     return tuple(found)
 
 
