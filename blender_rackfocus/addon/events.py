@@ -316,7 +316,8 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         return
     _render().drawing, inside = True, len(_render().rendering) > 1
     try:
-        problems = show(scene, final=True)
+        # Off too while Blender renders a scene's camera for a strip: then nothing of its timeline is seen.
+        problems = show(scene, final=True) if scene.render.use_sequencer else []
     except BaseException as error:  # Blender would print it, and render on with whatever pixels are there
         traceback.print_exc()
         problems = [FrameError("of this scene", scene.frame_current, "", errors.unexpected(error))]

@@ -308,6 +308,14 @@ def _with_a_sequencer_of_its_own(_timeline, strip):
     editor.strips.new_effect("Colour", "COLOR", 1, 1, length=30).color = (0, 1, 0)
 
 
+def _with_a_refocused_strip_that_has_no_depth(_timeline, strip):
+    """In the scene's own sequencer, which its camera does not show: nothing to stop a render for."""
+    strip.right_handle = 16
+    inside = strip.scene.sequence_editor_create().strips.new_image("Inside", __file__, 1, 1)
+    inside.right_handle = 30
+    modifier.add(inside)
+
+
 def _with_cameras_on_its_markers(_timeline, strip):
     strip.right_handle = 16
     for frame, y in ((2, 0.7), (4, -0.7)):
@@ -335,6 +343,7 @@ PLACES = [
     _in_a_meta,
     _another_camera,
     _with_a_sequencer_of_its_own,
+    _with_a_refocused_strip_that_has_no_depth,
     _with_cameras_on_its_markers,
     _composited,
 ]
