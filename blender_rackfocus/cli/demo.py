@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
     parser = argparse.ArgumentParser()
     rack.add_arguments(parser)
     asked = parser.parse_args([str(plate), "-o", str(frames / "####.png"), "--blend", str(blend), *settings])
-    print(rack.rack(asked, stop))
+    rack.rack(asked, stop)
     stop.check()
     files = [frames / f"{number:04d}.png" for number in range(1, shot["frames"] + 1)]
     _movie_of(files, movie, shot["fps"], stop)

@@ -21,6 +21,7 @@ from ..frame.job import stamped
 from ..frame.pairing import INDEXED
 from . import depth as estimated
 from . import output
+from .chatter import quiet
 from .clip import Clip, open_clip, pairing_of
 from .common import CommandError, UsageError, say
 from .stop import Stop
@@ -277,7 +278,8 @@ def save_blend(scene: Any, path: Path) -> None:
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     scene.render.filepath = "//render/"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=True)
+    with quiet():
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=True)
 
 
 def _identifier(found: Any) -> str:
