@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from ..media.colour import OcioConfig
 from ..media.library import complaint, openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
+from .scratch import remove_scratch
 from .sources import EstimateSettings, Frames
 
 CHANNELS = {"METRES": "Z", "NORMALISED": "Y"}
@@ -181,7 +181,7 @@ def run(
             progress=progress,
             cancelled=cancelled,
         )
-    shutil.rmtree(work, ignore_errors=True)
+    remove_scratch(work)
     found = report.provenance
     return found if found.metric else replace(found, between_m=task.between_m), report
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from .provenance import EstimateError
+
+NOTE = "estimate.json"
+"""What the arrays in a folder depend on: it says that the folder is ours."""
 
 
 class Scratch:
@@ -25,7 +29,7 @@ class Scratch:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="rackfocus-")) if folder is None else Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        note = self.folder / "estimate.json"
+        note = self.folder / NOTE
         text = json.dumps(key, sort_keys=True, default=str)
         if not note.is_file() or note.read_text(encoding="utf-8") != text:
             self.clear()
@@ -60,9 +64,7 @@ class Scratch:
         return array
 
     def clear(self) -> None:
-        for pattern in ("*-*.npy", "*.part"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        _clear(self.folder)
 
     def drop(self, name: str) -> None:
         for path in self.folder.glob(f"{name}-*.npy"):
@@ -71,3 +73,19 @@ class Scratch:
     def close(self) -> None:
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove what a finished estimate kept in a folder, and the folder if nothing else came into it."""
+    if not (folder / NOTE).is_file():
+        return
+    _clear(folder)
+    (folder / NOTE).unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _clear(folder: Path) -> None:
+    for pattern in ("*-???????.npy", "*-???????.*.part"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)

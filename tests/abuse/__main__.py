@@ -22,7 +22,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from . import damage, renders, stops  # noqa: E402
 from .report import Row  # noqa: E402
 
-MOST_TOLD = 60
+MOST_TOLD = 20
 ROWS = {
     "media": damage.media,
     "networks": damage.networks,
@@ -48,9 +48,7 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="abuse-") as scratch:
         for name in args.rows or ROWS:
-            faults += [f"{name}: {fault}" for fault in _row(name, args, (args.keep or Path(scratch)) / name).faults]
-    for fault in faults[:MOST_TOLD]:
-        print(f"  {fault}")
+            faults += _row(name, args, (args.keep or Path(scratch)) / name).faults
     print(f"{len(faults)} faults in {(time.monotonic() - began) / 60:.1f} minutes")
     return 1 if faults else 0
 
@@ -61,6 +59,8 @@ def _row(name: str, args: argparse.Namespace, folder: Path) -> Row:
     row = ROWS[name](args.scale, random.Random(f"{args.seed} {name}"), folder)
     state = "FAULT" if row.faults else "ok"
     print(f"{name:<18}{row.done:>6}{time.monotonic() - began:>9.0f}  {state:<6}  {row.note}", flush=True)
+    for fault in row.faults[:MOST_TOLD]:
+        print(f"    {fault}", flush=True)
     return row
 
 

@@ -166,7 +166,7 @@ def test_a_name_is_taken_as_it_is(run, clip, tmp_path, name):
 
 
 def test_blenders_own_words_are_in_a_log_that_is_named(run, clip, tmp_path):
-    done = run("rack", clip, "-o", tmp_path / "r.mp4", *FAST, "--end", 5)
+    done = run("rack", clip, "-o", tmp_path / "r.mp4", *FAST, "--end", 5, "--blend", tmp_path / "edit.blend")
     assert done.stdout.splitlines() == [str(tmp_path / "r.mp4")]
     named = [line for line in done.stderr.splitlines() if line.startswith("Blender's own messages: ")]
     assert len(named) == 1

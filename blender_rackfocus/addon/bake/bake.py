@@ -169,6 +169,7 @@ class Bake:
         self.scene, self.strip_name, self.place = scene, strip.name, place
         self.which, self.afresh, self.wait = list(which), afresh, wait
         self._claims = Claims(place.folder)
+        self._was_there = os.path.isdir(place.folder)
         self._frame_before = scene.frame_current
         baked.sweep(place.folder)
 
@@ -202,8 +203,9 @@ class Bake:
         cache.sweep()
         scene_passes.end()
         passes.sweep()
-        with contextlib.suppress(OSError):
-            os.rmdir(self.place.folder)  # only where nothing came into it
+        if not self._was_there:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.place.folder)  # only where nothing came into it
         if self.scene.frame_current != self._frame_before:
             self.scene.frame_set(self._frame_before)
 

@@ -85,6 +85,7 @@ class NodeBake:
         self.scene, self.places, self.which = scene, places, list(which)
         self.afresh, self.wait = afresh, wait
         self._claims = {name: Claims(place.folder) for name, place in places.items()}
+        self._were_there = {name for name, place in places.items() if os.path.isdir(place.folder)}
         self._frame_before = scene.frame_current
         for place in places.values():
             baked.sweep(place.folder)
@@ -117,8 +118,9 @@ class NodeBake:
         for name, place in self.places.items():
             self._claims[name].close()
             baked.sweep(place.folder)
-            with contextlib.suppress(OSError):
-                os.rmdir(place.folder)  # only where nothing came into it
+            if name not in self._were_there:
+                with contextlib.suppress(OSError):
+                    os.rmdir(place.folder)  # only where nothing came into it
         cache.sweep()
         if self.scene.frame_current != self._frame_before:
             self.scene.frame_set(self._frame_before)

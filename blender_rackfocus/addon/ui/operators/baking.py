@@ -64,12 +64,12 @@ def too_large(estimates: list[bake.Estimate]) -> str:
 
 def delete_frames(folder: str) -> None:
     """Delete baked frames, and nothing else: what carries their mark, whole or damaged."""
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        path = os.path.join(folder, name)
-        if sealed.is_ours(path, sealed.BAKED):
-            baked.remove(path)
+    paths = [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
+    ours = [path for path in paths if sealed.is_ours(path, sealed.BAKED)]
+    for path in ours:
+        baked.remove(path)
     baked.sweep(folder)
-    if not os.listdir(folder):
+    if ours and not os.listdir(folder):  # it was there for them
         os.rmdir(folder)
 
 
