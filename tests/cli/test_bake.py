@@ -174,11 +174,13 @@ def test_a_broken_frame_fails_the_task_and_not_the_others(here, blend, tmp_path)
     assert "frame 4" in err
     assert len(content(tmp_path / "edit" / "rackfocus_bake")) == 2
     for there in (True, False):  # a folder into which nothing came goes again only if it was made for it
-        if there:
-            (tmp_path / "True").mkdir()
+        scene_folder = tmp_path / str(there) / "shot"
+        folder = scene_folder / Path(lines[0]["file"]).parent.name
+        assert not there or folder.mkdir(parents=True) is None
         status, _, _ = here(tmp_path / "edit" / "shot.blend", "--frames", "4", "--folder", tmp_path / str(there))
         assert status == 1
-        assert (tmp_path / str(there)).exists() == there
+        assert scene_folder.exists()
+        assert folder.exists() == there
 
 
 @contextlib.contextmanager
