@@ -437,3 +437,47 @@ def test_actions_in_the_nla(stage):
     behind_render(stage)
     frames = list(stage.same_frames(1, 3).values())
     assert np.abs(frames[0] - frames[2]).max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["CLOTH", "SOFT_BODY"])
+def test_a_simulation_that_was_not_played_is_named_and_a_played_one_is_blenders(stage, kind):
+    near = bpy.data.objects["Near"]
+    near.modifiers.new("Fall", kind)
+    if kind == "SOFT_BODY":
+        near.soft_body.use_goal = False
+    stage.scene.gravity = (9.8, 0, 0)
+    behind_render(stage)
+    assert not stage.animation(1, 3)
+    assert 'simulation "Fall" of object "Near" in scene "Scene" was not played' in errors.failures()[0]
+    errors.forget()
+    for frame in range(1, 7):
+        stage.scene.frame_set(frame)
+    frames = list(stage.same_frames(1, 6).values())
+    assert np.abs(frames[0] - frames[-1]).max() > 0.1
+
+
+def test_rigid_bodies_are_baked_or_named(stage):
+    near = bpy.data.objects["Near"]
+    bpy.ops.rigidbody.world_add()
+    world = stage.scene.rigidbody_world
+    world.collection = bpy.data.collections.new("Bodies")
+    world.collection.objects.link(near)
+    stage.scene.gravity = (9.8, 0, 0)
+    behind_render(stage)
+    assert not stage.animation(1, 3)
+    assert 'the rigid bodies of scene "Scene" are not baked' in errors.failures()[0]
+    errors.forget()
+    world.point_cache.frame_end = 6
+    with bpy.context.temp_override(point_cache=world.point_cache):
+        bpy.ops.ptcache.bake(bake=True)
+    frames = list(stage.same_frames(1, 6).values())
+    assert np.abs(frames[0] - frames[-1]).max() > 0.1
+    stage.same(lambda: stage.still(4))
+
+
+def test_a_panoramic_cameras_depth_is_explained(stage, capfd):
+    stage.scene.camera.data.type = "PANO"
+    behind_render(stage)
+    assert stage.still() is not None
+    said = capfd.readouterr().err
+    assert said.count('camera "Camera" of scene "Scene" is panoramic: its Depth is the distance along each ray') == 1

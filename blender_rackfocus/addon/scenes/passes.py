@@ -72,6 +72,9 @@ def prepare(
     them; they are rendered, switched off or not. depth_layers: those of them whose depth is wanted. target: the scene
     whose render asks; its size and border hold, as in Blender. Raises PassError.
     """
+    problem = _unplayed(source)
+    if problem:
+        raise PassError(problem)
     copied = source.copy()
     copied.name = NAME
     runtime(copied)
@@ -95,6 +98,30 @@ def prepare(
     image.name = NAME
     runtime(image)
     return PassScene(source, target, copied, image, path)
+
+
+def _unplayed(scene: bpy.types.Scene) -> str:
+    """Why a scene's simulations cannot be rendered by a copy of it: what was not played before depends on who looks at
+    it first. Rigid bodies belong to the scene itself, so their copy needs them baked. Empty when nothing is wrong."""
+    world = scene.rigidbody_world
+    moving = world is not None and world.enabled and world.collection is not None and len(world.collection.objects)
+    if moving and not world.point_cache.is_baked:
+        return f'the rigid bodies of scene "{scene.name}" are not baked: bake them (Scene, Rigid Body World, Cache)'
+    for each in scene.objects:
+        for one in each.modifiers:
+            cache = one.point_cache if one.type in {"CLOTH", "SOFT_BODY"} and one.show_render else None
+            if cache is not None and not cache.is_baked and not _is_played(cache):
+                return (
+                    f'the simulation "{one.name}" of object "{each.name}" in scene "{scene.name}" was not played: bake '
+                    "it, or play the scene from its first frame"
+                )
+    return ""
+
+
+def _is_played(cache: bpy.types.PointCache) -> bool:
+    """Whether a cache holds frames that are of the simulation as it is: only its text says how many."""
+    count = cache.info.partition(" ")[0]
+    return count.isdigit() and int(count) > 0 and not cache.is_outdated
 
 
 SIZE_PROPERTIES = (
