@@ -256,6 +256,7 @@ def ensure_registered() -> None:
 
 def key_focus(scene: Any, keys: list) -> None:
     """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
+    from ..addon.blender import curves
     from ..addon.shot import modifier
 
     _strip, found = next(iter(modifier.in_scene(scene)))
@@ -264,7 +265,8 @@ def key_focus(scene: Any, keys: list) -> None:
         socket.value = key.focus_m
         socket.keyframe_insert("value", frame=key.frame)
     path = f"{found.path_from_id()}.properties.inputs.{_identifier(found)}.value"
-    curve = next(one for one in modifier._curves(scene) if one.data_path == path)
+    curve = curves.find(scene, path)
+    assert curve is not None  # it was keyed a moment ago
     for key, point in zip(keys, curve.keyframe_points, strict=True):
         point.interpolation = key.interpolation
         point.handle_left_type = point.handle_right_type = key.handle_type

@@ -175,8 +175,9 @@ def _whole_numbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
         return Meaning(
             DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, so millimetres"
         )
-    if "mist" in raw.layer.lower():
-        return by_name(raw.layer, near_m, far_m)
+    named = by_name(raw.layer, near_m, far_m) if "mist" in raw.layer.lower() else None
+    if named is not None:
+        return named
     values = unstep(raw.values) if raw.bits <= 8 else raw.values
     return _relative(values, near_m, far_m, f"whole numbers of {raw.bits} bits", rough=raw.bits <= 8)
 

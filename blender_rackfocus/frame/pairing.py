@@ -132,7 +132,8 @@ def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
 def _fit(clip: Clip, one: Sequence) -> tuple[bool, bool, int]:
     """How well a sequence goes with a clip: its numbers, its length, its size."""
     numbers = _numbers(clip)
-    return bool(numbers) and set(numbers) <= one.files.keys(), len(one.files) == _length(clip), len(one.files)
+    numbered = bool(numbers) and set(numbers or ()) <= one.files.keys()
+    return numbered, len(one.files) == _length(clip), len(one.files)
 
 
 def _in_folder(clip: Clip, folder: str) -> tuple[Sequence, str]:

@@ -30,7 +30,9 @@ _LINEAR_NAMES = {"Linear Rec.709", "Linear Rec.709 (sRGB)", "Linear", "Linear BT
 _RAW_NAMES = {"Non-Color", "Raw", "Non-Colour Data", "Generic Data"}
 _SRGB_NAMES = {"sRGB", "sRGB OETF", "sRGB EOTF"}
 
-_PROBES = np.float32([[0, 0, 0], [1, 1, 1], [0.03, 0.03, 0.03], [0.5, 0.5, 0.5], [0.9, 0.2, 0.1], [0.1, 0.3, 0.8]])
+_PROBES = np.array(
+    [[0, 0, 0], [1, 1, 1], [0.03, 0.03, 0.03], [0.5, 0.5, 0.5], [0.9, 0.2, 0.1], [0.1, 0.3, 0.8]], np.float32
+)
 _HDR_TRANSFERS = (16, 18)
 """PQ and HLG (ITU-T H.273)."""
 _SAME = 2e-5
@@ -93,6 +95,7 @@ def to_linear(
         return np.asarray(rgb, np.float32)
     if kind == "SRGB":
         return srgb_to_linear(rgb)
+    assert ocio_config is not None  # `_kind` knows the others by it alone
     return _by_ocio(rgb, colorspace, ocio_config.working, path, ocio_config)
 
 
@@ -105,6 +108,7 @@ def from_linear(
         return np.asarray(rgb, np.float32)
     if kind == "SRGB":
         return linear_to_srgb(rgb)
+    assert ocio_config is not None
     return _by_ocio(rgb, ocio_config.working, colorspace, path, ocio_config)
 
 

@@ -15,6 +15,7 @@ from live_shot import FAR_M, NEAR_M, difference
 from blender_rackfocus.addon import errors
 from blender_rackfocus.addon import events as handlers
 from blender_rackfocus.addon.bake import bake, staleness
+from blender_rackfocus.addon.blender import curves
 from blender_rackfocus.addon.sequencer import baked_strips, frames
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
@@ -200,7 +201,7 @@ def test_nothing_to_do_is_baked_as_nothing(racked):
 
 
 def _hold_keys(scene):
-    for curve in modifier._curves(scene):
+    for curve in curves.of_action(scene):
         for point in curve.keyframe_points:
             point.interpolation = "CONSTANT"
 

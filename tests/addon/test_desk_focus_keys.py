@@ -6,6 +6,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blender_rackfocus.addon.blender import curves  # noqa: E402
 from blender_rackfocus.addon.shot import focus_keys, group, modifier  # noqa: E402
 from blender_rackfocus.craft.focus_curve import dioptre_remap  # noqa: E402
 from blender_rackfocus.craft.pull import insert_rack, rack_keys  # noqa: E402
@@ -22,7 +23,7 @@ def path_of(strip):
 
 
 def curve_of(strip):
-    return focus_keys.curve_of(strip.id_data, path_of(strip))
+    return curves.at_work(strip.id_data, path_of(strip))
 
 
 def socket_of(strip):

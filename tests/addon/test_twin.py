@@ -14,6 +14,7 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, write_exr
 
 from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.blender import curves
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
 from blender_rackfocus.addon.twin import twin
 
@@ -93,7 +94,7 @@ def test_plain_blender_renders_the_twin_refocused(shot, made) -> None:
 def keys(strip) -> list[tuple]:
     found = twin.find(strip) or modifier.find(strip)
     path = focus_keys.path_of(found, group.socket_ids(found.node_group)["Focus Distance"])
-    points = focus_keys.curve_of(strip.id_data, path).keyframe_points
+    points = curves.at_work(strip.id_data, path).keyframe_points
     return [(*one.co, *one.handle_left, *one.handle_right, one.interpolation, one.easing, one.type) for one in points]
 
 

@@ -28,7 +28,7 @@ import bpy
 import numpy as np
 
 from ..errors import FrameError
-from . import retiming
+from . import curves, retiming
 from .source_cache import SourceCache
 
 
@@ -431,7 +431,7 @@ def _speed_target(effect: Any, frame: float, scene: Any) -> float:
 
 def _speed_multiplied(effect: Any, index: int, length: int, scene: Any) -> np.float32:
     """A speed factor: constant, or summed up frame by frame along its curve (`strip_effect_speed_rebuild_map`)."""
-    curve = _curve(scene, effect.path_from_id("speed_factor"))
+    curve = curves.find(scene, effect.path_from_id("speed_factor"))
     if curve is None:
         factor = np.float32(effect.speed_factor)
         return np.float32(index) * factor + (np.float32(length) if factor < 0 else np.float32(0))
@@ -440,21 +440,6 @@ def _speed_multiplied(effect: Any, index: int, length: int, scene: Any) -> np.fl
         total += np.float32(curve.evaluate(effect.left_handle + step))
         total = min(max(total, np.float32(0)), np.float32(length))
     return total
-
-
-def _curve(owner: Any, path: str) -> Any:
-    """The F-curve of a property in the action its owner uses, or None."""
-    animation = owner.animation_data
-    if animation is None or animation.action is None:
-        return None
-    slot = animation.action_slot
-    for layer in animation.action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(slot) if slot is not None else None
-            curve = bag.fcurves.find(path) if bag is not None else None
-            if curve is not None:
-                return curve
-    return None
 
 
 # --- Depth beside a picture ------------------------------------------------------------------------------------------

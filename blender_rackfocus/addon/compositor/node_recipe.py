@@ -27,6 +27,7 @@ from ..shot import focus_keys, node, node_settings
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
 
+
 class Seen(dict[tuple[int, str, int, str], dict[str, int]]):
     """What the panel was told since the last edit."""
 

@@ -589,6 +589,7 @@ def _leave_whole(image: bpy.types.Image, picture: np.ndarray, made: Made | None)
         refocused, counts = coding.decode(made.flat, made.width, made.height)
         shown[counts] = refocused[counts]
     flat = coding.encoded(shown, np.ones(shown.shape[:2], bool))
+    assert flat is not None  # all of it counts
     pixels.fill(image, shown.shape[1], shown.shape[0], flat, None)
 
 

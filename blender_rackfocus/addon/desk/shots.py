@@ -16,7 +16,7 @@ from ...craft.focus_curve import fit
 from ...frame import inputs
 from ...frame.job import Job
 from ...media import sequences
-from ..blender import strips
+from ..blender import curves, strips
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus
@@ -213,7 +213,7 @@ def set_value(strip: bpy.types.Strip, name: str, value: float) -> None:
     entry = inputs.INPUTS[inputs.NAMES.index(name)]
     socket.value = round(value) if entry.integer else value
     path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
-    if focus_keys.curve_of(strip.id_data, path) is not None:
+    if curves.at_work(strip.id_data, path) is not None:
         socket.keyframe_insert("value", frame=strip.id_data.frame_current)
 
 
@@ -322,9 +322,4 @@ def _key_row(strip: bpy.types.Strip, name: str, rows: list[int], values: list[fl
 def _unkey(strip: bpy.types.Strip, name: str) -> None:
     found = modifier.find(strip)
     path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
-    curve = focus_keys.curve_of(strip.id_data, path)
-    if curve is not None:
-        for bag in (piece.channelbag(strip.id_data.animation_data.action_slot)
-                    for layer in strip.id_data.animation_data.action.layers for piece in layer.strips):  # fmt: skip
-            if bag is not None and bag.fcurves.find(path) is not None:
-                bag.fcurves.remove(bag.fcurves.find(path))
+    curves.remove(strip.id_data, path)

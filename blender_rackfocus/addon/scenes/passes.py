@@ -20,6 +20,7 @@ import numpy as np
 from ...media import MediaError
 from ...media.library import openimageio
 from .. import errors
+from ..blender import curves
 from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
 from ..blender.runtime import sweep as sweep
@@ -289,31 +290,20 @@ def _is_animated(data: bpy.types.Camera) -> bool:
     animation = data.animation_data
     if animation is None:
         return False
-    return any(curve.data_path == _SWITCH for curve in (*animation.drivers, *_curves(animation)))
-
-
-def _curves(animation: bpy.types.AnimData) -> list[bpy.types.FCurve]:
-    if animation.action is None or animation.action_slot is None:
-        return []
-    bags = (strip.channelbag(animation.action_slot) for layer in animation.action.layers for strip in layer.strips)
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+    return any(curve.data_path == _SWITCH for curve in (*animation.drivers, *curves.of_action(data)))
 
 
 def _still(data: bpy.types.Camera) -> None:
     """Take the animation of the switch off a camera's copy, and nothing else."""
     data.driver_remove(_SWITCH)
     animation = data.animation_data
-    if animation.action is None or not _curves(animation):
+    if not any(curves.of_action(data)):
         return
     slot = animation.action_slot.identifier
     animation.action = animation.action.copy()
     runtime(animation.action)
     animation.action_slot = next(each for each in animation.action.slots if each.identifier == slot)
-    for layer in animation.action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(animation.action_slot)
-            for curve in [each for each in bag.fcurves if each.data_path == _SWITCH] if bag else []:
-                bag.fcurves.remove(curve)
+    curves.remove(data, _SWITCH)
 
 
 def _uncropped(pixels: np.ndarray, spec: object, channels: int) -> np.ndarray:

@@ -16,13 +16,14 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
 import numpy as np
 
 from ...media import MediaError, identity
+from ..blender import curves
 
 COUNTER = "rackfocus_passes"
 """Custom property of a scene, raised when its passes are to be rendered anew."""
@@ -174,7 +175,7 @@ def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
 
 def curves_of(block: bpy.types.ID, path: str) -> list[bpy.types.FCurve]:
     """The F-curves at work that set a property."""
-    return [one for one in _action_curves(block.animation_data) if one.data_path == path and not one.mute]
+    return [one for one in curves.of_action(block) if one.data_path == path and curves.is_at_work(one)]
 
 
 class _Look:
@@ -387,7 +388,7 @@ class _Look:
             read = []
             for one in self._properties(items[0])[0]:
                 width = getattr(one, "array_length", 0) or 1
-                values = np.empty(count * width, _NUMBERS[one.type])
+                values: np.ndarray = np.empty(count * width, _NUMBERS[one.type])
                 items.foreach_get(one.identifier, values)
                 read.append((one.identifier, values))
         except _UNREADABLE:
@@ -559,36 +560,5 @@ def _animated_paths(block: bpy.types.ID) -> set[tuple[str, int]]:
 
 def _curves_at_work(animation: bpy.types.AnimData) -> Iterator[bpy.types.FCurve]:
     yield from animation.drivers
-    for one in (*_action_curves(animation), *_nla_curves(animation)):
-        if not one.mute and not one.is_empty:
-            yield one
-
-
-def _action_curves(animation: bpy.types.AnimData | None) -> Iterator[bpy.types.FCurve]:
-    if animation is not None:
-        yield from _slot_curves(animation.action, animation.action_slot)
-
-
-def _nla_curves(animation: bpy.types.AnimData) -> Iterator[bpy.types.FCurve]:
-    if not animation.use_nla:
-        return
-    for track in animation.nla_tracks:
-        if not track.mute:
-            yield from _strip_curves(track.strips)
-
-
-def _strip_curves(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.FCurve]:
-    for strip in strips:
-        if not strip.mute:
-            yield from _slot_curves(strip.action, strip.action_slot)
-            yield from _strip_curves(strip.strips)
-
-
-def _slot_curves(action: bpy.types.Action | None, slot: bpy.types.ActionSlot | None) -> Iterator[bpy.types.FCurve]:
-    if action is None or slot is None:
-        return
-    for layer in action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(slot)
-            if bag is not None:
-                yield from bag.fcurves
+    own = (curve for bag in curves.bags(animation.action, animation.action_slot) for curve in bag.fcurves)
+    yield from filter(curves.is_at_work, (*own, *curves.of_nla(animation)))

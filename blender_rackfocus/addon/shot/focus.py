@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import bpy
 
 from ...craft.focus_curve import NEAREST_M, Key
+from ..blender import curves
 from . import group, modifier
-from .focus_keys import INPUT, curve_of, focus_m, keys_of, path_of, write
+from .focus_keys import INPUT, focus_m, keys_of, path_of, write
 
 
 class Focus:
@@ -36,7 +37,7 @@ class Focus:
     @property
     def curve(self) -> bpy.types.FCurve | None:
         """The F-curve in use, or None."""
-        return curve_of(self.scene, self.path)
+        return curves.at_work(self.scene, self.path)
 
     def at_m(self, frame: float | None = None) -> float:
         """The focus in metres; None = as the property stands now."""

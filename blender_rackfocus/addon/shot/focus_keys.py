@@ -33,6 +33,7 @@ from ...craft.focus_curve import (
     focus_from_value,
     value_at,
 )
+from ..blender import curves
 
 INPUT = "Focus Distance"
 SAME = 1e-5
@@ -51,7 +52,7 @@ def focus_m(
     number evaluates the F-curve there, whatever the property holds. now: the current frame, where the owner is no
     scene that tells it.
     """
-    curve = curve_of(owner, data_path)
+    curve = curves.at_work(owner, data_path)
     if curve is None or _is_driven(owner, data_path):
         return value_m
     current = owner.frame_current_final if now is None else now
@@ -81,15 +82,6 @@ def read(curve: bpy.types.FCurve, frame: float, value_m: float | None = None) ->
         return focus_from_value(given, at, frames, values)
     focus = focus_at(plain, at) + given - value_at(plain, at)
     return min(max(focus, NEAREST_M), FARTHEST_M)
-
-
-def curve_of(owner: bpy.types.ID, data_path: str) -> bpy.types.FCurve | None:
-    """The F-curve that moves a property, or None where there is none or it is muted."""
-    bag = _bag(owner)
-    curve = bag.fcurves.find(data_path) if bag is not None else None
-    if curve is None or curve.mute or (curve.group is not None and curve.group.mute):
-        return None
-    return curve if len(curve.keyframe_points) or len(curve.sampled_points) else None
 
 
 def path_of(modifier: bpy.types.StripModifier, identifier: str) -> str:
@@ -144,14 +136,13 @@ def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, 
     keys: as `keys_of` and `craft.pull` make them. Raises RuntimeError where Blender refuses to keyframe (a linked
     scene, an action that is not editable).
     """
-    bag = _bag(owner)
-    curve = bag.fcurves.find(data_path) if bag is not None else None
+    curve = curves.find(owner, data_path)
     before = _snapshot(curve)
     own_easing = {p.co.x for p in curve.keyframe_points if p.interpolation not in INTERPOLATIONS} if curve else set()
     wanted = {_single(key.frame): replace(key, frame=_single(key.frame)) for key in keys}
     if curve is None:
         socket.keyframe_insert("value", frame=keys[0].frame)
-        curve = _bag(owner).fcurves.find(data_path)
+        curve = curves.find(owner, data_path)
     points = curve.keyframe_points
     for i in reversed(range(len(points))):
         if points[i].co.x not in wanted or points[i].co.x not in before:
@@ -273,15 +264,3 @@ def _moved_time(one: bpy.types.FModifier, frame: float, frames: Sequence[float])
 def _is_driven(owner: bpy.types.ID, data_path: str) -> bool:
     animation = owner.animation_data
     return animation is not None and any(one.data_path == data_path and not one.mute for one in animation.drivers)
-
-
-def _bag(owner: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
-    animation = owner.animation_data
-    if animation is None or animation.action is None or animation.action_slot is None:
-        return None
-    for layer in animation.action.layers:
-        for piece in layer.strips:
-            bag = piece.channelbag(animation.action_slot)
-            if bag is not None:
-                return bag
-    return None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import bpy
 
 from ...frame.inputs import INPUTS
+from ..blender import curves
 from . import focus_keys, group
 
 MODIFIER_NAME = "Rack Focus"
@@ -139,22 +140,11 @@ def values(
     if frame is not None:
         prefix = modifier.path_from_id() + ".properties.inputs."
         names = {f"{prefix}{identifier}.value": name for name, identifier in ids.items()}
-        for curve in _curves(scene):
+        for curve in curves.of_action(scene):
             name = names.get(curve.data_path)
-            if name is not None and not curve.mute:
+            if name is not None and curves.is_at_work(curve):
                 found[name] = curve.evaluate(frame)
     if focus_keys.INPUT in there:
         focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
         found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
     return found
-
-
-def _curves(scene: bpy.types.Scene) -> Iterator[bpy.types.FCurve]:
-    animation = scene.animation_data
-    if animation is None or animation.action is None or animation.action_slot is None:
-        return
-    for layer in animation.action.layers:
-        for piece in layer.strips:
-            bag = piece.channelbag(animation.action_slot)
-            if bag is not None:
-                yield from bag.fcurves

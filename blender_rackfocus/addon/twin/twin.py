@@ -29,7 +29,7 @@ from ...frame import inputs
 from ...frame.job import Job
 from ...frame.make import refocus
 from ...media import MediaError, stills
-from ..blender import strips
+from ..blender import curves, strips
 from ..errors import FrameError
 from ..scenes import passes, upstream
 from ..sequencer import frames
@@ -124,7 +124,7 @@ def back(strip: bpy.types.Strip) -> None:
     original = tree.get(ORIGINAL)
     path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
     if KEYS in tree:
-        curve = focus_keys.curve_of(strip.id_data, path)
+        curve = curves.at_work(strip.id_data, path)
         if curve is not None:
             _write_keys(curve, json.loads(tree[KEYS]))
     found.node_group = original if original is not None else group.new_group()
@@ -270,7 +270,7 @@ def _spell_out_focus(strip: bpy.types.Strip, found: bpy.types.StripModifier, tre
     frame, and the keys as they were wait in the group."""
     scene = strip.id_data
     path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
-    curve = focus_keys.curve_of(scene, path)
+    curve = curves.at_work(scene, path)
     if curve is None or len(curve.keyframe_points) < 2 or any(not one.mute for one in curve.modifiers):
         return
     first, last = (curve.keyframe_points[end].co.x for end in (0, -1))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from typing import ClassVar
 
 import bpy
@@ -16,8 +15,8 @@ from ...sequencer import baked_strips
 from ...shot import modifier
 from ..operators import baking
 from ..operators.bake import active
+from .text import words
 
-_TEXT_WIDTH = 42
 _TYPICAL = 0.6
 """Share of the largest possible size that ZIP leaves of ordinary pictures."""
 
@@ -51,7 +50,7 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
         column.prop(scene, "rackfocus_bake_folder")
         column.prop(scene, "rackfocus_bake_format")
         if cache.problem():
-            _words(layout.box(), cache.problem(), "INFO")
+            words(layout.box(), cache.problem(), "INFO")
 
 
 def draw_running(layout: bpy.types.UILayout) -> None:
@@ -74,7 +73,7 @@ def _draw_baked(
     else:
         box.alert = not summary.all_fresh and summary.complete
         for number, line in enumerate(summary.lines()):
-            _words(box, line, "NONE" if number else "CHECKMARK" if summary.all_fresh else "ERROR")
+            words(box, line, "NONE" if number else "CHECKMARK" if summary.all_fresh else "ERROR")
     layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake What Is Missing or Stale")
@@ -92,11 +91,6 @@ def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.ty
     row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True
     if os.path.isdir(baked_strips.default_place(scene, strip).folder):
         layout.operator("rackfocus.bake_use", icon="IMPORT")
-
-
-def _words(layout: bpy.types.UILayout, words: str, icon: str) -> None:
-    for number, line in enumerate(textwrap.wrap(words, _TEXT_WIDTH)):
-        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 CLASSES = (RACKFOCUS_PT_bake,)

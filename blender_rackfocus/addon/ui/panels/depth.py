@@ -5,7 +5,6 @@ draws."""
 from __future__ import annotations
 
 import os
-import textwrap
 from typing import ClassVar
 
 import bpy
@@ -13,13 +12,7 @@ import bpy
 from ...blender.context import active_strip
 from ...depth import cards, estimate
 from ...shot import modifier
-
-_TEXT_WIDTH = 42
-
-
-def _lines(layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
-    for number, line in enumerate(textwrap.wrap(text, _TEXT_WIDTH)):
-        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
+from .text import words
 
 
 class _Tab:
@@ -46,11 +39,11 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
         if told:
             box = layout.box()
             for number, sentence in enumerate(told):
-                _lines(box, sentence, "INFO" if number == 0 else "DOT")
+                words(box, sentence, "INFO" if number == 0 else "DOT")
         layout.prop(strip, "rackfocus_model_path", text="Network")
         model = estimate.model_of(strip)
         none = "No network is chosen. None can be shipped: bring an .onnx file"
-        _lines(layout, os.path.basename(model) if model else none)
+        words(layout, os.path.basename(model) if model else none)
         layout.operator_context = "INVOKE_DEFAULT"
         row = layout.row(align=True)
         for source, label in (("AUTO", "Estimate Depth"), ("STEREO", "Stereo")):
@@ -83,7 +76,7 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
         column.operator("rackfocus.card_remove", text="", icon="REMOVE")
         if strip.rackfocus_depth_source != "CARDS":
             return
-        _lines(layout, cards.provenance(strip).sentence(), "INFO")
+        words(layout, cards.provenance(strip).sentence(), "INFO")
         column = layout.column()
         column.use_property_split = True
         for name in ("back_from_m", "back_to_m", "back_start", "back_end", "cards_time"):
@@ -100,14 +93,14 @@ class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
         layout.operator("rackfocus.depth_examine", icon="VIEWZOOM")
         if strip.rackfocus_examined:
             layout.label(text=strip.rackfocus_histogram)
-            _lines(layout, strip.rackfocus_examined, "INFO")
+            words(layout, strip.rackfocus_examined, "INFO")
             if not strip.rackfocus_findings:
-                _lines(layout, "Nothing is wrong with this depth, as far as can be seen", "CHECKMARK")
+                words(layout, "Nothing is wrong with this depth, as far as can be seen", "CHECKMARK")
         for one in strip.rackfocus_findings:
             box = layout.box()
-            _lines(box, one.words, "ERROR")
+            words(box, one.words, "ERROR")
             if one.asks_distances:
-                _lines(box, f"With near {strip.rackfocus_near_m:g} m and far {strip.rackfocus_far_m:g} m")
+                words(box, f"With near {strip.rackfocus_near_m:g} m and far {strip.rackfocus_far_m:g} m")
             box.operator("rackfocus.depth_fix", text=one.fix).finding = one.code
         column = layout.column()
         column.use_property_split = True

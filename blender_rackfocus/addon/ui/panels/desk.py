@@ -6,7 +6,6 @@ What the desk remembers between clicks (feel, marks to rack between, the sentenc
 
 from __future__ import annotations
 
-import textwrap
 from typing import ClassVar
 
 import bpy
@@ -19,8 +18,8 @@ from ...shot import marks, modifier
 from ...shot.focus import Focus
 from ..operators.rack import FEELS
 from ..operators.recipes import DIRECTIONS, RECIPES
+from .text import words
 
-_TEXT_WIDTH = 44
 FOOT_M = 0.3048
 
 PROPERTIES = {
@@ -158,11 +157,7 @@ class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
         for key, label, explanation in RECIPES:
             button = layout.operator("rackfocus.recipe", text=label)
             button.recipe, button.direction = key, scene.rackfocus_direction
-            for line in textwrap.wrap(explanation, _TEXT_WIDTH):
-                note = layout.row()
-                note.active = False
-                note.scale_y = 0.6
-                note.label(text=line)
+            words(layout, explanation, scale=0.6, active=False)
 
 
 class RACKFOCUS_PT_say(_Tab, bpy.types.Panel):
@@ -179,11 +174,9 @@ class RACKFOCUS_PT_say(_Tab, bpy.types.Panel):
         said = phrase.understand(scene.rackfocus_sentence, [mark.name for mark in marks.of(strip)])
         for line in phrase.describe(said, shots.fps(scene)):
             alert = line.startswith("Not understood")
-            for index, part in enumerate(textwrap.wrap(line, _TEXT_WIDTH)):
-                row = layout.row()
-                row.alert = alert
-                row.scale_y = 0.7
-                row.label(text=part, icon=("ERROR" if alert else "CHECKMARK") if index == 0 else "BLANK1")
+            column = layout.column()
+            column.alert = alert
+            words(column, line, "ERROR" if alert else "CHECKMARK", scale=0.7)
         layout.operator("rackfocus.say", icon="PLAY")
 
 
@@ -216,8 +209,7 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
         ):
             grid.label(text=name)
             grid.label(text=text)
-        for number, line in enumerate(textwrap.wrap(shots.cut_told(strip), _TEXT_WIDTH)):
-            layout.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+        words(layout, shots.cut_told(strip), "ERROR")
 
 
 CLASSES = (

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from typing import ClassVar
 
 import bpy
@@ -17,9 +16,7 @@ from ...sequencer.baked_strips import Place
 from ...shot import node
 from ..operators.baking import Progress
 from . import bake as bake_panel
-
-_TEXT_WIDTH = 42
-"""Characters of an error's line; the sidebar does not wrap text by itself."""
+from .text import problem, words
 
 
 class RACKFOCUS_PT_node(bpy.types.Panel):
@@ -41,8 +38,12 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
         if one is None or not node.is_node(one):
             return
-        _draw_problem(layout, compositor.problem_of(context.scene, one))
-        _draw_problem(layout, compositor.problem_before(context.scene))
+        told = compositor.problem_of(context.scene, one)
+        if told:
+            problem(layout, told)
+        told = compositor.problem_before(context.scene)
+        if told:
+            problem(layout, told)
         layout.prop(one, "rackfocus_lens")
         column = layout.column(heading="Depth")
         column.prop(one, "rackfocus_depth_kind")
@@ -100,23 +101,12 @@ def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.typ
     if fresh:
         box.label(text=f"Frame {scene.frame_current}: baked, fresh", icon="CHECKMARK")
     else:
-        words = f"Frame {scene.frame_current}: " + ", ".join(found)
-        for index, line in enumerate(textwrap.wrap(words, _TEXT_WIDTH)):
-            box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+        words(box, f"Frame {scene.frame_current}: " + ", ".join(found), "ERROR")
     box.operator("rackfocus.node_bake_check", text="Check All Frames")
     layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
     row = layout.row(align=True)
     row.operator("rackfocus.node_bake", text="Bake What Is Missing or Stale")
     row.operator("rackfocus.node_unbake", text="", icon="X")
-
-
-def _draw_problem(layout: bpy.types.UILayout, problem: str) -> None:
-    if not problem:
-        return
-    box = layout.box()
-    box.alert = True
-    for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
-        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
 
 
 def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:

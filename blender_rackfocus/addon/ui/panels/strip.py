@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import ClassVar
 
 import bpy
@@ -16,10 +15,9 @@ from ...blender.context import active_strip, sequencer_scene
 from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
+from .text import problem, words
 
 _PROBLEMS_SHOWN = 3
-_TEXT_WIDTH = 42
-"""Characters of an error's line; the sidebar does not wrap text by itself."""
 
 
 class _Tab:
@@ -91,8 +89,7 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         if kind in {"METRES", "INVERSE"}:
             layout.prop(strip, "rackfocus_depth_scale")
         if not context.screen.is_animation_playing:  # the file of a new frame is read for this
-            for number, line in enumerate(textwrap.wrap(frames.depth_told(strip, context.scene), _TEXT_WIDTH)):
-                layout.label(text=line, icon="INFO" if number == 0 else "BLANK1")
+            words(layout, frames.depth_told(strip, context.scene), "INFO")
 
 
 class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
@@ -116,17 +113,12 @@ def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
             if media.is_movie(strip.rackfocus_depth_path):
                 layout.prop(strip, "rackfocus_depth_stream")
             paired = frames.pairing_of(strip, strip.id_data)
-            _lines(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
+            words(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
         elif (stream := pairing.further_stream(frames.clip_of(strip, strip.id_data))) is not None:
-            _lines(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
+            words(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
             layout.operator("rackfocus.depth_from_stream").stream = stream
     except media.MediaError as error:
-        _lines(layout, str(error), "ERROR")
-
-
-def _lines(layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    for number, line in enumerate(textwrap.wrap(text, _TEXT_WIDTH)):
-        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
+        words(layout, str(error), "ERROR")
 
 
 def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
@@ -138,8 +130,7 @@ def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     _draw_inputs(layout, found, advanced=False)
     ignored = twin.left_out(found)
     if ignored:
-        for line in textwrap.wrap(f"Without effect: {', '.join(ignored)}", _TEXT_WIDTH):
-            layout.label(text=line)
+        words(layout, f"Without effect: {', '.join(ignored)}")
     layout.operator("rackfocus.convert_back", icon="LOOP_BACK")
 
 
@@ -159,11 +150,8 @@ def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, 
 def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
     """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
     own = errors.of(scene.session_uid, strip.name) if scene is not None and strip is not None else ""
-    for problem in [own] if own else errors.all_shown()[:_PROBLEMS_SHOWN]:
-        box = layout.box()
-        box.alert = True
-        for index, line in enumerate(textwrap.wrap(problem, _TEXT_WIDTH)):
-            box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+    for told in [own] if own else errors.all_shown()[:_PROBLEMS_SHOWN]:
+        problem(layout, told)
 
 
 CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_depth, RACKFOCUS_PT_lens)
