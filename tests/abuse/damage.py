@@ -29,7 +29,7 @@ class Reader:
         self._process: subprocess.Popen[str] | None = None
 
     def read(self, path: Path) -> str:
-        """What is wrong with how a file was read; empty when all is well."""
+        """What came of a file: ok, refused, or what is wrong."""
         if self._process is None:
             command = [sys.executable, "-m", "tests.abuse.reader", self._kind]
             with self._log.open("a") as log:
@@ -49,7 +49,7 @@ class Reader:
                 self.close()
                 return f"the process died of it (status {status})"
             if line.startswith("\x02"):
-                return "" if line[1:].strip() == "ok" else line[1:].strip()
+                return line[1:].strip()
 
     def close(self) -> None:
         """Send it home."""
@@ -98,26 +98,32 @@ def networks(scale: float, chance: random.Random, folder: Path) -> Row:
 
 
 def _damaged(kind: str, seeds: list[Path], count: int, chance: random.Random, folder: Path) -> Row:
-    row = Row()
+    row, refused = Row(), 0
     reader = Reader(kind, folder / "reader.log")
     try:
-        for seed in seeds:
-            wrong = reader.read(seed)
-            if wrong:
-                row.faults.append(f"{seed.name}, undamaged: {wrong}")
+        row.faults += _undamaged(reader, seeds)
         for number in range(count):
             seed = seeds[number % len(seeds)]
             path = folder / f"damaged_{number:04d}{seed.suffix}"
             path.write_bytes(mutated(seed.read_bytes(), chance))
-            wrong = reader.read(path)
+            came = reader.read(path)
             row.done += 1
-            if wrong:
-                row.faults.append(f"{path.name}: {wrong}")
+            refused += came == "refused"
+            if came not in ("ok", "refused"):
+                row.faults.append(f"{path.name}: {came}")
                 shutil.copy(path, folder / f"fault_{path.name}")
             path.unlink()
+        row.faults += _undamaged(reader, seeds)
     finally:
         reader.close()
+    row.note = f"{refused} refused in words"
     return row
+
+
+def _undamaged(reader: Reader, seeds: list[Path]) -> list[str]:
+    """They can be read, before all damage and after."""
+    came = {seed.name: reader.read(seed) for seed in seeds}
+    return [f"{name}, undamaged: {what}" for name, what in came.items() if what != "ok"]
 
 
 def _media_seeds(folder: Path) -> list[Path]:
