@@ -10,6 +10,7 @@ Works when the camera moves and the scene does not; refuses, with a reason, othe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -22,6 +23,8 @@ FLOW_WIDTH_PX = 640
 """Pictures are compared at this width; every pixel figure below means pixels of such a picture."""
 LEAST_PARALLAX_PX = 0.5
 """Measured: panning and static cameras leave up to 0.31 px after the rotation is removed, others 0.69 and more."""
+LEAST_SHARE = 0.02
+"""Flow is as good as this share of its length: less parallax than that is none."""
 _SAMPLES = 1000
 
 
@@ -60,10 +63,13 @@ class Motion:
         """Why no depth can be read from this motion; '' where it can."""
         if self.moving_px < 0.4:
             return "the camera stands still"
-        if self.parallax_px < max(LEAST_PARALLAX_PX, 0.02 * self.moving_px):
+        needed_px = max(LEAST_PARALLAX_PX, LEAST_SHARE * self.moving_px)
+        if self.parallax_px < needed_px:
+            # Rounded away from each other, so that the figures say what is said.
             return (
-                f"the camera only turns: {self.parallax_px:.2f} px of parallax remain once its rotation is removed, "
-                f"{LEAST_PARALLAX_PX} px are needed"
+                f"the camera only turns: {math.floor(100 * self.parallax_px) / 100:.2f} px of parallax remain once its "
+                f"rotation is removed, {math.ceil(100 * needed_px) / 100:.2f} px are needed where the picture moves by "
+                f"{self.moving_px:.0f} px"
             )
         if self.agreement < 0.6:
             return (
@@ -213,8 +219,24 @@ def nearness_from_flow(field: np.ndarray, focal_px: float, motion: Motion) -> np
     return near.astype(np.float32)
 
 
+@dataclass(frozen=True)
+class View:
+    """What a pair of pictures tells: nearness (h, w) of the first, NaN where it is not known, None where it must be
+    refused; the motion; and the flow (h, w, 2) px from the first to the second."""
+
+    nearness: np.ndarray | None
+    motion: Motion
+    flow: np.ndarray
+
+
 def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> tuple[np.ndarray | None, Motion]:
-    """Nearness of picture a from its flow to b (both `grey_for_flow`), and the motion; None where it must be refused.
+    """`pair_views` without the flow."""
+    view = pair_views(a, b, settings)
+    return view.nearness, view.motion
+
+
+def pair_views(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> View:
+    """Nearness of picture a from its flow to b (both `grey_for_flow`), and the motion.
 
     Points whose flow does not come back from b to a (hidden in one of them) are NaN. The result is scaled so that its
     median is 1: the length of the camera's step is unknown.
@@ -222,21 +244,22 @@ def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> t
     a, b = (cv2.GaussianBlur(g, (0, 0), 0.7) for g in (a, b))
     focal_px = settings.focal_px(a.shape[1])
     forth, back = flow(a, b), flow(b, a)
+    first = forth
     motion = camera_motion(forth, focal_px, _trusted(a, forth, back))
     if motion.refusal:
-        return None, motion
+        return View(None, motion, first)
     turned = np.linalg.norm(motion.rotation_rad) * focal_px
     if turned > 4.0:  # flow is found best, and the formulas hold best, with the turn taken out of the picture first
         b, seen = _turned_back(b, motion.rotation_rad, focal_px)
         forth, back = flow(a, b), flow(b, a)
         trusted = _trusted(a, forth, back) & seen
         if trusted.mean() < 0.1:
-            return None, motion
+            return View(None, motion, first)
         rest = camera_motion(forth, focal_px, trusted)
         # Once more with the turn gone, when flow is surest: a pan leaves nothing.
         motion = replace(rest, parallax_px=min(motion.parallax_px, rest.parallax_px), moving_px=motion.moving_px)
         if motion.refusal:
-            return None, motion
+            return View(None, motion, first)
         known = consistent(forth, back) & seen
     else:
         known = consistent(forth, back)
@@ -244,9 +267,9 @@ def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> t
     near[~known] = np.nan
     middle = float(np.nanmedian(near)) if np.isfinite(near).any() else 0.0
     if not middle > 0:
-        return None, motion
+        return View(None, motion, first)
     near /= middle
-    return (-near if settings.invert else near), motion
+    return View(-near if settings.invert else near, motion, first)
 
 
 def _trusted(a: np.ndarray, forth: np.ndarray, back: np.ndarray) -> np.ndarray:

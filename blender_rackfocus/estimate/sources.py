@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from .network import Network, NetworkSettings, load_network
-from .parallax import LEAST_PARALLAX_PX, Motion, ParallaxSettings, grey_for_flow, pair_nearness
+from .parallax import ParallaxSettings, grey_for_flow, pair_nearness
 from .provenance import EstimateError, Provenance, SourceName
 from .stereo import StereoSettings, find_stereo, resolve, search_range, stereo_nearness
+from .survey import LEAST_AT_A_SPOT, MotionSurvey, rank_correlation, survey_motion
 from .video import Windows
 
 _FLAT = 0.01  # a picture with less contrast than this shows nothing
@@ -73,6 +74,7 @@ class Choice:
     why: str
     refused: dict[str, str]
     network: Network | None = field(default=None, repr=False, compare=False)  # opened already, where it was taken
+    survey: MotionSurvey | None = None  # where camera movement was taken
 
 
 def _samples(indices: Sequence[int], count: int) -> list[int]:
@@ -106,12 +108,12 @@ def choose_source(frames: Frames, settings: EstimateSettings, indices: Sequence[
     else:
         refused["NETWORK"] = "no model file is chosen"
     try:
-        survey = survey_motion(frames, settings.parallax, indices)
+        survey = survey_motion(frames.__getitem__, settings.parallax, indices)
         return Choice(
             "PARALLAX",
-            f"no stereo pair, no usable network, and the camera moves: {survey.parallax_px:.1f} px "
-            f"of parallax over {survey.step} frame(s)",
+            f"no stereo pair, no usable network, and {survey.words()}",
             refused,
+            survey=survey,
         )
     except EstimateError as error:
         refused["PARALLAX"] = str(error)
@@ -132,6 +134,8 @@ def open_source(frames: Frames, settings: EstimateSettings, indices: Sequence[in
         source, why = choice.source, choice.why
         if choice.network is not None:
             return _network_source(choice.network, frames, indices, why)
+        if choice.survey is not None:
+            return _parallax_source(choice.survey, frames, settings.parallax, indices, why)
     opener = {"STEREO": _open_stereo, "NETWORK": _open_network, "PARALLAX": _open_parallax}.get(source)
     if opener is None:
         raise ValueError(f"source must be AUTO, STEREO, NETWORK or PARALLAX, not {source!r}")
@@ -190,50 +194,14 @@ def _network_source(network: Network, frames: Frames, indices: Sequence[int], wh
     return Source("NETWORK", windows.nearness, provenance, True, True, network.close)
 
 
-@dataclass(frozen=True)
-class MotionSurvey:
-    """How far apart frames must be to see parallax (step), and how much there is then."""
-
-    step: int
-    parallax_px: float
-
-
-def survey_motion(frames: Frames, settings: ParallaxSettings, indices: Sequence[int]) -> MotionSurvey:
-    """Look at a few places of the clip with growing steps; raise EstimateError with the reason where parallax fails."""
-    if len(indices) < 2:
-        raise EstimateError("one picture alone has no motion: parallax needs a moving camera")
-    last_reason, best = "", None
-    for step in (1, 2, 4, 8):
-        if step >= len(indices):
-            break
-        starts = _samples(range(len(indices) - step), 4)
-        motions = []
-        for k in starts:
-            a, b = (grey_for_flow(frames[indices[n]]) for n in (k, k + step))
-            motions.append(pair_nearness(a, b, settings))
-        usable = [m for near, m in motions if near is not None]
-        if len(usable) * 2 < len(starts):
-            last_reason = _commonest([m for near, m in motions if near is None])
-            # Wider steps turn more, and a walking subject goes farther: only the size of the parallax may be missing.
-            continue
-        middle = float(np.median([m.parallax_px for m in usable]))
-        best = MotionSurvey(step, middle)
-        if middle >= 4 * LEAST_PARALLAX_PX:
-            break
-    if best is None:
-        raise EstimateError(f"parallax cannot work on this clip: {last_reason}")
-    return best
-
-
-def _commonest(motions: list[Motion]) -> str:
-    reasons = [m.refusal or "depth came out on both sides of the camera" for m in motions]
-    kinds = [r.split(":")[0] for r in reasons]
-    return reasons[kinds.index(max(set(kinds), key=kinds.count))]
-
-
 def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence[int], why: str) -> Source:
-    chosen = settings.parallax
-    survey = survey_motion(frames, chosen, indices)
+    survey = survey_motion(frames.__getitem__, settings.parallax, indices)
+    return _parallax_source(survey, frames, settings.parallax, indices, why)
+
+
+def _parallax_source(
+    survey: MotionSurvey, frames: Frames, chosen: ParallaxSettings, indices: Sequence[int], why: str
+) -> Source:
     places = {index: n for n, index in enumerate(indices)}
     greys: dict[int, np.ndarray] = {}
 
@@ -250,8 +218,8 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
         ends = {max(n - survey.step, 0), min(n + survey.step, len(indices) - 1)}
         found = [pair_nearness(here, grey(m), chosen)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
         views = [v for v in found if v is not None]
-        if not views:
-            return None
+        if not views or (len(views) == 2 and rank_correlation(*views) < LEAST_AT_A_SPOT):
+            return None  # nothing is told here, or two things that contradict each other: the neighbours know better
         stack = np.stack(views)
         known = np.isfinite(stack)
         count = known.sum(0)
@@ -266,5 +234,6 @@ def _open_parallax(frames: Frames, settings: EstimateSettings, indices: Sequence
             "and far are exchanged"
         )
     told = {**asdict(chosen), "step_frames": survey.step, "parallax_px": round(survey.parallax_px, 2)}
+    told |= {"rigid": round(survey.rigid, 3), "repeated": round(survey.repeated, 3)}
     provenance = Provenance("PARALLAX", "optical flow minus camera rotation", False, told, why, tuple(notes))
     return Source("PARALLAX", nearness, provenance, True, True)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Camera movement proves itself, or it is refused: rendered clips whose truth is known.
+
+A few run by default; RACKFOCUS_ALL_MOVES=1 runs all, with the right focal length and with wrong ones.
+"""
+
+import functools
+import os
+import re
+import time
+
+import cv2
+import numpy as np
+import pytest
+from small_world import Camera, box, render, room
+from test_parallax import rank_correlation
+
+from blender_rackfocus.estimate import EstimateError, ParallaxSettings, estimate_clip
+from blender_rackfocus.estimate.parallax import Motion
+from blender_rackfocus.estimate.sources import EstimateSettings
+from blender_rackfocus.estimate.survey import hollow, survey_motion
+
+COUNT = 9
+
+
+def person(i, size=1.0, z=2.4, walk=0.05, sway=0.03, at=-0.6):
+    """Three boxes on top of each other that sway each in its own time."""
+    x, parts = at + walk * i, []
+    for n, (y, height, width, phase) in enumerate([(0.9, 0.9, 0.5, 0), (0.15, 0.8, 0.75, 1.2), (-0.5, 0.5, 0.4, 2.2)]):
+        place = (x + sway * np.sin(1.3 * i + phase), y * size, z)
+        parts += box(place, (width * size, height * size, 0.3 * size), 40 + n)
+    return parts
+
+
+def wall(i):
+    """Something that fills half of the picture and moves through it."""
+    return box((-1.2 + 0.15 * i, 0.2, 2.0), (2.6, 2.4, 0.4), 77)
+
+
+def still(_i):
+    return []
+
+
+# name: who moves, the camera, words of the refusal ('' = depth is told)
+CASES = {
+    "lateral": (still, lambda i: Camera((0.06 * i, 0, 0)), ""),
+    "forward": (still, lambda i: Camera((0, 0, 0.15 * i)), ""),
+    "lateral with pan": (still, lambda i: Camera((0.06 * i, 0, 0), yaw_deg=-0.4 * i), ""),
+    "up with tilt": (still, lambda i: Camera((0, -0.05 * i, 0), pitch_deg=0.3 * i), ""),
+    "pan": (still, lambda i: Camera(yaw_deg=0.6 * i), "only turns"),
+    "tripod": (still, lambda _i: Camera(), "stands still"),
+    "tripod, walking": (person, lambda _i: Camera(), "stands still|not the camera alone"),
+    "tripod, talking, large": (
+        lambda i: person(i, 1.6, 1.8, 0.0, 0.08),
+        lambda _i: Camera(),
+        "stands still|not the camera alone",
+    ),
+    "tripod, half of it moves": (wall, lambda _i: Camera(), "not the camera alone|the next does not"),
+    "pan, walking": (person, lambda i: Camera(yaw_deg=0.5 * i), "only turns|not the camera alone"),
+    "pan, half of it moves": (wall, lambda i: Camera(yaw_deg=0.5 * i), "not the camera alone|the next does not"),
+    "somebody walks along": (
+        lambda i: person(i, 1.2, 2.4, 0.06, 0),
+        lambda i: Camera((0.06 * i, 0, 0)),
+        "keeps up with the camera",
+    ),
+}
+QUICK = ("lateral", "pan", "tripod, talking, large", "pan, half of it moves", "somebody walks along")
+ALL = bool(os.environ.get("RACKFOCUS_ALL_MOVES"))
+
+
+@functools.cache
+def clip(name):
+    moved, camera, _ = CASES[name]
+    pictures, depths = [], []
+    for i in range(COUNT):
+        rgba, depth = render(room() + moved(i), camera(i))
+        grain = np.random.default_rng(i).normal(0, 0.005, rgba.shape).astype(np.float32)
+        pictures.append(np.maximum(rgba + grain, 0))
+        depths.append(depth)
+    return pictures, depths
+
+
+@pytest.mark.parametrize("focal_mm", [35.0, 50.0] if ALL else [35.0])
+@pytest.mark.parametrize("name", CASES if ALL else QUICK)
+def test_what_a_camera_tells_and_what_it_does_not(name, focal_mm):
+    pictures, depths = clip(name)
+    words, settings = CASES[name][2], ParallaxSettings(focal_mm)
+    begun = time.monotonic()
+    if words:
+        with pytest.raises(EstimateError, match=words):
+            survey_motion(pictures.__getitem__, settings, range(COUNT))
+    else:
+        survey_motion(pictures.__getitem__, settings, range(COUNT))
+    assert time.monotonic() - begun < 30
+    if not words and ALL:
+        got = {}
+        estimate_clip(pictures, lambda i, depth, _: got.__setitem__(i, depth), EstimateSettings(parallax=settings))
+        assert min(rank_correlation(got[i], 1 / depths[i]) for i in got) >= 0.9
+
+
+def test_too_few_pictures_prove_nothing():
+    pictures, _ = clip("lateral")
+    for count, words in ((1, "one picture alone"), (2, "two pictures cannot prove")):
+        with pytest.raises(EstimateError, match=words):
+            survey_motion(pictures.__getitem__, ParallaxSettings(), range(count))
+
+
+def test_a_refusal_says_figures_that_say_it():
+    """Whatever the figures, the one that is there is below the one that is needed."""
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        moving, parallax = 10 ** rng.uniform(0, 2), 10 ** rng.uniform(-1.5, 0.7)
+        words = Motion(np.array([1.0, 0, 0]), np.zeros(3), parallax, 1.0, moving).refusal
+        if words:
+            there, needed = re.search(r"([\d.]+) px of parallax remain .* ([\d.]+) px are needed", words).groups()
+            assert float(there) < float(needed)
+        assert bool(words) == (parallax < max(0.5, 0.02 * moving))
+
+
+def scene():
+    """Ground that comes nearer towards the bottom, a far wall above it."""
+    rows = np.linspace(-1, 1, 180)[:, None]
+    return np.broadcast_to(np.maximum(rows, 0.0) + 0.2, (180, 320)).copy().astype(np.float32)
+
+
+def test_a_hollow_in_the_ground_is_somebody_who_keeps_up():
+    near = scene()
+    near[60:150, 120:180] = 1.3
+    assert hollow(near) == 0  # stands before the ground: right
+    near[60:150, 120:180] = 0.05
+    assert hollow(near) > 0.008
+    gap = scene()
+    gap[40:120, 60:120] = gap[40:120, 180:240] = 0.9  # a gap between two: the wall ends at the ground
+    assert hollow(gap) < 0.008
+    assert hollow(cv2.GaussianBlur(scene(), (0, 0), 3)) == 0
