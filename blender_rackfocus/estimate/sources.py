@@ -14,7 +14,7 @@ from .network import Network, NetworkSettings, load_network
 from .parallax import ParallaxSettings, grey_for_flow, pair_nearness
 from .provenance import EstimateError, Provenance, SourceName
 from .stereo import StereoSettings, find_stereo, resolve, search_range, stereo_nearness
-from .survey import LEAST_AT_A_SPOT, MotionSurvey, rank_correlation, survey_motion
+from .survey import LEAST_AT_A_SPOT, LEAST_GROUND, MotionSurvey, ground_of, rank_correlation, survey_motion
 from .video import Windows
 
 _FLAT = 0.01  # a picture with less contrast than this shows nothing
@@ -203,6 +203,7 @@ def _parallax_source(
     survey: MotionSurvey, frames: Frames, chosen: ParallaxSettings, indices: Sequence[int], why: str
 ) -> Source:
     places = {index: n for n, index in enumerate(indices)}
+    straight = replace(chosen, invert=False)  # what proves the order is asked before it is turned around
     greys: dict[int, np.ndarray] = {}
 
     def grey(n: int, picture: np.ndarray | None = None) -> np.ndarray:
@@ -216,8 +217,8 @@ def _parallax_source(
             del greys[old]
         here = grey(n, picture)
         ends = {max(n - survey.step, 0), min(n + survey.step, len(indices) - 1)}
-        found = [pair_nearness(here, grey(m), chosen)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
-        views = [v for v in found if v is not None]
+        found = [pair_nearness(here, grey(m), straight)[0] for m in sorted(ends) if abs(m - n) * 2 >= survey.step]
+        views = [v for v in found if v is not None and ground_of(v) >= LEAST_GROUND]
         if not views or (len(views) == 2 and rank_correlation(*views) < LEAST_AT_A_SPOT):
             return None  # nothing is told here, or two things that contradict each other: the neighbours know better
         stack = np.stack(views)
@@ -225,7 +226,7 @@ def _parallax_source(
         count = known.sum(0)
         total = np.where(known, stack, 0).sum(0)
         near = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
-        return near.astype(np.float32)
+        return (-near if chosen.invert else near).astype(np.float32)
 
     notes = ["assumes that only the camera moves"]
     if not chosen.focal_known:

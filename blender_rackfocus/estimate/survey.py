@@ -112,11 +112,15 @@ def _look(read: Callable[[int], np.ndarray], settings: ParallaxSettings, indices
             if view.nearness is not None:
                 usable += 1
                 found.hollow.append(hollow(view.nearness))
-                known = np.isfinite(view.nearness)
-                found.ground.append(ground_vote(np.where(known, view.nearness, np.nanmedian(view.nearness))))
+                found.ground.append(ground_of(view.nearness))
         if first.nearness is not None and second.nearness is not None:
             found.repeated.append(rank_correlation(first.nearness, _followed(second.nearness, first.flow)))
     return replace(found, usable=usable)
+
+
+def ground_of(nearness: np.ndarray) -> float:
+    """`ground_vote` of a nearness with gaps."""
+    return ground_vote(np.where(np.isfinite(nearness), nearness, np.nanmedian(nearness)))
 
 
 def _refusal(look: _Look) -> str:
@@ -172,7 +176,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     if known.mean() < 0.1:
         return 0.0
     ranks = [np.argsort(np.argsort(one[known][::7])).astype(np.float64) for one in (a, b)]
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 _HOLLOW_WIDTH_PX = 320
