@@ -123,7 +123,7 @@ def make_stale():
 def is_stale():
     told["stale"] = part("staleness").of(scene(), strip()).lines()
     told["prefetch when stale"] = scene().sequence_editor.use_prefetch
-    told["problem"] = part("errors").of(scene().name, "A")
+    told["problem"] = part("errors").of(scene().session_uid, "A")
 
 
 def save():

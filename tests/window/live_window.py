@@ -7,6 +7,7 @@ modifier, six frames of picture and depth beside it).
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import bpy
@@ -43,15 +44,23 @@ def state():
     return {
         "touched": touched(),
         "unsaved": part("pixels").is_any_unsaved(),
-        "problem": part("errors").of(scene().name, "A"),
+        "problem": part("errors").of(scene().session_uid, "A"),
         "frame": scene().frame_current,
     }
 
 
 def look(name):
+    """What there is to see, once our images have been made to look saved: on a busy machine that takes its time."""
+    until = None
+
     def step():
+        nonlocal until
+        until = until or time.monotonic() + 15
         told[name] = state()
+        if told[name]["unsaved"] and time.monotonic() < until:
+            return False
         shoot(f"live_{name}")
+        return True
 
     return step
 

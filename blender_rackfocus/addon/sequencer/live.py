@@ -26,7 +26,9 @@ from . import frames, views
 PATIENCE_S = 0.02
 """How long the main thread waits for a draft before it goes on without."""
 PLAYBACK_SHARE = 0.6
-"""During playback it waits for this share of a frame's time."""
+"""During playback it waits for this share of a frame's time: of the timeline's, or of what a frame takes on screen."""
+LONGEST_FRAME_S = 0.4
+"""A frame that takes longer on screen than this is not waited for any longer."""
 HOLD_S = 0.5
 """During playback a picture whose frame was due this long ago at most stands for one that is not computed."""
 IDLE_S = 0.35
@@ -128,9 +130,16 @@ class _Live:
         self.lock = threading.Lock()
         self.wanted: dict[int, Wish] = {}
         self.newest: dict[int, _Granted] = {}
+        self.asked_s: dict[int, float] = {}
         self.hold_ends_s = self.last_change = 0.0
         self.draft_width = frames.DRAFT_WIDTH
         self.news = False
+
+    def frame_s(self, image: int, nominal_s: float) -> float:
+        """How long a frame of an image is on screen in playback: a busy window shows fewer than the timeline has."""
+        now = time.monotonic()
+        before, self.asked_s[image] = self.asked_s.get(image, now), now
+        return min(max(nominal_s, now - before), LONGEST_FRAME_S)
 
     def keep(self, image: int, granted: _Granted, outcome: Made | Exception) -> None:
         """A wish of an image is granted."""
@@ -183,7 +192,7 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
             return ready, _outcome(ready)
     started = time.monotonic()
     _live().drafts.ask(image, wish, _width(playing))
-    patience_s = max(PATIENCE_S, PLAYBACK_SHARE * frame_s) if playing else PATIENCE_S
+    patience_s = max(PATIENCE_S, PLAYBACK_SHARE * _live().frame_s(image, frame_s)) if playing else PATIENCE_S
     _live().drafts.wait_for(wish, patience_s)
     _adapt(playing, (time.monotonic() - started) / patience_s)
     _poll_later()
