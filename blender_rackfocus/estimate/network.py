@@ -38,7 +38,7 @@ from .reading import (
     refuse_large,
     sizes,
 )
-from .trying import CLEARLY, LEAST_OWN, Answers, compare, ground_vote, other_way_up, usable
+from .trying import CLEARLY, LEAST_OWN, Answers, compare, correlation, ground_vote, other_way_up, usable
 
 Engine = Literal["AUTO", "OPENCV", "ONNXRUNTIME"]
 
@@ -183,6 +183,16 @@ class Network:
     def nearness(self, picture: np.ndarray) -> np.ndarray:
         """(h, w) float32, larger = nearer: 1/metres for a metric model, inverse depth of unknown scale otherwise."""
         return self.as_nearness(self.run(picture))
+
+    def constancy(self, picture: np.ndarray) -> float:
+        """Correlation of the nearness of a picture with that of the same picture seen smaller, in a frame of its own
+        reflection: a network that knows what it sees says the same of it, -1 to 1."""
+        rows, columns = (side // 6 for side in picture.shape[:2])
+        framed = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
+        plain, small = (self.as_nearness(self.run(one)) for one in (picture, framed))
+        top, left = (round(side / 8) for side in small.shape)
+        inner = small[top : small.shape[0] - top, left : small.shape[1] - left]
+        return correlation(plain, cv2.resize(inner, plain.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
     def as_nearness(self, out: np.ndarray) -> np.ndarray:
         """The raw output as nearness."""

@@ -52,7 +52,7 @@ def compare(a: np.ndarray, b: np.ndarray, mirrored: np.ndarray, look_a: np.ndarr
     own = (float(rest_a.std()) / float(a.std()) + float(rest_b.std()) / float(b.std())) / 2
     at_a, at_b = (_edges(look, a.shape) for look in (look_a, look_b))
     edges = (_ratio(rest_a, at_a, at_b) + _ratio(rest_b, at_b, at_a)) / 2
-    return Answers(own, edges, _correlation(a, mirrored[:, ::-1]))
+    return Answers(own, edges, correlation(a, mirrored[:, ::-1]))
 
 
 def usable(answer: np.ndarray) -> bool:
@@ -62,10 +62,11 @@ def usable(answer: np.ndarray) -> bool:
 
 def ground_vote(answer: np.ndarray) -> float:
     """Correlation of an answer with the row, -1 to 1: what is low in a picture is near, as a rule."""
-    return _correlation(answer, np.broadcast_to(np.linspace(-1, 1, answer.shape[0])[:, None], answer.shape))
+    return correlation(answer, np.broadcast_to(np.linspace(-1, 1, answer.shape[0])[:, None], answer.shape))
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two arrays of one shape; 0 where one of them is flat."""
     spread = float(a.std()) * float(b.std())
     return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
 

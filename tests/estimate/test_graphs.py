@@ -10,7 +10,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from blender_rackfocus.estimate import EstimateError, NetworkSettings, keep_settings, load_network, with_kept
+from blender_rackfocus.estimate import (
+    EstimateError,
+    EstimateSettings,
+    NetworkSettings,
+    keep_settings,
+    load_network,
+    with_kept,
+)
+from blender_rackfocus.estimate.sources import open_source
 
 FORMS = {
     "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -339,3 +347,24 @@ def test_a_size_by_hand_beyond_all_bounds(tmp_path):
 def test_an_output_that_is_not_there_is_named_with_those_that_are(tmp_path):
     with pytest.raises(EstimateError, match=r'no output "deep".*"predicted_depth"'):
         load(anything(tmp_path / "m.onnx"), output="deep")
+
+
+def test_a_network_that_says_something_else_of_the_same_is_doubtful(tmp_path):
+    """Brightness is the same however large it is seen; a slope of the frame's own is not."""
+    form = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+    g = Graph()
+    seen = g("ReduceMean", "image", axes=[1], keepdims=1)
+    g("Relu", g("Add", seen, g.const(3.0)), name="depth")
+    constant = load(g.save(tmp_path / "b.onnx", [("image", [1, 3, 64, 96])], [("depth", [1, 1, 64, 96])]), **form)
+    g = Graph()
+    seen = g("ReduceMean", "image", axes=[1], keepdims=1)
+    places = g.const(np.sin(np.linspace(0, 20, 96))[None, None, None] * np.ones((1, 1, 64, 1)))
+    g("Relu", g("Add", g("Add", seen, g.const(3.0)), places), name="depth")
+    fickle = load(g.save(tmp_path / "c.onnx", [("image", [1, 3, 64, 96])], [("depth", [1, 1, 64, 96])]), **form)
+    smooth = cv2.GaussianBlur(PICTURES[0], (0, 0), 12)
+    assert constant.constancy(smooth) > 0.98
+    assert fickle.constancy(smooth) < 0.8
+    for net, words in ((constant, False), (fickle, True)):
+        source = open_source([smooth] * 3, EstimateSettings(network=net.settings), range(3), "NETWORK")
+        assert any("doubtful" in note for note in source.provenance.notes) is words
+        source.close()
