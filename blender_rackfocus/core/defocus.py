@@ -45,8 +45,9 @@ NOTHING_SPREADS = 1e-4
 SHARPENED_PX = 65_000
 """Pixels of a draft that are sharpened at once: so many stay in the processor's cache."""
 
-IN_FOCUS_PX = 1.5
-"""Up to this radius a draft gives a pixel some of its detail back, all of it from a pixel less on."""
+HALVED_PX = math.sqrt(3.0)
+"""Radius of the disc as wide as the blur that a picture has once it was halved and enlarged again
+(`blur.reduced_radius`): up to there a draft blends the picture itself with that, by the square of the radius."""
 
 
 def defocus_frame(
@@ -199,7 +200,10 @@ def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers
 
 
 def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.ndarray, rows: slice) -> None:
-    """Write a band of a picture and its circles at half the size; an odd picture's last pixels count twice."""
+    """Write a band of a picture and its circles at half the size, less what halving blurs by itself.
+
+    An odd picture's last pixels count twice.
+    """
     own = slice(rows.start // 2, -(-rows.stop // 2))
     height, width = small_coc[own].shape
     over = 0, 2 * height - coc[rows].shape[0], 0, 2 * width - coc.shape[1]
@@ -208,7 +212,11 @@ def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.
         light, coc = (cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) for plane in (light, coc))
     cv2.resize(light, (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
     cv2.resize(coc, (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
-    small_coc[own] *= np.float32(0.5)
+    size = np.square(small_coc[own])
+    size -= np.float32(HALVED_PX**2)
+    size = cv2.sqrt(at_least_zero(size)).reshape(size.shape)
+    size *= np.float32(0.5)
+    small_coc[own] = with_sign_of(small_coc[own], size)
 
 
 def _sharpen_band(
@@ -225,7 +233,7 @@ def _sharpen_band(
     cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start), slice(coc.shape[1])
     result[rows], covered = (_doubled(plane[around])[cut] for plane in halves)
     before[rows] = covered[..., 0]
-    x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -IN_FOCUS_PX, IN_FOCUS_PX))
+    x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -HALVED_PX, HALVED_PX))
     if tall:
         blunt = _doubled(small[around])[cut]
         here = slice(y, y + tall), slice(x, x + wide)
@@ -234,11 +242,11 @@ def _sharpen_band(
 
 def _sharpened(result: np.ndarray, blunt: np.ndarray, light: np.ndarray, coc: np.ndarray, before: np.ndarray) -> None:
     """Give pixels in focus their detail back, in place: what the full-size light has over its blunt copy."""
-    size, channels = np.abs(coc), result.shape[2]
+    channels = result.shape[2]
     light = light.reshape(result.shape)
-    focus = np.clip(np.float32(IN_FOCUS_PX) - size, 0, 1)  # how far a pixel is in focus
+    focus = np.clip(1 - np.square(coc) / np.float32(HALVED_PX**2), 0, 1)  # how far a pixel is in focus
+    calm = focus * focus  # towards what is kept as it was, step by step
     focus *= 1 - before
-    calm = np.clip(1 - size, 0, 1)  # towards what is kept as it was, step by step
     calm *= np.clip(1 - 20 * before, 0, 1)
     focus, calm = (cv2.merge([plane] * channels).reshape(result.shape) for plane in (focus, calm))
     darkest = cv2.min(result, light)  # beside a lamp the blunt picture is too bright

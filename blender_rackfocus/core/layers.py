@@ -82,7 +82,7 @@ def render_tile(
 
     levels   from full size down, the first with layer 0; scales divide one another
     place    (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
-             reach over the picture, which is continued there (rim). As many pixels as the largest scale are wrong at the rim
+             reach over the picture, which is continued there. As many pixels as the largest scale are wrong at the rim
     returns  (sum of pairs (P, h, 2 w), coverage (h, w) reached by layers nearer than focus), the sum yet to be divided
              by its coverage; None where all is in focus
     """

@@ -12,7 +12,7 @@ import numpy as np
 
 from .sheet import Sheet
 
-FADES_OVER = 0.03
+FADES_OVER = 0.015
 """Distance from the border, as a share of the picture's width, over which its colour fades to 1 / e."""
 
 BRIGHTEST = 8.0

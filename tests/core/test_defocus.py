@@ -77,6 +77,17 @@ def test_a_point_of_light_becomes_the_disc_of_the_formula(radius, depth_m):
     assert np.sqrt((out * away**2).sum() / out.sum()) == pytest.approx(radius / np.sqrt(2), rel=0.03)
 
 
+@pytest.mark.parametrize(("quality", "radius"), [("final", 2.5), ("final", 4.0), ("draft", 2.5), ("draft", 4.0)])
+def test_small_discs_are_as_wide_as_the_formula_says(quality, radius):
+    """Also a draft's, which halving blurs as well: four points make up one of its pixels."""
+    source = picture(0.0)
+    source[60:62, 100:102, :3] = 1.0
+    out = defocus_frame(source, plane(np.inf), lens_with_radius(radius), quality=quality)[..., 0]
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    width = np.sqrt((out * np.hypot(y - 60.5, x - 100.5) ** 2).sum() / out.sum())
+    assert width == pytest.approx(np.sqrt(radius**2 / 2 + 0.5), rel=0.08)  # the points themselves: 0.5 px^2
+
+
 def test_twice_the_f_number_half_the_disc():
     source = picture(0.0)
     source[60, 100, :3] = 1.0
