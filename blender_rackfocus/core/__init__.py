@@ -3,8 +3,8 @@
 
 from .aperture import Aperture
 from .bound import Cut, circles_cut
-from .defocus import defocus_frame
+from .defocus import Behind, defocus_frame
 from .highlights import Highlights
 from .lens import Lens
 
-__all__ = ["Aperture", "Cut", "Highlights", "Lens", "circles_cut", "defocus_frame"]
+__all__ = ["Aperture", "Behind", "Cut", "Highlights", "Lens", "circles_cut", "defocus_frame"]

@@ -7,7 +7,7 @@ per pixel (hidden); tile by tile, samples are sorted into layers, blurred and co
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -18,7 +18,7 @@ from .blur import Field
 from .bound import largest_px
 from .crew.workers import Workers, bands, up_to, workers
 from .edges import unmixed
-from .hidden import hidden_samples
+from .hidden import Seen, hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
@@ -50,6 +50,19 @@ HALVED_PX = math.sqrt(3.0)
 (`blur.reduced_radius`): up to there a draft blends the picture itself with that, by the square of the radius."""
 
 
+@dataclass(frozen=True)
+class Behind:
+    """A second layer: what the picture's surfaces hide, as the same camera would see it without them.
+
+    picture  (H, W, 3) float32, scene-linear;  depth_m (H, W) float32, metres, > 0 (+inf is the far background)
+    known    (H, W) float32: 1 where the two are known, 0 where what lies behind is to be filled in from around
+    """
+
+    picture: np.ndarray
+    depth_m: np.ndarray
+    known: np.ndarray
+
+
 def defocus_frame(
     rgba: np.ndarray,
     depth_m: np.ndarray,
@@ -58,16 +71,20 @@ def defocus_frame(
     aperture: Aperture | None = None,
     highlights: Highlights | None = None,
     quality: str = "final",
+    behind: Behind | None = None,
 ) -> np.ndarray:
     """The picture as the lens would have taken it.
 
     rgba      (H, W, 4) or (H, W, 3) float32, scene-linear, alpha premultiplied, top row first; values may exceed 1
     depth_m   (H, W) float32, metres along the optical axis, > 0; +inf (or >= 1e9) is the far background
+    behind    what is known of the surfaces that depth_m hides; it counts where it is farther than they are
     returns   new array of rgba's shape, float32; bit for bit rgba where the circle's radius is below a quarter pixel
               and nothing spreads over it; circles larger than the picture are cut (`bound.circles_cut` tells where)
     raises    ValueError naming the argument for wrong shapes, dtypes, non-finite pixels or depth that is NaN or <= 0
     """
     _check(rgba, depth_m, quality)
+    if behind is not None:
+        _check_behind(behind, depth_m.shape)
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
     limit_px = largest_px(depth_m.shape, aperture)
@@ -75,6 +92,7 @@ def defocus_frame(
         coc, circles = work.empty(depth_m.shape), work.empty(depth_m.shape)
         colour = _taken(rgba, depth_m, lens, limit_px, coc, circles, work)
         light = _lit(colour, coc, highlights, work)
+        seen = None if behind is None else _seen(behind, lens, limit_px, highlights, light.shape[2], work)
         if lens.axial_chromatic:
             out = rgba.copy()
             groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
@@ -82,9 +100,12 @@ def defocus_frame(
                 with work.scratch():
                     part = work.copy(light[..., channels])
                     own = _drawn(coc + np.float32(offset), limit_px)
-                    out[..., channels] = _render(part, part, work.copy(own), aperture, quality, work)
+                    further = seen and _channels(seen, channels, offset)
+                    further = further and replace(further, coc=_drawn(further.coc, limit_px))
+                    out[..., channels] = _render(part, part, work.copy(own), further, aperture, quality, work)
         else:
-            out = _render(rgba, light, circles, aperture, quality, work)
+            further = seen and replace(seen, coc=_drawn(seen.coc, limit_px))
+            out = _render(rgba, light, circles, further, aperture, quality, work)
     if aperture.vignetting > 0:
         out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
@@ -147,14 +168,36 @@ def _take(
     return True
 
 
+def _seen(behind: Behind, lens: Lens, limit_px: float, highlights: Highlights, channels: int, work: Workers) -> Seen:
+    """A second layer as the renderer takes it: light, circles (not yet as they are drawn), where it is known."""
+    known = np.clip(behind.known, 0, 1)
+    depth_m = np.where(known > 0, behind.depth_m, np.float32(np.inf))
+    coc = coc_px(depth_m, lens, depth_m.shape[1])
+    colour = np.ascontiguousarray(np.where(known[..., None] > 0, behind.picture, np.float32(0)))
+    if channels == 4:
+        colour = cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)
+    return Seen(_lit(colour, coc, highlights, work), coc, known)
+
+
+def _channels(seen: Seen, channels: list[int], offset_px: float) -> Seen:
+    """A second layer's channels, whose circles are so much larger."""
+    return Seen(np.ascontiguousarray(seen.light[..., channels]), seen.coc + np.float32(offset_px), seen.known)
+
+
 def _render(
-    picture: np.ndarray, light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, work: Workers
+    picture: np.ndarray,
+    light: np.ndarray,
+    coc: np.ndarray,
+    seen: Seen | None,
+    aperture: Aperture,
+    quality: str,
+    work: Workers,
 ) -> np.ndarray:
     """A picture through the lens; `light` is what its out-of-focus pixels spread, without alpha if it is opaque."""
     if not coc.any():
         return picture.copy()
     through = _draft if quality == "draft" else _final
-    result, before = through(light, coc, aperture, work)
+    result, before = through(light, coc, seen, aperture, work)
     out = np.empty_like(picture)
     parts = [(rows,) for rows in bands(*coc.shape)]
     work.here(partial(_assemble, picture, coc, result, before, out), parts)
@@ -180,19 +223,23 @@ def _copied(picture: np.ndarray, out: np.ndarray) -> None:
         cv2.cvtColor(picture, way, dst=out)
 
 
-def _final(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
+def _final(
+    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, work: Workers
+) -> tuple[np.ndarray, np.ndarray]:
     """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
-    return _composite(light, coc, aperture, "final", work)
+    return _composite(light, coc, seen, aperture, "final", work)
 
 
-def _draft(light: np.ndarray, coc: np.ndarray, aperture: Aperture, work: Workers) -> tuple[np.ndarray, np.ndarray]:
+def _draft(
+    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, work: Workers
+) -> tuple[np.ndarray, np.ndarray]:
     """As _final, made at half the size; what is in focus gets its detail back, if nothing nearer spreads over it."""
     height, width = coc.shape
     half = -(-height // 2), -(-width // 2)
     small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
     parts = [(rows,) for rows in bands(height, width, 2)]
     work.each(partial(_halve, light, coc, small, small_coc), parts)
-    halves = _composite(small, small_coc, aperture, "draft", work)
+    halves = _composite(small, small_coc, seen and _halved_seen(seen), aperture, "draft", work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
     parts = [(rows,) for rows in bands(height, width, 2, SHARPENED_PX)]
     work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
@@ -217,6 +264,19 @@ def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.
     size = cv2.sqrt(at_least_zero(size)).reshape(size.shape)
     size *= np.float32(0.5)
     small_coc[own] = with_sign_of(small_coc[own], size)
+
+
+def _halved_seen(seen: Seen) -> Seen:
+    """A second layer at half the size; of what is known."""
+    half = -(-seen.coc.shape[0] // 2), -(-seen.coc.shape[1] // 2)
+    whole = slice(0, seen.coc.shape[0])
+    weight = np.maximum(seen.known, np.float32(1e-6))
+    light, coc = np.empty((*half, seen.light.shape[2]), np.float32), np.empty(half, np.float32)
+    _halve(seen.light * weight[..., None], seen.coc, light, coc, whole)
+    share = np.empty((*half, 1), np.float32)
+    _halve(weight[..., None], seen.coc, share, coc, whole)
+    known = seen.known[::2, ::2] > 0  # where its circle was taken
+    return Seen(light / share, coc, known.astype(np.float32))
 
 
 def _sharpen_band(
@@ -296,13 +356,13 @@ class _Tiles:
 
 
 def _composite(
-    light: np.ndarray, coc: np.ndarray, aperture: Aperture, quality: str, work: Workers
+    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, quality: str, work: Workers
 ) -> tuple[np.ndarray, np.ndarray]:
     """The picture through the lens, and the coverage of what is nearer than focus."""
     height, width = coc.shape
     stand = Stand(layer_step(width, quality), FINENESS[quality])
     light = unmixed(light, coc, work) if quality == "final" else light
-    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work)
+    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work, seen)
     levels = levels_of(light, coc, hidden, stand, aperture, quality, work)
     rim = max(level.scale for level in levels)
     wanted = _tile_wanted(aperture, quality, rim)
@@ -391,6 +451,16 @@ def _lit_band(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, out: 
     factor = 1 + (highlight_factor(colour[rows], highlights) - 1) * ramp
     out[rows] = colour[rows]
     out[rows][..., :3] *= factor[..., None]
+
+
+def _check_behind(behind: Behind, shape: tuple[int, int]) -> None:
+    for name, wanted in (("picture", (*shape, 3)), ("depth_m", shape), ("known", shape)):
+        own = getattr(behind, name)
+        if not isinstance(own, np.ndarray) or own.shape != wanted or own.dtype != np.float32:
+            raise ValueError(f"behind.{name}: must be a float32 array of shape {wanted}")
+    where = behind.known > 0
+    if not (np.isfinite(behind.picture[where]).all() and (behind.depth_m[where] > 0).all()):
+        raise ValueError("behind: must be finite, with depth above 0, where it is known")
 
 
 def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:

@@ -13,7 +13,7 @@ threshold decides what an edge is, and, as only differences of c count, none of 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import cv2
@@ -30,8 +30,30 @@ SHALLOWEST_STEP_PX = 0.7
 AT_ONCE = 16_000
 """Cells that one worker looks at, at most, before it takes the next."""
 
+SAME_PX = 1.0
+"""What is continued lies before what is known where its circle is less by more than this."""
+
+APART = 4.0
+"""What is continued is wholly a surface of its own where its circle differs by 2 / APART of the nearer one's."""
+
+LEAST_KNOWN = 0.5
+"""Share of a cell's pixels from which what is known of them stands for the cell."""
+
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of the surface behind the picture's, from elsewhere.
+
+    light  (H, W, C) float32, of the picture's channels;  coc (H, W) float32 signed radius in pixels
+    known  (H, W) float32: 1 where it is known, 0 where it is not
+    """
+
+    light: np.ndarray
+    coc: np.ndarray
+    known: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -106,12 +128,65 @@ def _fitted(plane: np.ndarray, height: int, width: int) -> np.ndarray:
     return plane
 
 
-def hidden_samples(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -> Hidden | None:
-    """The surface behind each pixel that a neighbouring farther surface continues under, or None if there is none.
+def hidden_samples(
+    rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers, seen: Seen | None = None
+) -> list[Hidden]:
+    """The surfaces behind each pixel: the neighbouring farther surface that continues under it, and what is known.
+
+    What is known takes the place of what is continued, unless that is nearer: then it lies between the two.
 
     rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
-    cell  edge of the search's cells in pixels, >= 1; larger ones are taken where the search would go far
+    cell  edge of the search's cells in pixels, >= 2; larger ones are taken where the search would go far
     """
+    continued = _continued(rgb, coc, cell, work)
+    known = None if seen is None else _known(seen, 2, work)
+    if known is not None and continued is not None:
+        continued = _between(continued, known, coc, work)
+    return [one for one in (continued, known) if one is not None]
+
+
+def _known(seen: Seen, cell: int, work: Workers) -> Hidden | None:
+    """What is known, in cells."""
+    share = _mean_of_cells(seen.known, cell)
+    there = share >= LEAST_KNOWN
+    if not there.any():
+        return None
+    each = np.maximum(share, np.float32(1e-6))
+    colour = _mean_of_cells(seen.light * seen.known[..., None], cell) / each[..., None]
+    coc = np.where(there, _mean_of_cells(seen.coc * seen.known, cell) / each, np.float32(0))
+    pairs = work.empty((colour.shape[2] // 2 + 1, coc.shape[0], 2 * coc.shape[1]))
+    pairs_of(np.ascontiguousarray(colour), None, pairs)
+    return Hidden(pairs, work.copy(coc), work.copy(np.where(there, coc, -np.float32(np.inf))), cell)
+
+
+def _between(continued: Hidden, known: Hidden, coc: np.ndarray, work: Workers) -> Hidden:
+    """What is continued, as far as it lies apart from both what is known behind it and what is before it.
+
+    Two strands of blurred hair are one surface to the lens: under it lies the wall that is known. In focus they are
+    two.
+    """
+    height, width = continued.coc.shape
+    ratio = continued.cell // known.cell
+    reach = _fitted(known.reach, height * ratio, width * ratio)
+    farthest = cv2.resize(reach, (width, height), interpolation=cv2.INTER_NEAREST)
+    front = _mean_of_cells(coc, continued.cell)
+    told = farthest > front + np.float32(SHALLOWEST_STEP_PX)
+    share = between_0_and_1((continued.coc - front) * np.float32(APART) / np.maximum(np.abs(front), 1) - 1)
+    share[continued.coc > farthest - SAME_PX] = 0
+    least = np.where(share > 0, front + share - np.float32(0.5), -np.float32(np.inf))
+    return replace(continued, reach=work.copy(np.where(told, np.minimum(continued.reach, least), continued.reach)))
+
+
+def _mean_of_cells(plane: np.ndarray, cell: int) -> np.ndarray:
+    """Means of cells of a plane (H, W) or (H, W, C); what hangs over its border is as the border is."""
+    whole = -(-plane.shape[0] // cell) * cell, -(-plane.shape[1] // cell) * cell
+    size = whole[1] // cell, whole[0] // cell
+    fitted = _fitted(plane, *whole)
+    return cv2.resize(fitted, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *plane.shape[2:])
+
+
+def _continued(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -> Hidden | None:
+    """The surface behind each pixel that a neighbouring farther surface continues under, or None if there is none."""
     nearest, farthest = _cells(coc, cell, work)
     while float(farthest.max() - nearest.min()) > MOST_RINGS * cell:
         cell *= 2

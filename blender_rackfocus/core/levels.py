@@ -6,6 +6,7 @@ share in the layers of a level is linear between the levels, as it is between la
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -109,7 +110,7 @@ class Level:
 def levels_of(
     light: np.ndarray,
     coc: np.ndarray,
-    hidden: Hidden | None,
+    hidden: Sequence[Hidden],
     stand: Stand,
     aperture: Aperture,
     quality: str,
@@ -117,7 +118,7 @@ def levels_of(
 ) -> list[Level]:
     """The picture's samples, at the sizes at which their layers are blurred.
 
-    light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them, if anything
+    light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them
     returns levels from full size down; heights and widths (without margins) are multiples of the largest scale
     """
     levels = _empty_levels(stand, max(float(coc.max()), -float(coc.min())), aperture, quality)
@@ -126,12 +127,11 @@ def levels_of(
     if (height, width) != coc.shape:
         light, coc = (work.copy(_grown(plane, height, width)) for plane in (light, coc))
     pairs = light.shape[2] // 2 + 1
-    sources = 1 if hidden is None else 2
     for level in levels:
-        count = sources if level.scale == 1 else sources + 1  # a cell holds two samples of the picture, one behind it
+        count = len(hidden) + (1 if level.scale == 1 else 2)  # a cell holds two samples of the picture
         size = height // level.scale, width // level.scale
         level.sheets.extend(Sheet.blank(pairs, *size, level.margin, work.empty) for _ in range(count))
-    parts = bands(height, width, max(grid, 1 if hidden is None else hidden.cell))
+    parts = bands(height, width, max(grid, *(one.cell for one in hidden)) if hidden else grid)
     used = set().union(*work.each(partial(_fill, levels, light, coc, hidden, stand), [(rows,) for rows in parts]))
     for level in levels:
         kept = [sheet for number, sheet in enumerate(level.sheets) if (level.scale, number) in used]
@@ -142,7 +142,7 @@ def levels_of(
 
 
 def _fill(
-    levels: list[Level], light: np.ndarray, coc: np.ndarray, hidden: Hidden | None, stand: Stand, rows: slice
+    levels: list[Level], light: np.ndarray, coc: np.ndarray, hidden: Sequence[Hidden], stand: Stand, rows: slice
 ) -> set[tuple[int, int]]:
     """Write a band of rows to the sheets; tells which ones are needed: (scale, number)."""
     light, coc = light[rows], coc[rows]
@@ -152,21 +152,27 @@ def _fill(
     cells = Cells.of(light, place)
     pairs_of(cells.colour, None, own[0].pairs)
     own[0].place[...] = place
-    coverage = None if hidden is None else hidden.coverage(rows, coc)
+    coverages = [one.coverage(rows, coc) for one in hidden]
     used = {(1, 0)}
-    if hidden is not None and _behind(hidden, coverage, rows, stand, full, own[1]):
-        used.add((1, 1))
+    for number, (one, coverage) in enumerate(zip(hidden, coverages, strict=True), 1):
+        if _behind(one, coverage, rows, stand, full, own[number]):
+            used.add((1, number))
     if not reduced:
         return used
-    behind = None if hidden is None or coverage is None else _behind_halves(hidden, coverage, rows, stand)
+    behind = [
+        None if coverage is None else _behind_halves(one, coverage, rows, stand)
+        for one, coverage in zip(hidden, coverages, strict=True)
+    ]
     for level in reduced:
         while cells.scale < level.scale:
             cells = cells.halved()
         part = slice(rows.start // level.scale, rows.stop // level.scale)
         into = [sheet.within(level.margin).part(part) for sheet in level.sheets]
-        written = set(range(front_of(cells, light, place, (level.first, level.last), into[:2])))
-        if behind is not None and back_of(behind, (level.first, level.last), into[2]):
-            written.add(2)
+        layers = level.first, level.last
+        written = set(range(front_of(cells, light, place, layers, into[:2])))
+        for number, halves in enumerate(behind, 2):
+            if halves is not None and back_of(halves, layers, into[number]):
+                written.add(number)
         used.update((level.scale, number) for number in written)
         for number in {*range(len(into))} - written:
             into[number].clear()
