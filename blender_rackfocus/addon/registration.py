@@ -16,7 +16,7 @@ from .desk import doctor
 from .sequencer import baked_strips, views
 from .session import session
 from .shot import clock, marks, node_settings, settings
-from .ui.operators import estimate as estimating
+from .ui.operators import jobs
 
 PROPERTIES = (settings, cards, doctor, node_settings, baked_strips, marks, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
@@ -31,7 +31,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Take everything out again: threads end, helpers go home, nothing is remembered."""
-    estimating.stop_running()
+    jobs.end()
     for module in reversed(MODULES):
         module.unregister()
     session.close()

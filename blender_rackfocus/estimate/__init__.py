@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures in, depth out. No Blender. `estimate_clip` (or `EstimateJob`, on a thread) is the way in."""
+"""Pictures in, depth out. No Blender. `estimate_clip` is the way in."""
 
 from . import models
-from .clip import EstimateJob, EstimateReport, Progress, estimate_clip
+from .clip import EstimateReport, Progress, estimate_clip
 from .network import Found, Network, NetworkSettings, keep_settings, load_network, with_kept
 from .parallax import ParallaxSettings
 from .provenance import Cancelled, EstimateError, Provenance
@@ -13,7 +13,6 @@ __all__ = [
     "Cancelled",
     "Choice",
     "EstimateError",
-    "EstimateJob",
     "EstimateReport",
     "EstimateSettings",
     "Found",

@@ -11,7 +11,6 @@ only the rest.
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -38,13 +37,15 @@ _WORK_WIDTH_PX = 960  # small answers wider than this are stored smaller
 @dataclass(frozen=True)
 class Progress:
     """phase: 'LOOK' (choosing), 'ESTIMATE' (the source at work), 'STEADY' (smoothing and writing). done of total steps
-    over all phases; seconds_left is None until it can be told."""
+    over all phases; seconds_left is None until it can be told. near: the source's small answer for the frame that was
+    just estimated, (h, w) float32, larger = nearer, NaN = unknown; None in other steps."""
 
     phase: str
     index: int
     done: int
     total: int
     seconds_left: float | None
+    near: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -139,52 +140,6 @@ def estimate_clip(
     )
 
 
-class EstimateJob:
-    """`estimate_clip` on a thread of its own, for a window that must stay alive.
-
-    Poll `progress`, `finished`; then `result()` gives the report or raises what went wrong. `cancel()` returns at once;
-    the job ends after the source's current frame and hands nothing over any more. The sink is called on the job's
-    thread: it may write files, it must not touch bpy.
-    """
-
-    def __init__(self, frames: Frames, sink: Sink, settings: EstimateSettings | None = None, **options):
-        self._stop = threading.Event()
-        self.progress: Progress | None = None
-        self._report: EstimateReport | None = None
-        self._error: BaseException | None = None
-
-        def note(progress: Progress) -> None:
-            self.progress = progress
-
-        def work() -> None:
-            try:
-                self._report = estimate_clip(
-                    frames, sink, settings, progress=note, cancelled=self._stop.is_set, **options
-                )
-            except BaseException as error:  # handed to whoever asks for the result
-                self._error = error
-
-        self._thread = threading.Thread(target=work, name="rackfocus-estimate", daemon=True)
-        self._thread.start()
-
-    @property
-    def finished(self) -> bool:
-        return not self._thread.is_alive()
-
-    def cancel(self) -> None:
-        self._stop.set()
-
-    def result(self, timeout: float | None = None) -> EstimateReport:
-        """Wait for the end; raises Cancelled, EstimateError or whatever the sink raised; TimeoutError if still busy."""
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            raise TimeoutError("the estimate is still running")
-        if self._error is not None:
-            raise self._error
-        assert self._report is not None  # the thread is over: it left a report or an error
-        return self._report
-
-
 class _Ticker:
     def __init__(self, progress, cancelled, total: int, started: float):
         self._progress, self._cancelled = progress, cancelled
@@ -201,7 +156,7 @@ class _Ticker:
         if self._cancelled and self._cancelled():
             raise Cancelled("stopped by the user; a second run does only the rest")
 
-    def step(self, phase: str, index: int, worked: bool) -> None:
+    def step(self, phase: str, index: int, worked: bool, near: np.ndarray | None = None) -> None:
         """One frame's step is over; steps that had nothing to do do not count for the time left."""
         now = time.perf_counter()
         if worked:
@@ -209,7 +164,7 @@ class _Ticker:
         self._mark = now
         self.done += 1
         if self._progress:
-            self._progress(Progress(phase, index, self.done, self.total, self._left()))
+            self._progress(Progress(phase, index, self.done, self.total, self._left(), near))
         self.stop_if_asked()
 
     def _left(self) -> float | None:
@@ -276,8 +231,9 @@ def _ask_source(
             near = source.nearness(i, picture)
             seconds += time.perf_counter() - begun
             near = np.full(store.need("grey", i).shape, np.nan, np.float32) if near is None else near
-            store.put("near", i, _small(near))
-            ticker.step("ESTIMATE", i, worked=True)
+            near = _small(near)
+            store.put("near", i, near)
+            ticker.step("ESTIMATE", i, worked=True, near=near)
     ticker.done = len(wanted)
     return seconds
 

@@ -14,6 +14,7 @@ from mathutils import Vector  # noqa: E402
 from blender_rackfocus.addon.desk import tracking  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier, ownership  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
+from blender_rackfocus.estimate import Cancelled  # noqa: E402
 
 FRAMES = 48
 SIZE = 320, 180
@@ -155,8 +156,8 @@ def test_stopping_changes_nothing(walk):
         if share > 0.2:
             stop.set()
 
-    with pytest.raises(tracking.Cancelled):
-        tracking.run(tracking.plan(strip), 0, *truth[1][:2], cancelled=stop, progress=progress)
+    with pytest.raises(Cancelled):
+        tracking.run(tracking.plan(strip), 0, *truth[1][:2], cancelled=stop.is_set, progress=progress)
     assert 0.2 < max(seen) < 0.3
     assert len(marks.of(strip)) == 0
 

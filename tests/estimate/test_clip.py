@@ -15,7 +15,6 @@ from blender_rackfocus.core.depth import DepthConvention, to_metres
 from blender_rackfocus.estimate import (
     Cancelled,
     EstimateError,
-    EstimateJob,
     EstimateSettings,
     NetworkSettings,
     Provenance,
@@ -264,17 +263,32 @@ class Slow:
 
 
 def test_cancel_comes_within_a_second_and_progress_tells_time(network):
-    job = EstimateJob(Slow(400, wait=0.02), Collect(), EstimateSettings(network=network))
-    limit = time.monotonic() + 30
-    while (job.progress is None or job.progress.done < 5) and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert job.progress.seconds_left > 0.5
-    begun = time.monotonic()
-    job.cancel()
+    told, stop, asked = [], threading.Event(), []
+
+    def note(progress):
+        told.append(progress)
+        if progress.done == 5:
+            stop.set()
+            asked.append(time.monotonic())
+
     with pytest.raises(Cancelled):
-        job.result(timeout=5)
-    assert time.monotonic() - begun < 1.0
-    assert job.finished
+        estimate_clip(
+            Slow(400, wait=0.02),
+            Collect(),
+            EstimateSettings(network=network),
+            progress=note,
+            cancelled=stop.is_set,
+        )
+    assert time.monotonic() - asked[0] < 1.0
+    assert told[-1].seconds_left > 0.5
+
+
+def test_each_answer_of_the_source_can_be_looked_at_at_once(network):
+    told = []
+    estimate_clip(Slow(3), Collect(), EstimateSettings(network=network), progress=told.append)
+    looked = [(one.index, one.near.ndim) for one in told if one.phase == "ESTIMATE"]
+    assert looked == [(0, 2), (1, 2), (2, 2)]
+    assert all(one.near is None for one in told if one.phase != "ESTIMATE")
 
 
 def test_memory_stays_flat(network):
@@ -306,7 +320,7 @@ def test_an_error_in_the_sink_stops_the_job(network):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        EstimateJob(Slow(4), sink, EstimateSettings(network=network)).result(timeout=30)
+        estimate_clip(Slow(4), sink, EstimateSettings(network=network))
 
 
 def test_frames_come_in_order_on_the_callers_thread_and_none_after_an_error(network):

@@ -187,7 +187,7 @@ def track():
 
 def threads(name):
     def step():
-        told[name] = {"threads": [t.name for t in threading.enumerate() if t.name == "rackfocus-track"],
+        told[name] = {"threads": [t.name for t in threading.enumerate() if t.name == "rackfocus-job"],
                       "marks": [[m.name, m.kind, len(m.track)] for m in strip().rackfocus_marks]}  # fmt: skip
         shoot(name.replace(" ", "_"))
 
@@ -199,7 +199,7 @@ def shorten():
 
 
 def until_tracked():
-    return not any(t.name == "rackfocus-track" for t in threading.enumerate())
+    return not any(t.name == "rackfocus-job" for t in threading.enumerate())
 
 
 def enlarge():

@@ -72,7 +72,7 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     assert (x, y) == (pytest.approx(0.5 - 100 / 1920, abs=0.003), pytest.approx(0.5, abs=0.003))
     assert told["escaped"]["keys"] == racked
 
-    assert told["tracking now"]["threads"] == ["rackfocus-track"], "it runs beside the window"
+    assert told["tracking now"]["threads"] == ["rackfocus-job"], "it runs beside the window"
     assert told["tracking stopped"]["threads"] == []
     before = told["tracking now"]["marks"]
     assert told["tracking stopped"]["marks"] == before, "Esc leaves everything as it was"

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from ...craft.track import TrackPoint, track_depths, track_point
+from ...estimate import Cancelled
 from ...frame.job import Job
 from ..blender import strips
 from ..sequencer import frames
@@ -23,10 +23,6 @@ from ..shot import marks, modifier
 
 WORK_WIDTH = 960
 """Pixels across up to which pictures are tracked; depth is read at full size."""
-
-
-class Cancelled(Exception):
-    """The user does not want the track any more."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def run(
     x: float,
     y: float,
     nearest: bool = False,
-    cancelled: threading.Event | None = None,
+    cancelled: Callable[[], bool] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[int, marks.Sample]:
     """Follow a point from one media frame to both ends of a strip.
@@ -84,8 +80,8 @@ def run(
         nonlocal done
         done += 1
         progress(done / (len(steps) + 1))
-        if cancelled is not None and cancelled.is_set():
-            raise Cancelled
+        if cancelled is not None and cancelled():
+            raise Cancelled("stopped by the user")
 
     there = _one_way(steps[at:], x, y, nearest, advanced)
     back = _one_way(steps[at::-1], x, y, nearest, advanced)

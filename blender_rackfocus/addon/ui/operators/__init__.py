@@ -13,6 +13,7 @@ from . import (
     doctor,
     estimate,
     eyedropper,
+    jobs,
     lens,
     mark_track,
     marks,
@@ -23,7 +24,7 @@ from . import (
     twin,
 )
 
-_MODULES = (strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
+_MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
 _NODES = (compositor, baking, bake, node_bake)
 _DEPTH = (cards, doctor)
 
