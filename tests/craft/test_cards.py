@@ -70,3 +70,30 @@ def test_held_beyond_the_ends_and_infinitely_far():
 def test_bad_input_is_named(cards, background, words):
     with pytest.raises(ValueError, match=words):
         compose(cards, background, 20, 30)
+
+
+def test_the_ground_passes_under_the_feet_and_meets_the_wall():
+    """A floor in perspective: even in 1/z down the picture, at the card's distance where it stands."""
+    mask = np.zeros((100, 60), np.float32)
+    mask[20:71, 20:40] = 1  # the foot is row 70
+    wall = Background(10.0, 10.0)
+    depth_m = compose([Card(mask, 2.0, ground=2.0)], wall, 100, 60)
+    assert depth_m[40, 30] == pytest.approx(2.0)
+    assert depth_m[70, 5] == pytest.approx(2.0)
+    assert 1 / depth_m[95, 5] == pytest.approx((1 + 2.0 * 0.25) / 2.0)
+    assert 1 / depth_m[50, 5] == pytest.approx((1 - 2.0 * 0.20) / 2.0)
+    assert depth_m[5, 5] == pytest.approx(10.0)  # above where the floor meets the wall
+    beside = compose([Card(mask, 2.0)], wall, 100, 60)
+    assert np.allclose(beside[:, 5], 10.0)
+
+
+def test_a_soft_edge_spreads_by_a_share_of_the_width():
+    mask = np.zeros((40, 200), np.float32)
+    mask[:, 100:] = 1
+    hard, soft = (compose([Card(mask, 2.0, soft=s)], Background(10.0, 10.0), 40, 200) for s in (0.0, 0.02))
+    assert set(np.unique(hard.round(3))) == {2.0, 10.0}
+    share = (1 / soft[20] - 0.1) / 0.4
+    assert share[99:101].mean() == pytest.approx(0.5, abs=0.01)
+    assert share[104] == pytest.approx(0.8413, abs=0.03)  # one standard deviation of 4 px
+    with pytest.raises(ValueError, match="ground"):
+        compose([Card(mask, 2.0, ground=-1.0)], Background(), 40, 200)

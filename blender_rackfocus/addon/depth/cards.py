@@ -15,6 +15,7 @@ import shutil
 import tempfile
 
 import bpy
+import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
@@ -27,6 +28,7 @@ from ...media.library import openimageio
 from .. import errors, signals
 from ..blender import strips
 from ..scenes import passes
+from . import mattes
 
 SCENE_NAME = "Rack Focus Cards"
 DRAFT_WIDTH = 960
@@ -42,7 +44,7 @@ def _refresh(_self: object, context: bpy.types.Context) -> None:
 
 
 class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
-    """A mask and its distance."""
+    """A mask, or a subject's matte, and its distance."""
 
     mask: bpy.props.PointerProperty(
         name="Mask", description="What stands at this distance", type=bpy.types.Mask, update=_refresh
@@ -54,6 +56,32 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
         default=2.0,
         min=0.01,
         soft_max=1000.0,
+        update=_refresh,
+    )
+    matte: bpy.props.StringProperty(
+        name="Matte",
+        description="Folder with the subject's matte for every frame, made from what was drawn over it",
+        subtype="DIR_PATH",
+        update=_refresh,
+    )
+    strokes: bpy.props.StringProperty(name="Strokes", description="What was drawn over the subject", options={"HIDDEN"})
+    ground: bpy.props.FloatProperty(
+        name="Ground",
+        description="How fast the ground it stands on comes nearer down the picture; 0 for no ground. The ground's "
+        "horizon lies 1/this picture heights above the subject's feet",
+        default=0.0,
+        min=0.0,
+        soft_max=5.0,
+        update=_refresh,
+    )
+    soft: bpy.props.FloatProperty(
+        name="Soft Edge",
+        description="How soft its edge in depth is, in percent of the picture's width",
+        subtype="PERCENTAGE",
+        default=0.0,
+        min=0.0,
+        soft_max=5.0,
+        max=50.0,
         update=_refresh,
     )
 
@@ -129,12 +157,29 @@ def depth_file(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> 
         width, height = DRAFT_WIDTH, max(1, round(height * DRAFT_WIDTH / width))
     made = []
     for number, card in enumerate(strip.rackfocus_cards, 1):
-        if card.mask is None:
-            raise strips.StripError(strip.name, f"card {number} has no mask: choose one, or remove the card")
-        frame = mask_frame(strip, shown, card.mask)
-        made.append(cards.Card(draw(card.mask, frame, width, height), card.distance_m))
+        mask = _mask_of(card, number, shown, picture, width, height)
+        made.append(cards.Card(mask, card.distance_m, card.ground, card.soft / 100))
     depth_m = cards.compose(made, background(strip), height, width)
     return _keep(depth_m, provenance(strip))
+
+
+def _mask_of(
+    card: RACKFOCUS_PG_card, number: int, shown: strips.Shown, picture: strips.MediaFrame, width: int, height: int
+) -> np.ndarray:
+    """What a card covers, by its Blender mask, its matte, or both."""
+    found = []
+    if card.mask is not None:
+        found.append(draw(card.mask, mask_frame(shown.strip, shown, card.mask), width, height))
+    if card.matte:
+        matte = mattes.read(bpy.path.abspath(card.matte), picture.index)
+        found.append(
+            cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) if matte.shape[1] > width else matte
+        )
+    if not found:
+        raise strips.StripError(
+            shown.strip.name, f"card {number} has no mask: choose one, draw over its subject, or remove the card"
+        )
+    return np.maximum.reduce(found)
 
 
 def background(strip: bpy.types.Strip) -> cards.Background:
@@ -158,7 +203,11 @@ def mask_frame(strip: bpy.types.Strip, shown: strips.Shown, mask: bpy.types.Mask
 
 def provenance(strip: bpy.types.Strip) -> Provenance:
     """Honest words about a strip's cards."""
-    told = {card.mask.name: round(card.distance_m, 4) for card in strip.rackfocus_cards if card.mask is not None}
+    told = {
+        card.mask.name if card.mask is not None else f"subject {number}": round(card.distance_m, 4)
+        for number, card in enumerate(strip.rackfocus_cards, 1)
+        if card.mask is not None or card.matte
+    }
     count = len(strip.rackfocus_cards)
     model = f"{count} card{'s' * (count != 1)} over a background"
     told["background_m"] = [round(strip.rackfocus_back_from_m, 4), round(strip.rackfocus_back_to_m, 4)]

@@ -51,12 +51,8 @@ def task_of(
     preferences' model. model_kind: AUTO, RELATIVE or METRIC. focal_known: the modifier's focal length is the shot's.
     beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, StripError, MediaError.
     """
-    if strip.type not in modifier.KINDS:
-        raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is estimated for those.')
-    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
-    if shown[0].deinterlace:
-        raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
-    numbers, frames, paths = _clip(strip, scene, shown[0])
+    shown, frames, paths = clip_of(strip, scene)
+    numbers = _numbers(strip)
     first = max(min(one.index for one in shown) - handles, 0)
     last = min(max(one.index for one in shown) + handles, max(len(frames) - 1, 0))
     if first > last:
@@ -78,10 +74,10 @@ def names_of(strip: bpy.types.Strip, scene: bpy.types.Scene) -> dict[int, str]:
     return {one.index: _name(one.index, _numbers(strip)).name for one in shown}
 
 
-def repair_folder(strip: bpy.types.Strip, told: str) -> Path:
-    """The folder for a repaired sequence. told: everything it is made of."""
+def own_folder(strip: bpy.types.Strip, what: str, told: str) -> Path:
+    """The folder for a sequence that is made for a strip. told: everything it is made of."""
     name = hashlib.blake2b(told.encode(), digest_size=5).hexdigest()
-    return Path(_folder(False)) / f"{_plain(strip.name)}-repaired-{name}"
+    return Path(_folder(False)) / f"{_plain(strip.name)}-{what}-{name}"
 
 
 def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[int, int]) -> Path:
@@ -138,18 +134,24 @@ def model_of(strip: bpy.types.Strip | None) -> str:
     return bpy.path.abspath(chosen) if chosen else ""
 
 
-def _clip(
-    strip: bpy.types.Strip, scene: bpy.types.Scene, one: strips.MediaFrame
-) -> tuple[list[int] | None, files.MovieFrames | files.StillFrames, list[str]]:
-    """The numbers in the pictures' names (None where they cannot serve), the frames, and the files."""
-    config = colour_config.of(scene)
+def clip_of(
+    strip: bpy.types.Strip, scene: bpy.types.Scene
+) -> tuple[list[strips.MediaFrame], files.MovieFrames | files.StillFrames, list[str]]:
+    """What a strip shows, frame by frame; its clip's frames, to be read off the main thread; and the clip's files.
+    Raises EstimateError, StripError, MediaError."""
+    if strip.type not in modifier.KINDS:
+        raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is made for those.')
+    shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
+    one, config = shown[0], colour_config.of(scene)
+    if one.deinterlace:
+        raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
     if one.kind == "MOVIE":
         movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
-        return None, movie, [one.path]
+        return shown, movie, [one.path]
     names = [os.path.join(strip.directory, element.filename) for element in strip.elements]
     paths = [strips.absolute_path(name, scene) for name in names]
     still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
-    return _numbers(strip), still, paths
+    return shown, still, paths
 
 
 def _numbers(strip: bpy.types.Strip) -> list[int] | None:

@@ -191,7 +191,8 @@ def repair(
         {"fixes": [one.name for one in findings], "near_m": near_m, "far_m": far_m, "was": repr(convention)},
         "; ".join(one.fix for one in findings),
     )
-    folder = estimate.repair_folder(strip, repr((told, strip.rackfocus_depth_path, bpy.data.filepath, scene.name)))
+    key = repr((told, strip.rackfocus_depth_path, bpy.data.filepath, scene.name))
+    folder = estimate.own_folder(strip, "repaired", key)
 
     with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in findings)
 

@@ -21,12 +21,13 @@ from . import (
     rack,
     recipes,
     strip_modifier,
+    subject,
     twin,
 )
 
 _MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
 _NODES = (compositor, baking, bake, node_bake)
-_DEPTH = (cards, doctor)
+_DEPTH = (cards, subject, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)
 

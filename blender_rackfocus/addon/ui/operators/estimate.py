@@ -20,6 +20,7 @@ from .on_strip import OnStrip, to_the_top, words_of
 
 _PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
 
+
 class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     """Estimate depth for the frames that the strip shows, and use it. Esc stops; what is finished is kept"""
 

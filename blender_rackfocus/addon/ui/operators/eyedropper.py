@@ -56,7 +56,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not super().poll(context):
             return False
-        if not bpy.app.background and not any(True for _ in _previews(context)):
+        if not bpy.app.background and not any(True for _ in previews(context)):
             cls.poll_message_set("No sequencer preview is open: choose Preview or Sequencer & Preview")
             return False
         return True
@@ -141,7 +141,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         self._region = next(
             (
                 r
-                for r in _previews(context)
+                for r in previews(context)
                 if 0 <= event.mouse_x - r.x < r.width and 0 <= event.mouse_y - r.y < r.height
             ),
             None,
@@ -165,7 +165,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
             self._region.tag_redraw()
 
 
-def _previews(context: bpy.types.Context):
+def previews(context: bpy.types.Context):
     """The regions of the window that show a preview."""
     window = context.window
     for area in window.screen.areas if window is not None else ():

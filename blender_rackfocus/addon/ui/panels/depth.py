@@ -56,9 +56,12 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
 class RACKFOCUS_UL_cards(bpy.types.UIList):
     """The strip's cards."""
 
-    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_name) -> None:
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_name, index, _flag) -> None:
         row = layout.row(align=True)
-        row.prop(item, "mask", text="")
+        if item.matte:
+            row.label(text=f"Subject {index + 1}", icon="OUTLINER_OB_ARMATURE")
+        else:
+            row.prop(item, "mask", text="")
         row.prop(item, "distance_m", text="")
 
 
@@ -74,6 +77,20 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
         column = row.column(align=True)
         column.operator("rackfocus.card_add", text="", icon="ADD")
         column.operator("rackfocus.card_remove", text="", icon="REMOVE")
+        layout.operator_context = "INVOKE_DEFAULT"
+        row = layout.row(align=True)
+        row.operator("rackfocus.subject", text="New Subject", icon="BRUSH_DATA").card = -1
+        active = strip.rackfocus_cards_active
+        if active < len(strip.rackfocus_cards):
+            card = strip.rackfocus_cards[active]
+            if card.matte:
+                row.operator("rackfocus.subject", text="Correct", icon="GREASEPENCIL").card = active
+            column = layout.column()
+            column.use_property_split = True
+            if card.matte:
+                column.prop(card, "mask")
+            for name in ("ground", "soft"):
+                column.prop(card, name)
         if strip.rackfocus_depth_source != "CARDS":
             return
         words(layout, cards.provenance(strip).sentence(), "INFO")

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mattes of subjects: from the strokes kept on a card to a folder of pictures that the card takes for its mask.
+
+`task_of` and `look_of` ask Blender and need the main thread; `run` is plain work on files and arrays. A folder is named
+after all that decides its pictures, and gets its name when every one of them is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bpy
+import cv2
+import numpy as np
+
+from ...craft import matte
+from ...craft.matte import Stroke
+from ...estimate import Cancelled, EstimateError, models
+from ...estimate.files import MovieFrames, StillFrames, clip_key
+from ...estimate.masks import MaskNetwork
+from ...media import MediaError
+from ...media.colour import linear_to_srgb
+from .. import cache
+from ..blender import strips
+from . import estimate
+
+_VERSION = 1
+"""Of the way a matte is made: another one makes other folders."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A matte to make. frames: the clip. wanted: the frames of it that the strip shows, rising. network: the mask
+    network's file, '' = none. folder: where the pictures go."""
+
+    frames: MovieFrames | StillFrames
+    wanted: tuple[int, ...]
+    strokes: tuple[Stroke, ...]
+    network: str
+    folder: Path
+
+
+def strokes_of(text: str) -> list[Stroke]:
+    """The strokes that a card keeps. Raises ValueError."""
+    try:
+        told = json.loads(text) if text else []
+        return [
+            Stroke(int(one["frame"]), tuple((float(x), float(y)) for x, y in one["points"]), float(one["radius"]),
+                   bool(one["inside"]))
+            for one in told
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError("the strokes kept on this card cannot be read: draw over the subject again") from error
+
+
+def text_of(strokes: Sequence[Stroke]) -> str:
+    """`strokes_of` reads it back."""
+    return json.dumps([asdict(stroke) for stroke in strokes])
+
+
+def network() -> str:
+    """The mask network that the preferences name, '' where none is."""
+    chosen = getattr(cache.preferences(), "mask_model", "")
+    return bpy.path.abspath(chosen) if chosen else ""
+
+
+def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, strokes: Sequence[Stroke], network_path: str = "") -> Task:
+    """The matte of the frames that a strip shows. Raises EstimateError, StripError, MediaError."""
+    shown, frames, paths = estimate.clip_of(strip, scene)
+    wanted = tuple(sorted({one.index for one in shown}))
+    path = network_path or network()
+    told = (
+        _VERSION,
+        clip_key(paths),
+        (shown[0].colorspace, shown[0].alpha_mode, shown[0].stream),
+        wanted,
+        text_of(strokes),
+        models.checksum(path) if path and os.path.isfile(path) else path,
+    )
+    return Task(frames, wanted, tuple(strokes), path, estimate.own_folder(strip, "matte", repr(told)))
+
+
+def run(
+    task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+) -> tuple[Path, tuple[int, ...]]:
+    """Make the pictures, unless they are there. The folder, and the frames on which the subject was lost.
+
+    progress: called with (share, phase). Raises Cancelled, which leaves nothing; MediaError, EstimateError, ValueError.
+    """
+    if task.folder.is_dir():
+        return task.folder, ()
+    count = len(task.wanted)
+
+    def step(share: float, phase: str) -> None:
+        if cancelled():
+            raise Cancelled("stopped by the user")
+        progress(share, phase)
+
+    looks = {}
+    for number, index in enumerate(task.wanted):
+        step(0.15 * number / count, "reading")
+        looks[index] = matte.small(coded(task.frames[index]))
+    opened = MaskNetwork(task.network) if task.network else None
+    made: dict[int, np.ndarray] = {}
+    try:
+        for index, one in matte.follow(looks, task.strokes, opened.mask if opened else None):
+            made[index] = one
+            step(0.15 + 0.6 * len(made) / count, "following the subject")
+    finally:
+        if opened is not None:
+            opened.close()
+    part = task.folder.with_name(f"{task.folder.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.mkdir(parents=True)
+        for number, index in enumerate(task.wanted):
+            step(0.75 + 0.25 * number / count, "writing")
+            whole = matte.full(coded(task.frames[index]), looks[index], made[index])
+            _write(part / _name(index), whole)
+        os.replace(part, task.folder)
+    except OSError as error:
+        raise MediaError(
+            task.folder, f"the matte cannot be written ({error.strerror})", "Free some space, or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return task.folder, tuple(index for index in task.wanted if made[index].max() < 0.5)
+
+
+def read(folder: str, index: int) -> np.ndarray:
+    """A frame's matte: (H, W) float32, 0 to 1. Raises MediaError."""
+    path = os.path.join(folder, _name(index))
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MediaError(
+            path, f"the matte of this frame cannot be read ({error.strerror})", "Follow the subject again (Cards)."
+        ) from error
+    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    if picture is None:
+        raise MediaError(path, "the matte of this frame is damaged", "Follow the subject again (Cards).")
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def coded(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 as a screen shows it, of (H, W, 4) float32 scene-linear."""
+    return np.rint(255 * linear_to_srgb(np.clip(picture[..., :3], 0, 1))).astype(np.uint8)
+
+
+def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> tuple[int, np.ndarray]:
+    """(the clip's frame, its picture (H, W, 3) uint8) that a strip shows at a frame. Raises EstimateError, StripError,
+    MediaError."""
+    here = strips.media_frame(strip, frame, scene)
+    _, frames, _ = estimate.clip_of(strip, scene)
+    try:
+        return here.index, coded(frames[here.index])
+    finally:
+        frames.close()
+
+
+def _name(index: int) -> str:
+    return f"matte_{index:06d}.png"
+
+
+def _write(path: Path, whole: np.ndarray) -> None:
+    ok, data = cv2.imencode(".png", np.rint(255 * whole).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not ok:
+        raise EstimateError(f"{path.name} cannot be coded.")
+    path.write_bytes(data.tobytes())

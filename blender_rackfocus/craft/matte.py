@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mattes from a few strokes: what a person drew over a subject becomes its mask on every frame of a shot.
+
+On a frame with strokes GrabCut (Rother, Kolmogorov, Blake, SIGGRAPH 2004) tells the subject from the rest by colour and
+edges, or a mask network says what it takes for one. From there the matte is carried along the motion of the picture,
+frame by frame, and decided anew in a band around its border. A guided filter (He, Sun, Tang, ECCV 2010; its fast form,
+arXiv:1505.00996) brings it to the picture's own edges at full size. All that decides is small: `WORK_WIDTH` pixels
+across.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WORK_WIDTH = 480
+_BAND = 0.03
+"""Around a matte that was carried here, this share of the width is decided anew."""
+_PINHOLE = 0.03
+"""A hole smaller than this share of the width, squared, is an eye or a button."""
+_REACH = 0.008
+"""Radius of the guided filter, as a share of the width."""
+_EDGE = 1e-4
+"""What counts as an edge for the guided filter, as a variance of values 0 to 1."""
+_ITERATIONS = {"begun": 4, "carried": 2}
+"""Of GrabCut: more where nothing is known yet."""
+_SEEN = 0.6
+"""A network sees a subject where its mask covers this share of it."""
+
+Propose = Callable[[np.ndarray], np.ndarray]
+"""A mask network: (h, w, 3) uint8 RGB -> (h, w) float32, 0 to 1: how much each pixel is a subject."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """What a person drew. frame: the clip's. points: (x, y) as shares of width and height from the top left; one point
+    is a click. radius: share of the width. inside: this is the subject; else it is not."""
+
+    frame: int
+    points: tuple[tuple[float, float], ...]
+    radius: float = 0.012
+    inside: bool = True
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A picture, (H, W, 3) uint8, at most `WORK_WIDTH` across, as all decisions are made on."""
+    height, width = picture.shape[:2]
+    if width <= WORK_WIDTH:
+        return picture
+    return cv2.resize(picture, (WORK_WIDTH, max(1, round(height * WORK_WIDTH / width))), interpolation=cv2.INTER_AREA)
+
+
+def decide(
+    look: np.ndarray, strokes: Sequence[Stroke], before: np.ndarray | None = None, proposed: np.ndarray | None = None
+) -> np.ndarray:
+    """The matte of one frame.
+
+    look: (h, w, 3) uint8 RGB, as `small` gives. strokes: of this frame. before: (h, w) float32, a matte that is about
+    right: carried here, or to be corrected. proposed: (h, w) float32, a network's mask of every subject.
+    Returns (h, w) float32, 0 to 1. Raises ValueError where nothing says what the subject is.
+    """
+    if look.ndim != 3 or look.shape[2] != 3 or look.dtype != np.uint8:
+        raise ValueError(f"look must be (h, w, 3) uint8, not {look.shape} {look.dtype}")
+    inside, outside = (_drawn(strokes, look.shape[:2], which) for which in (True, False))
+    if before is None and not inside.any():
+        raise ValueError("draw over the subject first")
+    about = _about(inside, before, proposed)
+    labels = _labels(look, inside, outside, about)
+    certain = labels == cv2.GC_FGD
+    cut = _cut(look, labels, _ITERATIONS["begun" if before is None else "carried"])
+    cut = _joined(cut, certain if certain.any() else cut)
+    return _refined(look, cut)
+
+
+def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """A matte moved along with the picture. matte: (h, w) float32 of the frame `here`; here, there: (h, w, 3) uint8.
+    Returns (h, w) float32 for the frame `there`."""
+    grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (there, here)]
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+    rows, columns = np.mgrid[: matte.shape[0], : matte.shape[1]].astype(np.float32)
+    return cv2.remap(
+        matte, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def follow(
+    looks: Mapping[int, np.ndarray], strokes: Sequence[Stroke], propose: Propose | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(frame, matte) for every frame of a shot, each once, from the frames with strokes outwards.
+
+    looks: pictures as `small` gives, by frame, without gaps. A frame with strokes is decided there; every other is
+    carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in time.
+    Raises ValueError where no stroke says what the subject is.
+    """
+    asked = {frame: [one for one in strokes if one.frame == frame] for frame in looks}
+    begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)
+    if begun is None:
+        raise ValueError("draw over the subject on a frame that the strip shows")
+
+    def proposed(frame: int) -> np.ndarray | None:
+        return None if propose is None else propose(looks[frame])
+
+    def one_way(start: int, matte: np.ndarray, step: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Carry from a frame on, to the shot's end; strokes on the way correct."""
+        frame = start
+        while frame + step in looks:
+            moved = carry(matte, looks[frame], looks[frame + step])
+            frame += step
+            matte = decide(looks[frame], asked[frame], moved, proposed(frame))
+            yield frame, matte
+
+    first = decide(looks[begun], asked[begun], None, proposed(begun))
+    yield begun, first
+    for step in (1, -1):
+        last, between = begun, {}
+        for frame, matte in one_way(begun, first, step):
+            if asked[frame]:
+                # What was drawn here also speaks for the frames before it, less the farther they lie.
+                for other, back in _back(looks, matte, frame, between):
+                    share = np.float32(abs(other - last) / abs(frame - last))
+                    yield other, decide(looks[other], (), (1 - share) * between[other] + share * back)
+                last, between = frame, {}
+                yield frame, matte
+            else:
+                between[frame] = matte
+        yield from between.items()
+
+
+def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """A matte at the picture's size and edges.
+
+    picture: (H, W, 3) uint8 RGB. look: (h, w, 3) uint8, what the matte (h, w) was decided on. Returns (H, W) float32,
+    0 to 1.
+    """
+    size = picture.shape[1::-1]
+    slope, offset = (
+        cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in _guided(look, matte, _radius(look))
+    )
+    followed = np.einsum("ijk,ijk->ij", slope, picture.astype(np.float32) / 255) + offset
+    return _steep(np.clip(followed, 0, 1)).astype(np.float32)
+
+
+def _back(
+    looks: Mapping[int, np.ndarray], matte: np.ndarray, frame: int, between: Mapping[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """A matte carried from a frame to those between it and the one before."""
+    here = frame
+    for there in reversed(between):
+        matte = decide(looks[there], (), carry(matte, looks[here], looks[there]))
+        here = there
+        yield there, matte
+
+
+def _drawn(strokes: Sequence[Stroke], shape: tuple[int, int], inside: bool) -> np.ndarray:
+    """Where strokes of a kind lie; bool."""
+    height, width = shape
+    drawn = np.zeros(shape, np.uint8)
+    for stroke in strokes:
+        if stroke.inside != inside:
+            continue
+        points = np.rint(np.array(stroke.points) * (width, height) - 0.5).astype(np.int32)
+        radius = max(1, round(stroke.radius * width))
+        cv2.polylines(drawn, [points], False, 1, 2 * radius)
+        for x, y in points:
+            cv2.circle(drawn, (int(x), int(y)), radius, 1, -1)
+    return drawn > 0
+
+
+def _about(inside: np.ndarray, before: np.ndarray | None, proposed: np.ndarray | None) -> np.ndarray | None:
+    """About where the subject is: (h, w) float32; None where only strokes say it."""
+    if proposed is None:
+        return before
+    found = proposed > 0.5
+    if before is None:
+        ours = _joined(found, inside) & found
+        if (ours & inside).sum() < _SEEN * inside.sum():  # the network does not see this subject
+            return None
+        return np.where(_grown(ours, _BAND), proposed, 0).astype(np.float32)
+    ours = before > 0.5
+    near = _grown(ours, _BAND)
+    if (found & ours).sum() < _SEEN * (ours | (found & near)).sum():
+        return before
+    border = near & _grown(~ours, _BAND)
+    return np.where(border, np.float32(0.5) * (proposed + before), before).astype(np.float32)
+
+
+def _labels(look: np.ndarray, inside: np.ndarray, outside: np.ndarray, about: np.ndarray | None) -> np.ndarray:
+    """GrabCut's labels to begin with."""
+    if about is None:
+        labels = np.full(look.shape[:2], cv2.GC_PR_BGD, np.uint8)
+        labels[_alike(look, inside)] = cv2.GC_PR_FGD
+    else:
+        labels = np.where(about > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        labels[~_grown(about > 0.5, _BAND)] = cv2.GC_BGD
+        labels[~_grown(about <= 0.5, _BAND)] = cv2.GC_FGD
+        # What was drawn here corrects a part of the picture, not its pixels alone.
+        for drawn, label in ((inside, cv2.GC_PR_FGD), (outside, cv2.GC_PR_BGD)):
+            if drawn.any():
+                labels[_joined(_alike(look, drawn), drawn) & _grown(drawn, 4 * _BAND)] = label
+    labels[inside] = cv2.GC_FGD
+    labels[outside] = cv2.GC_BGD
+    return labels
+
+
+def _alike(look: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Pixels whose colour is common under what was drawn, more than elsewhere."""
+    if not drawn.any():
+        return drawn
+    lab = cv2.cvtColor(look, cv2.COLOR_RGB2LAB)
+    bins, ranges = [16, 16, 16], [0, 256] * 3
+    there = cv2.calcHist([lab], [0, 1, 2], drawn.astype(np.uint8), bins, ranges) / drawn.sum()
+    all_over = cv2.calcHist([lab], [0, 1, 2], None, bins, ranges) / drawn.size
+    there, all_over = (
+        cv2.GaussianBlur(one.reshape(16, 256), (3, 3), 0).reshape(16, 16, 16) for one in (there, all_over)
+    )
+    at = (lab >> 4).astype(np.intp)
+    ratio = there[at[..., 0], at[..., 1], at[..., 2]] / (all_over[at[..., 0], at[..., 1], at[..., 2]] + 1e-6)
+    return ratio > 1
+
+
+def _cut(look: np.ndarray, labels: np.ndarray, iterations: int) -> np.ndarray:
+    """GrabCut from labels: bool."""
+    rows, columns = _around(
+        (labels == cv2.GC_PR_FGD) | (labels == cv2.GC_PR_BGD), margin=round(_BAND * labels.shape[1])
+    )
+    cv2.setRNGSeed(1)  # its colour models begin with random centres: the same strokes give the same matte
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    there, cut = np.ascontiguousarray(look[rows, columns]), labels.copy()
+    if _has_both(labels[rows, columns]):
+        cut[rows, columns], *_ = cv2.grabCut(
+            there, labels[rows, columns].copy(), None, *models, iterations, cv2.GC_INIT_WITH_MASK
+        )
+    return (cut == cv2.GC_FGD) | (cut == cv2.GC_PR_FGD)
+
+
+def _has_both(labels: np.ndarray) -> bool:
+    subject = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return bool(subject.any() and not subject.all())
+
+
+def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask, and some more."""
+    return tuple(
+        slice(max(0, int(at[0]) - margin), int(at[-1]) + margin + 1) if at.size else slice(0, 0)
+        for at in (np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0)))
+    )
+
+
+def _joined(mask: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """The parts of a mask that touch another."""
+    _, parts = cv2.connectedComponents((mask | to).astype(np.uint8), connectivity=8)
+    return np.isin(parts, np.setdiff1d(np.unique(parts[to]), [0])) & mask
+
+
+def _grown(mask: np.ndarray, share: float) -> np.ndarray:
+    """A mask, larger by a share of the width on all sides."""
+    side = 2 * max(1, round(share * mask.shape[1])) + 1
+    return cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
+
+
+def _refined(look: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """A cut without crumbs and pinholes, soft where the picture's edge is."""
+    _, parts, sizes, _ = cv2.connectedComponentsWithStats((~cut).astype(np.uint8), connectivity=4)
+    pinholes = np.flatnonzero(sizes[:, cv2.CC_STAT_AREA] < (_PINHOLE * look.shape[1]) ** 2)
+    whole = (cut | np.isin(parts, pinholes)).astype(np.uint8) * 255
+    whole = cv2.medianBlur(whole, 5).astype(np.float32) / 255
+    slope, offset = _guided(look, whole, _radius(look))
+    followed = np.einsum("ijk,ijk->ij", slope, look.astype(np.float32) / 255) + offset
+    return np.clip(followed, 0, 1).astype(np.float32)
+
+
+def _radius(look: np.ndarray) -> int:
+    return max(2, round(_REACH * look.shape[1]))
+
+
+def _guided(look: np.ndarray, matte: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """The guided filter's (h, w, 3) slope and (h, w) offset: matte = slope . colour + offset within each window."""
+    guide = look.astype(np.float32) / 255
+    side = (2 * radius + 1,) * 2
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        return cv2.boxFilter(plane, cv2.CV_32F, side, borderType=cv2.BORDER_REFLECT)
+
+    middle, level = mean(guide), mean(matte)
+    spread = np.empty((*matte.shape, 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            spread[..., i, j] = spread[..., j, i] = (
+                mean(guide[..., i] * guide[..., j]) - middle[..., i] * middle[..., j]
+            )
+    spread += np.eye(3, dtype=np.float32) * np.float32(_EDGE)
+    together = mean(guide * matte[..., None]) - middle * level[..., None]
+    slope = np.linalg.solve(spread, together[..., None])[..., 0].astype(np.float32)
+    offset = level - np.einsum("ijk,ijk->ij", slope, middle)
+    return mean(slope), mean(offset.astype(np.float32))
+
+
+def _steep(matte: np.ndarray) -> np.ndarray:
+    """Nearly nothing is nothing, and nearly all is all: a filter's haze would put a veil of depth over the room."""
+    return np.clip((matte - 0.1) / 0.8, 0, 1)
