@@ -126,7 +126,7 @@ def test_what_cannot_be_done_is_said(shot):
     strip = shot.strip(pictures(shot, 2))
     with pytest.raises(RuntimeError, match="draw over the subject"):
         draw()
-    with pytest.raises(RuntimeError, match="nothing.onnx is not there"):
+    with pytest.raises(RuntimeError, match=r"nothing\.onnx is not there"):
         draw(STROKE, network="nothing.onnx")
     with pytest.raises(RuntimeError, match="cannot be read"):
         bpy.ops.rackfocus.subject(strip_name="A", strokes="[{")

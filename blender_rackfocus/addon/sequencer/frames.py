@@ -195,6 +195,18 @@ def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> t
     return stamped(picture.path, picture.index, picture.stream), _first_of(strip, scene), layer
 
 
+def lacks_depth(strip: Any) -> bool:
+    """Whether nothing gives a strip depth yet, as far as its settings tell."""
+    source = strip.rackfocus_depth_source
+    by_strip = modifier.depth_strip(strip) is not None
+    by_file = bool(strip.rackfocus_depth_path)
+    if source == "AUTO":
+        stills = strip.type == "IMAGE" and strip.elements[0].filename.lower().endswith(".exr")
+        return not (by_strip or by_file or stills or strip.type == "SCENE")
+    has = {"STRIP": by_strip, "FILE": by_file, "CARDS": len(strip.rackfocus_cards) > 0}
+    return not has.get(source, True)
+
+
 def pairing_of(strip: Any, scene: Any) -> pairing.Pairing:
     """How a strip's frames are paired with the depth file that is chosen for it. Raises MediaError."""
     return pairing.pair(

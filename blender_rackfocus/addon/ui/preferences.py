@@ -11,6 +11,8 @@ from ...craft import lenses
 from .. import cache, signals
 from ..sequencer import live
 from . import menus
+from .operators import jobs
+from .panels import networks
 
 _LENSES = (
     ("NONE", "50 mm f/2.8", "The modifier's own start values"),
@@ -77,15 +79,23 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
     )
     depth_model: bpy.props.StringProperty(
         name="Depth Model",
-        description="A monocular depth network (.onnx) for clips without depth; nothing is ever downloaded",
+        description="A depth network (.onnx) for clips without depth; nothing is downloaded unless you ask below",
+        subtype="FILE_PATH",
+    )
+
+    mask_model: bpy.props.StringProperty(
+        name="Mask Model",
+        description="A network (.onnx) that masks people, for Draw Subject; without one, colours and edges decide",
         subtype="FILE_PATH",
     )
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.use_property_split = True
-        for name in ("default_lens", "draft_scale", "threads", "depth_model"):
+        for name in ("default_lens", "draft_scale", "threads", "depth_model", "mask_model"):
             column.prop(self, name)
+        jobs.draw_running(column)
+        networks.draw_table(column, None)
         if crew.crew.without:
             column.label(text=f"No helper processes: {crew.crew.without}. Frames take longer", icon="INFO")
         column.separator()

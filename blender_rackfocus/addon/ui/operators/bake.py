@@ -15,6 +15,7 @@ from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...errors import FrameError
 from ...sequencer import baked_strips
 from ...shot import modifier
+from . import jobs
 from .baking import Baking, Progress, delete_frames, size_text, too_large
 
 
@@ -50,8 +51,9 @@ class RACKFOCUS_OT_bake(_Strips, Baking, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if Progress.running:
-            cls.poll_message_set("A bake is under way")
+        problem = jobs.in_the_way("PICTURES")
+        if problem:
+            cls.poll_message_set(problem)
             return False
         return sequencer_scene(context) is not None
 

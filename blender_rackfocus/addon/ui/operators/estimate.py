@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 import bpy
@@ -131,6 +132,31 @@ class RACKFOCUS_OT_depth_from_stream(OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class RACKFOCUS_OT_depth_file(OnStrip, bpy.types.Operator):
+    """Take depth from a file: a still, any file of a sequence, or a movie"""
+
+    bl_idname = "rackfocus.depth_file"
+    bl_label = "Choose a Depth File"
+
+    filepath: bpy.props.StringProperty(name="File", description="Depth on disk", subtype="FILE_PATH")
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if not os.path.isfile(bpy.path.abspath(self.filepath)):
+            self.report({"ERROR"}, f"{self.filepath}: there is no such file")
+            return {"CANCELLED"}
+        modifier.add(strip)
+        strip.rackfocus_depth_path = self.filepath
+        strip.rackfocus_depth_source = "FILE"
+        return {"FINISHED"}
+
+
 def draw_options(layout: bpy.types.UILayout, options: bpy.types.Operator) -> None:
     """The operator's choices, in the redo panel and in dialogs."""
     layout.use_property_split = True
@@ -166,4 +192,4 @@ def _summary(provenance: Provenance, report: EstimateReport | None) -> str:
     return f"{text}; {report.written} frames, {len(report.shots)} shot(s), {steadied}"
 
 
-CLASSES = (RACKFOCUS_OT_estimate_depth, RACKFOCUS_OT_depth_from_stream)
+CLASSES = (RACKFOCUS_OT_estimate_depth, RACKFOCUS_OT_depth_file, RACKFOCUS_OT_depth_from_stream)

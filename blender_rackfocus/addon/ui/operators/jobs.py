@@ -14,14 +14,19 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import bpy
+import gpu
 import numpy as np
+from gpu_extras.presets import draw_texture_2d
 
 from ....estimate import Cancelled
 from ...depth.estimate import time_left
 from ...session import session
+from . import baking
 from .on_strip import words_of
 
 _TICK_S = 0.1
+_INSET, _INSET_PX = 0.35, 240
+"""Of a job's picture in the preview: at most this share of its width, and about so many pixels of its own."""
 _END_S = 5.0
 """How long the add-on's end waits for a thread: a host that sends nothing cannot be hurried."""
 _TELLING_S = 1.0
@@ -115,6 +120,8 @@ def running() -> list[Job]:
 
 def in_the_way(kind: str) -> str:
     """Why no job of a kind can begin now; empty when it can."""
+    if kind == "PICTURES" and baking.Progress.running:
+        return "A bake is under way: wait for it, or cancel it"
     for other, job in session.part(_Running).jobs:
         if other == kind:
             return f"{job.title} is under way: wait for it, or stop it (the cross beside its bar, or Esc)"
@@ -167,6 +174,7 @@ class OnThread:
         self._job = job
         session.part(_Running).jobs.append((self.kind, job))
         job.start()
+        self._handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw_picture, (job,), "PREVIEW", "POST_PIXEL")
         self._timer = context.window_manager.event_timer_add(_TICK_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         self._say(context)
@@ -216,6 +224,7 @@ class OnThread:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+            bpy.types.SpaceSequenceEditor.draw_handler_remove(self._handle, "PREVIEW")
         there = session.part(_Running)
         there.jobs = [entry for entry in there.jobs if entry[1] is not self._job]
         context.workspace.status_text_set(None)
@@ -250,6 +259,30 @@ def draw_running(layout: bpy.types.UILayout) -> None:
         row = layout.row(align=True)
         row.progress(text=job.words(), factor=job.share)
         row.operator("rackfocus.job_stop", text="", icon="X").title = job.title
+
+
+def _draw_picture(job: Job) -> None:
+    """What a job made last, small, in a corner of the preview."""
+    picture = job.picture
+    if picture is None:
+        return
+    region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
+    width = min(_INSET * region.width, picture.shape[1] * scale)
+    height = width * picture.shape[0] / picture.shape[1]
+    draw_texture_2d(_texture(picture), (region.width - width - 12 * scale, 12 * scale), width, height)
+
+
+def _texture(picture: np.ndarray) -> gpu.types.GPUTexture:
+    """Grey, from the least value to the largest but for a few; what is unknown stays black."""
+    step = -(-max(picture.shape) // _INSET_PX)
+    small = picture[::-step, ::step]
+    known = small[np.isfinite(small)]
+    low, high = np.percentile(known, (2, 98)) if known.size else (0.0, 1.0)
+    grey = np.nan_to_num((small - low) / max(high - low, 1e-9)).clip(0, 1)
+    shown = np.repeat(grey[..., None], 4, axis=2).astype(np.float32)
+    shown[..., 3] = 1
+    buffer = gpu.types.Buffer("FLOAT", shown.size, np.ascontiguousarray(shown).reshape(-1).tolist())
+    return gpu.types.GPUTexture(grey.shape[::-1], format="RGBA16F", data=buffer)
 
 
 def redraw_panels(context: bpy.types.Context) -> None:

@@ -15,6 +15,7 @@ from ...compositor import session as compositor
 from ...errors import FrameError
 from ...sequencer.baked_strips import Place
 from ...shot import node
+from . import jobs
 from .baking import Baking, Progress, delete_frames, too_large
 
 
@@ -26,8 +27,9 @@ class _Nodes:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if Progress.running:
-            cls.poll_message_set("A bake is under way")
+        problem = jobs.in_the_way("PICTURES")
+        if problem:
+            cls.poll_message_set(problem)
             return False
         if context.scene is None or not any(map(node.in_tree, versions.scene_trees(context.scene))):
             name = context.scene.name if context.scene is not None else ""

@@ -12,6 +12,7 @@ import bpy
 from ...blender.context import active_strip
 from ...depth import cards, estimate
 from ...shot import modifier
+from . import networks
 from .text import words
 
 
@@ -42,8 +43,11 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
                 words(box, sentence, "INFO" if number == 0 else "DOT")
         layout.prop(strip, "rackfocus_model_path", text="Network")
         model = estimate.model_of(strip)
-        none = "No network is chosen. None can be shipped: bring an .onnx file"
-        words(layout, os.path.basename(model) if model else none)
+        if model:
+            words(layout, os.path.basename(model))
+        else:
+            words(layout, "No network is chosen. None can be shipped; these can be had:")
+            networks.draw_table(layout, strip)
         layout.operator_context = "INVOKE_DEFAULT"
         row = layout.row(align=True)
         for source, label in (("AUTO", "Estimate Depth"), ("STEREO", "Stereo")):

@@ -8,13 +8,16 @@ from typing import ClassVar
 import bpy
 
 from .... import media
+from ....estimate import models
 from ....frame import pairing
 from ....frame.inputs import INPUTS
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
+from ...depth import estimate
 from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
+from ..operators import jobs
 from .text import problem, words
 
 _PROBLEMS_SHOWN = 3
@@ -33,6 +36,7 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         layout = self.layout
         strip = active_strip(context)
         _draw_problems(layout, sequencer_scene(context), strip)
+        jobs.draw_running(layout)
         if strip is None:
             layout.label(text="Select a strip", icon="INFO")
             return
@@ -71,6 +75,8 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         strip = active_strip(context)
         found = modifier.find(strip)
         source = strip.rackfocus_depth_source
+        if frames.lacks_depth(strip):
+            _draw_ways(layout, strip)
         layout.prop(strip, "rackfocus_depth_source")
         if source in {"AUTO", "STRIP"}:
             layout.prop(found, "input_mask_strip", text="Depth Strip")
@@ -104,6 +110,20 @@ class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+
+
+def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """What a clip without depth can be given, with the buttons."""
+    box = layout.box()
+    words(box, "This clip has no depth yet. Any of these gives it one:", "INFO")
+    column = box.column(align=True)
+    column.operator_context = "INVOKE_DEFAULT"
+    column.operator("rackfocus.estimate_depth", icon="SHADERFX").source = "AUTO"
+    if not estimate.model_of(strip):
+        model = next(iter(models.TABLE))
+        column.operator("rackfocus.network_get", text=f"Get a Network ({model.name})", icon="IMPORT").name = model.name
+    column.operator("rackfocus.subject", text="Cards: Draw over a Subject", icon="BRUSH_DATA").card = -1
+    column.operator("rackfocus.depth_file", icon="FILEBROWSER")
 
 
 def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:

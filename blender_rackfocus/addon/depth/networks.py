@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks on this machine as Blender's users have them: where they are kept, which is used, whether one may be had."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import bpy
+
+from ...estimate import EstimateError, models
+from .. import cache
+
+OFFLINE = (
+    "Blender may not go online: allow it in the preferences under System > Network > Allow Online Access, or choose a "
+    "network's file on this machine"
+)
+
+
+def folder() -> str:
+    """Where networks are kept that were fetched."""
+    return os.path.join(cache.user_folder(), "models")
+
+
+def kept(model: models.Model) -> Path | None:
+    """The file of a network that was fetched, None where it was not."""
+    return models.kept(model, folder())
+
+
+def host_of(model: models.Model) -> str:
+    """Who sends a network."""
+    return urlsplit(model.address).hostname or model.address
+
+
+def size_words(model: models.Model) -> str:
+    """'0.8 MB', '99 MB'."""
+    megabytes = model.size_bytes / 1e6
+    return f"{megabytes:.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
+
+
+def use(path: str | os.PathLike[str], strip: bpy.types.Strip | None, *, for_masks: bool = False) -> None:
+    """Take a network's file from now on: the preferences' own, or the strip's where there are no preferences. Raises
+    EstimateError."""
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise EstimateError(f"{path}: there is no such file. Choose a network's file (.onnx).")
+    if not path.lower().endswith(".onnx"):
+        raise EstimateError(f"{os.path.basename(path)} is no network: choose a file that ends with .onnx.")
+    chosen = cache.preferences()
+    if chosen is not None:
+        setattr(chosen, "mask_model" if for_masks else "depth_model", path)
+    if for_masks:
+        return
+    if strip is not None and (chosen is None or strip.rackfocus_model_path):
+        strip.rackfocus_model_path = path
+
+
+def in_use(path: str | os.PathLike[str], strip: bpy.types.Strip | None) -> bool:
+    """Whether a file is the one that a strip's estimate would take."""
+    own = strip.rackfocus_model_path if strip is not None else ""
+    chosen = own or getattr(cache.preferences(), "depth_model", "")
+    return bool(chosen) and os.path.abspath(bpy.path.abspath(chosen)) == os.path.abspath(path)
