@@ -71,7 +71,7 @@ def test_an_edge_hides_a_strip_as_wide_as_its_step(step_px):
     coc[:, :30] -= np.float32(step_px)
     rgb = np.where(coc[..., None] == 2, np.float32(BLUE), np.float32(RED))
     with ThreadPoolExecutor(1) as pool:
-        hidden = hidden_samples(rgb, coc, 1, Workers(pool))
+        (hidden,) = hidden_samples(rgb, coc, 1, Workers(pool))
     covered = hidden.coverage(slice(0, 40), coc)
     np.testing.assert_allclose(covered.sum(1), step_px, atol=1.0)
     assert (covered[:, 30:] == 0).all()  # nothing lies behind the far surface
@@ -85,7 +85,7 @@ def test_a_slope_hides_nothing():
     coc = np.tile(np.linspace(-20, 20, 60, dtype=np.float32), (40, 1))  # 0.68 a pixel
     rgb = np.random.default_rng(0).random((40, 60, 3), np.float32)
     with ThreadPoolExecutor(1) as pool:
-        assert hidden_samples(rgb, coc, 1, Workers(pool)) is None
+        assert hidden_samples(rgb, coc, 1, Workers(pool)) == []
 
 
 @pytest.mark.parametrize("radius_px", [0.3, 0.45])
