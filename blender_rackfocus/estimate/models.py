@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .provenance import Cancelled, EstimateError
-from .reading import BYTE, Direction, Form, Kind
+from .reading import BYTE, IMAGENET, Direction, Form, Kind
 
 TIMEOUT_S = 30.0
 """A server that sends nothing for so long is given up."""
@@ -74,11 +74,18 @@ TABLE = (
         sha256="",
         kind="RELATIVE",
         direction="NEARER",
+        form=IMAGENET,
     ),
 )
 
-KNOWN = {model.sha256: model for model in TABLE if model.sha256}
-"""The table's networks by their checksum."""
+
+def known(sha256: str, folder: str) -> Model | None:
+    """The table's network with that checksum. folder: where the checksums of fetched ones are kept, '' = nowhere."""
+    for model in TABLE:
+        if sha256 == (model.sha256 or (kept_checksum(model, folder)[0] if folder else "")):
+            return model
+    return None
+
 
 NO_DEPTH = {
     "1511ab5564cb0ae179cba9bcad6ad931003ccc71656f11fd270967023678c6a5": "the mask of a person near the camera",

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from . import kept
-from .models import KNOWN, NO_DEPTH
+from .models import NO_DEPTH, known
 from .onnx_file import HALF, UINT8, OnnxHeader, read_header
 from .process import CannotRun, Process
 from .provenance import EstimateError
@@ -286,7 +286,7 @@ class _Finding:
         pictures: Sequence[np.ndarray],
     ) -> None:
         self.settings, self.header, self.picture, self.process = settings, header, picture, process
-        self.sha256, self.known = sha256, KNOWN.get(sha256)
+        self.sha256, self.known = sha256, known(sha256, settings.notes)
         self.recalled = kept.recall(settings.notes, sha256)["found"]
         self.name = Path(settings.path).name
         self.pictures = [pictures[0], pictures[-1]] if len(pictures) else []

@@ -123,7 +123,7 @@ def _started() -> subprocess.Popen:
     try:
         return subprocess.Popen(
             [python, "-P", str(Path(runner.__file__))],
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -35,7 +35,7 @@ _NOT_DEPTH = {
     "conf", "confs", "confidence", "confidences", "mask", "masks", "normal", "normals", "valid", "validity", "sky",
     "uncertainty", "variance", "logvar", "sigma", "std", "intrinsics", "intrinsic", "extrinsics", "extrinsic", "focal",
     "focallength", "fov", "pose", "poses", "points", "point", "pts3d", "rays", "ray", "features", "feature", "seg",
-    "segmentation", "semantic",
+    "segmentation", "semantic", "certainty", "probability", "prob", "alpha", "matte", "validmask",
 }  # fmt: skip
 _RENAMES = {
     "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Resize", "Upsample", "Cast", "CastLike",
@@ -146,12 +146,17 @@ def depth_outputs(header: OnnxHeader, picture: Picture, chosen: str, name: str) 
             raise EstimateError(f'{name} has no output "{chosen}"; it has {there}.')
         return [chosen]
     window = picture.frames is not None
-    left = [t for t in header.outputs if not _words(t.name) & _NOT_DEPTH and _may_be_plane(t.dims, window)]
+    left = [t for t in header.outputs if not _is_something_else(t.name) and _may_be_plane(t.dims, window)]
     if not left:
         there = ", ".join(f'"{t.name}" ({sizes(t.dims)})' for t in header.outputs)
         raise EstimateError(f"{name} does not give one depth picture: its outputs are {there}.")
     named = [t for t in left if re.search("depth|disp|dist|inv", t.name.lower())]
     return [t.name for t in named or left]
+
+
+def _is_something_else(name: str) -> bool:
+    """Whether an output's name says that it is no depth."""
+    return any(word in _NOT_DEPTH or word.endswith(("conf", "mask", "normals", "confidence")) for word in _words(name))
 
 
 def _words(name: str) -> set[str]:

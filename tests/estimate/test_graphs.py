@@ -215,7 +215,9 @@ def test_four_disparities_the_largest_is_taken(tmp_path):
     same(net, path, "disp_0")
 
 
-@pytest.mark.parametrize("names", [("confidence", "depth"), ("mask", "depth_map"), ("depth_conf", "output")])
+@pytest.mark.parametrize(
+    "names", [("confidence", "depth"), ("mask", "depth_map"), ("depth_conf", "output"), ("depthConfidence", "depth")]
+)
 def test_confidence_first(tmp_path, names):
     g = Graph()
     g("Sigmoid", g.conv("image", 1, seed=1), name=names[0])

@@ -120,12 +120,16 @@ def test_cancelled_then_resumed(host, tmp_path):
     assert host.asked[-1][1] == f"bytes={kept}-"
 
 
-def test_a_checksum_that_only_the_host_knows(host, tmp_path):
+def test_a_checksum_that_only_the_host_knows(host, tmp_path, monkeypatch):
     host.redirect, host.tag = SHA256, '"' + "0" * 64 + '"'  # the store's own tag is no checksum
     model = model_of(host, sha256="")
     assert models.kept_checksum(model, tmp_path) == ("", "")
     assert models.get(model, tmp_path, consent=True).read_bytes() == CONTENT
     assert models.kept_checksum(model, tmp_path) == (SHA256, "host")
+    assert models.known(SHA256, str(tmp_path)) is None  # no network of the table
+    monkeypatch.setattr(models, "TABLE", (model,))
+    assert models.known(SHA256, str(tmp_path)) is model
+    assert models.known(SHA256, "") is None
     assert json.loads((tmp_path / "checksums.json").read_text())["test"]["sha256"] == SHA256
 
 
