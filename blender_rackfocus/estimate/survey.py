@@ -31,6 +31,8 @@ LEAST_GROUND = -0.25
 LEAST_AT_A_SPOT = 0.5
 _FAST_PX = 25.0
 _PLENTY_PX = 2.0
+_FAR_PX = 8.0
+_SURELY_RIGID = 0.93
 _STEPS = (4, 8, 16, 2, 1)
 
 
@@ -90,7 +92,7 @@ def survey_motion(
                 look.step, look.median("parallax_px"), look.median("agreement"), float(np.median(look.repeated))
             )
         reason = reason or refusal
-        slow = look.median("moving_px") < _FAST_PX
+        slow = look.median("moving_px") < _FAST_PX and not _too_far_apart(look)
         # Slow movement wants frames farther apart, fast movement nearer ones: the other way nothing is gained.
         steps = [step for step in steps if (step > look.step if slow else step < look.step)]
         if slow and look.median("parallax_px") >= _PLENTY_PX:
@@ -148,6 +150,12 @@ def _refusal(look: _Look) -> str:
     if ground < LEAST_GROUND:
         return "what is low in the picture would come out far, and what is high near: the order may be upside down"
     return ""
+
+
+def _too_far_apart(look: _Look) -> bool:
+    """Whether all but the likeness of the pairs speaks for a camera that moves, and moves far: nearer frames tell."""
+    rigid, parallax_px = look.median("agreement"), look.median("parallax_px")
+    return rigid >= _SURELY_RIGID and parallax_px >= _FAR_PX and bool(look.repeated)
 
 
 def _below(value: float, digits: int = 0) -> float:
