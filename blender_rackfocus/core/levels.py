@@ -40,7 +40,7 @@ SCALE_FROM_PX = {
 }
 """Radii from which layers are worked at 1 / 2, 1 / 4, 1 / 8 and 1 / 16 of the size."""
 
-FINENESS = {"final": 8.0, "draft": 5.0}
+FINENESS = {"final": 7.0, "draft": 5.0}
 """Layers stand one step apart up to so many steps; from there on, the radius over so much."""
 
 
@@ -49,7 +49,7 @@ def layer_step(width_px: int, quality: str) -> float:
 
     What errors layers make is small beside what one picture cannot know; in a larger picture it is seen from afar.
     """
-    return min(max(width_px / 1280, 0.75), 2.0) if quality == "final" else 0.5
+    return min(max(width_px / 640 - 0.75, 0.75), 2.0) if quality == "final" else 0.5
 
 
 @dataclass(frozen=True)

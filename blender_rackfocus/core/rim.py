@@ -24,37 +24,41 @@ _DARK = np.float32(1e-3)
 def continue_beyond(sheet: Sheet, margin: tuple[int, int]) -> None:
     """Write a sheet's margin of so many (rows, columns) from what lies within."""
     height, width = (length - 2 * beyond for length, beyond in zip(sheet.place.shape, margin, strict=True))
-    pairs = sheet.pairs.reshape(*sheet.pairs.shape[:2], -1, 2)
+    pairs = sheet.pairs.view(np.complex64)  # two numbers are moved as if they were one
     fade_px = FADES_OVER * width
     rows = slice(margin[0], margin[0] + height)
-    _continue(pairs[:, rows].transpose(2, 0, 1, 3), sheet.place[rows].T, margin[1], fade_px)
-    _continue(pairs.transpose(1, 0, 2, 3), sheet.place, margin[0], fade_px)
+    _continue(pairs[:, rows].swapaxes(1, 2), sheet.place[rows].T, margin[1], fade_px)
+    _continue(pairs, sheet.place, margin[0], fade_px)
 
 
 def _continue(pairs: np.ndarray, place: np.ndarray, margin: int, fade_px: float) -> None:
-    """Write the first and the last `margin` lines of pairs (L, P, n, 2) and places (L, n)."""
+    """Write the first and the last `margin` lines of pairs (P, L, n) complex64 and places (L, n)."""
     length = place.shape[0] - 2 * margin
     away = np.arange(1, margin + 1)
     near = np.exp(-away / fade_px).astype(np.float32)[:, None]
     for last, outward in ((margin, -1), (margin + length - 1, 1)):
-        outside = last + outward * away
-        line = pairs[last]
-        cover = line[-1, :, 1]
-        mirrored = pairs[margin + _reflected(outside - margin, length)]
-        found = mirrored[:, -1, :, 1]
-        known = found > 0
-        share = np.where(known, near * _calm(line, fade_px), np.float32(1))
-        rest = np.where(known, (1 - share) * cover / np.where(known, found, 1), 0)
-        mirrored *= rest[:, None, :, None]
-        mirrored += share[:, None, :, None] * line
-        pairs[outside], place[outside] = mirrored, place[last]
+        first = min(last + outward, last + outward * margin)
+        outside = slice(first, first + margin)
+        line = pairs[:, last].copy()
+        cover = line[-1].imag
+        share = near[::outward] * _calm(line, fade_px)
+        mirrored = pairs[:, margin + _reflected(np.arange(first, first + margin) - margin, length)]
+        found = mirrored[-1].imag
+        rest = (1 - share) * cover / np.maximum(found, np.float32(1e-6))
+        if not found.all():
+            none = found == 0
+            share[none], rest[none] = 1, 0
+        mirrored *= rest
+        for pair, edge, into in zip(mirrored, line, pairs[:, outside], strict=True):
+            np.add(pair, share * edge, out=into)
+        place[outside] = place[last]
 
 
 def _calm(line: np.ndarray, fade_px: float) -> np.ndarray:
-    """How far each of a line of samples, pairs (P, n, 2), is no lamp among the others: 0..1, (n,)."""
-    cover = line[-1, :, 1]
-    brightest = np.maximum(line.transpose(0, 2, 1).reshape(-1, cover.size)[:-1].max(0), 0)
-    light = brightest / np.maximum(cover, np.float32(1e-6)) + _DARK
+    """How far each of a line of samples, pairs (P, n) complex64, is no lamp among the others: 0..1, (n,)."""
+    cover = line[-1].imag
+    colour = [line.real.max(0), *line.imag[:-1]]
+    light = np.maximum(np.max(colour, axis=0), 0) / np.maximum(cover, np.float32(1e-6)) + _DARK
     around = (2 * int(fade_px) + 1, 1)
     weight = np.maximum(cv2.blur(cover[None], around, borderType=cv2.BORDER_REPLICATE)[0], np.float32(1e-6))
     mean = cv2.blur((np.log(light) * cover)[None], around, borderType=cv2.BORDER_REPLICATE)[0]
