@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: one module per verb, each with SUMMARY, EXAMPLES, add_arguments(parser) and run(args).
+"""The command line: one module per verb, each with EXAMPLES, add_arguments(parser) and run(args).
+
+A verb's module is imported when that verb is asked for: some need Blender.
 
 The same verbs answer to `python -m blender_rackfocus VERB` and, in an installed Blender, to
 `blender --command rackfocus VERB`. Exit status: 0 done, 1 it could not be done, 2 it was asked wrongly.
@@ -18,17 +20,36 @@ from ..media import MediaError
 from . import chatter, stop
 from .common import CommandError, UsageError, reason, say, version
 
-VERBS = ("bake", "store", "rack", "depth", "demo", "build")
+VERBS = {
+    "bake": "write a .blend's racked frames to disk, for its strips and nodes to read",
+    "store": "look at the computed frames that are kept, verify or clear them",
+    "rack": "pull focus on a clip: from near to far, or between any two distances",
+    "depth": "estimate the depth of a clip: stereo pair, your own network, or a moving camera",
+    "demo": "model, ray-trace and rack a shot; leaves a movie, a contact sheet and the .blend",
+    "build": "make the extension's installable zips (from a source checkout)",
+}
+"""What each verb does, in one line."""
 VERBS_WITH_BLENDER = ("bake", "rack", "demo", "store")
 
 _command: Any = None  # Blender's handle of the registered command
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose complaint is one line. module: of a verb, imported when its arguments are read."""
+
+    module: str = ""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.module:
+            name, self.module = self.module, ""
+            verb = importlib.import_module(f".{name}", __package__)
+            self.epilog = "examples:\n" + "".join(f"  {self.epilog} {line}\n" for line in verb.EXAMPLES)
+            verb.add_arguments(self)
+            self.set_defaults(run=verb.run)
+        return super().parse_known_args(args, namespace)
 
 
 def parser(prog: str = "python -m blender_rackfocus") -> argparse.ArgumentParser:
@@ -40,17 +61,15 @@ def parser(prog: str = "python -m blender_rackfocus") -> argparse.ArgumentParser
     )
     top.add_argument("--version", action="version", version=f"Rack Focus {version()}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
-    for name in VERBS:
-        module = importlib.import_module(f".{name}", __package__)
+    for name, summary in VERBS.items():
         verb = verbs.add_parser(
             name,
-            help=module.SUMMARY,
-            description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
-            epilog="examples:\n" + "".join(f"  {prog} {line}\n" for line in module.EXAMPLES),
+            help=summary,
+            description=summary[:1].upper() + summary[1:] + ".",
+            epilog=prog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        verb.module = name
     return top
 
 

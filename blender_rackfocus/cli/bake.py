@@ -16,14 +16,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bpy
+import cv2
+
+from ..addon.bake import bake, node_bake, staleness
+from ..addon.errors import FrameError
+from ..addon.sequencer import baked_strips
+from ..addon.ui.operators.bake import size_text, too_large
+from ..media.library import openimageio
+from .apart import keep_apart
 from .bake_nodes import NodeJobs, folder_of, node_jobs
 from .chatter import quiet
 from .common import CommandError, Progress, UsageError, say
-from .output import keep_apart
 from .rack import ensure_registered
 from .stop import Stop
 
-SUMMARY = "write a .blend's racked frames to disk, for its strips and nodes to read"
 EXAMPLES = (
     "bake shot.blend",
     "bake shot.blend --frames 101-150 --strip A --threads 4 --json",
@@ -65,9 +72,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Stop) -> int:
-    with quiet():  # Blender tells of an OCIO variable as it starts
-        import bpy
-
     if not args.file.is_file():
         raise UsageError(f"{args.file}: there is no such file")
     if args.save and not args.link:
@@ -92,8 +96,6 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
 def _bake(
     args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs, stop: Stop
 ) -> int:
-    from ..addon.ui.operators.bake import too_large
-
     if not jobs and not nodes.frames:
         say("no strip shows any of these frames: nothing to bake")
     problem = too_large([*_estimates(scene, jobs), *nodes.estimates(scene)])
@@ -127,9 +129,6 @@ def _bake(
 def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool) -> Iterator[dict[str, Any]]:
     """One dict for each frame. A frame that cannot be made does not keep the others; a disk that cannot be written
     does."""
-    from ..addon.bake import bake
-    from ..addon.errors import FrameError
-
     left = list(which)
     while left:
         began = time.perf_counter()
@@ -164,9 +163,6 @@ def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool)
 
 def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], Any]]:
     """(strip, frames, place) of everything to bake."""
-    from ..addon.bake import bake, node_bake
-    from ..addon.sequencer import baked_strips
-
     if args.node and not args.strip:
         return []
     try:
@@ -185,14 +181,10 @@ def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], An
 
 
 def _estimates(scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> list[Any]:
-    from ..addon.bake import bake
-
     return [bake.estimate(scene, strip, which, place) for strip, which, place in jobs]
 
 
 def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    from ..addon.ui.operators.bake import size_text
-
     asked = [(strip.name, which, place) for strip, which, place in jobs]
     asked += [(name, nodes.frames, place) for name, place in nodes.places.items() if nodes.frames]
     for (name, which, place), one in zip(asked, [*_estimates(scene, jobs), *nodes.estimates(scene)], strict=True):
@@ -206,11 +198,6 @@ def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[i
 
 
 def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    import bpy
-
-    from ..addon.bake import staleness
-    from ..addon.sequencer import baked_strips
-
     for strip, which, place in jobs:
         summary = staleness.check(scene, strip, which, place)
         if summary.missing or summary.stale:
@@ -230,8 +217,6 @@ def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int],
 
 
 def _scene(name: str) -> Any:
-    import bpy
-
     scene = bpy.data.scenes.get(name) if name else bpy.context.scene
     if scene is None:
         raise UsageError(f"--scene: there is no scene {name!r}; there are {', '.join(s.name for s in bpy.data.scenes)}")
@@ -244,18 +229,12 @@ def _scene(name: str) -> Any:
 
 
 def _has_work(scene: Any) -> bool:
-    from ..addon.bake import node_bake
-
     return scene.sequence_editor is not None or bool(node_bake.nodes_of(scene))
 
 
 def _use_threads(count: int | None) -> None:
     if count is None:
         return
-    import cv2
-
-    from ..media.library import openimageio
-
     cv2.setNumThreads(count)
     openimageio("").attribute("threads", count)
     openimageio("").attribute("exr_threads", count)

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..addon.bake import node_bake
+from ..addon.blender import versions
+from ..addon.compositor import node_baked
+from ..addon.compositor import session as compositor
+from ..addon.errors import FrameError
+from ..addon.shot import node
 from .chatter import quiet
 from .common import CommandError, UsageError, say
 
@@ -23,10 +29,6 @@ class NodeJobs:
 
     def estimates(self, scene: Any) -> list[Any]:
         """What each node needs on disk."""
-        from ..addon.bake import node_bake
-        from ..addon.blender import versions
-        from ..addon.shot import node
-
         trees = versions.scene_trees(scene)
         return [
             node_bake.estimate(scene, node.named(trees, name), self.frames, place)
@@ -37,9 +39,6 @@ class NodeJobs:
     def outcomes(self, scene: Any, afresh: bool) -> Iterator[dict[str, Any]]:
         """One dict for each frame of each node. A frame that cannot be made does not keep the others; a disk that
         cannot be written does."""
-        from ..addon.bake import node_bake
-        from ..addon.errors import FrameError
-
         left = [(frame, name) for frame in self.frames for name in self.places]
         while left:
             began = time.perf_counter()
@@ -73,11 +72,6 @@ class NodeJobs:
 
     def link(self, scene: Any) -> None:
         """Make the nodes read their frames. Raises CommandError where those are not all there and right."""
-        from ..addon.bake import node_bake
-        from ..addon.blender import versions
-        from ..addon.compositor import node_baked
-        from ..addon.shot import node
-
         for name, place in self.places.items():
             one = node.named(versions.scene_trees(scene), name)
             if not node_bake.all_there(scene, one, self.frames, place):
@@ -98,10 +92,6 @@ def _quietly(outcomes: Iterator[Any]) -> Iterator[Any]:
 
 def node_jobs(args: argparse.Namespace, scene: Any) -> NodeJobs:
     """The nodes to be baked: the one that --node names, else all unless --strip names a strip. Raises UsageError."""
-    from ..addon.bake import node_bake
-    from ..addon.compositor import node_baked
-    from ..addon.compositor import session as compositor
-
     if args.strip and not args.node:
         return NodeJobs()
     try:

@@ -21,7 +21,6 @@ from pathlib import Path
 from . import scratch
 from .common import PACKAGE, CommandError, UsageError, manifest_path, say
 
-SUMMARY = "make the extension's installable zips (from a source checkout)"
 EXAMPLES = ("build", "build --platform linux-x64 --platform windows-x64 -o dist", "build --platform all")
 
 # Blender's platform names -> the wheel tags of the oldest system it runs on. windows-arm64 is missing: there is no

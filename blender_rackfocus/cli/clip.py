@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import media
 from ..frame import pairing
-from ..media import sequences
+from ..media import library, sequences
 from .common import CommandError, UsageError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".dpx", ".webp", ".hdr", ".jp2"}
@@ -63,8 +63,6 @@ def _movie(path: Path) -> Clip:
 
 
 def _has_sound(path: Path) -> bool:
-    from ..media import library
-
     with library.pyav(path).open(f"file:{path}") as container:
         return bool(container.streams.audio)
 

@@ -11,16 +11,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import bpy
+import cv2
 import numpy as np
 
 from .. import media
-from ..demo import SHOTS
+from ..demo import SHOTS, stage
 from . import output, rack, scratch
 from .chatter import quiet
 from .common import PACKAGE, CommandError, Progress, say
 from .stop import Stop
 
-SUMMARY = "model, ray-trace and rack a shot; leaves a movie, a contact sheet and the .blend"
 EXAMPLES = ("demo", "demo --shot chess -o demo")
 # A change in any of these makes the plate stale.
 SHARED_SOURCES = ("shapes.py", "stage.py", "people.py")
@@ -75,10 +76,6 @@ def _plate(name: str, folder: Path, stop: Stop) -> dict[str, Any]:
         if kept["digest"] == digest and len(list((folder / "plate").glob("*.exr"))) == kept["frames"]:
             say(f"{name}: the plate is there ({folder / 'plate'})")
             return kept
-    import bpy
-
-    from ..demo import stage
-
     plate = folder / "plate"
     if plate.exists() and not (stamp.is_file() or scratch.is_ours(plate)):
         raise CommandError(f"{plate} was not made here: move it away, or name another folder with --output")
@@ -110,8 +107,6 @@ def _plate(name: str, folder: Path, stop: Stop) -> dict[str, Any]:
 
 def _forget(scene: Any) -> None:
     """Take the modelled scene and all that only it used out of the file: the edit is to be small."""
-    import bpy
-
     for made in list(scene.objects):
         bpy.data.objects.remove(made)
     bpy.data.scenes.remove(scene)
@@ -127,8 +122,6 @@ def _digest(name: str) -> str:
 
 def _movie_of(files: list[Path], target: Path, fps: int, stop: Stop) -> None:
     """Encode the racked frames. They are rendered as pictures first: the contact sheet is made of the same pixels."""
-    import bpy
-
     before = bpy.context.window.scene
     scene = bpy.data.scenes.new("Movie")
     bpy.context.window.scene = scene
@@ -151,8 +144,6 @@ def _movie_of(files: list[Path], target: Path, fps: int, stop: Stop) -> None:
 
 def _contact_sheet(files: list[Path], shot: dict[str, Any], target: Path) -> None:
     """Nine frames, three by three, from before the rack to after it."""
-    import cv2
-
     at, end = shot["rack_at"], shot["rack_at"] + shot["rack_over"]
     middle = [round(at + (end - at) * share) for share in (0.25, 0.5, 0.75)]
     chosen = [1, at // 2, at, *middle, end, (end + len(files)) // 2, len(files)]
@@ -170,8 +161,6 @@ def _contact_sheet(files: list[Path], shot: dict[str, Any], target: Path) -> Non
 
 def _picture(path: Path) -> np.ndarray:
     """A picture as (H, W, 3) uint8 BGR."""
-    import cv2
-
     read = cv2.imread(str(path))
     if read is None:
         raise CommandError(f"{path} cannot be read")
@@ -180,8 +169,6 @@ def _picture(path: Path) -> np.ndarray:
 
 def _before_during_after(files: list[Path], shot: dict[str, Any], target: Path) -> None:
     """Three frames side by side, for a page that explains the rack."""
-    import cv2
-
     chosen = (shot["rack_at"] - 1, shot["rack_at"] + shot["rack_over"] // 2, len(files))
     tiles = [_picture(files[number - 1]) for number in chosen]
     strip = np.hstack([np.pad(tile, ((0, 0), (0, 8), (0, 0)), constant_values=255) for tile in tiles])[:, :-8]

@@ -29,11 +29,10 @@ from ..estimate import (
     with_kept,
 )
 from ..media import sequences
-from . import output
+from .apart import keep_apart
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
 
-SUMMARY = "estimate the depth of a clip: stereo pair, your own network, or a moving camera"
 EXAMPLES = (
     "depth clip.mp4 -o depth/depth_####.exr --model depth_anything_v2_small.onnx",
     "depth --get tcmonodepth-small",
@@ -156,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
     between = (args.near, args.far) if args.near is not None else None
     named = {index: pattern.with_name(_numbered(pattern.name, number)) for index, number in enumerate(_numbers(clip))}
     read = [Path(args.clip), *clip.files, *([args.model] if args.model else [])]
-    output.keep_apart(named.values(), read, [path for path in read if path.is_dir()])
+    keep_apart(named.values(), read, [path for path in read if path.is_dir()])
     provenance, report = estimate(clip, named, settings, args.source, between)
     if report is None:
         say("every frame of this job is there already")

@@ -11,22 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from .. import media
+from ..addon import errors
 from ..media import library
 from . import scratch
 from .chatter import quiet
 from .common import CommandError, Progress, UsageError, hint
+from .formats import MOVIES, PICTURES
 from .stop import Stop
-
-# Extension -> Blender's container and codec; sound goes with it.
-MOVIES = {
-    ".mp4": ("MPEG4", "H264", "AAC"),
-    ".mov": ("QUICKTIME", "H264", "AAC"),
-    ".mkv": ("MKV", "H264", "AAC"),
-    ".webm": ("WEBM", "WEBM", "OPUS"),
-}
-PICTURES = {".png": ("PNG", "16"), ".exr": ("OPEN_EXR", "16"), ".tif": ("TIFF", "16"), ".tiff": ("TIFF", "16"),
-            ".jpg": ("JPEG", "8"), ".jpeg": ("JPEG", "8")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,42 +75,6 @@ def folder_of(path: Path) -> Iterator[None]:
         raise
 
 
-def keep_apart(written: Iterable[Path], read: Iterable[Path], folders: Iterable[Path] = ()) -> None:
-    """Raises UsageError where something to be written is something that is read, by whatever name or link.
-
-    read: files; a numbered picture stands for its whole sequence. folders: those that were named to be read, all of
-    whose files may be.
-    """
-    files, sequences, places = set(), set(), {os.path.realpath(folder) for folder in folders}
-    for path in read:
-        files |= _identities(path)
-        if _sequence(path):
-            sequences.add(_sequence(path))
-    for path in written:
-        real = os.path.realpath(path)
-        if _identities(path) & files or _sequence(path) in sequences:
-            raise UsageError(f"{path} is read for this: name another output")
-        if {os.path.dirname(real), os.path.dirname(os.path.abspath(path))} & places:
-            raise UsageError(f"{path.parent} is read for this: name a folder of its own for the output")
-
-
-def _identities(path: Path) -> set[object]:
-    """What two names of one file have in common."""
-    known: set[object] = {os.path.normcase(os.path.realpath(path))}
-    with suppress(OSError):
-        found = os.stat(path)
-        known.add((found.st_dev, found.st_ino))
-    return known
-
-
-def _sequence(path: Path) -> tuple[str, str] | None:
-    """The sequence that a numbered picture, or a name with #, is part of: its folder, and its name without number."""
-    if path.suffix.lower() in MOVIES or not re.search(r"[\d#]", path.stem):
-        return None
-    folder, name = os.path.split(os.path.realpath(path))
-    return folder, os.path.normcase(re.sub(r"(?:\d+|#+)(?=[^\d#]*$)", "#", name))
-
-
 def render(scene: Any, target: Target, stop: Stop, *, has_sound: bool = False) -> Path:
     """Render the scene's frames into `target`; nothing appears there before all of it is made and read back.
 
@@ -139,10 +97,6 @@ def render(scene: Any, target: Target, stop: Stop, *, has_sound: bool = False) -
 
 
 def _render(scene: Any, target: Target, progress: Progress, stop: Stop) -> None:
-    import bpy
-
-    from ..addon import errors
-
     def begins(*_: Any) -> None:
         if stop.asked and not errors.is_stopping():
             errors.end_render()

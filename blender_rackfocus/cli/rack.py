@@ -9,24 +9,29 @@ import os
 from pathlib import Path
 from typing import Any
 
+import bpy
 import numpy as np
 
 from .. import media, register
+from ..addon.blender import curves
+from ..addon.depth import estimate
+from ..addon.shot import group, modifier
 from ..core import depth as core_depth
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
 from ..frame import depth as frame_depth
 from ..frame import pairing
+from ..frame.inputs import NAMES
 from ..frame.job import stamped
 from ..frame.pairing import INDEXED
 from . import depth as estimated
 from . import output
+from .apart import keep_apart
 from .chatter import quiet
 from .clip import Clip, open_clip, pairing_of
 from .common import CommandError, UsageError, say
 from .stop import Stop
 
-SUMMARY = "pull focus on a clip: from near to far, or between any two distances"
 EXAMPLES = (
     "rack shot.exr -o racked.mp4",
     "rack clip.mp4 --depth depth.mp4 --depth-kind normalised --near 0.8 --far 20 -o racked.mp4",
@@ -130,7 +135,7 @@ def rack(args: argparse.Namespace, stop: Stop) -> Path:
 def _keep_apart(args: argparse.Namespace, clip: Clip, written: list[Path]) -> None:
     """Nothing that is read for this may be written."""
     named = [Path(name) for name in (args.clip, args.depth, args.model) if name]
-    output.keep_apart(written, [*clip.files, *named], [path for path in named if path.is_dir()])
+    keep_apart(written, [*clip.files, *named], [path for path in named if path.is_dir()])
     if len({os.path.realpath(path) for path in written}) < len(written):
         raise UsageError(f"--blend {args.blend} is the output itself: name another file")
 
@@ -178,8 +183,6 @@ def _has_depth(clip: Clip, layer: str) -> bool:
 
 def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: Stop) -> None:
     """Estimate the depth of the frames to render into the user's cache, and set the arguments to use it."""
-    from ..addon.depth import estimate
-
     say("the clip has no depth (name one with --depth): it is estimated")
     stream = pairing.further_stream(pairing.Clip((str(clip.files[0]),))) if clip.is_movie else None
     if stream is not None:
@@ -219,8 +222,6 @@ class Edit:
         self.clip, self.args = clip, args
 
     def __enter__(self) -> Any:
-        import bpy
-
         ensure_registered()
         window = bpy.context.window
         self.before = window.scene, window.workspace.sequencer_scene
@@ -235,8 +236,6 @@ class Edit:
         return self.scene
 
     def __exit__(self, *_problem: object) -> None:
-        import bpy
-
         window = bpy.context.window
         window.scene, window.workspace.sequencer_scene = self.before
         bpy.data.scenes.remove(self.scene)
@@ -247,8 +246,6 @@ def ensure_registered() -> None:
 
     Then the file is ours alone as well, and starts as Blender's video editing template.
     """
-    import bpy
-
     if not hasattr(bpy.types, "RACKFOCUS_OT_modifier_add"):
         bpy.ops.wm.read_homefile(app_template="Video_Editing", use_factory_startup=True)
         register()
@@ -256,9 +253,6 @@ def ensure_registered() -> None:
 
 def key_focus(scene: Any, keys: list) -> None:
     """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
-    from ..addon.blender import curves
-    from ..addon.shot import modifier
-
     _strip, found = next(iter(modifier.in_scene(scene)))
     socket = modifier.socket(found, "Focus Distance")
     for key in keys:
@@ -275,8 +269,6 @@ def key_focus(scene: Any, keys: list) -> None:
 
 def save_blend(scene: Any, path: Path) -> None:
     """Save the edit alone as a .blend with relative paths."""
-    import bpy
-
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     scene.render.filepath = "//render/"
@@ -285,14 +277,10 @@ def save_blend(scene: Any, path: Path) -> None:
 
 
 def _identifier(found: Any) -> str:
-    from ..addon.shot import group
-
     return group.socket_ids(found.node_group)["Focus Distance"]
 
 
 def _new_scene(clip: Clip, view: str) -> Any:
-    import bpy
-
     scene = bpy.data.scenes.new("Rack Focus")
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = clip.width, clip.height, 100
@@ -323,10 +311,6 @@ def _add_strip(scene: Any, clip: Clip) -> Any:
 
 
 def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
-    import bpy
-
-    from ..addon.shot import modifier
-
     depth = {"depth_source": "FILE", "depth_path": str(Path(args.depth).absolute())} if args.depth else {}
     bpy.ops.rackfocus.modifier_add(strip_name=strip.name, **depth)
     strip.rackfocus_depth_kind = args.depth_kind
@@ -351,8 +335,6 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
         try:
             socket = modifier.socket(found, name)
         except KeyError as error:
-            from ..frame.inputs import NAMES
-
             raise UsageError(f"--set: there is no input {name!r}; there are {', '.join(NAMES)}") from error
         socket.value = type(socket.value)(value)
 

@@ -7,10 +7,10 @@ import argparse
 import json
 from pathlib import Path
 
+from ..addon import cache
 from ..media.store import Store
 from .common import CommandError
 
-SUMMARY = "look at the computed frames that are kept, verify or clear them"
 EXAMPLES = ("store look", "store verify", "store clear --folder /mnt/cache")
 
 
@@ -48,8 +48,6 @@ def run(args: argparse.Namespace) -> int:
 def _store(folder: Path | None) -> Store:
     if folder is not None:
         return Store(folder)
-    from ..addon import cache
-
     found = cache.store()
     if found is None:
         raise CommandError("computed frames are not kept: the preferences or RACKFOCUS_CACHE say so")

@@ -54,7 +54,8 @@ def timers():
 
 def handlers():
     lists = [getattr(bpy.app.handlers, n) for n in dir(bpy.app.handlers)]
-    return [f for of in lists if isinstance(of, list) for f in of if "blender_rackfocus" in getattr(f, "__module__", "")]
+    registered = [f for of in lists if isinstance(of, list) for f in of]
+    return [f for f in registered if "blender_rackfocus" in getattr(f, "__module__", "")]
 
 before = boxes()
 blender_rackfocus.register()
