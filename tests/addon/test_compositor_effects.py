@@ -7,14 +7,21 @@ Blender's own stack where the node does nothing.
 
 from __future__ import annotations
 
+import sys
+
+import addon_utils
 import bpy
 import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, left_behind, picture, wanted
 
-from blender_rackfocus.addon import errors
+from blender_rackfocus.addon import cache, errors
+from blender_rackfocus.addon.bake import node_bake
 from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
+from blender_rackfocus.addon.scenes import passes
 from blender_rackfocus.addon.shot import node
+from blender_rackfocus.core import Aperture, Lens, defocus_frame
 
 pytestmark = pytest.mark.skipif(not versions.HAS_EFFECTS, reason="scenes have one tree in this Blender")
 EXACT = 1e-6
@@ -197,3 +204,129 @@ def test_a_file_saved_in_the_middle_of_a_render_has_its_own_stack(stack):
     effects = bpy.context.scene.compositor_effects
     assert [each.node_group.name for each in effects] == ["Rack", "After"]
     assert len(node.in_tree(effects["Rack"].node_group)) == 1
+
+
+def by_cycles(stack):
+    """A cube in front of a plane, at two samples."""
+    addon_utils.enable("cycles", default_set=True)
+    scene = stack.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = 2, False
+    scene.render.resolution_x, scene.render.resolution_y = 48, 28
+    scene.camera.location = (0, 0, 8)
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(0.4, 0, 5))
+    bpy.context.object.keyframe_insert("location", frame=1)
+    bpy.context.object.location.x = -0.6
+    bpy.context.object.keyframe_insert("location", frame=6)
+    bpy.ops.mesh.primitive_plane_add(size=9)
+    bpy.ops.object.light_add(type="POINT", location=(1, 1, 7))
+    bpy.context.object.data.energy = 400
+    return scene
+
+
+def passes_by_blender(stack, scene, frames):
+    """Picture and depth of frames as Cycles itself renders them, with no compositor."""
+    scene.render.use_compositing = False
+    scene.render.image_settings.media_type = "MULTI_LAYER_IMAGE"
+    scene.render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
+    scene.render.image_settings.color_depth = "32"
+    found = {}
+    for frame in frames:
+        scene.frame_set(frame)
+        path = stack.folder / f"passes_{frame}.exr"
+        scene.render.filepath = str(path)
+        bpy.ops.render.render(write_still=True)
+        layer = scene.view_layers[0].name
+        both = [passes.read_pass(str(path), layer, name) for name in ("Combined", "Depth")]
+        found[frame] = both[0], both[1][..., 0]
+    scene.render.use_compositing = True
+    scene.render.image_settings.media_type = "IMAGE"
+    scene.render.image_settings.file_format = "OPEN_EXR"
+    scene.render.image_settings.color_depth = "32"
+    return found
+
+
+def test_an_effect_of_its_own_between_two_others_by_cycles(stack, monkeypatch):
+    """One click, its focus keyed where the effect's inputs are; read in dioptres between the keys; each frame of the 3D
+    scene rendered once; the depth is the render's own."""
+    scene = by_cycles(stack)
+    cycles = sys.modules["cycles"]
+    given = passes_by_blender(stack, scene, range(1, 7))
+    stack.brighter("Before", 1.0)
+    assert bpy.ops.rackfocus.effect_add() == {"FINISHED"}
+    stack.brighter("After", -2.0)
+    effect = scene.compositor_effects[1]
+    ids = {item.name: item.identifier for item in effect.node_group.interface.items_tree if item.item_type == "SOCKET"}
+    for name, value in (("Focal Length", 200.0), ("F-Stop", 2.0)):
+        getattr(effect.properties.inputs, ids[name]).value = value
+    focus = getattr(effect.properties.inputs, ids["Focus Distance"])
+    for frame, focus_m in ((1, 2.5), (6, 8.0)):
+        focus.value = focus_m
+        focus.keyframe_insert("value", frame=frame)
+    for point in scene.animation_data.action.layers[0].strips[0].channelbags[0].fcurves[0].keyframe_points:
+        point.interpolation = "LINEAR"
+    began, render = [], cycles.CyclesRender.render
+
+    def counted(self, depsgraph):
+        began.append(depsgraph.scene.frame_current)
+        render(self, depsgraph)
+
+    monkeypatch.setattr(cycles.CyclesRender, "render", counted)
+    made = stack.animation(1, 6)
+    assert began == [1, 2, 3, 4, 5, 6]
+    assert sorted(made) == [1, 2, 3, 4, 5, 6]
+    for frame, (colour, depth) in given.items():
+        part = (frame - 1) / 5
+        focus_m = 1 / ((1 - part) / 2.5 + part / 8.0)
+        lens = Lens(focal_mm=200.0, f_number=2.0, sensor_mm=36.0, focus_m=focus_m)
+        through = defocus_frame(times(colour, 2.0), depth, lens, aperture=Aperture(), quality="final")
+        assert np.abs(through - times(colour, 2.0)).max() > 0.05
+        assert difference(made[frame], times(through, 0.25)) < 1e-3, frame
+
+
+def test_an_effects_bake_goes_by_its_inputs_and_the_effects_before_it(stack, monkeypatch):
+    monkeypatch.setenv(cache.ENVIRONMENT, "off")
+    scene = stack.scene
+    stack.brighter("Before", 1.0)
+    exposure = next(each for each in stack.tree.nodes if each.bl_idname == "CompositorNodeExposure")
+    one = effect.add(scene)
+    (slot,) = (each for each in versions.slots(scene) if each.tree == one.id_data)
+    focus = slot.given(node.origin(one.inputs["Focus Distance"]))
+    slot.given(node.origin(one.inputs["Focal Length"])).value = 200.0
+    for frame, focus_m in ((1, NEAR_M), (3, FAR_M)):
+        focus.value = focus_m
+        focus.keyframe_insert("value", frame=frame)
+    stack.scene.frame_start, stack.scene.frame_end = 1, 3
+    bpy.ops.wm.save_as_mainfile(filepath=str(stack.folder / "shot.blend"))
+    live = stack.animation(1, 3, "live")
+    place = node_baked.default_place(scene, one)
+    with node_bake.NodeBake(scene, {one.name: place}, range(1, 4)) as under_way:
+        assert [made.state for made in under_way] == ["baked"] * 3
+    node_baked.attach(one, place)
+    asked = []
+    monkeypatch.setattr(node_pixels, "refocused", lambda *given: asked.append(given))
+    baked = stack.animation(1, 3, "baked")
+    assert not asked
+    assert all(difference(baked[frame], live[frame]) < EXACT for frame in (1, 2, 3))
+    assert difference(live[1], live[3]) > 0.05
+
+    def look():
+        return node_bake.look(scene, one, range(1, 4), place)
+
+    assert look() == {"fresh": 3}
+    exposure.inputs["Exposure"].default_value = 2.0
+    assert look() == {"nodes before it changed": 3}
+    exposure.inputs["Exposure"].default_value = 1.0
+    assert look() == {"fresh": 3}
+    scene.frame_set(2)
+    focus.value = 5.0
+    focus.keyframe_insert("value", frame=2)
+    assert "nodes before it changed" not in look()
+    assert look()["fresh"] == 2
+
+
+def test_effects_of_one_name_can_be_baked_side_by_side(stack):
+    first, second = effect.add(stack.scene), effect.add(stack.scene)
+    assert first.name != second.name
+    assert [each.name for each in node_bake.nodes_of(stack.scene)] == [first.name, second.name]
+    assert [each.name for each in stack.scene.compositor_effects] == [first.name, second.name]

@@ -42,6 +42,15 @@ class Slot:
             self.scene.compositor_effects[self.effect].node_group = tree
 
 
+    def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
+        """The effect's own input, with its `value`, that comes in by an output of a Group Input node in the effect's
+        tree; None where a socket is no such output, or takes a picture."""
+        if not self.effect or source.node.bl_idname != "NodeGroupInput":
+            return None
+        found = getattr(self.scene.compositor_effects[self.effect].properties.inputs, source.identifier, None)
+        return found if isinstance(getattr(found, "value", None), (bool, int, float)) else None
+
+
 def slots(scene: bpy.types.Scene) -> list[Slot]:
     """The places whose trees a render shows, in the order in which they work."""
     if HAS_EFFECTS:
@@ -95,6 +104,13 @@ def end_with(scene: bpy.types.Scene, effect: str) -> None:
 def takes_render(tree: bpy.types.NodeTree) -> bool:
     """Whether a tree that is the first of a scene's gets the render itself, and so makes Blender render the scene."""
     return HAS_EFFECTS and any(each.bl_idname == "NodeGroupInput" for each in tree.nodes)
+
+
+def add_effect(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:
+    """A new effect after all others, the active one from now on."""
+    made = scene.compositor_effects.new(name)
+    made.node_group = tree
+    return Slot(scene, made.name)
 
 
 def put_before(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:

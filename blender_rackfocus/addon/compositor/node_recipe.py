@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -18,7 +19,7 @@ from ...frame import inputs, recipe
 from ...frame.recipe import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
-from ..blender import colour_config
+from ..blender import colour_config, versions
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
 from ..session import session
@@ -39,8 +40,12 @@ def forget() -> None:
 
 def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any]:
     """The notes of a node's frame: plain data, the same on every machine that has the same files."""
-    before = [one.id_data.nodes[name] for name in sorted(node.upstream(one))]
+    feeding = _feeding(scene, one)
+    before = [each for part in feeding for each in part.nodes]
     scenes = {each.scene for each in before if each.bl_idname == "CompositorNodeRLayers" and each.scene is not None}
+    first = feeding[-1]
+    if first.slot in versions.slots(scene)[:1] and any(each.bl_idname == _COMES_IN for each in first.nodes):
+        scenes.add(scene)  # the render itself
     files: dict[str, str] = {}
     unsure: set[str] = set()
     for each in before:
@@ -51,10 +56,10 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
                 _note_file(bpy.path.abspath(block.filepath, library=block.library), files, unsure)
     return {
         "renderer": renderer(),
-        "inputs": _values(scene, one, frame, unsure),
+        "inputs": _values(scene, one, feeding[0].slot, frame, unsure),
         "lens": one.rackfocus_lens,
         "reading": {name: _plain(getattr(one, name)) for name in node_settings.DEPTH},
-        "before": _print(scene, one, before, frame, unsure),
+        "before": _print(scene, one, feeding, frame, unsure),
         "files": files,
         "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
         "colour": colour_config.fingerprint(),
@@ -87,19 +92,51 @@ def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     return Difference(tuple(stale), tuple(now["unsure"]), older=notes.get("renderer") != now["renderer"])
 
 
-def _values(scene: bpy.types.Scene, one: bpy.types.Node, frame: int, unsure: set[str]) -> dict[str, float]:
-    """The inputs at a frame; those that are linked are told by what they are linked to."""
+_COMES_IN = "NodeGroupInput"
+
+
+@dataclass(frozen=True)
+class _Feeding:
+    """Nodes of one tree that feed a Rack Focus node. slot: the effect; None for a tree that no render shows."""
+
+    slot: versions.Slot | None
+    tree: bpy.types.NodeTree
+    nodes: list[bpy.types.Node]
+
+
+def _feeding(scene: bpy.types.Scene, one: bpy.types.Node) -> list[_Feeding]:
+    """What feeds a node: in its own tree, and whole effects before it where their picture comes in; the nearest
+    first."""
+    slots = versions.slots(scene)
+    slot = next((each for each in slots if each.tree == one.id_data), None)
+    found = [_Feeding(slot, one.id_data, [one.id_data.nodes[name] for name in sorted(node.upstream(one))])]
+    if slot is not None and slot.effect:
+        for each in reversed(slots[: slots.index(slot)]):
+            if any(part.bl_idname == _COMES_IN for part in found[-1].nodes):
+                found.append(
+                    _Feeding(each, each.tree, [each.tree.nodes[name] for name in sorted(each.tree.nodes.keys())])
+                )
+    return found
+
+
+def _values(
+    scene: bpy.types.Scene, one: bpy.types.Node, slot: versions.Slot | None, frame: int, unsure: set[str]
+) -> dict[str, float]:
+    """The inputs at a frame, be they the node's own or those of its effect; others are told by what they are linked
+    to."""
     found = {}
     for entry in inputs.INPUTS:
-        socket = one.inputs[entry.name]
-        if node.origin(socket) is None:
-            value = _at(scene, socket, "default_value", frame, unsure)
-            if entry.name == focus_keys.INPUT:
-                held = socket.default_value
-                path, now = socket.path_from_id("default_value"), scene.frame_current_final
-                at = None if frame == now else float(frame)
-                value = focus_keys.focus_m(one.id_data, path, held, at, now=now)
-            found[entry.name] = _plain(float(value))
+        source = node.origin(one.inputs[entry.name])
+        given = slot.given(source) if slot is not None and source is not None else None
+        if source is not None and given is None:
+            continue
+        holder, name = (one.inputs[entry.name], "default_value") if given is None else (given, "value")
+        value = _at(scene, holder, name, frame, unsure)
+        if entry.name == focus_keys.INPUT:
+            held, path = getattr(holder, name), holder.path_from_id(name)
+            now = scene.frame_current_final
+            value = focus_keys.focus_m(holder.id_data, path, held, None if frame == now else float(frame), now=now)
+        found[entry.name] = _plain(float(value))
     return found
 
 
@@ -108,10 +145,10 @@ def _at(scene: bpy.types.Scene, owner: bpy.types.bpy_struct, name: str, frame: i
     value = getattr(owner, name)
     if frame == scene.frame_current_final:
         return value
-    tree, path = owner.id_data, owner.path_from_id(name)
-    if tree.animation_data is not None and any(one.data_path == path for one in tree.animation_data.drivers):
+    block, path = owner.id_data, owner.path_from_id(name)
+    if block.animation_data is not None and any(one.data_path == path for one in block.animation_data.drivers):
         unsure.add("a driven value is only known at the current frame")
-    curves = scene_print.curves_of(tree, path)
+    curves = scene_print.curves_of(block, path)
     if not curves:
         return value
     if not isinstance(value, (bool, int, float)):
@@ -122,36 +159,57 @@ def _at(scene: bpy.types.Scene, owner: bpy.types.bpy_struct, name: str, frame: i
     return curves[0].evaluate(frame)
 
 
-def _print(
-    scene: bpy.types.Scene, one: bpy.types.Node, before: list[bpy.types.Node], frame: int, unsure: set[str]
-) -> str:
-    """A hash of the nodes that feed a node, with their values at the frame and how they are linked."""
+def _print(scene: bpy.types.Scene, one: bpy.types.Node, feeding: list[_Feeding], frame: int, unsure: set[str]) -> str:
+    """A hash of what feeds a node, with its values at the frame and how it is linked."""
     digest = hashlib.blake2b(digest_size=16)
-    for each in before:
-        digest.update(f"{each.bl_idname} {each.name} {each.mute}\0".encode())
-        skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(each, f"has_{name}s", True)}
-        for definition in each.bl_rna.properties:
-            if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in skipped:
-                told = _told(_at(scene, each, definition.identifier, frame, unsure))
-                digest.update(f"{definition.identifier} {told}\0".encode())
-        for socket in each.inputs:
-            if hasattr(socket, "default_value") and not socket.is_linked:
-                told = _told(_at(scene, socket, "default_value", frame, unsure))
-                digest.update(f"{socket.identifier} {told}\0".encode())
-        for part in ("color_ramp", "mapping", "mask", "texture"):
-            if getattr(each, part, None) is not None:
-                unsure.add(f'what "{each.name}" does is not looked at')
-        inner = getattr(each, "node_tree", None)
-        if inner is not None and not node.is_ours(inner):
-            digest.update(scene_print.of_tree(inner).encode())
-    names = {each.name for each in before} | {one.name}
-    links = [
-        f"{link.from_node.name} {link.from_socket.identifier} {link.to_node.name} {link.to_socket.identifier}"
-        for link in one.id_data.links
-        if link.to_node.name in names and not link.is_muted
-    ]
-    digest.update("\0".join(sorted(links)).encode())
+    for part in feeding:
+        for each in part.nodes:
+            _print_node(digest, scene, each, frame, unsure)
+            if part.slot is not None and each.bl_idname == _COMES_IN:
+                _print_given(digest, scene, part.slot, each, one, frame, unsure)
+        names = {each.name for each in part.nodes} | ({one.name} if part.tree == one.id_data else set())
+        links = [
+            f"{link.from_node.name} {link.from_socket.identifier} {link.to_node.name} {link.to_socket.identifier}"
+            for link in part.tree.links
+            if link.to_node.name in names and not link.is_muted
+        ]
+        digest.update("\0".join(sorted(links)).encode())
     return digest.hexdigest()
+
+
+def _print_node(digest: Any, scene: bpy.types.Scene, each: bpy.types.Node, frame: int, unsure: set[str]) -> None:
+    digest.update(f"{each.bl_idname} {each.name} {each.mute}\0".encode())
+    skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(each, f"has_{name}s", True)}
+    for definition in each.bl_rna.properties:
+        if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in skipped:
+            told = _told(_at(scene, each, definition.identifier, frame, unsure))
+            digest.update(f"{definition.identifier} {told}\0".encode())
+    for socket in each.inputs:
+        if hasattr(socket, "default_value") and not socket.is_linked:
+            told = _told(_at(scene, socket, "default_value", frame, unsure))
+            digest.update(f"{socket.identifier} {told}\0".encode())
+    for part in ("color_ramp", "mapping", "mask", "texture"):
+        if getattr(each, part, None) is not None:
+            unsure.add(f'what "{each.name}" does is not looked at')
+    inner = getattr(each, "node_tree", None)
+    if inner is not None and not node.is_ours(inner):
+        digest.update(scene_print.of_tree(inner).encode())
+
+
+def _print_given(
+    digest: Any,
+    scene: bpy.types.Scene,
+    slot: versions.Slot,
+    comes_in: bpy.types.Node,
+    one: bpy.types.Node,
+    frame: int,
+    unsure: set[str],
+) -> None:
+    """An effect's own inputs, but for those that only a node's inputs are: they are told with these."""
+    for socket in comes_in.outputs:
+        given = slot.given(socket) if any(link.to_node != one for link in socket.links) else None
+        if given is not None:
+            digest.update(f"{socket.identifier} {_told(_at(scene, given, 'value', frame, unsure))}\0".encode())
 
 
 _OF_NO_ACCOUNT = {

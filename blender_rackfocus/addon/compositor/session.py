@@ -79,6 +79,10 @@ class _Level:
         """A node of this tree, told apart from those of other effects."""
         return _label(self.slot, name)
 
+    def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
+        """The effect's own input behind a socket; None where it comes from elsewhere."""
+        return self.slot.given(source) if self.slot is not None else None
+
 
 def _label(slot: versions.Slot | None, name: str) -> str:
     return f"{slot.effect}: {name}" if slot is not None and slot.effect else name
@@ -258,7 +262,7 @@ def _asks_compositor(level: _Level, one: bpy.types.Node) -> bool:
     """Whether anything that reaches a Rack Focus node is not simply a pass of ours or a plain value."""
     for socket in one.inputs:
         source = node.origin(socket)
-        if source is None or upstream.NOT_RENDERED in source.node:
+        if source is None or upstream.NOT_RENDERED in source.node or level.given(source) is not None:
             continue
         is_pass = _is_render(level, source) or (upstream.STAND_IN_SCENE in source.node and source.name != "Alpha")
         if socket.name not in (node.IMAGE, node.DEPTH) or not is_pass:
@@ -415,11 +419,18 @@ def _values(
 ) -> dict[str, float]:
     found = {}
     for entry in inputs.INPUTS:
-        if node.origin(one.inputs[entry.name]) is None:
+        source = node.origin(one.inputs[entry.name])
+        given = level.given(source) if source is not None else None
+        if source is None:
             found[entry.name] = seen.inputs[entry.name].default_value
             if entry.name == focus_keys.INPUT:
                 path = one.inputs[entry.name].path_from_id("default_value")
                 found[entry.name] = focus_keys.focus_m(level.own, path, found[entry.name], now=frame + subframe)
+        elif given is not None:
+            told = given.value
+            if entry.name == focus_keys.INPUT:
+                told = focus_keys.focus_m(session.scene, given.path_from_id("value"), told, now=frame + subframe)
+            found[entry.name] = min(max(told, entry.minimum), entry.maximum)
         else:
             told = upstream.value(_asked(level), one.name, entry.name, frame, subframe)
             found[entry.name] = min(max(told, entry.minimum), entry.maximum)

@@ -464,7 +464,7 @@ class _Look:
 
     def _bag(self, bag: bpy.types.ActionChannelbag) -> None:
         for one in bag.fcurves:
-            if not one.data_path.startswith(("dof.", "sequence_editor")):
+            if not one.data_path.startswith(("dof.", "sequence_editor", "compositor_effects")):
                 self._part(one)
 
 

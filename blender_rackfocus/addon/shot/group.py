@@ -139,10 +139,11 @@ def _add_interface(group: bpy.types.NodeTree) -> None:
     interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
     for entry in INPUTS:
-        _add_input(group, entry)
+        add_input(group, entry)
 
 
-def _add_input(group: bpy.types.NodeTree, entry: Input) -> None:
+def add_input(group: bpy.types.NodeTree, entry: Input) -> None:
+    """Give a tree's interface one of our inputs, with its limits and its default."""
     interface, panel = group.interface, None
     panels = [item for item in interface.items_tree if item.item_type == "PANEL"]
     if entry.advanced:
@@ -165,7 +166,7 @@ def upgrade(group: bpy.types.NodeTree) -> bool:
     there = socket_ids(group)
     missing = [entry for entry in INPUTS if entry.name not in there]
     for entry in missing:
-        _add_input(group, entry)
+        add_input(group, entry)
     return bool(missing)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Add a Rack Focus node to the scene's compositor."""
+"""Add a Rack Focus node, or effect, to the scene's compositor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import bpy
 from ....media import MediaError
 from ... import signals
 from ...blender import versions
+from ...compositor import effect
 from ...errors import FrameError
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings, settings
@@ -79,6 +80,35 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
         depth = behind.node.outputs.get(node.DEPTH)
         if depth is not None and depth.enabled:
             tree.links.new(depth, made.inputs[node.DEPTH])
+
+
+class RACKFOCUS_OT_effect_add(bpy.types.Operator):
+    """Add Rack Focus to the scene's compositor effects, after those that are there: an out-of-focus blur from depth,
+    with a focus distance to keyframe among the effect's own inputs"""
+
+    bl_idname = "rackfocus.effect_add"
+    bl_label = "Add Rack Focus Effect"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    lens: bpy.props.EnumProperty(name="Lens", description="Where focus and lens come from", items=node_settings.LENSES)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not versions.HAS_EFFECTS:
+            cls.poll_message_set("This Blender has no compositor effects")
+            return False
+        if context.scene is None or context.scene.library is not None:
+            cls.poll_message_set("The scene is linked from another file")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        made = effect.add(scene)
+        made.rackfocus_lens = self.lens
+        settings.put_ends_on(made)
+        scene.render.use_compositing = True
+        return {"FINISHED"}
 
 
 def _new_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
@@ -168,4 +198,4 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (RACKFOCUS_OT_node_add, RACKFOCUS_OT_scene_passes_render)
+CLASSES = (RACKFOCUS_OT_node_add, RACKFOCUS_OT_effect_add, RACKFOCUS_OT_scene_passes_render)

@@ -36,6 +36,8 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         tree = context.space_data.edit_tree
         one = tree.nodes.active if tree is not None else None
         layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
+        if versions.HAS_EFFECTS:
+            layout.operator("rackfocus.effect_add", icon="CAMERA_DATA")
         if one is None or not node.is_node(one):
             return
         told = compositor.problem_of(context.scene, one)
@@ -112,6 +114,12 @@ def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.typ
 def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     if context.space_data.tree_type == "CompositorNodeTree":
         self.layout.operator("rackfocus.node_add", text="Rack Focus", icon="CAMERA_DATA")
+        if versions.HAS_EFFECTS:
+            _draw_add_effect(self, context)
+
+
+def _draw_add_effect(self: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    self.layout.operator("rackfocus.effect_add", text="Rack Focus Effect", icon="CAMERA_DATA")
 
 
 CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
@@ -121,9 +129,13 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.NODE_MT_add.append(_draw_add)
+    if versions.HAS_EFFECTS:
+        bpy.types.SCENE_MT_add_compositor_effect.append(_draw_add_effect)
 
 
 def unregister() -> None:
+    if versions.HAS_EFFECTS:
+        bpy.types.SCENE_MT_add_compositor_effect.remove(_draw_add_effect)
     bpy.types.NODE_MT_add.remove(_draw_add)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
