@@ -156,10 +156,10 @@ def test_keyed_inputs_of_effects(stack):
     rack = stack.effect("Rack", numbers=("Focus",))
     one = stack.racked(stack.input.outputs[0], stack.layers().outputs["Depth"])
     stack.link(stack.input.outputs["Focus"], one.inputs["Focus Distance"])
-    for effect, keys in ((before, {1: 0.0, 3: 2.0}), (rack, {1: NEAR_M, 3: FAR_M})):
+    for each, keys in ((before, {1: 0.0, 3: 2.0}), (rack, {1: NEAR_M, 3: FAR_M})):
         for frame, value in keys.items():
-            effect.properties.inputs.Socket_2.value = value
-            effect.properties.inputs.Socket_2.keyframe_insert("value", frame=frame)
+            each.properties.inputs.Socket_2.value = value
+            each.properties.inputs.Socket_2.keyframe_insert("value", frame=frame)
     made = stack.animation(1, 3)
     for frame, factor, focus_m in ((1, 1.0, NEAR_M), (3, 4.0, FAR_M)):
         shown = wanted(one, frame, times(picture(frame), factor), **{"Focus Distance": focus_m})
@@ -255,11 +255,11 @@ def test_an_effect_of_its_own_between_two_others_by_cycles(stack, monkeypatch):
     stack.brighter("Before", 1.0)
     assert bpy.ops.rackfocus.effect_add() == {"FINISHED"}
     stack.brighter("After", -2.0)
-    effect = scene.compositor_effects[1]
-    ids = {item.name: item.identifier for item in effect.node_group.interface.items_tree if item.item_type == "SOCKET"}
+    mine = scene.compositor_effects[1]
+    ids = {item.name: item.identifier for item in mine.node_group.interface.items_tree if item.item_type == "SOCKET"}
     for name, value in (("Focal Length", 200.0), ("F-Stop", 2.0)):
-        getattr(effect.properties.inputs, ids[name]).value = value
-    focus = getattr(effect.properties.inputs, ids["Focus Distance"])
+        getattr(mine.properties.inputs, ids[name]).value = value
+    focus = getattr(mine.properties.inputs, ids["Focus Distance"])
     for frame, focus_m in ((1, 2.5), (6, 8.0)):
         focus.value = focus_m
         focus.keyframe_insert("value", frame=frame)

@@ -28,17 +28,17 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from ...core.depth import DepthConvention
-from ...frame import coding, inputs
+from ...frame import coding
 from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
-from .. import errors
+from .. import errors, signals
 from ..blender import stillness, versions
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
-from ..shot import camera_lens, focus_keys, group, intact, node, pixels, settings
-from . import node_baked, node_pixels, node_recipe
+from ..shot import camera_lens, group, intact, node, pixels, settings
+from . import node_baked, node_pixels, node_recipe, node_values, preview
 
 OWN_TREE = "rackfocus_own_tree"
 """Custom property of a scene that is being rendered: the trees that are its own, by their effects."""
@@ -93,7 +93,7 @@ class _Session:
     """One scene's render: its trees in the order in which they work, and a scene that tells the working copies' values
     at a frame.
 
-    last: what each node's image shows of the frame rendered last, in a window: the picture that came in, what was made.
+    last: what each node's image shows of the frame rendered last, in a window: what came in, what was made of it.
     """
 
     scene: bpy.types.Scene
@@ -105,7 +105,7 @@ class _Session:
     installed: bool = False
     warned: set[str] = field(default_factory=set)
     collected: dict[str, Collected] | None = None
-    last: dict[int, tuple[bpy.types.Image, np.ndarray, Made | None]] = field(default_factory=dict)
+    last: dict[int, tuple[bpy.types.Image, preview.Kept, Made | None]] = field(default_factory=dict)
 
     def nodes(self) -> list[tuple[_Level, bpy.types.Node]]:
         """The Rack Focus nodes at work, each after those that feed it."""
@@ -341,31 +341,42 @@ def _fill(
         raise PassError(damage)
     image = group.image_of(one.node_tree)
     values = _values(session, level, one, seen, frame, subframe)
-    if values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
+    region = _region(session.scene.render) if _shows_a_render(level, one) else None
+    watched = session.collected is None and preview.is_wanted()
+
+    def keep(picture: np.ndarray, depth_m: np.ndarray | None, made: Made | None) -> None:
+        kept = preview.Kept(picture, depth_m, values, region, _seen_through(session, level, one))
+        preview.keep(image, frame + subframe, kept)
+        session.last[image.session_uid] = image, kept, made
+
+    if node_values.is_idle(values):
         _show_own(one, image)
         if session.collected is not None:
             session.collected[one.name] = Collected(None, None, "", False)
-        elif not bpy.app.background:
-            session.last[image.session_uid] = image, _picture(session, level, one, frame, subframe), None
+        elif watched:
+            picture = _picture(session, level, one, frame, subframe)
+            try:
+                depth_m = _depth(session, level, one, picture.shape[:2], frame, subframe)
+            except (PassError, MediaError, ValueError):
+                depth_m = None  # said as soon as the node is to do something
+            keep(picture, depth_m, None)
         return
     picture = _picture(session, level, one, frame, subframe)
     depth_m = _depth(session, level, one, picture.shape[:2], frame, subframe)
-    region = _region(session.scene.render) if _shows_a_render(level, one) else None
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
-        if not bpy.app.background:
-            kept, counts = baked.read(path)
-            flat = coding.encoded(kept, counts)
-            session.last[image.session_uid] = image, picture, Made(picture.shape[1], picture.shape[0], flat)
+        if watched:
+            flat = coding.encoded(*baked.read(path))
+            keep(picture, depth_m, Made(picture.shape[1], picture.shape[0], flat))
         return
     made = node_pixels.make(one.name, picture, depth_m, values, region)
     if made.flat is None:
         _show_own(one, image)
     else:
         pixels.fill(image, made.width, made.height, made.flat, None)
-    if session.collected is None and not bpy.app.background:
-        session.last[image.session_uid] = image, picture, made
+    if watched:
+        keep(picture, depth_m, made)
     if session.collected is not None:
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
@@ -417,23 +428,10 @@ def _asked(level: _Level) -> upstream.Upstream:
 def _values(
     session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> dict[str, float]:
-    found = {}
-    for entry in inputs.INPUTS:
-        source = node.origin(one.inputs[entry.name])
-        given = level.given(source) if source is not None else None
-        if source is None:
-            found[entry.name] = seen.inputs[entry.name].default_value
-            if entry.name == focus_keys.INPUT:
-                path = one.inputs[entry.name].path_from_id("default_value")
-                found[entry.name] = focus_keys.focus_m(level.own, path, found[entry.name], now=frame + subframe)
-        elif given is not None:
-            told = given.value
-            if entry.name == focus_keys.INPUT:
-                told = focus_keys.focus_m(session.scene, given.path_from_id("value"), told, now=frame + subframe)
-            found[entry.name] = min(max(told, entry.minimum), entry.maximum)
-        else:
-            told = upstream.value(_asked(level), one.name, entry.name, frame, subframe)
-            found[entry.name] = min(max(told, entry.minimum), entry.maximum)
+    def linked(name: str) -> float:
+        return upstream.value(_asked(level), one.name, name, frame, subframe)
+
+    found = node_values.of(session.scene, level.slot, level.own, one, seen, frame + subframe, linked)
     if one.rackfocus_lens == "CAMERA":
         found.update(_camera(session, level, one))
     return found
@@ -453,6 +451,15 @@ def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, 
     if camera is None:
         raise PassError("the render engine did not tell where the camera is")
     return camera
+
+
+def _seen_through(session: _Session, level: _Level, one: bpy.types.Node) -> bool:
+    """Whether a node's lens is that of the camera of the very scene that renders."""
+    if one.rackfocus_lens != "CAMERA":
+        return False
+    source = node.origin(one.inputs[node.IMAGE])
+    taken = _pass_of(session, level, source) if source is not None else None
+    return (taken[0] if taken is not None else next(iter(session.passes))) == session.scene.session_uid
 
 
 def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
@@ -587,21 +594,9 @@ def end(scene: bpy.types.Scene) -> None:
     restore(scene)
     if session is None:
         return
-    for image, picture, made in session.last.values():
-        _leave_whole(image, picture, made)
+    for image, kept, made in session.last.values():
+        preview.leave(image, kept, made)
     shutil.rmtree(session.folder, ignore_errors=True)
-
-
-def _leave_whole(image: bpy.types.Image, picture: np.ndarray, made: Made | None) -> None:
-    """What the render showed, whole: the window's compositor runs once more after it, on the scene's own tree, whose
-    Render Layers have nothing to show, because the scene was rendered by its copy."""
-    shown = np.array(picture, np.float32)
-    if made is not None and made.flat is not None:
-        refocused, counts = coding.decode(made.flat, made.width, made.height)
-        shown[counts] = refocused[counts]
-    flat = coding.encoded(shown, np.ones(shown.shape[:2], bool))
-    assert flat is not None  # all of it counts
-    pixels.fill(image, shown.shape[1], shown.shape[0], flat, None)
 
 
 def restore(scene: bpy.types.Scene) -> None:
@@ -666,6 +661,8 @@ def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
             scene_passes.end()
             passes.sweep()
             errors.sweep()
+    if not _rendering:
+        preview.refresh_soon()
 
 
 @persistent
@@ -682,12 +679,24 @@ def _on_saved(*_rest: object) -> None:
         if session.installed:
             _install(session)
     scene_passes.put_back()
+    _refresh()
+
+
+def _refresh() -> None:
+    if not _rendering:
+        preview.refresh()
 
 
 @persistent
 def _on_edit(*_rest: object) -> None:
     scene_passes.forget()
     node_recipe.forget()
+    _refresh()
+
+
+@persistent
+def _on_frame_change(*_rest: object) -> None:
+    _refresh()
 
 
 @persistent
@@ -699,6 +708,7 @@ def _on_load(*_rest: object) -> None:
     scene_passes.end()
     for scene in bpy.data.scenes:
         restore(scene)
+    _refresh()
 
 
 _HANDLERS = (
@@ -707,6 +717,7 @@ _HANDLERS = (
     ("render_complete", _on_render_end),
     ("render_cancel", _on_render_end),
     ("depsgraph_update_post", _on_edit),
+    ("frame_change_post", _on_frame_change),
     ("save_pre", _on_save),
     ("save_post", _on_saved),
     ("save_post_fail", _on_saved),
@@ -717,11 +728,13 @@ _HANDLERS = (
 
 
 def register() -> None:
+    signals.on_redraw(_refresh)
     for event, handler in _HANDLERS:
         getattr(bpy.app.handlers, event).append(handler)
 
 
 def unregister() -> None:
+    signals.off_redraw(_refresh)
     for event, handler in reversed(_HANDLERS):
         getattr(bpy.app.handlers, event).remove(handler)
     for session in list(_sessions.values()):

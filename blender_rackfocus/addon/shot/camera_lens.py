@@ -7,6 +7,9 @@ import bpy
 
 from ..errors import FrameError
 
+NAMES = ("Focus Distance", "F-Stop", "Focal Length", "Sensor Width", "Blades", "Blade Rotation", "Squeeze")
+"""The inputs that a camera tells."""
+
 
 class CameraError(FrameError):
     """A camera that has no thin lens."""

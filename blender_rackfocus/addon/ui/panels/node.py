@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 from typing import ClassVar
 
+import blf
 import bpy
 
 from ...bake import node_bake
 from ...blender import versions
-from ...compositor import node_baked
+from ...compositor import node_baked, preview
 from ...compositor import session as compositor
 from ...sequencer.baked_strips import Place
 from ...shot import node
@@ -40,6 +41,9 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             layout.operator("rackfocus.effect_add", icon="CAMERA_DATA")
         if one is None or not node.is_node(one):
             return
+        told = preview.word_of(context.scene, one)
+        if told:
+            words(layout, f"Preview: {told}", "INFO")
         told = compositor.problem_of(context.scene, one)
         if told:
             problem(layout, told)
@@ -122,6 +126,28 @@ def _draw_add_effect(self: bpy.types.Menu, _context: bpy.types.Context) -> None:
     self.layout.operator("rackfocus.effect_add", text="Rack Focus Effect", icon="CAMERA_DATA")
 
 
+_WORD_SIZE, _WORD_COLOUR = 11, (1.0, 0.75, 0.3, 1.0)
+
+
+def _draw_words() -> None:
+    """What nodes have to say of their preview, right above them."""
+    context = bpy.context
+    space, region = context.space_data, context.region
+    if space.tree_type != "CompositorNodeTree" or space.edit_tree is None or not space.overlay.show_overlays:
+        return
+    scale = context.preferences.system.ui_scale
+    for one in node.in_tree(space.edit_tree):
+        word = preview.word_of(context.scene, one)
+        if word:
+            x, y = one.location_absolute
+            left, top = region.view2d.view_to_region(x * scale, y * scale, clip=False)
+            blf.size(0, _WORD_SIZE * scale)
+            blf.color(0, *_WORD_COLOUR)
+            blf.position(0, left, top + 6 * scale, 0)
+            blf.draw(0, word)
+
+
+_handles: list[object] = []
 CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
 
 
@@ -129,11 +155,15 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.NODE_MT_add.append(_draw_add)
+    if not bpy.app.background:
+        _handles.append(bpy.types.SpaceNodeEditor.draw_handler_add(_draw_words, (), "WINDOW", "POST_PIXEL"))
     if versions.HAS_EFFECTS:
         bpy.types.SCENE_MT_add_compositor_effect.append(_draw_add_effect)
 
 
 def unregister() -> None:
+    while _handles:
+        bpy.types.SpaceNodeEditor.draw_handler_remove(_handles.pop(), "WINDOW")
     if versions.HAS_EFFECTS:
         bpy.types.SCENE_MT_add_compositor_effect.remove(_draw_add_effect)
     bpy.types.NODE_MT_add.remove(_draw_add)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The values of a Rack Focus node's inputs at the frame that its scene stands at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import bpy
+
+from ...frame import inputs
+from ..blender import versions
+from ..shot import focus_keys, node
+
+
+def of(
+    scene: bpy.types.Scene,
+    slot: versions.Slot | None,
+    own: bpy.types.NodeTree,
+    one: bpy.types.Node,
+    seen: bpy.types.Node,
+    frame: float,
+    linked: Callable[[str], float],
+) -> dict[str, float]:
+    """Inputs by name: the node's own, those of its effect, and what else is linked.
+
+    own: the tree that has the node's animation. seen: the node with its inputs as they are at the frame. linked: tells
+    what arrives at an input from other nodes. The focus is read in dioptres between its keys.
+    """
+    found = {}
+    for entry in inputs.INPUTS:
+        socket = one.inputs[entry.name]
+        source = node.origin(socket)
+        given = slot.given(source) if slot is not None and source is not None else None
+        if source is None:
+            value, owner, path = seen.inputs[entry.name].default_value, own, socket.path_from_id("default_value")
+        elif given is not None:
+            value, owner, path = given.value, scene, given.path_from_id("value")
+        else:
+            value, owner, path = linked(entry.name), None, ""
+        if owner is not None and entry.name == focus_keys.INPUT:
+            value = focus_keys.focus_m(owner, path, value, now=frame)
+        found[entry.name] = value if source is None else min(max(value, entry.minimum), entry.maximum)
+    return found
+
+
+def is_idle(values: Mapping[str, float]) -> bool:
+    """Whether a node with these values changes nothing."""
+    return values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the window's compositor shows of Rack Focus nodes between renders, without rendering the 3D scene again.
+
+A render leaves what came into each node (`Kept`) in memory, frame by frame, the oldest going first. From it a node's
+image is filled anew when its focus or lens changes, or when the timeline comes to another frame that is kept: off the
+main thread, the newest wish only. It is the whole picture, because the window's own compositor has nothing to show for
+Render Layers: the scene was rendered by its copy. Where nothing is kept, the node says so (`word_of`) and shows
+nothing, never another frame.
+
+What nodes between a Render Layers node and a Rack Focus node do is kept as it was rendered; of another Rack Focus node
+right before it, the preview follows the changes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+
+from ...frame import coding, inputs
+from ...frame.job import Made
+from ...frame.make import Region, as_kept, refocused
+from ..blender import versions
+from ..scenes import passes
+from ..session import session
+from ..shot import camera_lens, group, node, pixels
+from . import node_values
+
+_MEMORY_BYTES = 800 * 2**20
+_POLL_S = 0.03
+_NO_PASSES = "no passes"
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a render brought to a node at a frame.
+
+    picture: (H, W, 4) float32, top row first. depth_m: (H, W); None where none arrived. values: the inputs as they
+    were. through_camera: the lens is that of the camera of the scene the node is in.
+    """
+
+    picture: np.ndarray
+    depth_m: np.ndarray | None
+    values: dict[str, float]
+    region: Region | None
+    through_camera: bool
+
+    @property
+    def size_bytes(self) -> int:
+        return self.picture.nbytes + (self.depth_m.nbytes if self.depth_m is not None else 0)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What an image is to show: what is kept, seen with these values. before: the Rack Focus node whose result is the
+    picture, if one is right before it."""
+
+    kept: Kept
+    values: tuple[float, ...]
+    before: _Wish | None = None
+
+    def picture(self) -> np.ndarray:
+        """The whole picture: (H, W, 4) float32, top row first. Raises ValueError."""
+        came = self.before.picture() if self.before is not None else self.kept.picture
+        values = dict(zip(inputs.NAMES, self.values, strict=True))
+        if node_values.is_idle(values):
+            return came
+        if self.kept.depth_m is None:
+            raise ValueError("no depth is linked to Depth")
+        flat = coding.encode(refocused(came, self.kept.depth_m, values, self.kept.region), came)
+        return _whole(came, as_kept(Made(came.shape[1], came.shape[0], flat)))
+
+
+@dataclass
+class _Preview:
+    """kept: by image (`session_uid`) and frame. wishes: not yet begun, by image. running: what is being made."""
+
+    kept: OrderedDict[tuple[int, float], Kept] = field(default_factory=OrderedDict)
+    wishes: dict[int, _Wish] = field(default_factory=dict)
+    running: tuple[int, _Wish, Future[np.ndarray]] | None = None
+    problems: dict[int, str] = field(default_factory=dict)
+    pool: ThreadPoolExecutor | None = None
+
+    def close(self) -> None:
+        for timer in (_pump, _refresh_once):
+            if bpy.app.timers.is_registered(timer):
+                bpy.app.timers.unregister(timer)
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+
+def _preview() -> _Preview:
+    return session.part(_Preview)
+
+
+def is_wanted() -> bool:
+    """Whether there is a window to show anything in."""
+    return not bpy.app.background
+
+
+def keep(image: bpy.types.Image, frame: float, kept: Kept) -> None:
+    """Keep what came into the node with this image at a frame."""
+    there = _preview().kept
+    there.pop((image.session_uid, frame), None)
+    there[image.session_uid, frame] = kept
+    while len(there) > 1 and sum(one.size_bytes for one in there.values()) > _MEMORY_BYTES:
+        there.popitem(last=False)
+
+
+def leave(image: bpy.types.Image, kept: Kept, made: Made | None) -> None:
+    """After a render: what it showed, whole."""
+    _fill(image, _whole(kept.picture, made), _Wish(kept, _in_order(kept.values)))
+
+
+def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+    """What a node has to say of its preview; empty when it shows what a render would."""
+    slot = next((each for each in versions.slots(scene) if each.tree == one.id_data), None)
+    image = group.image_of(one.node_tree)
+    if one.mute or image is None:
+        return ""
+    if slot is None:
+        return "Not in a tree that renders show: no passes"
+    preview, frame = _preview(), scene.frame_current_final
+    if (image.session_uid, frame) in preview.kept:
+        return preview.problems.get(image.session_uid, "")
+    if any(uid == image.session_uid for uid, _ in preview.kept):
+        return f"No passes of frame {frame:g} yet: render it (F12)"
+    return "No passes yet: render (F12)"
+
+
+# --- Filling ---------------------------------------------------------------------------------------------------------
+
+
+def refresh() -> None:
+    """Have every node in the windows' scenes show its frame. Does nothing where nothing was rendered yet."""
+    preview = _preview()
+    if not preview.kept or not is_wanted() or bpy.app.is_job_running("RENDER"):
+        return
+    wished: dict[int, _Wish] = {}
+    for scene in dict.fromkeys(window.scene for window in bpy.context.window_manager.windows):
+        for slot in versions.slots(scene):
+            _wish(scene, slot, wished)
+    busy = {preview.running[0]: preview.running[1]} if preview.running is not None else {}
+    preview.wishes = {uid: wish for uid, wish in wished.items() if busy.get(uid) != wish}
+    if preview.wishes and not bpy.app.timers.is_registered(_pump):
+        bpy.app.timers.register(_pump)
+
+
+def refresh_soon() -> None:
+    """`refresh` from the main thread, when it comes to it."""
+    if is_wanted() and not bpy.app.timers.is_registered(_refresh_once):
+        bpy.app.timers.register(_refresh_once)
+
+
+def _refresh_once() -> None:
+    refresh()
+
+
+def is_busy() -> bool:
+    """Whether some node does not show yet what it is to show."""
+    preview = _preview()
+    return bool(preview.wishes) or preview.running is not None
+
+
+def settle() -> None:
+    """Wait until every node shows what it is to show."""
+    preview = _preview()
+    while is_busy():
+        if preview.running is not None:
+            preview.running[2].exception()
+        _pump()
+
+
+def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, _Wish]) -> None:
+    """What the nodes of a tree are to show, each after those that feed it."""
+    preview = _preview()
+    by_name: dict[str, _Wish] = {}
+    for one in node.active_in(slot.tree):
+        image = group.image_of(one.node_tree)
+        if image is None or image.library is not None:
+            continue
+        kept = preview.kept.get((image.session_uid, scene.frame_current_final))
+        if kept is None:
+            if any(uid == image.session_uid for uid, _ in preview.kept) and not pixels.holds(image, _NO_PASSES):
+                pixels.empty(image, _NO_PASSES)
+            continue
+        source = node.origin(one.inputs[node.IMAGE])
+        before = by_name.get(source.node.name) if source is not None else None
+        wish = by_name[one.name] = _Wish(kept, _in_order(_values(scene, slot, one, kept)), before)
+        if not pixels.holds(image, wish):
+            wished[image.session_uid] = wish
+
+
+def _values(scene: bpy.types.Scene, slot: versions.Slot, one: bpy.types.Node, kept: Kept) -> dict[str, float]:
+    found = node_values.of(scene, slot, slot.tree, one, one, scene.frame_current_final, kept.values.__getitem__)
+    if one.rackfocus_lens != "CAMERA":
+        return found
+    camera = passes.camera_at(scene, scene.frame_current) if kept.through_camera else None
+    names = camera_lens.NAMES
+    if camera is None:
+        return found | {name: kept.values[name] for name in names}
+    try:
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        return found | camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
+    except camera_lens.CameraError:
+        return found | {name: kept.values[name] for name in names}
+
+
+def _pump() -> float | None:
+    """Fetch what was made, and begin what is wished next."""
+    preview = _preview()
+    if bpy.app.is_job_running("RENDER"):
+        return _POLL_S
+    if preview.running is not None:
+        uid, wish, future = preview.running
+        # The compositor reads the images in a thread of its own.
+        if not future.done() or bpy.app.is_job_running("COMPOSITE"):
+            return _POLL_S
+        preview.running = None
+        _take(uid, wish, future)
+    if preview.wishes:
+        uid = next(iter(preview.wishes))
+        wish = preview.wishes.pop(uid)
+        if preview.pool is None:
+            preview.pool = ThreadPoolExecutor(1, "Rack Focus preview")
+        preview.running = uid, wish, preview.pool.submit(wish.picture)
+        return _POLL_S
+    return None
+
+
+def _take(uid: int, wish: _Wish, future: Future[np.ndarray]) -> None:
+    preview = _preview()
+    image = next((one for one in bpy.data.images if one.session_uid == uid), None)
+    preview.problems.pop(uid, None)
+    try:
+        picture = future.result()
+    except ValueError as error:
+        preview.problems[uid] = str(error)
+        return
+    if image is not None:
+        _fill(image, picture, wish)
+
+
+def _fill(image: bpy.types.Image, picture: np.ndarray, wish: _Wish) -> None:
+    flat = coding.encoded(picture, np.ones(picture.shape[:2], bool))
+    assert flat is not None  # all of it counts
+    pixels.fill(image, picture.shape[1], picture.shape[0], flat, wish)
+
+
+def _whole(picture: np.ndarray, made: Made | None) -> np.ndarray:
+    """A picture with what was made of it."""
+    shown = np.array(picture, np.float32)
+    if made is not None and made.flat is not None:
+        with_focus, counts = coding.decode(made.flat, made.width, made.height)
+        shown[counts] = with_focus[counts]
+    return shown
+
+
+def _in_order(values: dict[str, float]) -> tuple[float, ...]:
+    return tuple(values[name] for name in inputs.NAMES)
