@@ -31,7 +31,9 @@ def test_the_first_rack_of_the_readme(registered, tmp_path, monkeypatch):
     scene.frame_end = len(plate)
     with _in_the_sequencer("SEQUENCER"):
         files = [{"name": path.name} for path in plate]
-        where = {"frame_start": 1, "channel": 1, "move_strips": False}  # there is no mouse to drop the strip with
+        # There is no mouse to drop the strip with; Blender 5.3 has another name for that.
+        mouse = "move_strips_after_add" if bpy.app.version >= (5, 3, 0) else "move_strips"
+        where = {"frame_start": 1, "channel": 1, mouse: False}
         added = bpy.ops.sequencer.image_strip_add(directory=f"{plate[0].parent}/", files=files, **where)
         assert added == {"FINISHED"}
         # 2: the strip is selected; Add Rack Focus in the sidebar

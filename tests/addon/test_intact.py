@@ -12,6 +12,7 @@ import pytest
 from comp_shot import CompShot, left_behind, wanted
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.shot import group, intact, modifier, node
 from blender_rackfocus.media.baked import CODES
 
@@ -99,7 +100,8 @@ def test_a_nodes_frame_is_refused(registered, tmp_path, gone):
     damaged(one.node_tree, gone)
     assert comp.still(2) is None
     (message,) = errors.failures()
-    assert 'node "Rack Focus" in the compositor of scene "Scene", frame 2: nodes or links inside' in message
+    name = "Tree: Rack Focus" if versions.HAS_EFFECTS else "Rack Focus"
+    assert f'node "{name}" in the compositor of scene "Scene", frame 2: nodes or links inside' in message
     assert not left_behind()
     errors.forget()
 

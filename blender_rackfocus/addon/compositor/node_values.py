@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of a Rack Focus node's inputs at the frame that its scene stands at."""
+"""The values of a Rack Focus node's inputs at the frame that its scene stands at, and what its depth means."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 
 import bpy
 
+from ...core.depth import DepthConvention
+from ...frame import depth as frame_depth
 from ...frame import inputs
+from ...media import RawDepth
 from ..blender import versions
-from ..shot import focus_keys, node
+from ..shot import focus_keys, node, settings
 
 
 def of(
@@ -46,3 +49,17 @@ def of(
 def is_idle(values: Mapping[str, float]) -> bool:
     """Whether a node with these values changes nothing."""
     return values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0
+
+
+def convention_of(one: bpy.types.Node, raw: RawDepth) -> DepthConvention:
+    """What a depth's numbers mean: as set; left to us, what its pass is called, and whole numbers run from 0 to 1."""
+    chosen = settings.convention_of(one)
+    if chosen is not None:
+        return chosen
+    near_m, far_m = one.rackfocus_near_m, one.rackfocus_far_m
+    if raw.integer:
+        return DepthConvention(
+            "NORMALISED", near_m, far_m, white_near=one.rackfocus_white_near, ramp=one.rackfocus_depth_ramp
+        )
+    named = frame_depth.by_name(raw.layer, near_m, far_m)
+    return named.convention if named is not None else DepthConvention("METRES")

@@ -20,9 +20,12 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
+from ...core.depth import DepthConvention
 from ...frame import coding, inputs
+from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region, as_kept, refocused
+from ...media import RawDepth
 from ..blender import versions
 from ..scenes import passes
 from ..session import session
@@ -38,29 +41,30 @@ _NO_PASSES = "no passes"
 class Kept:
     """What a render brought to a node at a frame.
 
-    picture: (H, W, 4) float32, top row first. depth_m: (H, W); None where none arrived. values: the inputs as they
-    were. through_camera: the lens is that of the camera of the scene the node is in.
+    picture: (H, W, 4) float32, top row first. depth: None where none arrived. values: the inputs as they were.
+    own_camera: it is seen by the camera of the scene that the node is in.
     """
 
     picture: np.ndarray
-    depth_m: np.ndarray | None
+    depth: RawDepth | None
     values: dict[str, float]
     region: Region | None
-    through_camera: bool
+    own_camera: bool
 
     @property
     def size_bytes(self) -> int:
-        return self.picture.nbytes + (self.depth_m.nbytes if self.depth_m is not None else 0)
+        return self.picture.nbytes + (self.depth.values.nbytes if self.depth is not None else 0)
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What an image is to show: what is kept, seen with these values. before: the Rack Focus node whose result is the
-    picture, if one is right before it."""
+class Wish:
+    """What an image is to show: what is kept, seen with these values. convention: what the depth's numbers mean.
+    before: the Rack Focus node whose result is the picture, if one is right before it."""
 
     kept: Kept
     values: tuple[float, ...]
-    before: _Wish | None = None
+    convention: DepthConvention | None
+    before: Wish | None = None
 
     def picture(self) -> np.ndarray:
         """The whole picture: (H, W, 4) float32, top row first. Raises ValueError."""
@@ -68,9 +72,10 @@ class _Wish:
         values = dict(zip(inputs.NAMES, self.values, strict=True))
         if node_values.is_idle(values):
             return came
-        if self.kept.depth_m is None:
+        if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")
-        flat = coding.encode(refocused(came, self.kept.depth_m, values, self.kept.region), came)
+        depth_m = frame_depth.in_metres(self.kept.depth, self.convention, came.shape[:2])
+        flat = coding.encode(refocused(came, depth_m, values, self.kept.region), came)
         return _whole(came, as_kept(Made(came.shape[1], came.shape[0], flat)))
 
 
@@ -79,8 +84,8 @@ class _Preview:
     """kept: by image (`session_uid`) and frame. wishes: not yet begun, by image. running: what is being made."""
 
     kept: OrderedDict[tuple[int, float], Kept] = field(default_factory=OrderedDict)
-    wishes: dict[int, _Wish] = field(default_factory=dict)
-    running: tuple[int, _Wish, Future[np.ndarray]] | None = None
+    wishes: dict[int, Wish] = field(default_factory=dict)
+    running: tuple[int, Wish, Future[np.ndarray]] | None = None
     problems: dict[int, str] = field(default_factory=dict)
     pool: ThreadPoolExecutor | None = None
 
@@ -110,9 +115,19 @@ def keep(image: bpy.types.Image, frame: float, kept: Kept) -> None:
         there.popitem(last=False)
 
 
-def leave(image: bpy.types.Image, kept: Kept, made: Made | None) -> None:
+def as_rendered(one: bpy.types.Node, kept: Kept) -> Wish:
+    """What a node shows in the render that brought this."""
+    return _wish_of(one, kept, kept.values)
+
+
+def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
     """After a render: what it showed, whole."""
-    _fill(image, _whole(kept.picture, made), _Wish(kept, _in_order(kept.values)))
+    _fill(image, _whole(wish.kept.picture, made), wish)
+
+
+def _wish_of(one: bpy.types.Node, kept: Kept, values: dict[str, float], before: Wish | None = None) -> Wish:
+    convention = node_values.convention_of(one, kept.depth) if kept.depth is not None else None
+    return Wish(kept, tuple(values[name] for name in inputs.NAMES), convention, before)
 
 
 def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
@@ -124,8 +139,11 @@ def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     if slot is None:
         return "Not in a tree that renders show: no passes"
     preview, frame = _preview(), scene.frame_current_final
-    if (image.session_uid, frame) in preview.kept:
-        return preview.problems.get(image.session_uid, "")
+    kept = preview.kept.get((image.session_uid, frame))
+    if kept is not None:
+        other = one.rackfocus_lens == "CAMERA" and not kept.own_camera
+        of_lens = "The camera is another scene's: its lens is as it was rendered" if other else ""
+        return preview.problems.get(image.session_uid, of_lens)
     if any(uid == image.session_uid for uid, _ in preview.kept):
         return f"No passes of frame {frame:g} yet: render it (F12)"
     return "No passes yet: render (F12)"
@@ -139,7 +157,7 @@ def refresh() -> None:
     preview = _preview()
     if not preview.kept or not is_wanted() or bpy.app.is_job_running("RENDER"):
         return
-    wished: dict[int, _Wish] = {}
+    wished: dict[int, Wish] = {}
     for scene in dict.fromkeys(window.scene for window in bpy.context.window_manager.windows):
         for slot in versions.slots(scene):
             _wish(scene, slot, wished)
@@ -174,10 +192,10 @@ def settle() -> None:
         _pump()
 
 
-def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, _Wish]) -> None:
+def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) -> None:
     """What the nodes of a tree are to show, each after those that feed it."""
     preview = _preview()
-    by_name: dict[str, _Wish] = {}
+    by_name: dict[str, Wish] = {}
     for one in node.active_in(slot.tree):
         image = group.image_of(one.node_tree)
         if image is None or image.library is not None:
@@ -189,7 +207,7 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, _Wish])
             continue
         source = node.origin(one.inputs[node.IMAGE])
         before = by_name.get(source.node.name) if source is not None else None
-        wish = by_name[one.name] = _Wish(kept, _in_order(_values(scene, slot, one, kept)), before)
+        wish = by_name[one.name] = _wish_of(one, kept, _values(scene, slot, one, kept), before)
         if not pixels.holds(image, wish):
             wished[image.session_uid] = wish
 
@@ -198,7 +216,7 @@ def _values(scene: bpy.types.Scene, slot: versions.Slot, one: bpy.types.Node, ke
     found = node_values.of(scene, slot, slot.tree, one, one, scene.frame_current_final, kept.values.__getitem__)
     if one.rackfocus_lens != "CAMERA":
         return found
-    camera = passes.camera_at(scene, scene.frame_current) if kept.through_camera else None
+    camera = passes.camera_at(scene, scene.frame_current) if kept.own_camera else None
     names = camera_lens.NAMES
     if camera is None:
         return found | {name: kept.values[name] for name in names}
@@ -231,7 +249,7 @@ def _pump() -> float | None:
     return None
 
 
-def _take(uid: int, wish: _Wish, future: Future[np.ndarray]) -> None:
+def _take(uid: int, wish: Wish, future: Future[np.ndarray]) -> None:
     preview = _preview()
     image = next((one for one in bpy.data.images if one.session_uid == uid), None)
     preview.problems.pop(uid, None)
@@ -244,7 +262,7 @@ def _take(uid: int, wish: _Wish, future: Future[np.ndarray]) -> None:
         _fill(image, picture, wish)
 
 
-def _fill(image: bpy.types.Image, picture: np.ndarray, wish: _Wish) -> None:
+def _fill(image: bpy.types.Image, picture: np.ndarray, wish: Wish) -> None:
     flat = coding.encoded(picture, np.ones(picture.shape[:2], bool))
     assert flat is not None  # all of it counts
     pixels.fill(image, picture.shape[1], picture.shape[0], flat, wish)
@@ -257,7 +275,3 @@ def _whole(picture: np.ndarray, made: Made | None) -> np.ndarray:
         with_focus, counts = coding.decode(made.flat, made.width, made.height)
         shown[counts] = with_focus[counts]
     return shown
-
-
-def _in_order(values: dict[str, float]) -> tuple[float, ...]:
-    return tuple(values[name] for name in inputs.NAMES)

@@ -27,7 +27,6 @@ import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
-from ...core.depth import DepthConvention
 from ...frame import coding
 from ...frame import depth as frame_depth
 from ...frame.job import Made
@@ -37,7 +36,7 @@ from .. import errors, signals
 from ..blender import stillness, versions
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
-from ..shot import camera_lens, group, intact, node, pixels, settings
+from ..shot import camera_lens, group, intact, node, pixels
 from . import node_baked, node_pixels, node_recipe, node_values, preview
 
 OWN_TREE = "rackfocus_own_tree"
@@ -105,7 +104,7 @@ class _Session:
     installed: bool = False
     warned: set[str] = field(default_factory=set)
     collected: dict[str, Collected] | None = None
-    last: dict[int, tuple[bpy.types.Image, preview.Kept, Made | None]] = field(default_factory=dict)
+    last: dict[int, tuple[bpy.types.Image, preview.Wish, Made | None]] = field(default_factory=dict)
 
     def nodes(self) -> list[tuple[_Level, bpy.types.Node]]:
         """The Rack Focus nodes at work, each after those that feed it."""
@@ -344,10 +343,10 @@ def _fill(
     region = _region(session.scene.render) if _shows_a_render(level, one) else None
     watched = session.collected is None and preview.is_wanted()
 
-    def keep(picture: np.ndarray, depth_m: np.ndarray | None, made: Made | None) -> None:
-        kept = preview.Kept(picture, depth_m, values, region, _seen_through(session, level, one))
+    def keep(picture: np.ndarray, depth: RawDepth | None, made: Made | None) -> None:
+        kept = preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, one))
         preview.keep(image, frame + subframe, kept)
-        session.last[image.session_uid] = image, kept, made
+        session.last[image.session_uid] = image, preview.as_rendered(one, kept), made
 
     if node_values.is_idle(values):
         _show_own(one, image)
@@ -356,19 +355,20 @@ def _fill(
         elif watched:
             picture = _picture(session, level, one, frame, subframe)
             try:
-                depth_m = _depth(session, level, one, picture.shape[:2], frame, subframe)
-            except (PassError, MediaError, ValueError):
-                depth_m = None  # said as soon as the node is to do something
-            keep(picture, depth_m, None)
+                depth = _depth(session, level, one, frame, subframe)
+            except (PassError, MediaError):
+                depth = None  # said as soon as the node is to do something
+            keep(picture, depth, None)
         return
     picture = _picture(session, level, one, frame, subframe)
-    depth_m = _depth(session, level, one, picture.shape[:2], frame, subframe)
+    depth = _depth(session, level, one, frame, subframe)
+    depth_m = frame_depth.in_metres(depth, node_values.convention_of(one, depth), picture.shape[:2])
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
         if watched:
             flat = coding.encoded(*baked.read(path))
-            keep(picture, depth_m, Made(picture.shape[1], picture.shape[0], flat))
+            keep(picture, depth, Made(picture.shape[1], picture.shape[0], flat))
         return
     made = node_pixels.make(one.name, picture, depth_m, values, region)
     if made.flat is None:
@@ -376,7 +376,7 @@ def _fill(
     else:
         pixels.fill(image, made.width, made.height, made.flat, None)
     if watched:
-        keep(picture, depth_m, made)
+        keep(picture, depth, made)
     if session.collected is not None:
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
@@ -453,13 +453,11 @@ def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, 
     return camera
 
 
-def _seen_through(session: _Session, level: _Level, one: bpy.types.Node) -> bool:
-    """Whether a node's lens is that of the camera of the very scene that renders."""
-    if one.rackfocus_lens != "CAMERA":
-        return False
+def _is_seen_by_own_camera(session: _Session, level: _Level, one: bpy.types.Node) -> bool:
+    """Whether what reaches a node is seen by the camera of the very scene that renders."""
     source = node.origin(one.inputs[node.IMAGE])
     taken = _pass_of(session, level, source) if source is not None else None
-    return (taken[0] if taken is not None else next(iter(session.passes))) == session.scene.session_uid
+    return (taken[:1] if taken is not None else tuple(session.passes)) == (session.scene.session_uid,)
 
 
 def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
@@ -490,9 +488,8 @@ def _shows_a_render(level: _Level, one: bpy.types.Node) -> bool:
     )
 
 
-def _depth(
-    session: _Session, level: _Level, one: bpy.types.Node, size: tuple[int, int], frame: int, subframe: float
-) -> np.ndarray:
+def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> RawDepth:
+    """The numbers that reach a node as its depth. Raises PassError."""
     source = node.origin(one.inputs[node.DEPTH])
     if source is None:
         behind = node.origin(one.inputs[node.IMAGE])
@@ -504,25 +501,8 @@ def _depth(
         taken = _pass_of(session, level, source)
     if taken is not None:
         numbers = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
-        raw = RawDepth(np.ascontiguousarray(numbers), False, taken[2], 32)
-    else:
-        numbers = upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe)
-        raw = _raw(numbers, source)
-    return frame_depth.in_metres(raw, _convention(one, raw), size)
-
-
-def _convention(one: bpy.types.Node, raw: RawDepth) -> DepthConvention:
-    """What a depth's numbers mean: as set; left to us, what its pass is called, and whole numbers run from 0 to 1."""
-    chosen = settings.convention_of(one)
-    if chosen is not None:
-        return chosen
-    near_m, far_m = one.rackfocus_near_m, one.rackfocus_far_m
-    if raw.integer:
-        return DepthConvention(
-            "NORMALISED", near_m, far_m, white_near=one.rackfocus_white_near, ramp=one.rackfocus_depth_ramp
-        )
-    named = frame_depth.by_name(raw.layer, near_m, far_m)
-    return named.convention if named is not None else DepthConvention("METRES")
+        return RawDepth(np.ascontiguousarray(numbers), False, taken[2], 32)
+    return _raw(upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe), source)
 
 
 def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
@@ -594,8 +574,8 @@ def end(scene: bpy.types.Scene) -> None:
     restore(scene)
     if session is None:
         return
-    for image, kept, made in session.last.values():
-        preview.leave(image, kept, made)
+    for image, wish, made in session.last.values():
+        preview.leave(image, wish, made)
     shutil.rmtree(session.folder, ignore_errors=True)
 
 

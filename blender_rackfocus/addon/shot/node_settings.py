@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bpy
 
+from .. import signals
 from . import settings
 
 LENSES = (
@@ -17,6 +18,11 @@ LENSES = (
         "rendered, as they are at each frame",
     ),
 )
+
+
+def _redraw(_self: bpy.types.Node, _context: bpy.types.Context) -> None:
+    signals.redraw()
+
 
 DEPTH = (
     "rackfocus_depth_kind",
@@ -34,6 +40,7 @@ PROPERTIES = {name: settings.PROPERTIES[name] for name in DEPTH} | {
         items=LENSES,
         default="INPUTS",
         options=set(),
+        update=_redraw,
     ),
 }
 
