@@ -334,7 +334,7 @@ def _composited(_timeline, strip):
     brighter.inputs["Exposure"].default_value = -1.0
     tree.links.new(layers.outputs["Image"], brighter.inputs["Image"])
     tree.links.new(brighter.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
-    strip.scene.compositing_node_group = tree
+    versions.set_scene_tree(strip.scene, tree)
 
 
 PLACES = [
