@@ -11,14 +11,14 @@ from ..media.movies import close_movies
 from . import errors, events, ui
 from .blender import stillness
 from .compositor import session as compositor
-from .depth import cards
+from .depth import cards, sources
 from .desk import doctor
 from .sequencer import baked_strips, views
 from .session import session
 from .shot import clock, marks, node_settings, settings
 from .ui.operators import jobs
 
-PROPERTIES = (settings, cards, doctor, node_settings, baked_strips, marks, clock, views)
+PROPERTIES = (settings, sources, cards, doctor, node_settings, baked_strips, marks, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, events, compositor, cli)
 

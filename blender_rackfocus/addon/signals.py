@@ -20,8 +20,8 @@ def off_redraw(draw: Callable[[], None]) -> None:
     _redraws.remove(draw)
 
 
-def redraw(*_update: object) -> None:
-    """Let every surface draw what its windows show now. May stand as the update of a property."""
+def redraw(_owner: object = None, _context: object = None) -> None:
+    """Let every surface draw what its windows show now. Stands as the update of a property, which has two arguments."""
     for draw in _redraws:
         draw()
 

@@ -132,12 +132,12 @@ def test_the_table_makes_a_lens_at_its_defaults():
 def test_every_depth_setting_stays_with_a_duplicate_and_a_saved_file(shot):
     strip = shot.racked(shot.pictures(), "//d.exr")
     strip.rackfocus_depth_kind, strip.rackfocus_near_m, strip.rackfocus_white_near = "NORMALISED", 0.7, False
-    before = {name: getattr(strip, name) for name in settings.PROPERTIES}
+    before = {name: getattr(strip, name) for name in ("rackfocus_depth_source", *settings.PROPERTIES)}
     path = str(shot.folder / "kept.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     strip = shot.scene.sequence_editor.strips["A"]
-    assert {name: getattr(strip, name) for name in settings.PROPERTIES} == before
+    assert {name: getattr(strip, name) for name in ("rackfocus_depth_source", *settings.PROPERTIES)} == before
 
 
 def test_a_smaller_image_is_brought_to_the_strips_size(shot):

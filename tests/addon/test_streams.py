@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.depth import sources
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.frame import pairing
@@ -48,7 +49,7 @@ def _sources(strip):
 
 
 def test_the_other_stream_is_offered_and_becomes_the_depth(strip):
-    clip = frames.clip_of(strip, strip.id_data)
+    clip = sources.clip_of(strip, strip.id_data)
     assert pairing.further_stream(clip) == 1
     assert bpy.ops.rackfocus.depth_from_stream(strip_name="A", stream=1) == {"FINISHED"}
     strip.rackfocus_depth_kind, strip.rackfocus_near_m, strip.rackfocus_far_m = "NORMALISED", 1.0, 4.0
@@ -56,7 +57,7 @@ def test_the_other_stream_is_offered_and_becomes_the_depth(strip):
     assert picture[..., 1].mean() > 3 * picture[..., 0].mean()
     nearness = GREY[0] / 255
     assert depth_m == pytest.approx(1 / (nearness + (1 - nearness) / 4), rel=0.02)
-    assert "video stream 2" in frames.pairing_of(strip, strip.id_data).sentence
+    assert "video stream 2" in sources.pairing_of(strip, strip.id_data).sentence
 
 
 def test_a_strip_shows_its_own_stream(strip):

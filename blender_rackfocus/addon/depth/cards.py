@@ -47,7 +47,7 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
     """A mask, or a subject's matte, and its distance."""
 
     mask: bpy.props.PointerProperty(
-        name="Mask", description="What stands at this distance", type=bpy.types.Mask, update=_refresh
+        name="Mask", description="What stands at this distance", type=bpy.types.Mask, update=signals.redraw
     )
     distance_m: bpy.props.FloatProperty(
         name="Distance",
@@ -56,13 +56,13 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
         default=2.0,
         min=0.01,
         soft_max=1000.0,
-        update=_refresh,
+        update=signals.redraw,
     )
     matte: bpy.props.StringProperty(
         name="Matte",
         description="Folder with the subject's matte for every frame, made from what was drawn over it",
         subtype="DIR_PATH",
-        update=_refresh,
+        update=signals.redraw,
     )
     strokes: bpy.props.StringProperty(name="Strokes", description="What was drawn over the subject", options={"HIDDEN"})
     ground: bpy.props.FloatProperty(
@@ -72,7 +72,7 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
         default=0.0,
         min=0.0,
         soft_max=5.0,
-        update=_refresh,
+        update=signals.redraw,
     )
     soft: bpy.props.FloatProperty(
         name="Soft Edge",
@@ -82,7 +82,7 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
         min=0.0,
         soft_max=5.0,
         max=50.0,
-        update=_refresh,
+        update=signals.redraw,
     )
 
 
@@ -101,7 +101,7 @@ PROPERTIES = {
             ("RELATIVE", "Strip Frame", "The masks' first frame is the strip's first"),
         ),
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_back_from_m": bpy.props.FloatProperty(
         name="Background From",
@@ -111,7 +111,7 @@ PROPERTIES = {
         min=0.01,
         soft_max=1000.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_back_to_m": bpy.props.FloatProperty(
         name="To",
@@ -121,7 +121,7 @@ PROPERTIES = {
         min=0.01,
         soft_max=10000.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_back_start": bpy.props.FloatVectorProperty(
         name="Ramp Start",
@@ -131,7 +131,7 @@ PROPERTIES = {
         soft_min=0.0,
         soft_max=1.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_back_end": bpy.props.FloatVectorProperty(
         name="Ramp End",
@@ -141,7 +141,7 @@ PROPERTIES = {
         soft_min=0.0,
         soft_max=1.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
 }
 

@@ -22,6 +22,7 @@ from ...media import sequences
 from .. import cache
 from ..blender import colour_config, strips
 from ..shot import modifier
+from . import sources
 
 SOURCES = (
     ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
@@ -119,7 +120,7 @@ def note(strip: bpy.types.Strip, provenance: Provenance) -> None:
 
 def noted(strip: bpy.types.Strip) -> list[str]:
     """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
-    if strip.rackfocus_depth_source not in {"AUTO", "FILE"} or not strip.rackfocus_depth_made:
+    if "path" not in sources.of(strip).fields or not strip.rackfocus_depth_made:
         return []
     if strip.rackfocus_depth_path != strip.rackfocus_depth_made_path:
         return []

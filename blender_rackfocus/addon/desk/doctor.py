@@ -20,9 +20,8 @@ from ...estimate.files import write_depth
 from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
-from ..depth import estimate
+from ..depth import estimate, sources
 from ..errors import FrameError
-from ..sequencer import frames
 from ..shot import modifier, settings
 
 LOOKED_AT = 16
@@ -53,7 +52,7 @@ class _Reader:
     def __init__(self, strip: bpy.types.Strip, scene: bpy.types.Scene) -> None:
         if strip.type not in modifier.KINDS or modifier.find(strip) is None:
             raise strips.StripError(strip.name, "it has no Rack Focus modifier; add one and choose its depth first")
-        if strip.rackfocus_depth_source == "CARDS":
+        if sources.of(strip).by_hand:
             raise strips.StripError(strip.name, "its depth is made of cards, set by hand: there is nothing to examine")
         self.strip, self.scene = strip, scene
         self.config = colour_config.of(scene)
@@ -67,15 +66,19 @@ class _Reader:
             at.path, at.index, at.colorspace, at.alpha_mode, stream=at.stream, ocio_config=self.config
         )
 
+    def depth(self, frame: int) -> sources.Depth:
+        """Raises MediaError or FrameError."""
+        return sources.of(self.strip).depth(self._shown(frame), self.picture_frame(frame), False)
+
     def raw(self, frame: int) -> media.RawDepth:
         """Raises MediaError or StripError where this frame has no depth."""
-        here, _, layer = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
+        here, _, layer = self.depth(frame)
         return media.read_raw_depth(here.path, here.index, layer or None, here.stream)
 
     def has_depth(self, frame: int) -> bool:
         """Whether there is a file for this frame; it is not read."""
         try:
-            here, _, _ = frames._depth_of(self._shown(frame), self.picture_frame(frame), False)
+            here = self.depth(frame).here
         except (MediaError, FrameError):
             return False
         return here.stamp is not None
@@ -86,7 +89,7 @@ class _Reader:
         if chosen is not None:
             return chosen
         first = int(self.strip.left_handle)
-        _, reference, layer = frames._depth_of(self._shown(first), self.picture_frame(first), False)
+        _, reference, layer = self.depth(first)
         near_m, far_m = self.strip.rackfocus_near_m, self.strip.rackfocus_far_m
         return frame_depth.meaning_of(reference, layer, near_m, far_m).convention
 
@@ -134,7 +137,7 @@ def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
 def is_setting(finding: Finding, strip: bpy.types.Strip) -> bool:
     """Whether a fix changes settings alone; else it writes a repaired sequence."""
     if finding.name == "OUT_OF_STEP":
-        return strip.rackfocus_depth_source in {"AUTO", "FILE"} and bool(strip.rackfocus_depth_path)
+        return "path" in sources.of(strip).fields and bool(strip.rackfocus_depth_path)
     return finding.name in READINGS and "offset" not in finding.numbers and "low" not in _odd_range(finding)
 
 
@@ -246,7 +249,7 @@ def _between(
 def _source_name(reader: _Reader) -> str:
     for frame in reader.timeline():
         if reader.has_depth(frame):
-            here, _, _ = frames._depth_of(reader._shown(frame), reader.picture_frame(frame), False)
+            here = reader.depth(frame).here
             return Path(here.path).name
     return "unknown"
 

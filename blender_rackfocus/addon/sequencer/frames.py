@@ -7,7 +7,6 @@ files with their size and time, so equal jobs make equal pixels, and what was ma
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +20,14 @@ from ... import core
 from ...core import Cut
 from ...core.depth import DepthConvention
 from ...frame import depth as frame_depth
-from ...frame import inputs, pairing
+from ...frame import inputs
 from ...frame import make as making
-from ...frame.job import FileFrame, Job, Made, stamped
+from ...frame.job import Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...media import MediaError
 from .. import cache
 from ..blender import colour_config, strips
-from ..depth import cards
+from ..depth import sources as depth_sources
 from ..errors import FrameError
 from ..scenes import scene_passes
 from ..session import session
@@ -57,7 +56,7 @@ def depth_told(strip: Any, scene: Any) -> str:
     """What was found in a strip's depth at the current frame: which pass, its range, what it is taken for. Empty where
     there is none, or it cannot be read."""
     found = modifier.find(strip)
-    if found is None or strip.rackfocus_depth_source == "CARDS":
+    if found is None or depth_sources.of(strip).by_hand:
         return ""
     at = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
     try:
@@ -110,15 +109,15 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             raise strips.StripError(
                 strip.name, "stereo strips cannot be refocused while the scene renders several views"
             )
-        depth, reference, layer = _depth_of(shown, picture, draft)
+        source = depth_sources.of(strip)
+        depth, reference, layer = source.depth(shown, picture, draft)
         path = depth.path
-        by_hand = strip.rackfocus_depth_source == "CARDS"
-        convention = DepthConvention() if by_hand else settings.convention_of(strip)
+        convention = DepthConvention() if source.by_hand else settings.convention_of(strip)
     except (FrameError, MediaError, ValueError) as error:
         raise _frame_error(shown, error, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
     return Job(
-        picture=_passes(picture.path) if strip.type == "SCENE" else here,
+        picture=depth_sources.rendered(picture.path) if strip.type == "SCENE" else here,
         colorspace=picture.colorspace,
         alpha_mode=picture.alpha_mode,
         depth=depth,
@@ -156,89 +155,6 @@ def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError
     if isinstance(error, MediaError):
         return FrameError(shown.strip.name, shown.frame, error.path, f"{error.cause}. {error.advice}".strip())
     return FrameError(shown.strip.name, shown.frame, path, str(error))
-
-
-def _depth_of(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> tuple[FileFrame, FileFrame, str]:
-    """The depth frame, the frame its meaning is guessed from, and the layer to read."""
-    strip, scene = shown.strip, shown.scene
-    source = strip.rackfocus_depth_source
-    paired = modifier.depth_strip(strip)
-    if source == "AUTO":
-        source = "STRIP" if paired is not None else "FILE" if strip.rackfocus_depth_path else "LAYER"
-    layer = strip.rackfocus_depth_layer
-    if source == "CARDS":
-        made = stamped(cards.depth_file(shown, picture, draft), 0)
-        return made, made, ""
-    if source == "STRIP":
-        if paired is None:
-            raise strips.StripError(strip.name, "no depth strip is paired with it")
-        if paired.type not in modifier.KINDS:
-            raise strips.StripError(
-                strip.name, f'its depth strip "{paired.name}" is neither an image nor a movie strip'
-            )
-        frame = strips.depth_media_frame(shown, paired)
-        return stamped(frame.path, frame.index, frame.stream), _first_of(paired, scene), layer
-    if source == "FILE":
-        if not strip.rackfocus_depth_path:
-            raise strips.StripError(strip.name, "no depth file is chosen")
-        paired_files = pairing_of(strip, scene)
-        here, first, stream = paired_files.of(picture.index), paired_files.first, paired_files.stream
-        return stamped(*here, stream), stamped(*first, stream), layer
-    if picture.kind == "MOVIE" or not picture.path.lower().endswith(".exr"):
-        raise strips.StripError(
-            strip.name,
-            "it has no depth: estimate it (Estimate Depth), pair a depth strip, choose a depth file, or use EXR files "
-            "with a depth pass",
-        )
-    if strip.type == "SCENE":
-        return _passes(picture.path), _passes(picture.path), ""
-    return stamped(picture.path, picture.index, picture.stream), _first_of(strip, scene), layer
-
-
-def lacks_depth(strip: Any) -> bool:
-    """Whether nothing gives a strip depth yet, as far as its settings tell."""
-    source = strip.rackfocus_depth_source
-    by_strip = modifier.depth_strip(strip) is not None
-    by_file = bool(strip.rackfocus_depth_path)
-    if source == "AUTO":
-        stills = strip.type == "IMAGE" and strip.elements[0].filename.lower().endswith(".exr")
-        return not (by_strip or by_file or stills or strip.type == "SCENE")
-    has = {"STRIP": by_strip, "FILE": by_file, "CARDS": len(strip.rackfocus_cards) > 0}
-    return not has.get(source, True)
-
-
-def pairing_of(strip: Any, scene: Any) -> pairing.Pairing:
-    """How a strip's frames are paired with the depth file that is chosen for it. Raises MediaError."""
-    return pairing.pair(
-        clip_of(strip, scene),
-        strips.absolute_path(strip.rackfocus_depth_path, scene),
-        offset=strip.rackfocus_depth_offset,
-        stream=strip.rackfocus_depth_stream,
-        layer=strip.rackfocus_depth_layer,
-    )
-
-
-def clip_of(strip: Any, scene: Any) -> pairing.Clip:
-    """A strip's files, as depth is paired with them."""
-    fps = scene.render.fps / scene.render.fps_base
-    if strip.type == "IMAGE":
-        folder = strips.absolute_path(strip.directory, scene)
-        files = tuple(os.path.join(folder, element.filename) for element in strip.elements)
-        return pairing.Clip(files, fps=fps)
-    if strip.type == "MOVIE":
-        return pairing.Clip((strips.absolute_path(strip.filepath, scene),), strip.stream_index)
-    return pairing.Clip((), fps=fps)
-
-
-def _first_of(strip: Any, scene: Any) -> FileFrame:
-    still = strip.type == "IMAGE"
-    path = os.path.join(strip.directory, strip.elements[0].filename) if still else strip.filepath
-    return stamped(strips.absolute_path(path, scene), 0, 0 if still else strip.stream_index)
-
-
-def _passes(path: str) -> FileFrame:
-    """A file that `scene_passes` wrote: its name is the key of what is in it."""
-    return replace(stamped(path, 0), content=os.path.splitext(os.path.basename(path))[0])
 
 
 def compute(job: Job, draft_width: int) -> Made:

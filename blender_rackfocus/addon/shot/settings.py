@@ -14,23 +14,6 @@ from ...core.depth import DepthConvention
 from ...frame.depth import FAR_M, NEAR_M
 from .. import signals
 
-
-def _refresh(_self: bpy.types.Strip, context: bpy.types.Context) -> None:
-    signals.redraw()
-
-
-SOURCES = (
-    (
-        "AUTO",
-        "Automatic",
-        "The depth strip if one is paired, else the file if one is named, else the picture's own depth pass",
-    ),
-    ("LAYER", "Picture's Own Pass", "The depth pass in the strip's own multilayer EXR files"),
-    ("FILE", "File", "A still, an image sequence or a movie on disk; a still serves every frame"),
-    ("STRIP", "Depth Strip", "Another strip, usually muted, that shows the depth beside the picture"),
-    ("CARDS", "Cards", "Masks with a distance each, in front of a background: set by hand, not estimated"),
-)
-
 KINDS = (
     ("AUTO", "Automatic", "Floating-point depth is metres, whole-number pictures are 0 to 1 between near and far"),
     ("METRES", "Metres", "Every value is a distance, times the scale"),
@@ -46,26 +29,18 @@ RAMPS = (
 _STILL: set[str] = set()
 
 PROPERTIES = {
-    "rackfocus_depth_source": bpy.props.EnumProperty(
-        name="Depth",
-        description="Where this strip's depth comes from",
-        items=SOURCES,
-        default="AUTO",
-        options=_STILL,
-        update=_refresh,
-    ),
     "rackfocus_depth_path": bpy.props.StringProperty(
         name="Depth File",
         description="Depth on disk: a still, any file of an image sequence, its folder, or a movie",
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_depth_layer": bpy.props.StringProperty(
         name="Layer",
         description="Layer or channel of an EXR file that holds the depth; empty finds it",
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_depth_stream": bpy.props.IntProperty(
         name="Video Stream",
@@ -73,7 +48,7 @@ PROPERTIES = {
         min=0,
         max=99,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_depth_offset": bpy.props.IntProperty(
         name="Depth Offset",
@@ -82,7 +57,7 @@ PROPERTIES = {
         soft_min=-100,
         soft_max=100,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_depth_kind": bpy.props.EnumProperty(
         name="Values Are",
@@ -90,7 +65,7 @@ PROPERTIES = {
         items=KINDS,
         default="AUTO",
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_depth_ramp": bpy.props.EnumProperty(
         name="Ramp",
@@ -98,7 +73,7 @@ PROPERTIES = {
         items=RAMPS,
         default="INVERSE_Z",
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_near_m": bpy.props.FloatProperty(
         name="Near",
@@ -108,7 +83,7 @@ PROPERTIES = {
         min=0.001,
         soft_max=1000.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_far_m": bpy.props.FloatProperty(
         name="Far",
@@ -118,14 +93,14 @@ PROPERTIES = {
         min=0.001,
         soft_max=10000.0,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_white_near": bpy.props.BoolProperty(
         name="White Is Near",
         description="White (1) is the near distance; off, black (0) is",
         default=True,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
@@ -147,7 +122,7 @@ PROPERTIES = {
         soft_max=1000.0,
         precision=4,
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
 }
 

@@ -30,6 +30,7 @@ from ...frame.job import Job
 from ...frame.make import refocus
 from ...media import MediaError, stills
 from ..blender import curves, strips
+from ..depth import sources
 from ..errors import FrameError
 from ..scenes import passes, upstream
 from ..sequencer import frames
@@ -148,7 +149,7 @@ def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.type
 def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> Depth:
     """Raises FrameError where Blender's nodes cannot read this strip's depth."""
     at = _inside(strip, scene.frame_current)
-    if strip.type == "SCENE" or strip.rackfocus_depth_source == "CARDS":
+    if strip.type == "SCENE" or sources.of(strip).by_hand:
         raise FrameError(strip.name, at, "", "its depth is no file that a node could read; bake the strip instead")
     if strip not in set(strip.id_data.sequence_editor.strips):
         raise FrameError(strip.name, at, "", "it lies inside a meta strip; take it out first")
@@ -162,7 +163,7 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
         single = media.is_movie(job.depth.path) or _is_plain(job.depth.path)
     except (MediaError, ValueError) as error:
         raise FrameError(strip.name, at, job.depth.path, str(error)) from error
-    paired = strip.rackfocus_depth_source in {"AUTO", "STRIP"} and found.input_mask_strip is not None
+    paired = "strip" in sources.of(strip).fields and found.input_mask_strip is not None
     if paired and not raw.integer and single and not job.layer:
         return Depth(meant, job.depth.path, "STRIP")
     layer = "" if single else raw.layer

@@ -11,6 +11,7 @@ from ....craft import lenses
 from ....frame.inputs import INPUTS
 from ... import cache, signals
 from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...depth import sources
 from ...desk import shots
 from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
@@ -24,7 +25,7 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.modifier_add"
     bl_label = "Add Rack Focus"
 
-    depth_source: bpy.props.EnumProperty(name="Depth", description="Where the depth comes from", items=settings.SOURCES)
+    depth_source: bpy.props.EnumProperty(name="Depth", description="Where the depth comes from", items=sources.ITEMS)
     depth_path: bpy.props.StringProperty(
         name="Depth File", description="Still, image sequence or movie with the depth", subtype="FILE_PATH"
     )
@@ -48,11 +49,9 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
             if problem:
                 self.report({"ERROR"}, problem)
                 return {"CANCELLED"}
-        if self.depth_source == "STRIP" and depth is None and modifier.depth_strip(strip) is None:
-            self.report({"ERROR"}, "Name the depth strip as well")
-            return {"CANCELLED"}
-        if self.depth_source == "FILE" and not self.depth_path and not strip.rackfocus_depth_path:
-            self.report({"ERROR"}, "Name the depth file as well")
+        source, given = sources.TABLE[self.depth_source], {"strip": depth, "path": self.depth_path}
+        if source.asks and not source.has(strip) and not any(given.get(field) for field in source.fields):
+            self.report({"ERROR"}, source.asks)
             return {"CANCELLED"}
         fresh = modifier.find(strip) is None
         modifier.add(strip)
@@ -133,9 +132,9 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
                 to_the_top(self, context, target)
             for entry in INPUTS:
                 modifier.socket(made, entry.name).value = modifier.socket(source, entry.name).value
-            kept = target.rackfocus_depth_source, target.rackfocus_depth_path
+            kept = target.rackfocus_depth_path
             settings.copy(strip, target)
-            target.rackfocus_depth_source, target.rackfocus_depth_path = kept
+            target.rackfocus_depth_path = kept
         ownership.separate()
         signals.redraw()
         self.report({"INFO"}, f"Settings copied to {len(targets)} strip(s)")

@@ -10,7 +10,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender.context import active_strip
-from ...depth import cards, estimate
+from ...depth import cards, estimate, sources
 from ...shot import modifier
 from . import networks
 from .text import words
@@ -95,7 +95,7 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
                 column.prop(card, "mask")
             for name in ("ground", "soft"):
                 column.prop(card, name)
-        if strip.rackfocus_depth_source != "CARDS":
+        if "cards" not in sources.of(strip).fields:
             return
         words(layout, cards.provenance(strip).sentence(), "INFO")
         column = layout.column()

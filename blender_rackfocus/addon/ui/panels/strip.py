@@ -13,7 +13,7 @@ from ....frame import pairing
 from ....frame.inputs import INPUTS
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
-from ...depth import estimate
+from ...depth import estimate, sources
 from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
@@ -74,15 +74,17 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         layout.use_property_decorate = False
         strip = active_strip(context)
         found = modifier.find(strip)
-        source = strip.rackfocus_depth_source
-        if frames.lacks_depth(strip):
+        source = sources.of(strip)
+        if not source.has(strip):
             _draw_ways(layout, strip)
         layout.prop(strip, "rackfocus_depth_source")
-        if source in {"AUTO", "STRIP"}:
+        if "strip" in source.fields:
             layout.prop(found, "input_mask_strip", text="Depth Strip")
-        if source in {"AUTO", "FILE"}:
+        if "path" in source.fields:
             layout.prop(strip, "rackfocus_depth_path")
             _draw_pairing(layout, strip)
+        if "numbers" not in source.fields:
+            return
         layout.prop(strip, "rackfocus_depth_layer")
         layout.prop(strip, "rackfocus_depth_kind")
         kind = strip.rackfocus_depth_kind
@@ -132,9 +134,9 @@ def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         if strip.rackfocus_depth_path:
             if media.is_movie(strip.rackfocus_depth_path):
                 layout.prop(strip, "rackfocus_depth_stream")
-            paired = frames.pairing_of(strip, strip.id_data)
+            paired = sources.pairing_of(strip, strip.id_data)
             words(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
-        elif (stream := pairing.further_stream(frames.clip_of(strip, strip.id_data))) is not None:
+        elif (stream := pairing.further_stream(sources.clip_of(strip, strip.id_data))) is not None:
             words(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
             layout.operator("rackfocus.depth_from_stream").stream = stream
     except media.MediaError as error:
