@@ -46,7 +46,7 @@ class Stroke:
 
 
 def small(picture: np.ndarray) -> np.ndarray:
-    """A picture, (H, W, 3) uint8, at most `WORK_WIDTH` across, as all decisions are made on."""
+    """A picture or a matte, (H, W, ...), at most `WORK_WIDTH` across, as all decisions are made on."""
     height, width = picture.shape[:2]
     if width <= WORK_WIDTH:
         return picture
@@ -95,7 +95,7 @@ def follow(
     carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in time.
     Raises ValueError where no stroke says what the subject is.
     """
-    asked = {frame: [one for one in strokes if one.frame == frame] for frame in looks}
+    asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
     begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)
     if begun is None:
         raise ValueError("draw over the subject on a frame that the strip shows")
@@ -116,6 +116,8 @@ def follow(
     yield begun, first
     for step in (1, -1):
         last, between = begun, {}
+        corrected = [frame for frame in asked if asked[frame] and (frame - begun) * step > 0]
+        farthest = max(corrected, key=lambda frame: abs(frame - begun), default=begun)
         for frame, matte in one_way(begun, first, step):
             if asked[frame]:
                 # What was drawn here also speaks for the frames before it, less the farther they lie.
@@ -124,9 +126,10 @@ def follow(
                     yield other, decide(looks[other], (), (1 - share) * between[other] + share * back)
                 last, between = frame, {}
                 yield frame, matte
-            else:
+            elif (farthest - frame) * step > 0:  # what is drawn there may change it
                 between[frame] = matte
-        yield from between.items()
+            else:
+                yield frame, matte
 
 
 def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray:

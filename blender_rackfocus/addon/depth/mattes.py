@@ -105,7 +105,7 @@ def run(
     looks = {}
     for number, index in enumerate(task.wanted):
         step(0.15 * number / count, "reading")
-        looks[index] = matte.small(coded(task.frames[index]))
+        looks[index] = coded(matte.small(task.frames[index]))
     opened = MaskNetwork(task.network) if task.network else None
     made: dict[int, np.ndarray] = {}
     try:

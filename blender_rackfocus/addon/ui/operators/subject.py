@@ -248,6 +248,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
 
     def _put_away(self, context: bpy.types.Context) -> None:
         bpy.types.SpaceSequenceEditor.draw_handler_remove(self._handle, "PREVIEW")
+        self._texture = None  # freed while there is a window: Blender crashes over one that outlives it
         context.window.cursor_modal_restore()
         context.workspace.status_text_set(None)
         self._redraw(context)
