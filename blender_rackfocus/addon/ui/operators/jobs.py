@@ -146,7 +146,7 @@ class OnThread:
 
     _job: Job | None = None
     _timer: bpy.types.Timer | None = None
-    _said = ""
+    _said, _stays = "", False
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -176,9 +176,15 @@ class OnThread:
         job.start()
         self._handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw_picture, (job,), "PREVIEW", "POST_PIXEL")
         self._timer = context.window_manager.event_timer_add(_TICK_S, window=context.window)
-        context.window_manager.modal_handler_add(self)
+        self.stay(context)
         self._say(context)
         return {"RUNNING_MODAL"}
+
+    def stay(self, context: bpy.types.Context) -> None:
+        """Get the window's events from now on. Once only: Blender crashes over an operator that was added twice."""
+        if not self._stays:
+            context.window_manager.modal_handler_add(self)
+            self._stays = True
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         job = self._job

@@ -132,7 +132,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
         self._handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (self,), "PREVIEW", "POST_PIXEL")
         context.workspace.status_text_set(_HELP)
         context.window.cursor_modal_set("PAINT_BRUSH")
-        context.window_manager.modal_handler_add(self)
+        self.stay(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -248,7 +248,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
 
     def _put_away(self, context: bpy.types.Context) -> None:
         bpy.types.SpaceSequenceEditor.draw_handler_remove(self._handle, "PREVIEW")
-        self._texture = None  # freed while there is a window: Blender crashes over one that outlives it
+        self._texture = None  # the window's own: it goes before the window does
         context.window.cursor_modal_restore()
         context.workspace.status_text_set(None)
         self._redraw(context)
