@@ -202,7 +202,7 @@ def _labels(look: np.ndarray, inside: np.ndarray, outside: np.ndarray, about: np
         # What was drawn here corrects a part of the picture, not its pixels alone.
         for drawn, label in ((inside, cv2.GC_PR_FGD), (outside, cv2.GC_PR_BGD)):
             if drawn.any():
-                labels[_joined(_alike(look, drawn), drawn) & _grown(drawn, 4 * _BAND)] = label
+                labels[_joined(_alike(look, drawn), drawn) & _grown(drawn, 2 * _BAND)] = label
     labels[inside] = cv2.GC_FGD
     labels[outside] = cv2.GC_BGD
     return labels

@@ -118,6 +118,18 @@ def running() -> list[Job]:
     return [job for _, job in session.part(_Running).jobs]
 
 
+def go(kind: str, job: Job) -> None:
+    """Start a job that others of its kind have to wait for."""
+    session.part(_Running).jobs.append((kind, job))
+    job.start()
+
+
+def gone(job: Job) -> None:
+    """Nobody has to wait for a job any more."""
+    there = session.part(_Running)
+    there.jobs = [entry for entry in there.jobs if entry[1] is not job]
+
+
 def in_the_way(kind: str) -> str:
     """Why no job of a kind can begin now; empty when it can."""
     if kind == "PICTURES" and baking.Progress.running:
@@ -172,8 +184,7 @@ class OnThread:
             job.run()
             return self._ended(context, job)
         self._job = job
-        session.part(_Running).jobs.append((self.kind, job))
-        job.start()
+        go(self.kind, job)
         self._handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw_picture, (job,), "PREVIEW", "POST_PIXEL")
         self._timer = context.window_manager.event_timer_add(_TICK_S, window=context.window)
         self.stay(context)
@@ -231,8 +242,7 @@ class OnThread:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
             bpy.types.SpaceSequenceEditor.draw_handler_remove(self._handle, "PREVIEW")
-        there = session.part(_Running)
-        there.jobs = [entry for entry in there.jobs if entry[1] is not self._job]
+        gone(self._job)
         context.workspace.status_text_set(None)
         redraw_panels(context)
 
