@@ -80,6 +80,11 @@ def of(scene: int, strip: str) -> str:
     return next((text for (_, where, name), text in _shown.items() if (where, name) == (scene, strip)), "")
 
 
+def failed_frames(scene: int, strip: str) -> list[float]:
+    """Frames of a strip that a render could not make and that no later render made after all."""
+    return sorted(frame for where, name, frame in _failed if (where, name) == (scene, strip))
+
+
 def all_shown() -> list[str]:
     """Everything that is wrong at the moment."""
     return list(dict.fromkeys(_shown.values()))

@@ -384,6 +384,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
     ownership.separate()
     clock.follow_all()
     baked_strips.follow_all()
+    signals.edited()
     if not signals.is_paused():
         staleness.changed()
     refresh()
@@ -392,6 +393,7 @@ def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
 @persistent
 def _on_load(*_rest: object) -> None:
     session.another_file()
+    signals.edited()
     errors.forget()
     with contextlib.suppress(FrameError):  # said at every frame that needs it
         dna.prepare()
@@ -402,6 +404,7 @@ def _on_load(*_rest: object) -> None:
 @persistent
 def _on_undo(*_rest: object) -> None:
     pixels.forget()
+    signals.edited()
     ownership.separate()
     refresh()
 

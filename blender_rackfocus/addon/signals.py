@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What any room may ask of the surfaces without knowing them: to draw anew, and to keep still for a while."""
+"""What any room may ask of the surfaces without knowing them: to draw anew, and to keep still for a while; and how many
+edits there were, for whoever remembers what may have been edited."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 _redraws: list[Callable[[], None]] = []
 _paused = 0
+_edits = 0
 
 
 def on_redraw(draw: Callable[[], None]) -> None:
@@ -24,6 +26,17 @@ def redraw(_owner: object = None, _context: object = None) -> None:
     """Let every surface draw what its windows show now. Stands as the update of a property, which has two arguments."""
     for draw in _redraws:
         draw()
+
+
+def edited() -> None:
+    """Something in the file may have changed: an edit, an undo, another file."""
+    global _edits
+    _edits += 1
+
+
+def edits() -> int:
+    """How often something may have changed so far."""
+    return _edits
 
 
 @contextlib.contextmanager

@@ -8,12 +8,12 @@ time; whatever does not lie in the edited stretch or beside it stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from .focus_curve import FOLLOWED, RACK, WITHIN, Key, split
-from .pull import same_focus
+from .focus_curve import FOLLOWED, NEAREST_M, RACK, WITHIN, Key, split
+from .pull import rack_keys, same_focus
 
 LEAST_GAP = 1.0
 """Keys are never dragged nearer to each other than this (frames)."""
@@ -43,35 +43,52 @@ def decisions(keys: Sequence[Key]) -> list[Decision]:
     return found
 
 
+def dragged(keys: Sequence[Key], chosen: Collection[int], frames: float) -> list[Key]:
+    """Some keys dragged in time, as far as those that rest let them: the ends of a rack move it as a whole, one of its
+    ends makes it longer or shorter. What lies on a rack's way keeps its share of it.
+
+    chosen: indices. frames: how far, whole or fractional.
+    """
+    anchors = [i for i, key in enumerate(keys) if key.role != WITHIN or i in (0, len(keys) - 1)]
+    by = room(keys, chosen, frames)
+    at = {i: keys[i].frame + (by if i in chosen else 0.0) for i in anchors}
+    for a, b in pairwise(anchors):
+        scale = (at[b] - at[a]) / (keys[b].frame - keys[a].frame)
+        for i in range(a + 1, b):
+            at[i] = at[a] + (keys[i].frame - keys[a].frame) * scale
+    return _moved(keys, at)
+
+
+def room(keys: Sequence[Key], chosen: Collection[int], frames: float) -> float:
+    """How much of a way (frames) chosen keys can go before they meet keys that rest."""
+    anchors = [i for i, key in enumerate(keys) if key.role != WITHIN or i in (0, len(keys) - 1)]
+    for a, b in pairwise(anchors):
+        if (a in chosen) == (b in chosen):
+            continue
+        length = keys[b].frame - keys[a].frame
+        closest = min(keys[i + 1].frame - keys[i].frame for i in range(a, b))
+        free = length - length * min(LEAST_GAP / closest, 1.0)
+        frames = min(frames, free) if a in chosen else max(frames, -free)
+    return frames
+
+
 def shifted(keys: Sequence[Key], decision: Decision, frames: float) -> list[Key]:
     """A stretch dragged in time as a whole, as far as its neighbours let it. frames: whole or fractional."""
-    by = _room(keys, decision.first, decision.last, frames)
-    return _moved(keys, {i: keys[i].frame + by for i in range(decision.first, decision.last + 1)})
+    return dragged(keys, range(decision.first, decision.last + 1), frames)
 
 
-def stretched(keys: Sequence[Key], decision: Decision, frame: float, *, end: bool) -> list[Key]:
-    """A stretch whose start (or end) is dragged to a frame, the other side resting; all within keeps its share."""
-    inner = keys[decision.first : decision.last + 1]
-    first, last = inner[0].frame, inner[-1].frame
-    closest = min(b.frame - a.frame for a, b in pairwise(inner))
-    least = (last - first) * min(LEAST_GAP / closest, 1.0)
-    new_first, new_last = first, last
-    if end:
-        limit = keys[decision.last + 1].frame - LEAST_GAP if decision.last + 1 < len(keys) else float("inf")
-        new_last = max(min(frame, max(limit, last)), first + least)
-    else:
-        limit = keys[decision.first - 1].frame + LEAST_GAP if decision.first else float("-inf")
-        new_first = min(max(frame, min(limit, first)), last - least)
-    scale = (new_last - new_first) / (last - first)
-    return _moved(
-        keys, {i: new_first + (keys[i].frame - first) * scale for i in range(decision.first, decision.last + 1)}
-    )
+def with_feel(keys: Sequence[Key], decision: Decision, feel: str, nearest_m: float = NEAREST_M) -> list[Key]:
+    """A rack or move made anew with another feel, between its two ends, in the same time. A hold stays as it is.
 
-
-def key_at(keys: Sequence[Key], index: int, frame: float) -> list[Key]:
-    """One key dragged in time, between its neighbours."""
-    by = _room(keys, index, index, frame - keys[index].frame)
-    return _moved(keys, {index: keys[index].frame + by})
+    Raises ValueError for a feel that there is none of.
+    """
+    if decision.kind == "HOLD":
+        return list(keys)
+    first, last = keys[decision.first], keys[decision.last]
+    rack = rack_keys(first.frame, first.focus_m, last.focus_m, feel, last.frame - first.frame, nearest_m=nearest_m)
+    rack[0] = replace(rack[0], left=first.left, handle_type="FREE")
+    rack[-1] = replace(rack[-1], right=last.right, interpolation=last.interpolation, handle_type="FREE")
+    return [*keys[: decision.first], *rack, *keys[decision.last + 1 :]]
 
 
 def refocused(keys: Sequence[Key], index: int, focus_m: float) -> list[Key]:
@@ -108,6 +125,17 @@ def removed(keys: Sequence[Key], decision: Decision) -> list[Key]:
     if len(out) > len(head):
         i = len(head)
         out[i - 1 : i + 1] = _flat_between(out[i - 1], out[i])
+    return out
+
+
+def without(keys: Sequence[Key], index: int) -> list[Key]:
+    """The curve without one key: between its neighbours it goes straight from one to the other, eased. The last key of
+    all stays."""
+    if len(keys) == 1:
+        return list(keys)
+    out = [*keys[:index], *keys[index + 1 :]]
+    if 0 < index < len(out):
+        out[index - 1 : index + 1] = _flat_between(out[index - 1], out[index])
     return out
 
 
@@ -148,15 +176,6 @@ def _rests(a: Key, b: Key) -> bool:
 
 def _is_held(keys: Sequence[Key], index: int) -> bool:
     return _rests(keys[index], keys[index + 1])
-
-
-def _room(keys: Sequence[Key], first: int, last: int, frames: float) -> float:
-    """How far keys first..last can go of a way."""
-    if first:
-        frames = max(frames, keys[first - 1].frame + LEAST_GAP - keys[first].frame)
-    if last + 1 < len(keys):
-        frames = min(frames, keys[last + 1].frame - LEAST_GAP - keys[last].frame)
-    return frames
 
 
 def _moved(keys: Sequence[Key], frames: dict[int, float]) -> list[Key]:

@@ -155,6 +155,38 @@ def focus_at(keys: Sequence[Key], frame: float) -> float:
     return focus_from_value(value, frame, [key.frame for key in keys], [key.focus_m for key in keys])
 
 
+def outline(keys: Sequence[Key], steps: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """The curve as a line to draw: frames, rising, and the focus there in dioptres (1/m, 0 = infinity), two (N,)
+    float64 arrays.
+
+    keys: ascending in time, at least one. steps: straight pieces for each stretch between two keys that bends; what is
+    straight in dioptres gets its two ends. A constant stretch jumps: two points on one frame.
+    """
+    _check(keys)
+    frames, dioptres = [np.array([keys[0].frame])], [np.array([1 / keys[0].focus_m])]
+    share = np.linspace(0, 1, steps + 1)[1:, None]
+    for first, second in pairwise(keys):
+        start, end = 1 / first.focus_m, 1 / second.focus_m
+        if first.interpolation == "CONSTANT":
+            frames.append(np.array([second.frame, second.frame]))
+            dioptres.append(np.array([start, end]))
+        elif first.interpolation == "LINEAR" or (
+            first.focus_m == first.handle_right[1] == second.handle_left[1] == second.focus_m
+        ):
+            frames.append(np.array([second.frame]))
+            dioptres.append(np.array([end]))
+        else:
+            points = _bezier(first, second)
+            points[:, 1] = (first.focus_m + second.focus_m - points[:, 1]) / (first.focus_m * second.focus_m)
+            rest = 1 - share
+            path = rest**3 * points[0] + 3 * rest**2 * share * points[1] + 3 * rest * share**2 * points[2]
+            path += share**3 * points[3]
+            frames.append(path[:, 0])
+            dioptres.append(path[:, 1])
+    within = np.clip(np.concatenate(dioptres), 1 / FARTHEST_M, 1 / NEAREST_M)
+    return np.concatenate(frames), within
+
+
 def split(keys: Sequence[Key], frame: float) -> list[Key]:
     """The same focus at every frame, with one key more, at `frame` (none more where one is, or outside the keys)."""
     _check(keys)

@@ -3,19 +3,21 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from blender_rackfocus.craft.decisions import (
     by_hand,
     decisions,
-    key_at,
+    dragged,
     refocused,
     removed,
     shifted,
-    stretched,
+    with_feel,
     with_key,
+    without,
 )
-from blender_rackfocus.craft.focus_curve import Key, focus_at
+from blender_rackfocus.craft.focus_curve import Key, focus_at, outline
 from blender_rackfocus.craft.pull import FEELS, insert_rack, rack_keys
 
 
@@ -71,16 +73,25 @@ def test_a_rack_stops_at_its_neighbour():
 def test_a_rack_lengthened_takes_its_time_evenly(feel):
     keys = rack_keys(10, 1.0, 5.0, feel, 20)
     for frame, end, at in ((50, True, lambda f: 10 + (f - 10) * 2), (20, False, lambda f: 30 + (f - 30) / 2)):
-        longer = stretched(keys, decisions(keys)[0], frame, end=end)
+        index = len(keys) - 1 if end else 0
+        longer = dragged(keys, {index}, frame - keys[index].frame)
         for f in range(10, 31):
             assert focus_at(longer, at(f)) == pytest.approx(focus_at(keys, f), rel=1e-6)
 
 
 def test_a_rack_never_turns_inside_out():
     keys = two_racks("HESITANT")
-    short = stretched(keys, racks(keys)[1], -100, end=True)
+    first, last = racks(keys)
+    short = dragged(keys, {last.last}, -100)
     assert all(b.frame - a.frame >= 0.99 for a, b in pairwise(short))
-    assert stretched(keys, racks(keys)[0], 500, end=True)[-1].frame == keys[-1].frame
+    assert dragged(keys, {first.last}, 500)[first.last].frame == keys[last.first].frame - 1
+
+
+def test_what_is_chosen_together_keeps_its_distances():
+    keys = two_racks()
+    assert [key.frame for key in dragged(keys, {1, 2}, 7)] == [10, 37, 67, 80]
+    assert [key.frame for key in dragged(keys, {1, 2}, 500)] == [10, 49, 79, 80]
+    assert [key.frame for key in dragged(keys, {0, 1, 2, 3}, -500)] == [-490, -470, -440, -420]
 
 
 def test_a_held_distance_goes_along():
@@ -94,17 +105,47 @@ def test_a_held_distance_goes_along():
 
 def test_a_key_goes_between_its_neighbours():
     keys = [Key(0, 1.0), Key(20, 4.0), Key(40, 2.0)]
-    assert [key.frame for key in key_at(keys, 1, 33)] == [0, 33, 40]
-    assert [key.frame for key in key_at(keys, 1, 99)] == [0, 39, 40]
+    assert [key.frame for key in dragged(keys, {1}, 13)] == [0, 33, 40]
+    assert [key.frame for key in dragged(keys, {1}, 79)] == [0, 39, 40]
+
+
+@pytest.mark.parametrize("feel", FEELS)
+def test_a_feel_is_that_of_a_rack_made_with_it(feel):
+    keys = two_racks("SMOOTH")
+    felt = with_feel(keys, racks(keys)[0], feel)
+    alone = rack_keys(10, 1.0, 5.0, feel, 20)
+    for frame in range(10, 31):
+        assert focus_at(felt, frame) == pytest.approx(focus_at(alone, frame), rel=1e-6)
+    for frame in (0, 31, 45, 60, 65, 70, 80, 99):
+        assert focus_at(felt, frame) == pytest.approx(focus_at(keys, frame), rel=1e-6)
+    assert with_feel(keys, decisions(keys)[1], feel) == keys
+
+
+def test_a_key_less_leaves_its_neighbours_where_they_are():
+    keys = [Key(0, 1.0), Key(20, 4.0), Key(40, 2.0)]
+    assert [(key.frame, key.focus_m) for key in without(keys, 1)] == [(0, 1.0), (40, 2.0)]
+    assert focus_at(without(keys, 1), 20) == pytest.approx(1 / 0.75)
+    assert without(without(without(keys, 2), 1), 0) == keys[:1]
+
+
+@pytest.mark.parametrize("feel", FEELS)
+def test_the_line_that_is_drawn_is_the_focus(feel):
+    keys = [*two_racks(feel), Key(90, 2.0, "CONSTANT"), Key(95, 7.0)]
+    frames, dioptres = outline(keys, 24)
+    assert (frames[1:] >= frames[:-1]).all()
+    for frame in range(10, 90):
+        drawn = 1 / float(np.interp(frame, frames, dioptres))
+        assert drawn == pytest.approx(focus_at(keys, frame), rel=0.02)
+    assert [tuple(pair) for pair in zip(frames, dioptres, strict=True)][-2:] == [(95, 0.5), (95, 1 / 7)]
 
 
 def test_without_a_rack_focus_rests_where_it_was():
     keys = two_racks()
-    without = removed(keys, racks(keys)[0])
+    rest = removed(keys, racks(keys)[0])
     for frame in (0, 10, 20, 45, 60):
-        assert focus_at(without, frame) == pytest.approx(1.0)
-    assert focus_at(without, 80) == 2.0
-    assert told(without)[-1] == ("RACK", 60, 80)
+        assert focus_at(rest, frame) == pytest.approx(1.0)
+    assert focus_at(rest, 80) == 2.0
+    assert told(rest)[-1] == ("RACK", 60, 80)
     last = removed(keys, racks(keys)[1])
     assert focus_at(last, 99) == 5.0
     assert {key.focus_m for key in removed(last, racks(last)[0])} == {1.0}

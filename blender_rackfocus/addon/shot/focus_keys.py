@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import bpy
@@ -168,6 +168,45 @@ def write(owner: bpy.types.Scene, socket: bpy.types.bpy_struct, data_path: str, 
         if key.role != _role(point):
             point.type = TYPES[key.role]
     curve.update()
+
+
+_RAW = (
+    *("interpolation", "easing", "amplitude", "period", "back", "type", "handle_left_type", "handle_right_type"),
+    *("handle_left", "handle_right", "select_control_point", "select_left_handle", "select_right_handle"),
+)
+"""All that Blender keeps of a keyframe beside its place; handles after their types, which move them."""
+
+
+def snapshot(curve: bpy.types.FCurve) -> list[dict[str, object]]:
+    """Every key of a curve as Blender keeps it, for `restore`."""
+
+    def kept(value: object) -> object:
+        return tuple(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
+
+    return [{name: kept(getattr(p, name)) for name in ("co", *_RAW)} for p in curve.keyframe_points]
+
+
+def restore(curve: bpy.types.FCurve, kept: Sequence[dict[str, object]]) -> None:
+    """Make a curve what it was when it was kept by `snapshot`, to the bit."""
+    points = curve.keyframe_points
+    points.clear()
+    points.add(len(kept))
+    for point, was in zip(points, kept, strict=True):
+        point.co = was["co"]
+    for point, was in zip(points, kept, strict=True):
+        for name in _RAW:
+            setattr(point, name, was[name])
+    curve.update()
+    for point, was in zip(points, kept, strict=True):  # handles that Blender placed anew
+        point.handle_left, point.handle_right = was["handle_left"], was["handle_right"]
+
+
+def select(curve: bpy.types.FCurve, frames: Collection[float]) -> None:
+    """Select the keys on these frames, and no others."""
+    wanted = {_single(frame) for frame in frames}
+    for point in curve.keyframe_points:
+        chosen = point.co.x in wanted
+        point.select_control_point = point.select_left_handle = point.select_right_handle = chosen
 
 
 def _single(frame: float) -> float:

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the focus track shows of a strip: the curve in dioptres, decisions, marks, what is sharp, baked or wrong.
+
+A `Track` is plain data, made from a strip once and kept until something of it changes. Whether it did is looked up only
+after an edit (`signals.edits`), and never for longer than a redraw may take: what is not looked up yet is drawn as it
+was, and its turn comes with the next redraw.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import bpy
+import numpy as np
+
+from ...core.lens import Lens, depth_of_field_m
+from ...craft import decisions, pull
+from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
+from ...frame import inputs
+from .. import errors, signals
+from ..errors import FrameError
+from ..sequencer import baked_strips
+from ..session import session
+from ..shot import focus_keys, group, marks, modifier
+from ..shot.focus import Focus
+from . import shots
+
+BUDGET_S = 0.002
+"""Longest time that one redraw spends on looking what has changed (seconds)."""
+SAMPLES = 48
+"""Frames at which what can only be asked for frame by frame is asked for: tracked marks, an animated lens."""
+_LENS = (
+    *("F-Stop", "Focal Length", "Sensor Width", "Near Strength", "Far Strength", "In-Focus Range", "Max Blur"),
+    "Focus Distance",
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A key. kind: its role (`focus_curve.Key.role`)."""
+
+    frame: float
+    dioptre: float
+    kind: str
+    selected: bool
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A decision (`craft.decisions`): kind, and its first and last frame."""
+
+    kind: str
+    first: float
+    last: float
+
+
+@dataclass(frozen=True)
+class MarkLine:
+    """A mark along the strip. frames, dioptres: (N,) float64, rising in time; two frames for a fixed distance."""
+
+    name: str
+    frames: np.ndarray
+    dioptres: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A strip's focus over its frames. Frames are those of its scene, distances dioptres (1/m, 0 = infinity).
+
+    strip: its name. first, last: frames it shows on. frames, dioptres: the curve, (N,) float64, rising in time. near_d,
+    far_d: what is sharp at each of them, near_d >= dioptres >= far_d. beyond: (N,) bool, nearer than the lens focuses.
+    low_d, high_d: ends of the scale. baked: (first, last) frames that have a baked file. problem: what is wrong now,
+    empty when all is well. failed: frames that could not be rendered.
+    """
+
+    strip: str
+    first: int
+    last: int
+    frames: np.ndarray
+    dioptres: np.ndarray
+    near_d: np.ndarray
+    far_d: np.ndarray
+    beyond: np.ndarray
+    points: tuple[Point, ...]
+    stretches: tuple[Stretch, ...]
+    marks: tuple[MarkLine, ...]
+    low_d: float
+    high_d: float
+    baked: tuple[tuple[int, int], ...]
+    problem: str
+    failed: tuple[float, ...]
+
+    def share(self, dioptre: np.ndarray | float) -> np.ndarray | float:
+        """How far up a distance lies, 0 at the bottom (near) to 1 at the top (far)."""
+        return (self.high_d - dioptre) / (self.high_d - self.low_d)
+
+    def dioptre(self, share: float) -> float:
+        """Inverse of `share`, never past infinity."""
+        return max(self.high_d - share * (self.high_d - self.low_d), 0.0)
+
+    def dioptre_at(self, frame: float) -> float:
+        """The focus at a frame, in dioptres."""
+        return float(np.interp(frame, self.frames, self.dioptres))
+
+    def focus_m(self, frame: float) -> float:
+        """The focus at a frame, in metres."""
+        return 1 / max(self.dioptre_at(frame), 1 / FARTHEST_M)
+
+
+def of_strip(strip: bpy.types.Strip) -> Track:
+    """A strip's track, made anew. Raises ValueError for a strip without a Rack Focus modifier."""
+    focus, found = Focus(strip), modifier.find(strip)
+    first, last = marks.span(strip)
+    keys = focus.keys(math.inf, -math.inf)
+    frames, dioptres = _curve(focus, keys, first, last)
+    near_d, far_d = _sharp(strip, found, frames, dioptres)
+    lines = tuple(_mark_lines(strip, first, last))
+    low_d, high_d = _scale(dioptres, [line.dioptres for line in lines])
+    curve = focus.curve
+    chosen = {p.co.x for p in curve.keyframe_points if p.select_control_point} if curve is not None else set()
+    return Track(
+        strip=strip.name,
+        first=first,
+        last=last,
+        frames=frames,
+        dioptres=dioptres,
+        near_d=near_d,
+        far_d=far_d,
+        beyond=dioptres * focus.nearest_m() >= 1 - 1e-6,
+        points=tuple(Point(key.frame, 1 / key.focus_m, key.role, key.frame in chosen) for key in keys),
+        stretches=tuple(
+            Stretch(one.kind, keys[one.first].frame, keys[one.last].frame) for one in decisions.decisions(keys)
+        ),
+        marks=lines,
+        low_d=low_d,
+        high_d=high_d,
+        baked=tuple(_baked(strip, found, first, last)),
+        problem=errors.of(strip.id_data.session_uid, strip.name),
+        failed=tuple(errors.failed_frames(strip.id_data.session_uid, strip.name)),
+    )
+
+
+def _curve(focus: Focus, keys: Sequence[Key], first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """The curve from a strip's first frame to the end of its last one."""
+    ends = np.array([first, last + 1.0])
+    curve = focus.curve
+    if curve is None:
+        return ends, np.full(2, 1 / max(focus.at_m(), NEAREST_M))
+    ours = keys and not curve.modifiers and all(p.interpolation in INTERPOLATIONS for p in curve.keyframe_points)
+    if ours:
+        frames, dioptres = outline(keys)
+    else:  # what only Blender can evaluate
+        frames = np.unique(np.concatenate([np.linspace(first, last + 1, 4 * SAMPLES), [k.frame for k in keys]]))
+        dioptres = np.array([1 / focus.at_m(frame) for frame in frames])
+    at_ends = np.interp(ends, frames, dioptres)
+    inside = (frames > first) & (frames < last + 1)
+    return (
+        np.concatenate([ends[:1], frames[inside], ends[1:]]),
+        np.concatenate([at_ends[:1], dioptres[inside], at_ends[1:]]),
+    )
+
+
+def _sharp(
+    strip: bpy.types.Strip, found: bpy.types.StripModifier, frames: np.ndarray, dioptres: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Near and far limit of what is sharp, in dioptres; the focus alone where its lens is none."""
+    wide = shots.width_px(strip)
+    steady = modifier.values(strip, found, strip.id_data)
+    moving = _is_lens_animated(strip, found)
+    near_d, far_d = dioptres.copy(), dioptres.copy()
+    known: dict[tuple[float, int], tuple[float, float]] = {}
+    for i, (frame, dioptre) in enumerate(zip(frames, dioptres, strict=True)):
+        key = round(float(dioptre), 4), round(frame) if moving else 0
+        if key not in known:
+            values = modifier.values(strip, found, strip.id_data, frame) if moving else steady
+            known[key] = _limits(values, 1 / float(dioptre), wide) or (float(dioptre), float(dioptre))
+        near_d[i], far_d[i] = known[key]
+    return near_d, far_d
+
+
+def _limits(values: dict[str, float], focus_m: float, wide: int) -> tuple[float, float] | None:
+    try:
+        lens: Lens = replace(inputs.lens_of({**values, "Focus Distance": FARTHEST_M}), focus_m=focus_m)
+    except ValueError:
+        return None  # said in the panel
+    near_m, far_m = depth_of_field_m(lens, wide)
+    return 1 / max(near_m, NEAREST_M), 1 / far_m
+
+
+def _is_lens_animated(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
+    curves, ids = _Curves(strip.id_data), group.socket_ids(found.node_group)
+    return any(focus_keys.path_of(found, ids[name]) in curves.by_path for name in _LENS[:-1] if name in ids)
+
+
+def _mark_lines(strip: bpy.types.Strip, first: int, last: int) -> Iterable[MarkLine]:
+    ends = np.array([first, last + 1.0])
+    at = np.unique(np.linspace(first, last, min(SAMPLES, last - first + 1)).round()).astype(int)
+    for mark in marks.of(strip):
+        if mark.kind == "DISTANCE":
+            yield MarkLine(mark.name, ends, np.full(2, 1 / mark.distance_m))
+            continue
+        try:
+            tracked = marks.for_pull(strip, mark, at.tolist())
+            metres = np.array([pull.mark_distance_m(tracked, frame) for frame in at])
+        except (ValueError, FrameError):
+            continue  # not tracked yet, or its file is gone: said in the panel
+        yield MarkLine(mark.name, at.astype(float), 1 / np.maximum(metres, NEAREST_M))
+
+
+def _scale(dioptres: np.ndarray, others: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Ends of the scale: focus and marks, and some air."""
+    everything = np.concatenate([dioptres, *others])
+    low, high = float(everything.min()), float(everything.max())
+    air = max(0.15 * (high - low), 0.1 * high, 0.01)
+    return max(low - air, 0.0), high + air
+
+
+def _baked(strip: bpy.types.Strip, found: bpy.types.StripModifier, first: int, last: int) -> Iterable[tuple[int, int]]:
+    """Runs of frames that have a baked file."""
+    place = baked_strips.place_of(found)
+    if place is None or not os.path.isdir(place.folder):
+        return
+    offset = math.floor(strip.content_start) - baked_strips.FIRST
+    names = (os.path.splitext(name)[0] for name in os.listdir(place.folder))
+    there = sorted(int(name) + offset for name in names if name.isdigit())
+    for _, run in groupby(enumerate(f for f in there if first <= f <= last), lambda pair: pair[1] - pair[0]):
+        run_frames = [frame for _, frame in run]
+        yield run_frames[0], run_frames[-1]
+
+
+# --- Kept until something changes -------------------------------------------------------------------------------------
+
+
+class _Curves:
+    """A scene's F-curves by data path: looked up once for all its strips."""
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        bag = focus_keys.bag_of(scene)
+        self.by_path = {curve.data_path: curve for curve in bag.fcurves} if bag is not None else {}
+
+
+@dataclass
+class _Entry:
+    """track: None where the strip has no modifier. looked: the count of edits at which it was looked at last."""
+
+    print: tuple
+    track: Track | None
+    looked: int
+
+
+class Tracks:
+    """All tracks that were asked for, by scene and strip."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[int, str], _Entry] = {}
+        self._ids: dict[int, dict[str, str]] = {}
+        self.is_behind = False
+
+    def of(self, scene: bpy.types.Scene, strips: Iterable[bpy.types.Strip], budget_s: float = BUDGET_S) -> list[Track]:
+        """The tracks of those strips that have one. `is_behind` tells whether some are still to be looked at."""
+        until, edits, curves = time.perf_counter() + budget_s, signals.edits(), None
+        self.is_behind = False
+        uid, found = scene.session_uid, []
+        for strip in strips:
+            key = uid, strip.name
+            entry = self._entries.get(key)
+            if entry is None or entry.looked != edits:
+                if time.perf_counter() < until:
+                    curves = curves or _Curves(scene)
+                    entry = self._look(key, strip, curves, edits)
+                else:
+                    self.is_behind = True
+            if entry is not None and entry.track is not None:
+                found.append(entry.track)
+        return found
+
+    def _look(self, key: tuple[int, str], strip: bpy.types.Strip, curves: _Curves, edits: int) -> _Entry:
+        entry, now = self._entries.get(key), self._print(strip, curves)
+        if entry is None or entry.print != now:
+            entry = self._entries[key] = _Entry(now, of_strip(strip) if now else None, edits)
+        entry.looked = edits
+        return entry
+
+    def _print(self, strip: bpy.types.Strip, curves: _Curves) -> tuple:
+        """What a track is made of, cheap to look at; empty for a strip that has none."""
+        found = modifier.find(strip)
+        if found is None:
+            return ()
+        ids = self._ids_of(found.node_group)
+        base, given = f"{found.path_from_id()}.properties.inputs.", found.properties.inputs
+        sockets = [ids[name] for name in _LENS if name in ids]  # a group of an earlier version may have fewer
+        paths = [path for one in sockets if (path := f"{base}{one}.value") in curves.by_path]
+        place = baked_strips.place_of(found)
+        uid = strip.id_data.session_uid
+        return (
+            marks.span(strip),
+            strip.content_start,
+            tuple(getattr(given, one).value for one in sockets),
+            tuple((path, _raw(curves.by_path[path])) for path in paths),
+            tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
+            _changed_at(place.folder) if place is not None else 0,
+            errors.of(uid, strip.name),
+            tuple(errors.failed_frames(uid, strip.name)),
+            shots.width_px(strip),
+        )
+
+    def _ids_of(self, tree: bpy.types.NodeTree) -> dict[str, str]:
+        ids = self._ids.get(tree.session_uid)
+        if ids is None:
+            ids = self._ids[tree.session_uid] = group.socket_ids(tree)
+        return ids
+
+
+def tracks() -> Tracks:
+    """The tracks of this session."""
+    return session.part(Tracks)
+
+
+def _raw(curve: bpy.types.FCurve) -> tuple:
+    points = curve.keyframe_points
+    numbers, kinds = np.empty(2 * len(points), np.float32), np.empty(len(points), np.int32)
+    chosen = np.empty(len(points), bool)
+    out: list[object] = [curve.mute, len(curve.modifiers)]
+    for name in ("co", "handle_left", "handle_right"):
+        points.foreach_get(name, numbers)
+        out.append(numbers.tobytes())
+    for name in ("interpolation", "type"):
+        points.foreach_get(name, kinds)
+        out.append(kinds.tobytes())
+    points.foreach_get("select_control_point", chosen)
+    out.append(chosen.tobytes())
+    out += [value for one in curve.modifiers for value in (one.type, one.mute, one.influence)]
+    return tuple(out)
+
+
+def _changed_at(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0

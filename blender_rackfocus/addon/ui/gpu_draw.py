@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Triangles, lines and words over a region, a few calls for a whole picture. Pixels are the region's, y up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import blf
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+
+Colour = tuple[float, float, float, float]
+_FONT = 0
+
+
+def triangles(corners: np.ndarray, colours: np.ndarray) -> None:
+    """Filled triangles. corners: (N, 2) float32, three to each; colours: (N, 4) float32."""
+    if len(corners):
+        shader = gpu.shader.from_builtin("SMOOTH_COLOR")
+        batch_for_shader(shader, "TRIS", {"pos": _flat(corners), "color": colours}).draw(shader)
+
+
+def lines(ends: np.ndarray, colours: np.ndarray, width_px: float) -> None:
+    """Lines. ends: (N, 2) float32, two to each; colours: (N, 4) float32."""
+    if len(ends):
+        shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
+        shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+        shader.uniform_float("lineWidth", width_px)
+        batch_for_shader(shader, "LINES", {"pos": _flat(ends), "color": colours}).draw(shader)
+
+
+def box(x: float, y: float, width: float, height: float, colour: Colour) -> None:
+    """A filled rectangle."""
+    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y), (x + width, y + height), (x, y + height)]
+    triangles(np.array(corners, np.float32), np.tile(np.float32(colour), (6, 1)))
+
+
+def path(points: Sequence[tuple[float, float]], colour: Colour, width_px: float) -> None:
+    """A line through points."""
+    ends = [end for pair in pairwise(points) for end in pair]
+    lines(np.array(ends, np.float32), np.tile(np.float32(colour), (len(ends), 1)), width_px)
+
+
+def size_of(words: str, height_px: float) -> float:
+    """How wide words are, in pixels."""
+    blf.size(_FONT, height_px)
+    return blf.dimensions(_FONT, words)[0]
+
+
+def text(words: str, x: float, y: float, height_px: float, colour: Colour, *, shadow: bool = True) -> None:
+    """Words, from their lower left corner."""
+    blf.size(_FONT, height_px)
+    if shadow:
+        blf.enable(_FONT, blf.SHADOW)
+        blf.shadow(_FONT, 3, 0.0, 0.0, 0.0, 0.9)
+        blf.shadow_offset(_FONT, 0, 0)
+    blf.color(_FONT, *colour)
+    blf.position(_FONT, x, y, 0)
+    blf.draw(_FONT, words)
+    if shadow:
+        blf.disable(_FONT, blf.SHADOW)
+
+
+def label(words: str, x: float, y: float, scale: float, right: float, colour: Colour = (1, 1, 1, 1)) -> None:
+    """Words in a dark box from its lower left corner, kept left of `right`."""
+    wide = size_of(words, 12 * scale) + 12 * scale
+    x = max(min(x, right - wide), 0)
+    box(x, y, wide, 20 * scale, (0.05, 0.05, 0.06, 0.9))
+    text(words, x + 6 * scale, y + 6 * scale, 12 * scale, colour, shadow=False)
+
+
+def _flat(points: np.ndarray) -> np.ndarray:
+    """Points as the shaders take them: x, y, 0."""
+    out = np.zeros((len(points), 3), np.float32)
+    out[:, :2] = points
+    return out

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything of the focus tracks lies in the timeline's region, and what lies under a point. No Blender.
+
+All strips' tracks are drawn together: what they are made of is joined into a few long arrays (`Joined`), and each
+redraw only places those by the view. Pixels are the region's, x to the right and y up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ...desk.track import Stretch, Track
+
+BOTTOM, TOP = 0.05, 0.95
+"""Where a strip begins and ends in its channel."""
+TITLE_PX, LANE_PX, EDGE_PX = 16.0, 7.0, 2.0
+"""Height of the strip's own title, of the bars that stand for decisions, and what stays free around a track."""
+REACH_PX = 7.0
+"""How near a point has to be to be meant."""
+LEAST_WIDTH_PX, LEAST_CURVE_PX, LEAST_LABEL_PX = 24.0, 12.0, 26.0
+"""A track narrower than the first is told by its bars alone; one lower than the second has no curve; one lower than the
+third no names."""
+
+Colour = tuple[float, float, float, float]
+CURVE: Colour = (1.0, 0.90, 0.62, 1.0)
+BEYOND: Colour = (1.0, 0.25, 0.2, 1.0)
+BAND: Colour = (1.0, 0.78, 0.35, 0.22)
+BACK: Colour = (0.03, 0.03, 0.05, 0.42)
+MARK: Colour = (0.70, 0.88, 1.0, 0.45)
+BAKED: Colour = (0.36, 0.82, 0.42, 1.0)
+WRONG: Colour = (1.0, 0.22, 0.18, 1.0)
+CHOSEN: Colour = (1.0, 1.0, 1.0, 1.0)
+OUTLINE: Colour = (0.0, 0.0, 0.0, 0.8)
+STRETCHES: dict[str, Colour] = {
+    "RACK": (1.0, 0.60, 0.14, 0.95),
+    "MOVE": (0.40, 0.68, 1.0, 0.95),
+    "FOLLOW": (0.42, 0.85, 0.50, 0.95),
+    "HOLD": (1.0, 1.0, 1.0, 0.16),
+}
+POINTS: dict[str, tuple[Colour, float]] = {
+    "RACK": ((1.0, 0.64, 0.18, 1.0), 5.0),
+    "HAND": ((0.50, 0.76, 1.0, 1.0), 4.5),
+    "WITHIN": ((1.0, 0.78, 0.45, 1.0), 2.5),
+    "FOLLOWED": ((0.55, 0.95, 0.62, 1.0), 2.5),
+}
+"""Colour and half size in pixels of a key, by its role."""
+SMALL = 3.0
+"""Points of this half size and less are left out where frames lie close together."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the region shows. frame0, channel0: at its lower left corner. width, height: pixels; nothing is shown above
+    `height` (the ruler). scale: of the user interface."""
+
+    frame0: float
+    px_per_frame: float
+    channel0: float
+    px_per_channel: float
+    width: float
+    height: float
+    scale: float = 1.0
+
+    def x(self, frame: float) -> float:
+        """Pixel of a frame."""
+        return (frame - self.frame0) * self.px_per_frame
+
+    def frame(self, x: float) -> float:
+        """Inverse of `x`."""
+        return x / self.px_per_frame + self.frame0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A track and the strip it is drawn on. strip: the name of the track's own strip; it may lie in a meta strip, which
+    is drawn in `channel` then."""
+
+    track: Track
+    channel: int
+    selected: bool = False
+    active: bool = False
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A row's track in pixels: curve between bottom and top, bars between lane and bottom."""
+
+    left: float
+    right: float
+    lane: float
+    bottom: float
+    top: float
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether there is room for more than the bars."""
+        return self.top > self.bottom
+
+    def y(self, share: float) -> float:
+        """Pixel of a distance, by its share of the scale."""
+        return self.bottom + share * (self.top - self.bottom)
+
+    def share(self, y: float) -> float:
+        """Inverse of `y`, may leave 0..1."""
+        return (y - self.bottom) / (self.top - self.bottom)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What lies under a point. part: POINT, START, END, BODY (of a rack or move), HOLD. frames: the keys that are
+    dragged with it."""
+
+    row: int
+    part: str
+    frames: tuple[float, ...]
+
+
+def box_of(row: Row, view: View) -> Box:
+    """Where a row's track lies."""
+    left, right = view.x(row.track.first), view.x(row.track.last + 1)
+    low = (row.channel + BOTTOM - view.channel0) * view.px_per_channel
+    high = (row.channel + TOP - view.channel0) * view.px_per_channel
+    edge, lane, title = EDGE_PX * view.scale, LANE_PX * view.scale, TITLE_PX * view.scale
+    if high - low < 2 * edge + lane + LEAST_CURVE_PX * view.scale + title:
+        title = 0.0
+    bottom = low + edge + lane
+    top = high - edge - title
+    if top - bottom < LEAST_CURVE_PX * view.scale or right - left < LEAST_WIDTH_PX * view.scale:
+        return Box(left, right, low, min(high, low + lane), low)
+    return Box(left, right, low + edge, bottom, top)
+
+
+def is_seen(row: Row, view: View) -> bool:
+    """Whether anything of a row is in the region."""
+    left, right = view.x(row.track.first), view.x(row.track.last + 1)
+    low = (row.channel - view.channel0) * view.px_per_channel
+    return right > 0 and left < view.width and low < view.height and low + view.px_per_channel > 0
+
+
+# --- What is under the mouse ------------------------------------------------------------------------------------------
+
+
+def hit(rows: Sequence[Row], view: View, x: float, y: float) -> Hit | None:
+    """What can be dragged at a point of the region; None where there is only the strip."""
+    for index, row in enumerate(rows):
+        box = box_of(row, view)
+        reach = REACH_PX * view.scale
+        if row.locked or not (box.left - reach <= x <= box.right + reach and box.lane <= y <= max(box.top, box.bottom)):
+            continue
+        if not box.has_curve:
+            continue
+        found = _point(row, box, view, x, y) or _bar(row, box, view, x, y) or _on_curve(row, box, view, x, y)
+        if found is not None:
+            return Hit(index, *found)
+    return None
+
+
+def place(rows: Sequence[Row], view: View, x: float, y: float) -> tuple[int, float, float] | None:
+    """Row, frame and distance (dioptres) of a point within a track's curve; None elsewhere."""
+    for index, row in enumerate(rows):
+        box = box_of(row, view)
+        if box.has_curve and not row.locked and box.left <= x < box.right and box.bottom <= y <= box.top:
+            return index, view.frame(x), row.track.dioptre(box.share(y))
+    return None
+
+
+def near_curve(row: Row, view: View, x: float, y: float) -> bool:
+    """Whether a point lies on a row's curve."""
+    box, track = box_of(row, view), row.track
+    if not box.left <= x <= box.right:
+        return False
+    at = box.y(float(track.share(track.dioptre_at(view.frame(x)))))
+    return abs(y - at) <= REACH_PX * view.scale
+
+
+def _point(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
+    best, least = None, REACH_PX * view.scale
+    for point in row.track.points:
+        if not row.track.first <= point.frame <= row.track.last + 1 or point.kind == "WITHIN":
+            continue
+        share = min(max(float(row.track.share(point.dioptre)), 0.0), 1.0)
+        away = math.hypot(view.x(point.frame) - x, box.y(share) - y)
+        if away <= least:
+            best, least = point, away
+    return ("POINT", (best.frame,)) if best is not None else None
+
+
+def _bar(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
+    if not box.lane <= y <= box.bottom:
+        return None
+    return _of_stretch(row, view, x, edges=True)
+
+
+def _on_curve(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
+    if not near_curve(row, view, x, y):
+        return None
+    frame = view.frame(x)
+    held = next((s for s in row.track.stretches if s.kind == "HOLD" and s.first <= frame <= s.last), None)
+    if held is not None:
+        return "HOLD", (held.first, held.last)
+    return _of_stretch(row, view, x, edges=False)
+
+
+def _of_stretch(row: Row, view: View, x: float, *, edges: bool) -> tuple[str, tuple[float, ...]] | None:
+    for stretch in row.track.stretches:
+        left, right = view.x(stretch.first), view.x(stretch.last)
+        reach = min(REACH_PX * view.scale, (right - left) / 3)
+        if stretch.kind == "HOLD" or not left - reach <= x <= right + reach:
+            continue
+        if edges and abs(x - left) <= reach:
+            return "START", (stretch.first,)
+        if edges and abs(x - right) <= reach:
+            return "END", (stretch.last,)
+        if left <= x <= right:
+            return "BODY", keys_of(row.track, stretch)
+    return None
+
+
+def keys_of(track: Track, stretch: Stretch) -> tuple[float, ...]:
+    """Frames of a stretch's keys."""
+    return tuple(point.frame for point in track.points if stretch.first <= point.frame <= stretch.last)
+
+
+# --- What is drawn ----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=2048)
+def _columns(track: Track) -> dict[str, np.ndarray]:
+    """What one track is made of, as columns: curve, marks, points, bars, and thin lines of what is baked or wrong."""
+    t, lines = track, track.marks
+    points = [p for p in t.points if t.first <= p.frame <= t.last + 1]
+    bars = [(s.kind, max(s.first, t.first), min(s.last, t.last + 1)) for s in t.stretches]
+    bars = [bar for bar in bars if bar[2] > bar[1]]
+    runs = [(first, last + 1, BAKED) for first, last in t.baked]
+    runs += [(f, f + 1, WRONG) for f in t.failed if t.first <= f <= t.last]
+    runs += [(t.first, t.last + 1, WRONG)] if t.problem else []
+    goes_on = np.ones(t.frames.size, bool)
+    goes_on[-1] = False
+    return {
+        "curve_frame": t.frames, "curve_share": t.share(t.dioptres), "near": t.share(t.near_d),
+        "far": t.share(t.far_d), "beyond": t.beyond, "curve_goes_on": goes_on,
+        "mark_frame": _end_to_end([line.frames for line in lines]),
+        "mark_share": t.share(_end_to_end([line.dioptres for line in lines])),
+        "mark_goes_on": _end_to_end([np.arange(1, line.frames.size + 1) < line.frames.size for line in lines]) > 0,
+        "point_frame": np.array([p.frame for p in points]),
+        "point_share": np.array([t.share(p.dioptre) for p in points]),
+        "point_size": np.array([POINTS[p.kind][1] for p in points]),
+        "point_colour": _colours([CHOSEN if p.selected else POINTS[p.kind][0] for p in points]),
+        "bar_first": np.array([bar[1] for bar in bars]), "bar_last": np.array([bar[2] for bar in bars]),
+        "bar_colour": _colours([STRETCHES[bar[0]] for bar in bars]),
+        "run_first": np.array([run[0] for run in runs]), "run_last": np.array([run[1] for run in runs]),
+        "run_colour": _colours([run[2] for run in runs]),
+    }  # fmt: skip
+
+
+class Joined:
+    """The tracks of several rows as one: each column of theirs end to end, and the rows they belong to."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self.tracks = tuple(tracks)
+        sets = [_columns(track) for track in tracks]
+        columns = {name: np.concatenate([one[name] for one in sets]) for name in sets[0]} if sets else {}
+        self.columns = {name: column if column.dtype == bool else column.astype(np.float32)
+                        for name, column in columns.items()}  # fmt: skip
+        kinds = ("curve_frame", "mark_frame", "point_frame", "bar_first", "run_first")
+        rows = np.arange(len(sets))
+        self.rows = {name[:-6]: np.repeat(rows, [one[name].size for one in sets]) for name in kinds}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What is drawn, in order: triangles, lines and points (triangles again), each (N, 2) float32 pixels, three or two
+    corners to each, with a colour for each corner, (N, 4) float32."""
+
+    triangles: np.ndarray
+    triangle_colours: np.ndarray
+    lines: np.ndarray
+    line_colours: np.ndarray
+    points: np.ndarray
+    point_colours: np.ndarray
+
+
+def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
+    """The tracks of `rows` (those that were joined, in their order) in a view."""
+    if not rows:
+        return Geometry(*(np.empty((0, size), np.float32) for size in (2, 4) * 3))
+    c, at = joined.columns, joined.rows
+    left, right, lane, bottom, top = np.array([astuple(box_of(row, view)) for row in rows], np.float32).T
+    curved = top > bottom
+    height = np.maximum(top - bottom, 0)
+    strength = np.array([1.0 if row.selected or row.active else 0.72 for row in rows], np.float32)
+
+    def x(frame: np.ndarray) -> np.ndarray:
+        return (frame - np.float32(view.frame0)) * np.float32(view.px_per_frame)
+
+    def y(row: np.ndarray, share: np.ndarray) -> np.ndarray:
+        return bottom[row] + np.clip(share, 0, 1) * height[row]
+
+    def coloured(colours: np.ndarray | Colour, row: np.ndarray, corners: int) -> np.ndarray:
+        out = np.empty((row.size, 4), np.float32)
+        out[:] = colours
+        out[:, 3] *= strength[row]
+        return np.repeat(out, corners, axis=0)
+
+    every = np.flatnonzero(curved)
+    solid = [(_rectangles(left[every], right[every], lane[every], top[every]), coloured(BACK, every, 6))]
+
+    row = at["curve"]
+    a = np.flatnonzero(c["curve_goes_on"] & curved[row])
+    b, of = a + 1, row[a]
+    px = x(c["curve_frame"])
+    near, far, middle = (y(row, c[name]) for name in ("near", "far", "curve_share"))
+    band = np.stack([px[a], near[a], px[b], near[b], px[b], far[b], px[a], near[a], px[b], far[b], px[a], far[a]], 1)
+    solid.append((band.reshape(-1, 2), coloured(BAND, of, 6)))
+    curve = np.stack([px[a], middle[a], px[b], middle[b]], 1).reshape(-1, 2)
+    curve_colour = coloured(np.where(c["beyond"][a, None], np.float32(BEYOND), np.float32(CURVE)), of, 2)
+
+    least, row = np.float32(1.5 * view.scale), at["bar"]
+    first, last = x(c["bar_first"]), x(c["bar_last"])
+    gap = np.where(last - first > 6 * least, np.float32(0.5 * view.scale), np.float32(0))
+    bars = _rectangles(first + gap, np.maximum(last - gap, first + least), lane[row], bottom[row] - 1)
+    solid.append((bars, coloured(c["bar_colour"], row, 6)))
+
+    row = at["run"]
+    first, last, over = x(c["run_first"]), x(c["run_last"]), np.maximum(top, bottom)[row]
+    runs = _rectangles(first, np.maximum(last, first + least), over - np.float32(2.5 * view.scale), over)
+    solid.append((runs, np.repeat(c["run_colour"], 6, axis=0)))
+
+    row = at["mark"]
+    a = np.flatnonzero(c["mark_goes_on"] & curved[row])
+    b = a + 1
+    px, py = x(c["mark_frame"]), y(row, c["mark_share"])
+    named = np.stack([px[a], py[a], px[b], py[b]], 1).reshape(-1, 2)
+    lines = (named, coloured(MARK, row[a], 2)), (curve, curve_colour)
+
+    row, size = at["point"], c["point_size"]
+    which = np.flatnonzero(curved[row] & ((size > SMALL) | (view.px_per_frame > 1.5)))
+    row, size = row[which], size[which] * np.float32(view.scale)
+    cx, cy = x(c["point_frame"][which]), y(row, c["point_share"][which])
+    under = _diamonds(cx, cy, size + np.float32(1.5 * view.scale)), coloured(OUTLINE, row, 6)
+    points = _diamonds(cx, cy, size), coloured(c["point_colour"][which], row, 6)
+    return Geometry(*_joined(solid), *_joined(lines), *_joined((under, points)))
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    where, colours = zip(*parts, strict=True)
+    return np.concatenate(where), np.concatenate(colours)
+
+
+def _rectangles(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    corners = np.stack([left, low, right, low, right, high, left, low, right, high, left, high], 1)
+    return corners.reshape(-1, 2)
+
+
+def _diamonds(x: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
+    corners = np.stack([x - size, y, x, y - size, x + size, y, x - size, y, x + size, y, x, y + size], 1)
+    return corners.reshape(-1, 2)
+
+
+def _end_to_end(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(columns) if columns else np.empty(0)
+
+
+def _colours(colours: Sequence[Colour]) -> np.ndarray:
+    return np.array(colours, np.float32).reshape(-1, 4)
