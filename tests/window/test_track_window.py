@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The focus track in Blender's real window: a rack made, moved, lengthened, refocused and removed with the mouse alone."""
+"""The focus track in Blender's real window: a rack made, moved, lengthened, refocused, removed with the mouse alone."""
 
 import pytest
 from test_desk_window import clip  # noqa: F401  (a fixture)

@@ -37,7 +37,7 @@ def region():
 
 
 def shown():
-    return part("track.shown").shown()
+    return part("track.timelines").shown()
 
 
 def row(name="Shot"):
@@ -116,7 +116,8 @@ def drag(start, end, then=(), **held):
 
 def note(name, which="Shot"):
     def step():
-        told[name] = {"keys": keys(which), "left": strip(which).left_handle, "strips": len(scene().sequence_editor.strips)}
+        count = len(scene().sequence_editor.strips)
+        told[name] = {"keys": keys(which), "left": strip(which).left_handle, "strips": count}
 
     return step
 

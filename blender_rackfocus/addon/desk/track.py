@@ -294,14 +294,13 @@ class Tracks:
         ids = self._ids_of(found.node_group)
         base, given = f"{found.path_from_id()}.properties.inputs.", found.properties.inputs
         sockets = [ids[name] for name in _LENS if name in ids]  # a group of an earlier version may have fewer
-        paths = [path for one in sockets if (path := f"{base}{one}.value") in curves.by_path]
+        moving = {one: curves.by_path.get(f"{base}{one}.value") for one in sockets}
         place = baked_strips.place_of(found)
         uid = strip.id_data.session_uid
         return (
             marks.span(strip),
             strip.content_start,
-            tuple(getattr(given, one).value for one in sockets),
-            tuple((path, _raw(curves.by_path[path])) for path in paths),
+            tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in moving.items()),
             tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
             _changed_at(place.folder) if place is not None else 0,
             errors.of(uid, strip.name),

@@ -48,7 +48,7 @@ class Placement:
 class Pick:
     """What lies under a point of the preview. strip: with a Rack Focus modifier. x, y: pixels of its picture from the
     top left, a pixel's centre at 0.5. metres: inf for the sky, NaN where there is no depth. patch: (PATCH, PATCH, 4)
-    float32 of the picture around it, clipped to it at borders."""
+    float32 of the picture around it, clipped to it at borders. depth_m: (height, width) of the whole picture."""
 
     strip: bpy.types.Strip
     x: float
@@ -57,6 +57,7 @@ class Pick:
     width: int
     height: int
     patch: np.ndarray
+    depth_m: np.ndarray
 
 
 def to_strip(x: float, y: float, placement: Placement) -> tuple[float, float] | None:
@@ -105,6 +106,22 @@ def through(x: float, y: float, placements: Sequence[Placement]) -> tuple[float,
     return None
 
 
+def onto(x: float, y: float, placements: Sequence[Placement]) -> tuple[float, float]:
+    """`from_strip` through meta strips: where on the canvas a picture's pixel lies, also one that is cropped away."""
+    point = x, y
+    for i in reversed(range(len(placements))):
+        canvas_x, canvas_y = from_strip(*point, placements[i])
+        outer = placements[i - 1].size if i else (0.0, 0.0)
+        point = (canvas_x + outer[0] / 2, outer[1] / 2 - canvas_y) if i else (canvas_x, canvas_y)
+    return point
+
+
+def out_of(x: float, y: float, placements: Sequence[Placement]) -> tuple[float, float] | None:
+    """Inverse of `through`: where on the canvas a picture's pixel is seen; None where it is cropped away."""
+    point = onto(x, y, placements)
+    return point if through(*point, placements) is not None else None
+
+
 def placement_of(strip: bpy.types.Strip, size: tuple[float, float], canvas: tuple[float, float]) -> Placement:
     """A strip's placement. size: of its picture; a meta strip's is the canvas."""
     transform, crop = strip.transform, strip.crop
@@ -138,6 +155,12 @@ def view_point(region: bpy.types.Region, scene: bpy.types.Scene, x: float, y: fl
     return u * scene.render.pixel_aspect_y / scene.render.pixel_aspect_x, v
 
 
+def region_point(region: bpy.types.Region, scene: bpy.types.Scene, x: float, y: float) -> tuple[float, float]:
+    """Inverse of `view_point`: the region's pixel of a canvas point, also outside of the region."""
+    aspect = scene.render.pixel_aspect_x / scene.render.pixel_aspect_y
+    return region.view2d.view_to_region(x * aspect, y, clip=False)
+
+
 def candidates(scene: bpy.types.Scene, frame: float) -> list[strips.Shown]:
     """Strips with a Rack Focus modifier that a frame shows, the topmost first; the active one before all others."""
     found = [one for one in strips.walk(scene, frame) if one.scene == scene and modifier.find(one.strip) is not None]
@@ -160,7 +183,7 @@ def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radi
             continue
         radius = radius_px or max(2, round(width / 640))
         metres = depth_at_point(depth_m, *point, radius_px=radius, nearest=nearest)
-        return Pick(one.strip, *point, metres, width, height, _patch(picture, *point))
+        return Pick(one.strip, *point, metres, width, height, _patch(picture, *point), depth_m)
     return None
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is drawn and what can be asked for. Decides nothing."""
 
-from . import menus, operators, preferences, track
+from . import brackets, menus, operators, preferences, track
 from .panels import bake, depth, desk, node, strip
 
-MODULES = (preferences, operators, strip, depth, desk, menus, track, bake, node)
+MODULES = (preferences, operators, strip, depth, desk, menus, track, brackets, bake, node)
 """What registers, in order."""

@@ -18,6 +18,7 @@ _FONT = 0
 def triangles(corners: np.ndarray, colours: np.ndarray) -> None:
     """Filled triangles. corners: (N, 2) float32, three to each; colours: (N, 4) float32."""
     if len(corners):
+        gpu.state.blend_set("ALPHA")  # words and lines leave it as they like
         shader = gpu.shader.from_builtin("SMOOTH_COLOR")
         batch_for_shader(shader, "TRIS", {"pos": _flat(corners), "color": colours}).draw(shader)
 
@@ -25,6 +26,7 @@ def triangles(corners: np.ndarray, colours: np.ndarray) -> None:
 def lines(ends: np.ndarray, colours: np.ndarray, width_px: float) -> None:
     """Lines. ends: (N, 2) float32, two to each; colours: (N, 4) float32."""
     if len(ends):
+        gpu.state.blend_set("ALPHA")
         shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
         shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
         shader.uniform_float("lineWidth", width_px)

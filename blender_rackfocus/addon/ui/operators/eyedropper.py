@@ -19,6 +19,7 @@ from ...blender.context import sequencer_scene
 from ...sequencer import eyedropper
 from ...shot import marks
 from ...shot.focus import Focus
+from .. import tint
 from .marks import is_auto_key
 from .rack import OnRackedStrip
 from .recipes import EXPECTED
@@ -197,6 +198,8 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
         x = operator._mouse[0] - 24 * scale - wide
     if y + high > region.height:
         y = operator._mouse[1] - 24 * scale - high
+    if operator._pick is not None and not math.isnan(operator._pick.metres):
+        tint.draw(region, sequencer_scene(bpy.context), operator._pick)
     gpu.state.blend_set("ALPHA")
     _box(x, y, wide, high, (0.05, 0.05, 0.06, 0.85))
     blf.color(0, 1, 1, 1, 1)

@@ -2,8 +2,8 @@
 """The focus track: a strip's focus on the strip itself, in the timeline, to be seen and dragged.
 
 `desk.track` says what there is to show, `layout` where it lies and what is under the mouse, `draw` draws it, `edit`
-does what hands want, `operators` are the mouse and the keys. What can be dragged is told to Blender by a gizmo that draws
-nothing: a gizmo has its press before any tool.
+does what hands want, `operators` are the mouse and the keys. What can be dragged is told to Blender by a gizmo that
+draws nothing: a gizmo has its press before any tool.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import bpy
 
 from . import draw, layout, operators
-from .shown import is_on, redraw, shown
+from .timelines import is_on, redraw, shown
 
 _KEYS = (
     ("rackfocus.track_click", "LEFTMOUSE", "RELEASE"),

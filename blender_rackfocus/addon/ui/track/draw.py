@@ -13,7 +13,7 @@ from ....craft.focus_chart import distance_text
 from ...desk.track import tracks
 from .. import gpu_draw
 from . import layout
-from .shown import Timeline, is_on, redraw, shown
+from .timelines import Timeline, is_on, redraw, shown
 
 MOST_WORDS = 120
 """Names that one redraw writes at most."""

@@ -16,7 +16,7 @@ from ...desk.track import Track
 from ...shot import marks
 from ..operators.rack import FEELS
 from . import edit, layout
-from .shown import Drag, Timeline, is_on, redraw, shown, strips_shown
+from .timelines import Drag, Timeline, is_on, redraw, shown, strips_shown
 
 DRAG_PX, SNAP_PX, FINE_PX = 3, 8, 50
 """A press that goes no farther than the first is a click; what is nearer than the second is caught; on a track lower
