@@ -23,6 +23,7 @@ from ...craft import decisions, pull
 from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
 from ...frame import inputs
 from .. import errors, signals
+from ..blender import curves
 from ..errors import FrameError
 from ..sequencer import baked_strips
 from ..session import session
@@ -34,6 +35,7 @@ BUDGET_S = 0.002
 """Longest time that one redraw spends on looking what has changed (seconds)."""
 SAMPLES = 48
 """Frames at which what can only be asked for frame by frame is asked for: tracked marks, an animated lens."""
+_Moving = dict[str, bpy.types.FCurve]
 _LENS = (
     *("F-Stop", "Focal Length", "Sensor Width", "Near Strength", "Far Strength", "In-Focus Range", "Max Blur"),
     "Focus Distance",
@@ -193,8 +195,8 @@ def _limits(values: dict[str, float], focus_m: float, wide: int) -> tuple[float,
 
 
 def _is_lens_animated(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
-    curves, ids = _Curves(strip.id_data), group.socket_ids(found.node_group)
-    return any(focus_keys.path_of(found, ids[name]) in curves.by_path for name in _LENS[:-1] if name in ids)
+    moving, ids = _curves_of(strip.id_data), group.socket_ids(found.node_group)
+    return any(focus_keys.path_of(found, ids[name]) in moving for name in _LENS[:-1] if name in ids)
 
 
 def _mark_lines(strip: bpy.types.Strip, first: int, last: int) -> Iterable[MarkLine]:
@@ -236,12 +238,9 @@ def _baked(strip: bpy.types.Strip, found: bpy.types.StripModifier, first: int, l
 # --- Kept until something changes -------------------------------------------------------------------------------------
 
 
-class _Curves:
+def _curves_of(scene: bpy.types.Scene) -> dict[str, bpy.types.FCurve]:
     """A scene's F-curves by data path: looked up once for all its strips."""
-
-    def __init__(self, scene: bpy.types.Scene) -> None:
-        bag = focus_keys.bag_of(scene)
-        self.by_path = {curve.data_path: curve for curve in bag.fcurves} if bag is not None else {}
+    return {curve.data_path: curve for curve in curves.of_action(scene)}
 
 
 @dataclass
@@ -263,7 +262,7 @@ class Tracks:
 
     def of(self, scene: bpy.types.Scene, strips: Iterable[bpy.types.Strip], budget_s: float = BUDGET_S) -> list[Track]:
         """The tracks of those strips that have one. `is_behind` tells whether some are still to be looked at."""
-        until, edits, curves = time.perf_counter() + budget_s, signals.edits(), None
+        until, edits, moving = time.perf_counter() + budget_s, signals.edits(), None
         self.is_behind = False
         uid, found = scene.session_uid, []
         for strip in strips:
@@ -271,22 +270,22 @@ class Tracks:
             entry = self._entries.get(key)
             if entry is None or entry.looked != edits:
                 if time.perf_counter() < until:
-                    curves = curves or _Curves(scene)
-                    entry = self._look(key, strip, curves, edits)
+                    moving = _curves_of(scene) if moving is None else moving
+                    entry = self._look(key, strip, moving, edits)
                 else:
                     self.is_behind = True
             if entry is not None and entry.track is not None:
                 found.append(entry.track)
         return found
 
-    def _look(self, key: tuple[int, str], strip: bpy.types.Strip, curves: _Curves, edits: int) -> _Entry:
-        entry, now = self._entries.get(key), self._print(strip, curves)
+    def _look(self, key: tuple[int, str], strip: bpy.types.Strip, moving: _Moving, edits: int) -> _Entry:
+        entry, now = self._entries.get(key), self._print(strip, moving)
         if entry is None or entry.print != now:
             entry = self._entries[key] = _Entry(now, of_strip(strip) if now else None, edits)
         entry.looked = edits
         return entry
 
-    def _print(self, strip: bpy.types.Strip, curves: _Curves) -> tuple:
+    def _print(self, strip: bpy.types.Strip, moving: _Moving) -> tuple:
         """What a track is made of, cheap to look at; empty for a strip that has none."""
         found = modifier.find(strip)
         if found is None:
@@ -294,13 +293,13 @@ class Tracks:
         ids = self._ids_of(found.node_group)
         base, given = f"{found.path_from_id()}.properties.inputs.", found.properties.inputs
         sockets = [ids[name] for name in _LENS if name in ids]  # a group of an earlier version may have fewer
-        moving = {one: curves.by_path.get(f"{base}{one}.value") for one in sockets}
+        curve_of = {one: moving.get(f"{base}{one}.value") for one in sockets}
         place = baked_strips.place_of(found)
         uid = strip.id_data.session_uid
         return (
             marks.span(strip),
             strip.content_start,
-            tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in moving.items()),
+            tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in curve_of.items()),
             tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
             _changed_at(place.folder) if place is not None else 0,
             errors.of(uid, strip.name),
