@@ -29,6 +29,7 @@ FINDINGS = (
     "ANTIALIASED",
     "INVERSE",
     "NORMALISED",
+    "RAMP",
     "INVERTED",
     "RAY_LENGTH",
     "HOLES",
@@ -159,7 +160,7 @@ def _read(
     depth: np.ndarray, names: dict[str, Finding], convention: DepthConvention, near_m: float | None, far_m: float | None
 ) -> np.ndarray:
     """Raw numbers to metres, as the findings say they are meant."""
-    said = names.get("NORMALISED") or names.get("INVERTED") or names.get("INVERSE")
+    said = next((names[name] for name in ("NORMALISED", "RAMP", "INVERTED", "INVERSE") if name in names), None)
     if said is None:
         with np.errstate(divide="ignore", invalid="ignore"):
             return to_metres(depth, convention)
@@ -186,15 +187,20 @@ def reading(
     """The convention the findings call for: the change of settings behind the button."""
     names = {f.name: f for f in findings}
     inverse = "INVERSE" in names
-    if not names.keys() & {"INVERSE", "NORMALISED", "INVERTED"}:
+    if not names.keys() & {"INVERSE", "NORMALISED", "RAMP", "INVERTED"}:
         return convention
     if near_m is None or far_m is None:
         if inverse and "NORMALISED" not in names and "INVERTED" not in names:
             return DepthConvention("INVERSE")
         near_m, far_m = convention.near_m, convention.far_m
-    if convention.kind == "NORMALISED" and names.keys() <= {*names} - {"NORMALISED"}:
+    if convention.kind == "NORMALISED" and "NORMALISED" not in names:
+        other = "INVERSE_Z" if convention.ramp == "LINEAR_Z" else "LINEAR_Z"
         return replace(
-            convention, near_m=near_m, far_m=far_m, white_near=convention.white_near != ("INVERTED" in names)
+            convention,
+            near_m=near_m,
+            far_m=far_m,
+            white_near=convention.white_near != ("INVERTED" in names),
+            ramp=other if "RAMP" in names else convention.ramp,
         )
     return DepthConvention(
         "NORMALISED",
@@ -360,7 +366,15 @@ def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool, lim
 
 
 _WORDS = {
-    "INVERTED": ("Near and far are exchanged: values grow towards the camera.", "Turn the depth around"),
+    "INVERTED": (
+        "Near and far are read the wrong way round: the values run the other way than they are taken.",
+        "Turn the depth around",
+    ),
+    "RAMP": (
+        "Between near and far the values run evenly in metres where they are read as even in 1/z, or the other way "
+        "round: flat things come out bent.",
+        "Read them along the other ramp",
+    ),
     "INVERSE": ("The values are 1/distance (as networks and disparity give), not distance.", "Read as 1/z"),
     "NORMALISED": (
         "The values are not metres but a 0 to 1 range between a near and a far distance.",
@@ -438,8 +452,12 @@ def _against_relative(
     found = [_say("SRGB", sure)] if name.startswith("SRGB") else []
     base = name.removeprefix("SRGB_")
     white_near = convention.kind == "INVERSE" or convention.white_near
-    if convention.ramp == "LINEAR_Z" and convention.kind == "NORMALISED":
-        inside = lines.values if not found else srgb_decode(lines.values)
+    linear = convention.kind == "NORMALISED" and convention.ramp == "LINEAR_Z"
+    if convention.kind == "NORMALISED" and base == ("INVERSE" if linear else "OFFSET"):
+        found.append(_say("RAMP", sure, _ENDS))
+        linear = not linear
+    if linear:
+        inside = lines.values if not name.startswith("SRGB") else srgb_decode(lines.values)
         place = offset if base == "OFFSET" else best_offset(inside)[0] if len(inside) else 0.0
         straight = bend(1 / (inside - place)) if len(inside) else np.inf
         if straight < 0.01 and (place > float(np.median(inside))) != white_near:
@@ -529,7 +547,7 @@ def _hole_mask(raw: np.ndarray) -> np.ndarray:
 
 def _holes(raw: np.ndarray, convention: DepthConvention, shape: set[str]) -> list[Finding]:
     hole = _hole_mask(raw)
-    if convention.kind != "METRES" or shape & {"INVERSE", "NORMALISED", "INVERTED"}:
+    if convention.kind != "METRES" or shape & {"INVERSE", "NORMALISED", "RAMP", "INVERTED"}:
         hole = np.isnan(raw)  # 0 is a value there
     count = int(hole.sum())
     if count < max(4, 2e-5 * raw.size):

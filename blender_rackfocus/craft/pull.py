@@ -19,7 +19,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from .focus_curve import FOLLOWED, NEAREST_M, RACK, WITHIN, Key, fit, focus_at, neighbours, sort_keys, split, value_at
+from .focus_curve import (
+    FOLLOWED,
+    HAND,
+    NEAREST_M,
+    RACK,
+    WITHIN,
+    Key,
+    fit,
+    focus_at,
+    neighbours,
+    sort_keys,
+    split,
+    value_at,
+)
 
 INFINITY_M = 1000.0
 """Key value for "infinity", metres: beyond any lens's hyperfocal distance, small enough for a graph and float32."""
@@ -381,6 +394,104 @@ def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance
         )
         return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
     return [*keys[:at], joint, *hold[1:]]
+
+
+def fit_in(frame: float, length: float, first: float, last: float) -> tuple[float, float, str]:
+    """A pull's start and length so that it lies within first..last (frames), and what was done to it, or nothing.
+
+    What sticks out is cut off; a pull of which less than half would be left is moved instead, whole if it fits.
+    """
+    start, end = max(frame, first), min(frame + length, last)
+    if (start, end) == (frame, frame + length):
+        return frame, length, ""
+    if end - start >= length / 2:
+        told = f"The pull is shortened to {end - start:g} frames: the strip shows {first:g} to {last:g}"
+        return start, end - start, told
+    length = min(length, last - first)
+    if length <= 0:
+        raise ValueError("The strip shows a single frame: there is no time for a pull")
+    start = min(max(frame, first), last - length)
+    return start, length, f"The pull is moved to frame {start:g}: the strip shows {first:g} to {last:g}"
+
+
+def hold(keys: Sequence[Key], frame: float, mark: Mark, first: float, last: float) -> tuple[list[Key], float]:
+    """A curve that holds a mark from a frame on, up to the next decision; and the frame up to which it does.
+
+    keys: the curve so far, may be empty. first, last: what the strip shows. Focus comes to the mark within
+    `LEAD_FRAMES` before that frame, or rests there from the start. The next decision is a pull, which then starts from
+    where focus is held, or a key by hand, which stays: focus leaves in time to be there.
+    """
+    held_m = mark_distance_m(mark, frame)
+    keys = list(keys)
+    if keys and keys[0].frame < frame and first < frame:
+        start = max(frame - LEAD_FRAMES, keys[0].frame, first)
+        head = insert_rack(keys, start, held_m, None, "SMOOTH", frame - start).keys
+        head = [key for key in head if key.frame <= frame]
+    else:
+        head = [replace(flat_keys([float(frame)], [held_m])[0], role=RACK)]
+    tail = _from_next_decision(keys, frame)
+    until = last
+    if tail:
+        until = tail[0].frame
+        end_m = mark_distance_m(mark, until)
+        if tail[0].role == RACK:
+            tail[0] = replace(tail[0], focus_m=end_m, left=None, right=_at(tail[0].right, end_m))
+        elif not same_focus(tail[0].focus_m, end_m):
+            until = max(until - LEAD_FRAMES, frame)
+            if until > frame:
+                leaving, tail[0] = _flat_gap(Key(until, mark_distance_m(mark, until), role=RACK), tail[0])
+                tail.insert(0, leaving)
+    if mark.tracked and until > frame:
+        return _followed(head, tail, frame, until, mark), until
+    if tail:
+        head[-1], tail[0] = _flat_gap(head[-1], tail[0])
+    return [*head, *tail], until
+
+
+def _from_next_decision(keys: list[Key], frame: float) -> list[Key]:
+    """The curve's keys from its next pull, or key by hand, behind a frame on."""
+    for i, key in enumerate(keys):
+        if key.frame <= frame:
+            continue
+        starts = key.role == RACK and i + 1 < len(keys) and _moves(key, keys[i + 1])
+        if key.role == HAND or starts:
+            return keys[i:]
+    return []
+
+
+def _moves(key: Key, following: Key) -> bool:
+    return following.role in (RACK, WITHIN) and (
+        following.role == WITHIN or not same_focus(key.focus_m, following.focus_m)
+    )
+
+
+def _followed(head: list[Key], tail: list[Key], frame: float, until: float, mark: Mark) -> list[Key]:
+    """Both ends of a curve with keys between them that follow a mark."""
+    row = [replace(key, role=FOLLOWED) for key in hold_keys(mark, frame, until)]
+    head[-1] = replace(head[-1], right=row[0].right, interpolation="BEZIER", handle_type="FREE")
+    if tail and tail[0].frame == until:
+        tail[0] = replace(tail[0], left=row[-1].left, handle_type="FREE")
+        row.pop()
+    return [*head, *row[1:], *tail]
+
+
+def put_between(keys: Sequence[Key], placed: Sequence[Key], first: float, last: float) -> list[Key]:
+    """A curve in which the keys within first..last (frames) give way to others, which start and end at rest there.
+
+    Outside, all stays; focus is where the new keys want it from `first` on, and rests until `last`.
+    """
+    head = [key for key in keys if key.frame < first]
+    tail = [key for key in keys if key.frame > last]
+    middle = list(placed)
+    if head and middle[0].frame > first:
+        middle[:1] = _flat_gap(replace(middle[0], frame=first, left=None, role=RACK), middle[0])
+    if tail and middle[-1].frame < last:
+        middle[-1:] = _flat_gap(middle[-1], replace(middle[-1], frame=last, right=None, role=RACK))
+    if head:
+        head[-1], middle[0] = _flat_gap(head[-1], middle[0])
+    if tail:
+        middle[-1], tail[0] = _flat_gap(middle[-1], tail[0])
+    return [*head, *middle, *tail]
 
 
 def find_mark(marks: Sequence[Mark], name: str) -> Mark:

@@ -1,14 +1,137 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands out of a depth: its foreground and its background."""
+"""What stands out of a depth: the subjects of a picture, its foreground and its background.
+
+A floor or a wall that runs away from the camera is a plane, and on planes 1/z is linear over the picture: it changes
+from row to row. What stands upright keeps its distance, and ends where something farther begins. A wall behind
+everything keeps its distance too, but nothing farther is beside it: where its outline is not the picture's edge,
+something nearer covers it.
+"""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+_WIDTH = 320
+"""Pixels across at which subjects are looked for."""
+_STEP = 0.06
+"""Share of its distance by which what lies beside a subject is another thing."""
+_UPRIGHT = 1.2
+"""Change of 1/z, as a share of itself, over the picture's height, up to which something stands upright."""
+_LEAST_AREA = 0.004
+"""Share of the picture that a subject covers at least."""
+_CLEAR = 0.45
+"""Share of a subject's outline behind which it is farther, at least."""
+_APART = 1.25
+"""The background is farther than the foreground by this factor at least."""
+_MIDDLE = 0.35
+"""What is no farther than this from the picture's middle, as a share of its sides, is near it."""
 
-def depth_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
-    """Distances of the foreground and of the background: nearest and farthest mode of the depth histogram, metres.
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that stands out. distance_m: its median. x, y: its middle, shares of width and height from the top left
+    corner. area: share of the picture. clear: share of its outline behind which it is farther."""
+
+    distance_m: float
+    x: float
+    y: float
+    area: float
+    clear: float
+
+    @property
+    def off_middle(self) -> float:
+        """How far its middle is from the picture's, as a share of the picture's sides."""
+        return math.hypot(self.x - 0.5, self.y - 0.5)
+
+
+def subjects(depth_m: np.ndarray) -> list[Subject]:
+    """What stands out of a depth, the nearest first; may be empty. depth_m: (H, W) metres, > 0; inf = nothing there."""
+    depth = np.asarray(depth_m)
+    size = (_WIDTH, max(8, round(depth.shape[0] * _WIDTH / depth.shape[1])))
+    small = depth.astype(np.float32)
+    if depth.shape[1] > _WIDTH:
+        small = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
+    known = np.isfinite(small) & (small > 0)
+    far = np.where(known, np.log(np.where(known, small, 1.0)), 20.0).astype(np.float32)  # nothing there: beyond all
+    square = np.ones((3, 3), np.uint8)
+    standing = cv2.morphologyEx((known & _upright(far)).astype(np.uint8), cv2.MORPH_OPEN, square)
+    standing = cv2.morphologyEx(standing, cv2.MORPH_CLOSE, square) & known
+    found = [_subject(part, far) for part in _parts(standing, far)]
+    return sorted((one for one in found if one.clear >= _CLEAR), key=lambda one: one.distance_m)
+
+
+def _upright(far: np.ndarray) -> np.ndarray:
+    """Where the distance (its logarithm) stays from a row to the next, above or below."""
+    step = np.abs(np.diff(far, axis=0))
+    above = np.pad(step, ((1, 0), (0, 0)), constant_values=np.inf)
+    below = np.pad(step, ((0, 1), (0, 0)), constant_values=np.inf)
+    return np.minimum(above, below) * far.shape[0] < _UPRIGHT
+
+
+def _parts(standing: np.ndarray, far: np.ndarray) -> list[np.ndarray]:
+    """Masks of what hangs together without a step in distance, large enough to be a subject."""
+    free, filled, counted = 0, 2, 3
+    mask = np.pad(np.where(standing > 0, free, 1).astype(np.uint8), 1, constant_values=1)
+    inside = mask[1:-1, 1:-1]
+    found = []
+    for y, x in zip(*np.nonzero(standing), strict=True):
+        if inside[y, x] != free:
+            continue
+        flags = 4 | cv2.FLOODFILL_MASK_ONLY | (filled << 8)
+        area = cv2.floodFill(far, mask, (int(x), int(y)), 0, _STEP / 2, _STEP / 2, flags)[0]
+        part = inside == filled if area >= _LEAST_AREA * far.size else None
+        if part is not None:
+            found.append(part)
+        inside[inside == filled] = counted
+    return found
+
+
+def _subject(part: np.ndarray, far: np.ndarray) -> Subject:
+    middle = float(np.median(far[part]))
+    outline = (cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & ~part
+    clear = float((far[outline] > middle + _STEP).mean()) if outline.any() else 0.0
+    rows, columns = np.nonzero(part)
+    height, width = part.shape
+    return Subject(math.exp(middle), columns.mean() / width, rows.mean() / height, float(part.mean()), clear)
+
+
+def middle_subject(depth_m: np.ndarray) -> float:
+    """Distance in metres of the nearest clear subject near the picture's middle; without one there, of the nearest
+    subject, else of the nearest mode. Raises ValueError if nothing is at a finite distance."""
+    found = subjects(depth_m)
+    central = [one for one in found if one.off_middle <= _MIDDLE] or found
+    return central[0].distance_m if central else histogram_modes(depth_m)[0]
+
+
+def depth_modes(depth_m: np.ndarray) -> tuple[float, float]:
+    """Distances of the foreground and of the background, metres; the latter may be inf.
+
+    depth_m: (H, W) metres, > 0; inf = nothing there. The foreground is the nearest subject, the background the one
+    behind it that stands out most: clear, large, and near the middle. Where no subject stands out, the nearest and
+    farthest mode of the histogram stand in. Raises ValueError if nothing is at a finite distance.
+    """
+    near_m, far_m = histogram_modes(depth_m)
+    found = subjects(depth_m)
+    if found:
+        near_m = found[0].distance_m
+    behind = [one for one in found if one.distance_m >= _APART * near_m]
+    if behind:
+        far_m = max(behind, key=lambda one: _weight(one, near_m)).distance_m
+    return near_m, max(far_m, near_m)
+
+
+def _weight(one: Subject, near_m: float) -> float:
+    """How much a subject counts as the background of what is near."""
+    central = math.exp(-((one.off_middle / _MIDDLE) ** 2))
+    return one.clear**2 * one.area * central * math.sqrt(1 - near_m / one.distance_m)
+
+
+def histogram_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
+    """Nearest and farthest mode of the depth histogram, metres.
 
     depth_m: (H, W) metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall that runs
     away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A

@@ -139,22 +139,28 @@ INPUTS: tuple[Input, ...] = (
 )
 
 NAMES = tuple(entry.name for entry in INPUTS)
+LENS_FIELDS = {
+    "focal_mm": "Focal Length",
+    "f_number": "F-Stop",
+    "sensor_mm": "Sensor Width",
+    "focus_m": "Focus Distance",
+    "near_strength": "Near Strength",
+    "far_strength": "Far Strength",
+    "max_blur_pct": "Max Blur",
+    "in_focus_range_m": "In-Focus Range",
+    "axial_chromatic": "Axial Chromatic",
+    "breathing": "Breathing",
+}
+"""The input behind each field of the core's Lens."""
 
 
 def lens_of(values: Mapping[str, float]) -> Lens:
-    """The core's Lens for input values by name. Raises ValueError naming what the core refuses."""
-    return Lens(
-        focal_mm=values["Focal Length"],
-        f_number=values["F-Stop"],
-        sensor_mm=values["Sensor Width"],
-        focus_m=values["Focus Distance"],
-        near_strength=values["Near Strength"],
-        far_strength=values["Far Strength"],
-        max_blur_pct=values["Max Blur"],
-        in_focus_range_m=values["In-Focus Range"],
-        axial_chromatic=values["Axial Chromatic"],
-        breathing=values["Breathing"],
-    )
+    """The core's Lens for input values by name. Raises ValueError naming the input that the core refuses."""
+    try:
+        return Lens(**{field: values[name] for field, name in LENS_FIELDS.items()})
+    except ValueError as error:
+        field, _, cause = str(error).partition(": ")
+        raise ValueError(f"{LENS_FIELDS.get(field, field)} {cause}") from error
 
 
 def aperture_of(values: Mapping[str, float]) -> Aperture:

@@ -53,6 +53,8 @@ def test_a_transition_goes_out_at_the_cut_and_in_after_it(strip, shot):
     second = shot.racked(shot.pictures("q", frames=2), shot.depths("e", frames=1)[0], name="B", focus_m=4.0,
                          start=LENGTH + 1)  # fmt: skip
     second.right_handle = 2 * LENGTH + 1
+    for one, focus_m, frame in ((strip, 5.0, 1), (second, 4.0, 2 * LENGTH)):
+        shot.key(one, "Focus Distance", {frame: focus_m})
     assert shots.following(strip) == second
     for direction in ("FAR", "NEAR"):
         assert bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction=direction) == {"FINISHED"}
@@ -222,3 +224,94 @@ def test_the_marks_of_a_linked_or_bare_strip_are_no_reason_to_crash(shot):
     assert modifier.find(strip) is None
     assert not bpy.ops.rackfocus.mark_remove.poll()
     assert not bpy.ops.rackfocus.rack.poll()
+
+
+def test_a_recipe_goes_around_keys_by_hand_and_says_so(strip, shot):
+    bpy.ops.rackfocus.rack(frame=70, duration=10, from_distance=3.0, to_distance=4.0)
+    shot.key(strip, "Focus Distance", {20: 7.0})
+    told = shots.replaced_told(strip, False)
+    assert "replaces 2 keys (frames 70, 80)" in told
+    assert "keeps 1 key (frame 20) by hand" in told
+    assert bpy.ops.rackfocus.recipe(recipe="REVEAL", direction="FAR") == {"FINISHED"}
+    keys = {key.frame: key.focus_m for key in Focus(strip).keys()}
+    assert keys[20] == 7.0
+    assert not {70, 80} & set(keys)
+    assert focus(strip, 26) == pytest.approx(NEAR_M, rel=0.02)
+    assert focus(strip, LENGTH) == pytest.approx(FAR_M, rel=0.02)
+    assert bpy.ops.rackfocus.recipe(recipe="REVEAL", direction="FAR", replace_keys=True) == {"FINISHED"}
+    assert focus(strip, 20) == pytest.approx(NEAR_M, rel=0.02)
+
+
+def test_a_recipe_without_room_between_keys_by_hand_is_refused(strip, shot):
+    shot.key(strip, "Focus Distance", dict.fromkeys(range(1, LENGTH, 12), 7.0))
+    before = [tuple(p.co) for p in Focus(strip).curve.keyframe_points]
+    with pytest.raises(RuntimeError, match="Replace Keys by Hand"):
+        bpy.ops.rackfocus.recipe(recipe="EMPHASIS", direction="FAR")
+    assert [tuple(p.co) for p in Focus(strip).curve.keyframe_points] == before
+
+
+def test_a_sentence_never_takes_a_key_by_hand_unasked(strip, shot):
+    shot.key(strip, "Focus Distance", {30: 7.0})
+    shot.scene.frame_set(20)
+    with pytest.raises(RuntimeError, match="frame 30"):
+        bpy.ops.rackfocus.say(sentence="rack to the background over 1 second")
+    assert focus(strip, 30) == 7.0
+    assert bpy.ops.rackfocus.say(sentence="rack to the background over 1 second", replace_keys=True) == {"FINISHED"}
+    assert focus(strip, 44) == pytest.approx(FAR_M, rel=0.02)
+
+
+def test_pulls_end_with_the_strip(strip, shot):
+    shot.scene.frame_set(LENGTH - 14)
+    assert bpy.ops.rackfocus.say(sentence="rack to the background over 1 second") == {"FINISHED"}
+    assert Focus(strip).keys()[-1].frame == LENGTH
+    shot.scene.frame_set(LENGTH - 30)
+    bpy.ops.rackfocus.say(sentence="rack to the background and back over 1 second", replace_keys=True)
+    assert Focus(strip).keys()[-1].frame <= LENGTH
+
+
+def test_a_transition_of_strips_without_keys_starts_from_a_subject(strip, shot):
+    second = shot.racked(shot.pictures("q", frames=2), shot.depths("e", frames=1)[0], name="B", start=LENGTH + 1)
+    second.right_handle = 2 * LENGTH + 1
+    assert bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction="FAR") == {"FINISHED"}
+    assert focus(strip, 10) == pytest.approx(NEAR_M, rel=0.02), "nothing stands at 5 m"
+
+
+def test_the_panel_knows_the_subjects_before_anything_is_keyed(strip):
+    assert shots.subjects_told(strip) == f"Foreground {NEAR_M:.2f} m, Background {FAR_M:.1f} m"
+    marks.add(strip, "Cup", 0.67)
+    marks.add(strip, "Couple", 2.5)
+    assert shots.subjects_told(strip) == "Cup 67 cm, Couple 2.50 m"
+
+
+def test_from_camera_does_not_guess_which_scene_a_file_was_rendered_from(strip, shot):
+    camera = bpy.data.objects.new("Cam", bpy.data.cameras.new("Cam"))
+    shot.scene.collection.objects.link(camera)
+    shot.scene.camera = camera
+    before = shots.value_of(strip, "Focal Length")
+    with pytest.raises(RuntimeError, match="which scene"):
+        bpy.ops.rackfocus.lens_from_camera()
+    assert shots.value_of(strip, "Focal Length") == before
+
+
+def test_from_camera_on_a_scene_strip_is_that_scenes_camera_frame_by_frame(shot):
+    scene = camera_scene(True)
+    scene.frame_start = 11
+    strip = shot.scene.sequence_editor.strips.new_scene("S", scene, channel=5, frame_start=101)
+    strip.right_handle = 141
+    strip.scene_input = "CAMERA"
+    modifier.add(strip)
+    shot.scene.sequence_editor.active_strip = strip
+    assert bpy.ops.rackfocus.lens_from_camera() == {"FINISHED"}
+    assert shots.value_of(strip, "Focal Length") == 65
+    for frame in (101, 120, 140):
+        scene.frame_set(frame - 101 + 11)
+        depsgraph = scene.view_layers[0].depsgraph
+        depsgraph.update()
+        wanted = -scene.objects["Anna"].evaluated_get(depsgraph).matrix_world.translation.z
+        assert focus(strip, frame) == pytest.approx(wanted, rel=0.0102)
+
+
+def test_what_no_lens_can_be_is_said_by_the_names_on_screen(strip):
+    shots.set_value(strip, "Focus Distance", 0.02)
+    with pytest.raises(ValueError, match=r"^Focus Distance must be farther than the focal length"):
+        shots.lens_at(strip)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a focus pull must do, whatever its keys: even in dioptres, exact at keys, no jumps."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
+from blender_rackfocus.craft import focus_curve, pull
 from blender_rackfocus.craft.focus_curve import (
     FARTHEST_M,
     Key,
@@ -319,3 +321,62 @@ def test_what_is_left_right_beside_a_rack_goes():
     assert curve(early.keys, [0, 8, 16]) == pytest.approx(curve(keys, [0, 8, 16]))
     assert focus_at(early.keys, 22) == 1.0
     assert "frame 16" in early.notes[0]
+
+
+# Within the strip, and held
+
+
+@pytest.mark.parametrize(
+    ("frame", "length", "placed"),
+    [
+        (10, 20, (10, 20)),
+        (90, 20, (90, 10)),  # half of it fits: shortened
+        (95, 20, (80, 20)),  # less would be left: moved
+        (140, 20, (80, 20)),
+        (-8, 20, (1, 11)),
+        (50, 400, (1, 99)),
+    ],
+)
+def test_a_pull_lies_within_the_strip_and_what_was_done_is_said(frame, length, placed):
+    start, duration, told = pull.fit_in(frame, length, 1, 100)
+    assert (start, duration) == placed
+    assert bool(told) == ((start, duration) != (frame, length))
+    assert 1 <= start < start + duration <= 100
+
+
+def test_a_hold_holds_until_the_next_pull_which_starts_from_there():
+    keys = pull.rack_keys(30, 3.0, 0.99, duration=12)
+    held, until = pull.hold(keys, 10, pull.Mark("King", 0.67), 1, 100)
+    assert until == 30
+    for frame in range(1, 31):
+        assert focus_at(held, frame) == pytest.approx(0.67)
+    assert focus_at(held, 42) == pytest.approx(0.99)
+    way = [1 / focus_at(held, frame) for frame in range(30, 43)]
+    assert all(b < a for a, b in itertools.pairwise(way)), "no detour"
+
+
+def test_a_hold_leaves_keys_by_hand_where_they_are():
+    keys = [focus_curve.Key(50, 2.0), *pull.rack_keys(70, 2.0, 5.0, duration=12)]
+    held, until = pull.hold(keys, 10, pull.Mark("King", 0.67), 1, 100)
+    assert until == 50 - pull.LEAD_FRAMES
+    assert [focus_at(held, frame) for frame in (10, 25, until)] == pytest.approx([0.67] * 3)
+    assert [focus_at(held, frame) for frame in (50, 70, 82)] == pytest.approx([2.0, 2.0, 5.0])
+
+
+def test_a_hold_in_the_middle_of_a_pull_ends_that_pull():
+    keys = [*pull.rack_keys(10, 1.0, 4.0, duration=20), *pull.rack_keys(60, 4.0, 2.0, duration=20)]
+    held, until = pull.hold(keys, 20, pull.Mark("Door", 8.0), 1, 100)
+    assert until == 60
+    assert [focus_at(held, frame) for frame in (20, 30, 45, 60)] == pytest.approx([8.0] * 4)
+    assert focus_at(held, 80) == pytest.approx(2.0)
+    assert focus_at(held, 10) == pytest.approx(1.0)
+
+
+def test_a_hold_follows_a_tracked_mark_into_the_next_pull():
+    frames = tuple(float(f) for f in range(1, 101))
+    walker = pull.Mark("Walker", None, frames, tuple(1.0 + f / 20 for f in frames))
+    held, until = pull.hold(pull.rack_keys(60, 3.0, 0.9, duration=12), 10, walker, 1, 100)
+    assert until == 60
+    for frame in range(10, 61):
+        assert focus_at(held, frame) == pytest.approx(1.0 + frame / 20, rel=0.011)
+    assert focus_at(held, 72) == pytest.approx(0.9)

@@ -29,7 +29,7 @@ LOOKED_AT = 16
 _FULL_WIDTH = 640
 """Frames other than the first and the middle one are thinned out to about this."""
 
-READINGS = {"INVERSE", "NORMALISED", "INVERTED"}
+READINGS = {"INVERSE", "NORMALISED", "RAMP", "INVERTED"}
 """Findings about what the numbers mean: settings of the strip."""
 _BARS = "▁▂▃▄▅▆▇█"
 

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import math
+
 import bpy
 
 from ...craft import pull
+from ...craft.decisions import by_hand
+from ...craft.focus_chart import distance_text
+from ...craft.focus_curve import Key
 from ..shot import marks
 from ..shot.focus import Focus
 
@@ -18,26 +23,33 @@ def pull_focus(
     feel: str = "SMOOTH",
     duration: float | None = None,
     follow: bool = True,
+    keep: bool = False,
 ) -> list[str]:
-    """Key a pull on a strip's Focus Distance. Returns notes for the user.
+    """Key a pull on a strip's Focus Distance, within what the strip shows. Returns notes for the user.
 
-    start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end.
+    start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end. keep:
+    refuse what would replace a key by hand.
     Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
     """
     focus = Focus(strip)
-    length = float(pull.default_duration(feel, _fps(strip.id_data)) if duration is None else duration)
+    rate = _fps(strip.id_data)
+    first, last = marks.span(strip)
+    asked = float(pull.default_duration(feel, rate) if duration is None else duration)
+    frame, length, told = pull.fit_in(frame, asked, first, last)
+    notes = [told] if told else []
     from_m = None if start is None else pull.mark_distance_m(start, frame)
     to_m = pull.mark_distance_m(end, frame + length)
     nearest_m = focus.nearest_m()
     for metres in (from_m, to_m):
         if metres is not None and metres <= nearest_m:
-            raise ValueError(f"{metres:.3g} m is nearer than the lens can focus: its focal length is {nearest_m:.3g} m")
-    _first, last = marks.span(strip)
+            given, least = distance_text(metres), distance_text(nearest_m)
+            raise ValueError(f"{given} is nearer than the lens can focus: its focal length is {least}")
     before = focus.keys(frame, max(frame + length + pull.LEAD_FRAMES, last if end.tracked and follow else frame))
-    joined = pull.insert_rack(
-        before, frame, to_m, from_m, feel, length, _fps(strip.id_data), focus.now_m(frame), nearest_m
-    )
-    keys, notes = joined.keys, list(joined.notes)
+    joined = pull.insert_rack(before, frame, to_m, from_m, feel, length, rate, focus.now_m(frame), nearest_m)
+    keys = joined.keys
+    if keep:
+        check_kept(focus.keys(), keys)
+    notes += joined.notes
     if end.tracked and follow:
         keys = pull.follow(keys, frame + length, end, last)
         lost = [f for f in pull.lost_frames(end) if f >= frame]
@@ -45,6 +57,20 @@ def pull_focus(
             notes.append(f'"{end.name}" is lost on {len(lost)} frame(s) from {lost[0]:g} on: focus is bridged there')
     focus.write(keys)
     return notes
+
+
+def check_kept(keys: list[Key], made: list[Key]) -> None:
+    """Raises ValueError where a key by hand would be replaced."""
+    left = {(key.frame, round(key.focus_m, 5)) for key in made}
+    gone = [key for key in by_hand(keys, -math.inf, math.inf) if (key.frame, round(key.focus_m, 5)) not in left]
+    if gone:
+        raise ValueError(f"{keys_text(gone)} set by hand would be replaced: choose Replace Keys by Hand, or move them")
+
+
+def keys_text(keys: list[Key]) -> str:
+    """Which keys, in words: `2 keys (frames 10, 40)`."""
+    numbers = ", ".join(f"{key.frame:g}" for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
+    return f"{len(keys)} key{'s' * (len(keys) > 1)} (frame{'s' * (len(keys) > 1)} {numbers})"
 
 
 def _fps(scene: bpy.types.Scene) -> float:

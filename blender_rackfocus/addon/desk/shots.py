@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 import bpy
@@ -12,18 +14,24 @@ import numpy as np
 
 from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from ...craft import lenses, phrase, pull, recipes, subjects
-from ...craft.focus_curve import fit
+from ...craft.decisions import by_hand
+from ...craft.focus_chart import distance_text
+from ...craft.focus_curve import Key, fit
 from ...frame import inputs
 from ...frame.job import Job
-from ...media import sequences
+from ...media import MediaError, sequences
 from ..blender import curves, strips
+from ..errors import FrameError
+from ..scenes import scene_passes
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus
 from . import tracking
-from .pull import pull_focus
+from .pull import check_kept, keys_text, pull_focus
 
 FOREGROUND, BACKGROUND = "Foreground", "Background"
+SHARP_SHARE = 0.005
+"""Share of the picture within the depth of field from which on focus is on something."""
 
 
 def fps(scene: bpy.types.Scene) -> float:
@@ -33,12 +41,18 @@ def fps(scene: bpy.types.Scene) -> float:
 
 def depth_of(strip: bpy.types.Strip, frame: float) -> np.ndarray:
     """Depth of what a strip shows at a frame of its scene, (H, W) metres. Raises FrameError, MediaError, ValueError."""
-    return frames.sources(frames.look_job(tracking.shown(strip, frame), modifier.find(strip)))[1]
+    return frames.sources(_depth_job(strip, frame))[1]
+
+
+def _depth_job(strip: bpy.types.Strip, frame: float) -> Job:
+    """How picture and depth are read at a frame, whatever the lens. Raises FrameError."""
+    job = frames.look_job(tracking.shown(strip, frame), modifier.find(strip))
+    return replace(job, values=tuple(entry.default for entry in inputs.INPUTS))
 
 
 def near_far_m(strip: bpy.types.Strip, frame: float) -> tuple[float, float]:
     """Distances of foreground and background at a frame, metres; the far one may be inf."""
-    return subjects.depth_modes(depth_of(strip, frame))
+    return _modes(_depth_job(strip, frame))
 
 
 def marks_for_recipe(strip: bpy.types.Strip, frame: float) -> list[pull.Mark]:
@@ -46,8 +60,53 @@ def marks_for_recipe(strip: bpy.types.Strip, frame: float) -> list[pull.Mark]:
     own = [marks.for_pull(strip, mark) for mark in marks.of(strip)]
     if len(own) >= 2:
         return own
-    near, far = near_far_m(strip, frame)
+    near, far = _modes(_depth_job(strip, frame))
     return [pull.Mark(FOREGROUND, near), pull.Mark(BACKGROUND, min(far, pull.INFINITY_M))]
+
+
+@lru_cache(maxsize=32)
+def _modes(job: Job) -> tuple[float, float]:
+    return subjects.depth_modes(frames.sources(job)[1])
+
+
+def subjects_told(strip: bpy.types.Strip) -> str:
+    """Which subjects a recipe goes between on a strip, for the panel: before anything is keyed. Empty where its depth
+    cannot be read: the panel says why elsewhere."""
+    try:
+        used = marks_for_recipe(strip, _middle(strip))
+    except (ValueError, FrameError, MediaError):
+        return ""
+    frame = strip.id_data.frame_current
+    return ", ".join(f"{mark.name} {distance_text(pull.mark_distance_m(mark, frame))}" for mark in used)
+
+
+def replaced_told(strip: bpy.types.Strip, replace_all: bool) -> str:
+    """What a recipe does to the keys a strip has, for the panel and the report; empty for a strip without keys."""
+    keys = Focus(strip).keys()
+    own = by_hand(keys, -math.inf, math.inf)
+    kept = [] if replace_all else own
+    first, last = _room(strip, kept)
+    gone = [key for key in keys if key not in kept and (first <= key.frame <= last or not kept)]
+    told = [f"replaces {keys_text(gone)}"] if gone else []
+    told += [f"keeps {keys_text(kept)} by hand"] if kept else []
+    return ", ".join(told)
+
+
+def _middle(strip: bpy.types.Strip) -> int:
+    first, last = marks.span(strip)
+    return (first + last) // 2
+
+
+def _room(strip: bpy.types.Strip, kept: Sequence[Key]) -> tuple[float, float]:
+    """The longest stretch of a strip that no kept key stands in, with the time a hand needs to and from them."""
+    first, last = marks.span(strip)
+    inside = sorted(key.frame for key in kept if first <= key.frame <= last)
+    edges = [
+        (float(first), 0.0),
+        *((frame, float(pull.LEAD_FRAMES)) for frame in inside),
+        (float(last), 0.0),
+    ]
+    return max(((a + lead, b - trail) for (a, lead), (b, trail) in pairwise(edges)), key=lambda one: one[1] - one[0])
 
 
 def cook(
@@ -56,14 +115,28 @@ def cook(
     direction: str,
     feel: str | None = None,
     chosen: Sequence[pull.Mark] | None = None,
+    replace_all: bool = False,
 ) -> list[recipes.Rack]:
-    """Key a recipe on one strip, in place of the focus keys it had. Returns the racks. Raises ValueError, RuntimeError
-    and what reading depth raises."""
-    first, last = marks.span(strip)
-    used = list(chosen) if chosen else marks_for_recipe(strip, (first + last) // 2)
+    """Key a recipe on one strip, in place of the pulls it had. Returns the racks.
+
+    Keys by hand stay, and the recipe takes the longest stretch without any; replace_all: they go as well. Raises
+    ValueError where there is no room between them, RuntimeError, and what reading depth raises.
+    """
+    focus = Focus(strip)
+    keys = focus.keys()
+    kept = [] if replace_all else by_hand(keys, *marks.span(strip))
+    first, last = _room(strip, kept)
+    used = list(chosen) if chosen else marks_for_recipe(strip, _middle(strip))
     rate = fps(strip.id_data)
-    racks = recipes.plan(recipe, first, last, used, direction, rate, feel)
-    Focus(strip).write(recipes.recipe_keys(racks, first, last, fps=rate))
+    try:
+        racks = recipes.plan(recipe, first, last, used, direction, rate, feel)
+    except ValueError as error:
+        if kept:
+            ways = f"{keys_text(kept)} set by hand are in the way: choose Replace Keys by Hand"
+            raise ValueError(f"{error}. {ways}") from None
+        raise
+    made = recipes.recipe_keys(racks, first, last, fps=rate)
+    focus.write(pull.put_between(keys if kept else [], made, first, last))
     return racks
 
 
@@ -75,18 +148,23 @@ def following(strip: bpy.types.Strip) -> bpy.types.Strip | None:
     return min(later, key=lambda one: marks.span(one)[0], default=None)
 
 
-def bridge(strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel: str = "SMOOTH") -> list[recipes.Rack]:
+def bridge(
+    strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel: str = "SMOOTH", replace_all: bool = False
+) -> list[recipes.Rack]:
     """Key a transition: the first strip goes out of focus at its end, the second comes into focus at its start. The
-    subject of each is its active mark, or where its focus is. Raises ValueError, RuntimeError."""
+    subject of each is its active mark, or where its focus is; where that is on nothing, the subject near the middle.
+    Raises ValueError, also where a key by hand would go (replace_all: it may), RuntimeError, and what reading depth
+    raises."""
     spans = marks.span(strip), marks.span(second)
     usual = pull.default_duration(feel, fps(strip.id_data))
     leaves = spans[0][1] + 1 - min(usual, 0.4 * (spans[0][1] - spans[0][0]))
     comes = spans[1][0] + min(usual, 0.4 * (spans[1][1] - spans[1][0]))
-    subjects = [_subject(one, round(frame)) for one, frame in ((strip, leaves), (second, comes))]
+    sides = [_subject(one, round(frame)) for one, frame in ((strip, leaves), (second, comes))]
     lens = lens_at(strip)
     racks = recipes.plan_transition(
-        spans[0], spans[1], subjects, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
+        spans[0], spans[1], sides, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
     )
+    curves_made = []
     for one, rack in zip((strip, second), racks, strict=True):
         focus = Focus(one)
         end = rack.frame + rack.duration
@@ -100,6 +178,10 @@ def bridge(strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel
         keys = joined.keys
         if rack.strip and rack.to_mark.tracked:
             keys = pull.follow(keys, end, rack.to_mark, spans[1][1])
+        if not replace_all:
+            check_kept(focus.keys(*marks.span(one)), keys)
+        curves_made.append((focus, keys))
+    for focus, keys in curves_made:
         focus.write(keys)
     return racks
 
@@ -108,15 +190,28 @@ def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
     mark = marks.active(strip)
     if mark is not None:
         return marks.for_pull(strip, mark)
-    return pull.Mark(strip.name, Focus(strip).now_m(frame))
+    focus = Focus(strip)
+    if focus.curve is None and not _something_is_sharp(strip, frame):
+        return pull.Mark(strip.name, subjects.middle_subject(depth_of(strip, frame)))
+    return pull.Mark(strip.name, focus.now_m(frame))
+
+
+def _something_is_sharp(strip: bpy.types.Strip, frame: int) -> bool:
+    """Whether anything of a strip's picture lies within its depth of field."""
+    depth_m = depth_of(strip, frame)
+    near_m, far_m = depth_of_field_m(lens_at(strip), depth_m.shape[1])
+    return float(((depth_m >= near_m) & (depth_m <= far_m)).mean()) > SHARP_SHARE
 
 
 # --- Say it ----------------------------------------------------------------------------------------------------------
 
 
-def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> list[str]:
+def say(
+    strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replace_all: bool = False
+) -> list[str]:
     """Do what a sentence asks for. Returns what was done, one line each. Raises ValueError where it asks for nothing
-    that can be done, RuntimeError, and what reading depth raises; then nothing has been keyed."""
+    that can be done or a key by hand would go (replace_all: it may), RuntimeError, and what reading depth raises; then
+    nothing has been keyed."""
     rate = fps(strip.id_data)
     first = said.first_frame(rate)
     start = frame if first is None else first
@@ -131,23 +226,36 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
         second = following(strip)
         if second is None:
             raise ValueError("A transition needs a second strip with Rack Focus behind this one")
-        bridge(strip, second, said.direction or "FAR", feel)
+        bridge(strip, second, said.direction or "FAR", feel, replace_all)
         done.append(f'Transition into "{second.name}"')
     elif (
         said.recipe is not None and first is None and said.length_frames(rate) is None and (len(named) == len(places))
     ):  # timed by the strip's length
         chosen = named[:2] if said.recipe == "EMPHASIS" else named
-        racks = cook(strip, said.recipe, "GIVEN" if chosen else said.direction or "GIVEN", said.feel, chosen or None)
-        done.append(f"{recipes.RECIPES[said.recipe].label}: {len(racks)} pull(s)")
+        direction = "GIVEN" if chosen else said.direction or "GIVEN"
+        told = replaced_told(strip, replace_all)
+        racks = cook(strip, said.recipe, direction, said.feel, chosen or None, replace_all)
+        done.append(f"{recipes.RECIPES[said.recipe].label}: {len(racks)} pull(s)" + (f", {told}" if told else ""))
     elif len(places) >= 2:
         at = start
         length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
+        length, notes = _fitting(strip, at, length, len(places) - 1)
+        done += notes
+        before = Focus(strip).keys()
         back = pull.Mark("where it was", Focus(strip).now_m(start))
         for one, other in pairwise(places):
             end = other or back
-            done += pull_focus(strip, at, end, one, feel, length, said.hold)
+            try:
+                done += pull_focus(strip, at, end, one, feel, length, said.hold, keep=not replace_all)
+            except ValueError:
+                if before:
+                    Focus(strip).write(before)
+                raise
             done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
             at += 2 * length
+        left = {key.frame for key in Focus(strip).keys()}  # noqa: SIM118 - no mapping
+        gone = [key for key in before if key.frame not in left]
+        done += [f"replaces {keys_text(gone)}"] if gone else []
     elif named:
         Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
         done.append(f"Focus on {named[0].name}")
@@ -159,6 +267,16 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float) -> lis
             if mark.kind == "DISTANCE":
                 mark.distance_m = min(metres, pull.INFINITY_M)
     return done
+
+
+def _fitting(strip: bpy.types.Strip, at: float, length: float, pulls: int) -> tuple[float, list[str]]:
+    """The length of each of several pulls, with rests as long between them, so that they end with the strip."""
+    room = marks.span(strip)[1] - at
+    needed = (2 * pulls - 1) * length
+    if pulls < 2 or needed <= room or room < 4 * pulls:
+        return length, []
+    length = float(int(room / (2 * pulls - 1)))
+    return length, [f"The pulls are shortened to {length:g} frames each, to end with the strip"]
 
 
 def _place_mark(
@@ -274,7 +392,8 @@ def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.type
     rows: dict[int, dict[str, float]] = {}
     try:
         for frame in range(first, last + 1):
-            scene.frame_set(_scene_frame(strip, scene, frame))
+            at = _scene_frame(strip, scene, frame)
+            scene.frame_set(math.floor(at), subframe=at - math.floor(at))
             depsgraph = scene.view_layers[0].depsgraph
             depsgraph.update()
             rows[frame] = camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
@@ -295,7 +414,10 @@ def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.type
     return done
 
 
-def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> int:
+def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> float:
+    """The frame of a scene that a strip shows, where the strip was rendered from that scene, or is a strip of it."""
+    if strip.type == "SCENE":
+        return scene_passes.frame_of(strip, marks.frame_in_list(strip, frame), strip.id_data)
     media = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
     numbers = None
     if media.kind == "IMAGE":

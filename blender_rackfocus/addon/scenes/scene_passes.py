@@ -64,15 +64,21 @@ def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, ma
 
     Raises StripError where that cannot be told or is not there, and MediaError.
     """
-    index = retiming.content_index(strip, frame, scene)
-    if index is None:
-        raise strips.StripError(strip.name, "the strip has no content (its length is zero)")
-    at = index + strip.content_trim_start + strip.scene.frame_start  # between frames too, as Blender renders it
+    at = frame_of(strip, frame, scene)
     try:
         path = file_of(strip.scene, at, strip.scene_camera, may_render)
     except PassError as error:
         raise strips.StripError(strip.name, error.cause) from error
     return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
+
+
+def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> float:
+    """The frame of its own scene that a scene strip shows, also between two, as Blender renders it. frame: of the list
+    the strip lies in; scene: whose strip it is. Raises StripError for one without content."""
+    index = retiming.content_index(strip, frame, scene)
+    if index is None:
+        raise strips.StripError(strip.name, "the strip has no content (its length is zero)")
+    return index + strip.content_trim_start + strip.scene.frame_start
 
 
 def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:

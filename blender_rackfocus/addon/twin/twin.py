@@ -20,6 +20,7 @@ import tempfile
 from dataclasses import dataclass, replace
 
 import bpy
+import cv2
 import numpy as np
 
 from ... import media
@@ -42,6 +43,9 @@ MARK = "rackfocus_twin"
 ORIGINAL = "rackfocus_twin_original"
 KEYS = "rackfocus_twin_keys"
 MEASURED = "rackfocus_twin_db"
+MEASURED_WIDTH = 320
+"""Pixels across of the picture on which a twin is measured: circles shrink with it, and with them the time that
+Blender's nodes take, which grows with the fourth power of the width."""
 LEFT_OUT = (
     "Squeeze",
     "Spherical Aberration",
@@ -223,6 +227,7 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
     else:
         image = bpy.data.images.load(depth.path)
         image.name = f"{NAME} Depth"
+        image.size[:]  # Blender looks into a file when asked, and only a single file: then it knows of layers
         if depth.kind != "FILE":
             image.source = depth.kind
         image.colorspace_settings.is_data = True
@@ -240,11 +245,10 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
 
 
 def _output(image: bpy.types.Image, layer: str) -> str:
-    """The Image node's output for a channel "Layer.Pass.Z"."""
+    """The Image node's layer and output, "Layer.Pass", for a channel "Layer.Pass.Z"."""
     if image.type != "MULTILAYER":
         raise ValueError("its layers are not named as Blender names them")
-    parts = layer.split(".")
-    return parts[-2] if len(parts) > 1 else layer
+    return layer.rpartition(".")[0] or layer
 
 
 def _count(reader: bpy.types.Node, depth: Depth) -> None:
@@ -319,10 +323,15 @@ def _measure(
     picture, depth_m = frames.sources(job)
     if float(picture[..., 3].min()) < 1.0:
         raise ValueError("pictures with transparency cannot be converted to nodes; bake the strip instead")
-    real = refocus(job, picture, depth_m)
     raw = None
     if depth.kind == "STRIP":
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None).values
+    if picture.shape[1] > MEASURED_WIDTH:
+        size = MEASURED_WIDTH, max(1, round(picture.shape[0] * MEASURED_WIDTH / picture.shape[1]))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+        raw = raw if raw is None else cv2.resize(raw, size, interpolation=cv2.INTER_NEAREST)
+    real = refocus(job, picture, depth_m)
     shown = _rendered(tree, job, picture, raw, frame)
     return decibels(shown, real), decibels(picture, real)
 

@@ -109,9 +109,9 @@ def build(
 ) -> None:
     """Fill an empty tree that has a Rack Focus group's interface.
 
-    depth: the image (still, sequence, movie) that an Image node reads, with the output named `layer` (empty: the
-    first); None takes the input `DEPTH`. convention: what the depth's numbers mean. The tree's Image node, if any, is
-    left at its default frames.
+    depth: the image (still, sequence, movie) that an Image node reads, with the layer and output that `layer` names,
+    "Layer.Pass" (empty: the first); None takes the input `DEPTH`. convention: what the depth's numbers mean. The tree's
+    Image node, if any, is left at its default frames.
     """
     make = _Builder(tree)
     given = make.node("NodeGroupInput").outputs
@@ -121,7 +121,10 @@ def build(
     else:
         reader = make.node("CompositorNodeImage", "Depth")
         reader.name, reader.image = DEPTH, depth
-        raw = reader.outputs[layer] if layer else reader.outputs[0]
+        of_layer, _, output = layer.rpartition(".")
+        if of_layer and reader.has_layers:
+            reader.layer = of_layer
+        raw = reader.outputs[output] if output else reader.outputs[0]
     width, _height = make.size(own)
     near_px, far_px = _circles(make, given, _dioptres(make, _fitted(make, raw, own), convention), width)
     result = _composited(make, own, near_px, far_px, _bokehs(make, given))

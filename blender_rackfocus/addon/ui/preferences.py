@@ -48,7 +48,7 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
     cache_limit_gb: bpy.props.FloatProperty(
-        name="Size",
+        name="Size (GB)",
         description="How many gigabytes computed frames may fill; what was used least recently goes first",
         default=cache.DEFAULT_LIMIT_GB,
         min=0.1,

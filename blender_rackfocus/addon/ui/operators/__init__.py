@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import typing
+
 import bpy
 
 from . import (
@@ -33,9 +35,24 @@ _DEPTH = (networks, cards, subject, doctor)
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)
 
 
+_PROPERTY = type(bpy.props.BoolProperty())
+REMEMBERED = {("RACKFOCUS_OT_rack", "feel"), ("RACKFOCUS_OT_rack", "follow")}
+"""(operator, property): habits of a hand, which the next call by menu or dialog starts from. Everything else belongs to
+one call: a strip's name, a frame, a place in the picture that were remembered would do it to the wrong thing."""
+
+
 def register() -> None:
     for cls in CLASSES:
+        _forget_between_calls(cls)
         bpy.utils.register_class(cls)
+
+
+def _forget_between_calls(cls: type[bpy.types.Operator]) -> None:
+    """Give an operator its properties anew, with SKIP_SAVE: Blender then starts each call from the defaults."""
+    for name, one in typing.get_type_hints(cls).items():
+        if isinstance(one, _PROPERTY) and (cls.__name__, name) not in REMEMBERED:
+            options = {*one.keywords.get("options", {"ANIMATABLE"}), "SKIP_SAVE"}
+            cls.__annotations__[name] = one.function(**{**one.keywords, "options": options})
 
 
 def unregister() -> None:

@@ -61,29 +61,57 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     scene: bpy.props.StringProperty(
-        name="Scene", description="The scene the shot was rendered from; empty for the window's"
+        name="Scene", description="The scene the shot was rendered from; a scene strip has its own"
     )
     camera: bpy.props.StringProperty(name="Camera", description="A camera object; empty for the scene's own")
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        if self.scene or strip.type == "SCENE":
+            return self.execute(context)
+        self.strip_name = strip.name
+        others = [one for one in bpy.data.scenes if one != strip.id_data and one.camera is not None]
+        self.scene = others[0].name if len(others) == 1 else ""
+        return context.window_manager.invoke_props_dialog(self, title=f'Lens of "{strip.name}" from a Camera')
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop_search(self, "scene", bpy.data, "scenes")
+        chosen = bpy.data.scenes.get(self.scene)
+        if chosen is not None:
+            layout.prop_search(self, "camera", chosen, "objects")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = racked_strip(self, context, self.strip_name)
         if strip is None:
             return {"CANCELLED"}
-        scene = bpy.data.scenes.get(self.scene) if self.scene else context.scene
-        if scene is None:
-            self.report({"ERROR"}, f'There is no scene named "{self.scene}"')
-            return {"CANCELLED"}
-        camera = scene.objects.get(self.camera) if self.camera else scene.camera
-        if camera is None:
-            self.report({"ERROR"}, f'Scene "{scene.name}" has no camera{" of that name" if self.camera else ""}')
+        scene, camera, problem = self._camera(strip)
+        if problem:
+            self.report({"ERROR"}, problem)
             return {"CANCELLED"}
         try:
             done = shots.from_camera(strip, scene, camera)
         except (*EXPECTED, camera_lens.CameraError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"From {camera.name}: {', '.join(done)}")
+        self.report({"INFO"}, f'From {camera.name} in scene "{scene.name}": {", ".join(done)}')
         return {"FINISHED"}
+
+    def _camera(self, strip: bpy.types.Strip) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:
+        """The scene and the camera meant, or what is missing."""
+        own = strip.scene if strip.type == "SCENE" else None
+        scene = bpy.data.scenes.get(self.scene) if self.scene else own
+        if scene is None:
+            rendered = f'"{strip.name}" is a file: say which scene it was rendered from'
+            return None, None, f'There is no scene named "{self.scene}"' if self.scene else rendered
+        usual = own is not None and scene == own and strip.scene_camera
+        camera = scene.objects.get(self.camera) if self.camera else usual or scene.camera
+        if camera is None:
+            return None, None, f'Scene "{scene.name}" has no camera{" of that name" if self.camera else ""}'
+        return scene, camera, ""
 
 
 CLASSES = (RACKFOCUS_OT_lens_preset, RACKFOCUS_OT_sensor_format, RACKFOCUS_OT_lens_from_camera)

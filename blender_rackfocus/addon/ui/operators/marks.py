@@ -8,6 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
+from ....craft.focus_chart import distance_text
 from ...blender.context import active_strip
 from ...shot import marks
 from ...shot.focus import Focus
@@ -121,13 +122,13 @@ class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
             return {"CANCELLED"}
         if marks.is_lost(strip, mark, frame):
             self.report({"WARNING"}, f'"{mark.name}" is lost on this frame: its distance is bridged')
-        self.report({"INFO"}, f"Focus at {metres:.2f} m" + (f", keyed at frame {frame}" if keyed else ""))
+        self.report({"INFO"}, f"Focus at {distance_text(metres)}" + (f", keyed at frame {frame}" if keyed else ""))
         return {"FINISHED"}
 
 
 class RACKFOCUS_OT_mark_hold(_OnActiveMark, bpy.types.Operator):
-    """Hold focus on the mark from the current frame on, following it if it is tracked, up to the next pull or the
-    strip's end"""
+    """Hold focus on the mark from the current frame on, following it if it is tracked, up to the next pull, which then
+    starts from there, the next key by hand, or the strip's end"""
 
     bl_idname = "rackfocus.mark_hold"
     bl_label = "Hold on Mark"
@@ -138,32 +139,22 @@ class RACKFOCUS_OT_mark_hold(_OnActiveMark, bpy.types.Operator):
             return {"CANCELLED"}
         frame = strip.id_data.frame_current
         try:
-            held = hold(strip, marks.for_pull(strip, mark), frame)
+            until = hold(strip, marks.for_pull(strip, mark), frame)
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f'Focus holds on "{mark.name}" with {held} key(s)')
+        self.report({"INFO"}, f'Focus holds on "{mark.name}" from frame {frame} to {until:g}')
         return {"FINISHED"}
 
 
-def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> int:
-    """Key a strip's focus so that it holds a mark from a frame on. Returns the number of keys it has then.
-
-    Focus moves there within the last `pull.LEAD_FRAMES` before that frame, or is there from the start. Raises
-    ValueError, RuntimeError.
-    """
+def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> float:
+    """Key a strip's focus so that it holds a mark from a frame on, see `pull.hold`. Returns the frame up to which it
+    does. Raises ValueError, RuntimeError."""
     focus = Focus(strip)
     first, last = marks.span(strip)
-    before = focus.keys(frame - pull.LEAD_FRAMES, last)
-    metres = pull.mark_distance_m(mark, frame)
-    if before and before[0].frame < frame and first < frame:
-        start = max(frame - pull.LEAD_FRAMES, before[0].frame, float(first))
-        keys = pull.insert_rack(before, start, metres, None, "SMOOTH", frame - start).keys
-    else:
-        keys = [*pull.flat_keys([float(frame)], [metres]), *(key for key in before if key.frame > frame)]
-    keys = pull.follow(keys, frame, mark, last) if mark.tracked else keys
+    keys, until = pull.hold(focus.keys(), frame, mark, first, last)
     focus.write(keys)
-    return len(keys)
+    return until
 
 
 def is_auto_key(context: bpy.types.Context) -> bool:

@@ -8,10 +8,17 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
+from ....craft.focus_chart import distance_text
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...desk.pull import pull_focus
 from ...shot import marks, modifier
+from ...shot.focus import Focus
 
+PLACES = (
+    ("HERE", "Where Focus Is", "The focus of that frame"),
+    ("MARK", "Mark", "A focus mark"),
+    ("DISTANCE", "Distance", "A distance in metres"),
+)
 FEELS = tuple((key, key.capitalize(), feel.explanation) for key, feel in pull.FEELS.items())
 
 
@@ -79,6 +86,9 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         name="Follow", description="Keep following a tracked mark after the pull has arrived", default=True
     )
 
+    start: bpy.props.EnumProperty(name="From", description="Where the pull starts", items=PLACES)
+    end: bpy.props.EnumProperty(name="To", description="Where the pull ends", items=PLACES[1:])
+
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if self.to_mark or self.to_distance:
             return self.execute(context)
@@ -86,7 +96,9 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         if strip is None:
             return {"CANCELLED"}
         self.strip_name, self.frame = strip.name, strip.id_data.frame_current
-        return context.window_manager.invoke_props_dialog(self)
+        self.start, self.end = "HERE", "MARK" if len(marks.of(strip)) else "DISTANCE"
+        self.to_distance = self.from_distance = Focus(strip).at_m()
+        return context.window_manager.invoke_props_dialog(self, title=f'Rack Focus on "{strip.name}"')
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = racked_strip(self, context, self.strip_name)
@@ -94,10 +106,10 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
             return {"CANCELLED"}
         frame = self.frame if self.properties.is_property_set("frame") else strip.id_data.frame_current
         try:
-            start = _place(strip, self.from_mark, self.from_distance, "from")
-            end = _place(strip, self.to_mark, self.to_distance, "to")
+            start = self._place(strip, "start", self.from_mark, self.from_distance)
+            end = self._place(strip, "end", self.to_mark, self.to_distance)
             if end is None:
-                raise ValueError("Say where to rack to: to_mark or to_distance")
+                raise ValueError("Say where to rack to: a mark, or a distance")
             notes = pull_focus(strip, frame, end, start, self.feel, self.duration or None, self.follow)
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
@@ -110,23 +122,34 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         layout = self.layout
         layout.use_property_split = True
         strip = strip_named(context, self.strip_name)
-        for name in ("frame", "duration", "feel", "from_mark", "from_distance", "to_mark", "to_distance", "follow"):
-            if name.endswith("mark") and strip is not None:
-                layout.prop_search(self, name, strip, marks.MARKS)
-            else:
-                layout.prop(self, name)
+        if strip is None:
+            return
+        layout.label(text=f'"{strip.name}": focus is at {distance_text(Focus(strip).at_m())}')
+        for name in ("frame", "duration", "feel"):
+            layout.prop(self, name)
+        for side, mark, distance in (("start", "from_mark", "from_distance"), ("end", "to_mark", "to_distance")):
+            layout.prop(self, side)
+            if getattr(self, side) == "MARK":
+                layout.prop_search(self, mark, strip, marks.MARKS, text="Mark")
+            elif getattr(self, side) == "DISTANCE":
+                layout.prop(self, distance, text="Distance")
+        layout.prop(self, "follow")
 
-
-def _place(strip: bpy.types.Strip, mark_name: str, metres: float, side: str) -> pull.Mark | None:
-    if mark_name and metres:
-        raise ValueError(f"Give either {side}_mark or {side}_distance, not both")
-    if mark_name:
-        found = marks.find(strip, mark_name)
-        if found is None:
-            known = ", ".join(mark.name for mark in marks.of(strip)) or "none"
-            raise ValueError(f'There is no mark named "{mark_name}" on "{strip.name}" (marks: {known})')
-        return marks.for_pull(strip, found)
-    return pull.Mark(f"{metres:.3g} m", metres) if metres else None
+    def _place(self, strip: bpy.types.Strip, side: str, mark_name: str, metres: float) -> pull.Mark | None:
+        """One end of the pull; None for where focus is, or where nothing is said."""
+        chosen = getattr(self, side) if self.properties.is_property_set(side) else ""
+        if not chosen and mark_name and metres:
+            words = "to start from" if side == "start" else "to end on"
+            raise ValueError(f"Give either a mark or a distance {words}, not both")
+        if mark_name and chosen in ("", "MARK"):
+            found = marks.find(strip, mark_name)
+            if found is None:
+                known = ", ".join(mark.name for mark in marks.of(strip)) or "none"
+                raise ValueError(f'There is no mark named "{mark_name}" on "{strip.name}" (marks: {known})')
+            return marks.for_pull(strip, found)
+        if metres and chosen in ("", "DISTANCE"):
+            return pull.Mark(distance_text(metres), metres)
+        return None
 
 
 CLASSES = (RACKFOCUS_OT_rack,)

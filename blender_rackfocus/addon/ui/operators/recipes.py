@@ -18,6 +18,8 @@ from .rack import FEELS, OnRackedStrip, racked_strip
 EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError)
 """What may be wrong with a shot that the user can do something about."""
 
+REPLACE = "Also replace focus keys that were set by hand; else they stay, and what is keyed goes around them"
+
 RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
 DIRECTIONS = tuple(
     (key, label, recipes.DIRECTIONS[key])
@@ -27,7 +29,7 @@ DIRECTIONS = tuple(
 
 class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
     """Key a whole shot in one click, timed by the strip's length and its marks; without two marks, the picture's
-    foreground and background are taken. It replaces the focus keys that were there"""
+    foreground and background are taken. It replaces the pulls that were there; keys by hand stay"""
 
     bl_idname = "rackfocus.recipe"
     bl_label = "Shot Recipe"
@@ -44,6 +46,8 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
         name="To Strip", description="Second strip of a transition; empty for the one that shows next"
     )
 
+    replace_keys: bpy.props.BoolProperty(name="Replace Keys by Hand", description=REPLACE)
+
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         recipe = recipes.RECIPES[properties.recipe]
@@ -53,7 +57,7 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
         strip = racked_strip(self, context, self.strip_name)
         if strip is None:
             return {"CANCELLED"}
-        feel = None if self.feel == "AUTO" else self.feel
+        feel, replaced = None if self.feel == "AUTO" else self.feel, ""
         try:
             if self.recipe == "TRANSITION":
                 second = strip_named(context, self.to_strip) if self.to_strip else shots.following(strip)
@@ -62,12 +66,13 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
                 direction = "FAR" if self.direction == "GIVEN" else self.direction
                 racks = shots.bridge(strip, second, direction, feel or "SMOOTH")
             else:
-                racks = shots.cook(strip, self.recipe, self.direction, feel)
+                replaced = shots.replaced_told(strip, self.replace_keys)
+                racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         told = "; ".join(f"{r.from_mark.name} to {r.to_mark.name} from frame {r.frame:g}" for r in racks)
-        self.report({"INFO"}, f"{recipes.RECIPES[self.recipe].label}: {told}")
+        self.report({"INFO"}, f"{recipes.RECIPES[self.recipe].label}: {told}" + (f"; {replaced}" if replaced else ""))
         return {"FINISHED"}
 
 
@@ -79,6 +84,7 @@ class RACKFOCUS_OT_say(OnRackedStrip, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     sentence: bpy.props.StringProperty(name="Sentence", description="Empty for the one in the panel")
+    replace_keys: bpy.props.BoolProperty(name="Replace Keys by Hand", description=REPLACE)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = racked_strip(self, context, self.strip_name)
@@ -90,7 +96,7 @@ class RACKFOCUS_OT_say(OnRackedStrip, bpy.types.Operator):
             return {"CANCELLED"}
         said = phrase.understand(sentence, [mark.name for mark in marks.of(strip)])
         try:
-            done = shots.say(strip, said, strip.id_data.frame_current)
+            done = shots.say(strip, said, strip.id_data.frame_current, self.replace_keys)
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
