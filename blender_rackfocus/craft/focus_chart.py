@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
+from .distances import distance_text
 from .scope import PANEL_SRGB, depth_colours, depth_range_m, draw_text, nice_distances, text_width, to_linear
 
 GRID_SRGB, TEXT_SRGB, DIM_SRGB = (52, 56, 66), (225, 228, 235), (140, 146, 158)
@@ -185,12 +186,3 @@ def _read_out(
         draw_text(canvas, name, x, 1.45 * size, size, DIM_SRGB)
         draw_text(canvas, value, x + text_width(f"{name} ", size) + 0.35 * size, 1.45 * size, size, TEXT_SRGB, 600)
         x += need + 1.6 * size
-
-
-def distance_text(metres: float) -> str:
-    """A distance as a focus puller reads it: "85 cm", "2.35 m", "12 m", infinity as its sign."""
-    if not metres < 1000:
-        return "\u221e"
-    if metres < 1:
-        return f"{metres * 100:.3g} cm"
-    return f"{metres:.2f} m" if metres < 10 else f"{metres:.1f} m" if metres < 100 else f"{metres:.0f} m"

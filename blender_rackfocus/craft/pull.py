@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from .distances import distance_text
 from .focus_curve import (
     FOLLOWED,
     HAND,
@@ -191,7 +192,7 @@ def _lead_in(existing: list[Key], start: Key, notes: list[str]) -> tuple[list[Ke
     late = [key for key in existing if leave < key.frame < start.frame]
     if not head:
         if late:  # there is no time to come from there: the shot starts on the rack's first focus
-            notes.append(f"Focus starts at {start.focus_m:.2f} m")
+            notes.append(f"Focus starts at {distance_text(start.focus_m)}")
         return [], start
     if late:
         head = [key for key in split(existing, leave) if key.frame <= leave]
@@ -275,8 +276,8 @@ def _holds(keys: list[Key], frame: float) -> bool:
 
 def _leads(first: Key, second: Key) -> str:
     return (
-        f"Focus leads from {first.focus_m:.2f} m at frame {first.frame:g} "
-        f"to {second.focus_m:.2f} m at frame {second.frame:g}"
+        f"Focus leads from {distance_text(first.focus_m)} at frame {first.frame:g} "
+        f"to {distance_text(second.focus_m)} at frame {second.frame:g}"
     )
 
 

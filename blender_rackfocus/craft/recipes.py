@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..core.lens import MM_PER_M, Lens
+from .distances import distance_text
 from .focus_curve import Key, sort_keys
 from .pull import INFINITY_M, Mark, default_duration, flat_keys, hold_keys, mark_distance_m, rack_keys, same_focus
 
@@ -129,6 +130,13 @@ def dioptres_for_blur(lens: Lens, blur_pct: float = 5.0) -> float:
     return blur_pct / 100 * lens.f_number * lens.sensor_mm * MM_PER_M / lens.focal_mm**2
 
 
+def f_number_for_blur(lens: Lens, far_m: float, blur_pct: float) -> float:
+    """The f-number at which what lies at far_m (metres, may be inf) has a circle whose diameter is blur_pct percent of
+    the picture's width; 0 where it is in focus whatever the stop."""
+    off = abs(1 / lens.focus_m - 1 / far_m)
+    return off * lens.focal_mm**2 / (blur_pct / 100 * lens.sensor_mm * MM_PER_M)
+
+
 def recipe_keys(
     racks: Sequence[Rack], first: float, last: float, strip: int = 0, fps: float = 24.0, tolerance: float = 0.01
 ) -> list[Key]:
@@ -179,7 +187,8 @@ def _checked(recipe: str, first: float, last: float, marks: Sequence[Mark], dire
         )
     distances = [mark_distance_m(mark, first) for mark in marks]
     if all(same_focus(distances[0], other) for other in distances[1:]) and not any(mark.tracked for mark in marks):
-        raise ValueError(f"{RECIPES[recipe].label} needs marks at different distances; all are at {distances[0]:.2f} m")
+        where = distance_text(distances[0])
+        raise ValueError(f"{RECIPES[recipe].label} needs marks at different distances; all are at {where}")
     if direction != "GIVEN":
         order = sorted(range(len(marks)), key=distances.__getitem__, reverse=direction == "NEAR")
         marks = [marks[i] for i in order]

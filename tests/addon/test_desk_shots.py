@@ -233,7 +233,7 @@ def test_a_recipe_goes_around_keys_by_hand_and_says_so(strip, shot):
     assert "replaces 2 keys (frames 70, 80)" in told
     assert "keeps 1 key (frame 20) by hand" in told
     assert bpy.ops.rackfocus.recipe(recipe="REVEAL", direction="FAR") == {"FINISHED"}
-    keys = {key.frame: key.focus_m for key in Focus(strip).keys()}
+    keys = {key.frame: key.focus_m for key in Focus(strip).keys()}  # noqa: SIM118 - no mapping
     assert keys[20] == 7.0
     assert not {70, 80} & set(keys)
     assert focus(strip, 26) == pytest.approx(NEAR_M, rel=0.02)
@@ -315,3 +315,23 @@ def test_what_no_lens_can_be_is_said_by_the_names_on_screen(strip):
     shots.set_value(strip, "Focus Distance", 0.02)
     with pytest.raises(ValueError, match=r"^Focus Distance must be farther than the focal length"):
         shots.lens_at(strip)
+
+
+def test_a_new_modifier_starts_on_a_subject_with_what_is_far_soft(shot):
+    depth_m = np.full((48, 64), 6.0, np.float32)
+    depth_m[10:38, 24:38] = 1.2  # near the middle
+    depth_m[10:40, 0:8] = 0.8  # nearer, at the rim
+    path = write_exr(shot.folder / "subject.exr", {"Z": depth_m})
+    strip = shot.strip(shot.pictures(frames=2))
+    assert bpy.ops.rackfocus.modifier_add(strip_name=strip.name, depth_path=path) == {"FINISHED"}
+    assert focus(strip, 1) == pytest.approx(1.2, rel=1e-3)
+    assert Focus(strip).curve is None
+    radius_px = 1920 * 50**2 * abs(1 / 1.2 - 1 / 6) / (2 * shots.value_of(strip, "F-Stop") * 36 * 1000)
+    assert 2 * radius_px / 1920 == pytest.approx(0.015, rel=0.03)
+
+
+def test_a_new_modifier_without_depth_says_how_to_get_one(shot, capfd):
+    strip = shot.strip(shot.pictures(frames=2))
+    assert bpy.ops.rackfocus.modifier_add(strip_name=strip.name) == {"FINISHED"}
+    assert "under Depth" in capfd.readouterr().out
+    assert Focus(strip).at_m() == pytest.approx(3.0)

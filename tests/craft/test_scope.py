@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from blender_rackfocus.core.lens import Lens, coc_px, depth_of_field_m
-from blender_rackfocus.craft.focus_chart import distance_text, focus_chart
+from blender_rackfocus.craft.distances import distance_text
+from blender_rackfocus.craft.focus_chart import focus_chart
 from blender_rackfocus.craft.scope import (
     coc_view,
     depth_colours,

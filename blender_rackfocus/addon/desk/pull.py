@@ -9,7 +9,7 @@ import bpy
 
 from ...craft import pull
 from ...craft.decisions import by_hand
-from ...craft.focus_chart import distance_text
+from ...craft.distances import distance_text
 from ...craft.focus_curve import Key
 from ..shot import marks
 from ..shot.focus import Focus

@@ -15,7 +15,7 @@ import numpy as np
 from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from ...craft import lenses, phrase, pull, recipes, subjects
 from ...craft.decisions import by_hand
-from ...craft.focus_chart import distance_text
+from ...craft.distances import distance_text
 from ...craft.focus_curve import Key, fit
 from ...frame import inputs
 from ...frame.job import Job
@@ -30,6 +30,8 @@ from . import tracking
 from .pull import check_kept, keys_text, pull_focus
 
 FOREGROUND, BACKGROUND = "Foreground", "Background"
+START_BLUR_PCT = 1.5
+"""Circle of what is far, in percent of the width, that a new modifier starts with."""
 SHARP_SHARE = 0.005
 """Share of the picture within the depth of field from which on focus is on something."""
 
@@ -314,6 +316,31 @@ def _set_lens(strip: bpy.types.Strip, said: phrase.Understanding) -> list[str]:
     for name, value in wanted.items():
         set_value(strip, name, value)
     return [f"{name} {value:g}" for name, value in wanted.items()]
+
+
+# --- A start -------------------------------------------------------------------------------------------------------
+
+
+def sensible_start(strip: bpy.types.Strip) -> str:
+    """Put focus on the nearest clear subject near the middle, and the f-stop where what is far has a circle of
+    `START_BLUR_PCT` of the width, so that the first look is a picture with a subject. Returns what was done.
+
+    Raises what reading depth raises, and ValueError; then nothing has changed.
+    """
+    first, last = marks.span(strip)
+    depth_m = depth_of(strip, min(max(strip.id_data.frame_current, first), last))
+    focus_m = min(subjects.middle_subject(depth_m), pull.INFINITY_M)
+    if focus_m <= Focus(strip).nearest_m():
+        raise ValueError(f"the nearest subject, at {distance_text(focus_m)}, is nearer than the lens can focus")
+    far_m = subjects.histogram_modes(depth_m)[1]
+    set_value(strip, focus_keys.INPUT, focus_m)
+    told = f"Focus is on what stands at {distance_text(focus_m)}"
+    f_number = recipes.f_number_for_blur(lens_at(strip), far_m, START_BLUR_PCT)
+    entry = inputs.INPUTS[inputs.NAMES.index("F-Stop")]
+    if f_number > 0:
+        set_value(strip, "F-Stop", float(f"{min(max(f_number, entry.minimum), entry.maximum):.2g}"))
+        told += f", f/{value_of(strip, 'F-Stop'):.2g} for a soft {distance_text(far_m)}"
+    return told
 
 
 # --- Lens ------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ VIEWS = (
     ("FOCUS", "In-Focus Zone", "Sharp edges in amber over a grey picture, as in a viewfinder", "VIS_SEL_11", 5),
 )
 CHART_HEIGHT = 150
+"""Of the chart, in pixels of an unscaled screen, where the preview is tall enough."""
+CHART_SHARE = 0.2
+"""Of the preview's height, that the chart takes at most."""
 _chart_handle: Any = None
 
 
@@ -99,6 +102,12 @@ def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | No
     return _chart(replace(job, draft=True), tuple(named), width, height)
 
 
+def chart_size(region_width: int, region_height: int, scale: float) -> tuple[int, int]:
+    """The chart's size in a preview of this size, all in pixels: never more than `CHART_SHARE` of it."""
+    width = min(region_width - 40, round(900 * scale))
+    return width, min(round(CHART_HEIGHT * scale), int(CHART_SHARE * region_height))
+
+
 def _draw_chart() -> None:
     context = bpy.context
     if not context.window_manager.rackfocus_chart:
@@ -108,8 +117,8 @@ def _draw_chart() -> None:
 
     region, scene = context.region, sequencer_scene(context)
     scale = context.preferences.system.ui_scale
-    width, height = min(region.width - 40, round(900 * scale)), round(CHART_HEIGHT * scale)
-    if scene is None or scene.sequence_editor is None or width < 200 or region.height < 2 * height:
+    width, height = chart_size(region.width, region.height, scale)
+    if scene is None or scene.sequence_editor is None or width < 200 or height < 60:
         return
     try:
         chart = chart_of(scene, width, height)
@@ -123,7 +132,8 @@ def _draw_chart() -> None:
     flat = np.ascontiguousarray(shown[::-1], np.float32).reshape(-1)
     texture = gpu.types.GPUTexture((width, height), format="RGBA16F", data=gpu.types.Buffer("FLOAT", flat.size, flat))
     gpu.state.blend_set("ALPHA")
-    draw_texture_2d(texture, ((region.width - width) // 2, 20), width, height)
+    # on top: the legends of the views are at the picture's foot
+    draw_texture_2d(texture, ((region.width - width) // 2, region.height - height - 10), width, height)
     gpu.state.blend_set("NONE")
 
 

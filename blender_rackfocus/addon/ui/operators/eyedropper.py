@@ -12,7 +12,7 @@ import gpu
 import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text, with_feet
 from ....craft.pull import INFINITY_M
 from ....media.colour import linear_to_srgb
 from ...blender.context import sequencer_scene
@@ -113,7 +113,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         if action == "FOCUS":
             focus = Focus(strip)
             if metres <= focus.nearest_m():
-                self.report({"WARNING"}, f"{metres:.3g} m is nearer than this lens can focus")
+                self.report({"WARNING"}, f"{distance_text(metres)} is nearer than this lens can focus")
                 return {"CANCELLED"}
             try:
                 keyed = focus.set(metres, frame, is_auto_key(context))
@@ -178,8 +178,7 @@ def label_of(pick: eyedropper.Pick) -> str:
     """What is said of a pick beside the mouse."""
     if math.isnan(pick.metres):
         return "no depth here"
-    feet = "" if pick.metres >= INFINITY_M else f"  {pick.metres / 0.3048:.1f} ft"
-    return f"{distance_text(pick.metres)}{feet}"
+    return with_feet(pick.metres)
 
 
 def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:

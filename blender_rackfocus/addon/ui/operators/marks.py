@@ -8,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text
 from ...blender.context import active_strip
 from ...shot import marks
 from ...shot.focus import Focus

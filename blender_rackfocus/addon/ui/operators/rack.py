@@ -8,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ....craft import pull
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...desk.pull import pull_focus
 from ...shot import marks, modifier

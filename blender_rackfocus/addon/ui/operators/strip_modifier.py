@@ -17,6 +17,7 @@ from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
 from ...twin import twin
 from .on_strip import OnStrip, to_the_top
+from .recipes import EXPECTED
 
 
 class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
@@ -30,6 +31,12 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
         name="Depth File", description="Still, image sequence or movie with the depth", subtype="FILE_PATH"
     )
     depth_strip: bpy.props.StringProperty(name="Depth Strip", description="Name of the strip that shows the depth")
+
+    start: bpy.props.BoolProperty(
+        name="Sensible Start",
+        description="Focus on the nearest clear subject near the middle, with an f-stop that makes what is far soft",
+        default=True,
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
@@ -67,6 +74,8 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
         if fresh:
             to_the_top(self, context, strip)
         ownership.separate()
+        if fresh and self.start:
+            self.report({"INFO"}, _started(strip))
         signals.redraw()
         return {"FINISHED"}
 
@@ -139,6 +148,15 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
         signals.redraw()
         self.report({"INFO"}, f"Settings copied to {len(targets)} strip(s)")
         return {"FINISHED"}
+
+
+def _started(strip: bpy.types.Strip) -> str:
+    """Give a new modifier a picture with a subject; what was done, or why not."""
+    try:
+        return shots.sensible_start(strip)
+    except EXPECTED as error:
+        cause = getattr(error, "cause", "") or str(error)
+        return f"No depth to start from yet ({cause}): choose it, estimate it, or set cards, under Depth"
 
 
 def _put_default_lens_on(strip: bpy.types.Strip) -> None:

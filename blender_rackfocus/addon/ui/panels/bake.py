@@ -24,6 +24,7 @@ _TYPICAL = 0.6
 class RACKFOCUS_PT_bake(bpy.types.Panel):
     bl_label = "Bake"
     bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 21  # last
     bl_space_type = "SEQUENCE_EDITOR"
     bl_region_type = "UI"
     bl_category = "Rack Focus"

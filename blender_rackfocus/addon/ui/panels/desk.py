@@ -11,16 +11,17 @@ from typing import ClassVar
 import bpy
 
 from ....craft import lenses, phrase, pull
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text, with_feet
 from ...blender.context import active_strip
 from ...desk import shots
 from ...shot import marks, modifier
 from ...shot.focus import Focus
 from ..operators.rack import FEELS
-from ..operators.recipes import DIRECTIONS, RECIPES
+from ..operators.recipes import DIRECTIONS, RECIPES, REPLACE
+from .lens_inputs import USUAL, inputs_of
 from .text import words
 
-FOOT_M = 0.3048
+EXAMPLE = "slow rack from the foreground to the background"
 
 PROPERTIES = {
     "rackfocus_feel": bpy.props.EnumProperty(
@@ -36,20 +37,12 @@ PROPERTIES = {
     "rackfocus_direction": bpy.props.EnumProperty(
         name="Direction", description="Which way a recipe turns", items=DIRECTIONS
     ),
+    "rackfocus_replace_keys": bpy.props.BoolProperty(name="Replace Keys by Hand", description=REPLACE),
     "rackfocus_sentence": bpy.props.StringProperty(
         name="Say It",
-        description='What the focus shall do, as you would say it: "slow rack focus from the foreground to the figure '
-        'behind, 85mm f/1.4"',
+        description=f'What the focus shall do, as you would say it: "{EXAMPLE}, 85mm f/1.4"',
     ),
 }
-
-
-def distance_label(metres: float) -> str:
-    """A distance in metres and feet."""
-    if metres >= pull.INFINITY_M:
-        return "\u221e"
-    inches = round(metres / FOOT_M * 12)
-    return f"{distance_text(metres)}  ({inches // 12}\u2032 {inches % 12}\u2033)"
 
 
 class _Tab:
@@ -83,59 +76,107 @@ class RACKFOCUS_UL_marks(bpy.types.UIList):
 
 
 class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
+    """What is used most: all of a rack, from the first click to the last."""
+
     bl_label = "Focus"
+    bl_options: ClassVar[set[str]] = {"HIDE_HEADER"}
+    bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        scene = strip.id_data
-        focus = Focus(strip)
         row = layout.row(align=True)
-        row.label(text=f"Sharp at {distance_label(focus.at_m())}", icon="RESTRICT_RENDER_OFF")
+        row.label(text=f"Sharp at {with_feet(Focus(strip).at_m())}", icon="RESTRICT_RENDER_OFF")
         row.operator("rackfocus.eyedropper", text="Pick", icon="EYEDROPPER").action = "FOCUS"
-        row = layout.row()
-        row.template_list(
-            "RACKFOCUS_UL_marks", "", strip, marks.MARKS, strip, marks.ACTIVE, rows=3, item_dyntip_propname=""
-        )
-        column = row.column(align=True)
-        column.operator("rackfocus.mark_add", text="", icon="ADD")
-        column.operator("rackfocus.eyedropper", text="", icon="EYEDROPPER").action = "MARK"
-        column.operator("rackfocus.mark_remove", text="", icon="REMOVE")
-        column.separator()
-        column.operator("rackfocus.mark_move", text="", icon="TRIA_UP").direction = "UP"
-        column.operator("rackfocus.mark_move", text="", icon="TRIA_DOWN").direction = "DOWN"
-        mark = marks.active(strip)
-        if mark is not None:
-            _draw_mark(layout, mark)
-        row = layout.row(align=True)
-        row.operator("rackfocus.mark_track", text="Track", icon="TRACKING_FORWARDS").x = -1.0
-        row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
-        column = layout.column(align=True)
+        _draw_marks(layout, strip)
+        _draw_rack(layout, strip)
+        _draw_sentence(layout, strip)
+
+
+def _draw_marks(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    row = layout.row()
+    row.template_list(
+        "RACKFOCUS_UL_marks", "", strip, marks.MARKS, strip, marks.ACTIVE, rows=2, item_dyntip_propname=""
+    )
+    column = row.column(align=True)
+    pair = column.row(align=True)
+    pair.operator("rackfocus.eyedropper", text="", icon="EYEDROPPER").action = "MARK"
+    pair.operator("rackfocus.mark_add", text="", icon="ADD")
+    pair.operator("rackfocus.mark_remove", text="", icon="REMOVE")
+    pair = column.row(align=True)
+    pair.operator("rackfocus.mark_move", text="", icon="TRIA_UP").direction = "UP"
+    pair.operator("rackfocus.mark_move", text="", icon="TRIA_DOWN").direction = "DOWN"
+    pair.operator("rackfocus.mark_track", text="", icon="TRACKER").x = -1.0
+
+
+def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    scene = strip.id_data
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.prop_search(scene, "rackfocus_from", strip, marks.MARKS, text="", icon="DOT", **_hint("Where focus is"))
+    row.prop_search(scene, "rackfocus_to", strip, marks.MARKS, text="", icon="FORWARD", **_hint("To a mark"))
+    row = column.row(align=True)
+    row.prop(scene, "rackfocus_feel", text="")
+    usual = pull.default_duration(scene.rackfocus_feel, shots.fps(scene))
+    row.prop(scene, "rackfocus_duration", text="Frames" if scene.rackfocus_duration else f"0 = its own {usual},")
+    row = column.row(align=True)
+    wide = row.row(align=True)
+    wide.enabled = bool(scene.rackfocus_to)
+    button = wide.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
+    button.from_mark, button.to_mark = scene.rackfocus_from, scene.rackfocus_to
+    button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
+    row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
+
+
+def _hint(text: str) -> dict[str, str]:
+    """What an empty field stands for, where this Blender's search fields can show it."""
+    known = bpy.types.UILayout.bl_rna.functions["prop_search"].parameters
+    return {"placeholder": text} if "placeholder" in known else {}
+
+
+def _draw_sentence(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    scene = strip.id_data
+    row = layout.row(align=True)
+    row.prop(scene, "rackfocus_sentence", text="", icon="OUTLINER_OB_SPEAKER", placeholder=EXAMPLE)
+    if not scene.rackfocus_sentence.strip():
+        return
+    row.operator("rackfocus.say", icon="PLAY", text="").replace_keys = scene.rackfocus_replace_keys
+    said = phrase.understand(scene.rackfocus_sentence, [mark.name for mark in marks.of(strip)])
+    for line in phrase.describe(said, shots.fps(scene)):
+        alert = line.startswith("Not understood")
+        column = layout.column()
+        column.alert = alert
+        words(column, line, "ERROR" if alert else "CHECKMARK", scale=0.7)
+
+
+class RACKFOCUS_PT_mark(_Tab, bpy.types.Panel):
+    """What is rarely changed of a mark."""
+
+    bl_label = "Mark"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+    bl_order = 1
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and marks.active(active_strip(context)) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        mark = marks.active(active_strip(context))
+        column = self.layout.column(align=True)
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop_search(scene, "rackfocus_from", strip, marks.MARKS, icon="DOT")
-        column.prop_search(scene, "rackfocus_to", strip, marks.MARKS, icon="FORWARD")
-        column.prop(scene, "rackfocus_feel")
-        column.prop(scene, "rackfocus_duration")
-        button = layout.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
-        button.from_mark, button.to_mark = scene.rackfocus_from, scene.rackfocus_to
-        button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
-
-
-def _draw_mark(layout: bpy.types.UILayout, mark: marks.RackFocusMark) -> None:
-    column = layout.column(align=True)
-    column.use_property_split = True
-    column.use_property_decorate = False
-    if mark.track:
-        column.prop(mark, "kind")
-    if mark.kind == "DISTANCE":
-        column.prop(mark, "distance_m")
-    if mark.x >= 0:
-        column.prop(mark, "nearest")
+        column.prop(mark, "name")
+        if mark.track:
+            column.prop(mark, "kind")
+        if mark.kind == "DISTANCE":
+            column.prop(mark, "distance_m")
+        if mark.x >= 0:
+            column.prop(mark, "nearest")
 
 
 class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):
     bl_label = "See Why"
+    bl_order = 20
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -149,43 +190,32 @@ class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):
 class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
     bl_label = "Shot Recipes"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        scene = active_strip(context).id_data
-        layout.row().prop(scene, "rackfocus_direction", expand=True)
-        for key, label, explanation in RECIPES:
-            button = layout.operator("rackfocus.recipe", text=label)
-            button.recipe, button.direction = key, scene.rackfocus_direction
-            words(layout, explanation, scale=0.6, active=False)
-
-
-class RACKFOCUS_PT_say(_Tab, bpy.types.Panel):
-    bl_label = "Say It"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+    bl_order = 2
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
         scene = strip.id_data
-        layout.prop(scene, "rackfocus_sentence", text="")
-        if not scene.rackfocus_sentence.strip():
-            return
-        said = phrase.understand(scene.rackfocus_sentence, [mark.name for mark in marks.of(strip)])
-        for line in phrase.describe(said, shots.fps(scene)):
-            alert = line.startswith("Not understood")
-            column = layout.column()
-            column.alert = alert
-            words(column, line, "ERROR" if alert else "CHECKMARK", scale=0.7)
-        layout.operator("rackfocus.say", icon="PLAY")
+        layout.row().prop(scene, "rackfocus_direction", expand=True)
+        if not context.screen.is_animation_playing:  # the middle frame's depth may be read for this
+            words(layout, f"Between {told}" if (told := shots.subjects_told(strip)) else "", "INFO")
+        words(layout, shots.replaced_told(strip, scene.rackfocus_replace_keys).capitalize(), "ERROR")
+        layout.prop(scene, "rackfocus_replace_keys")
+        for key, label, explanation in RECIPES:
+            button = layout.operator("rackfocus.recipe", text=label)
+            button.recipe, button.direction = key, scene.rackfocus_direction
+            button.replace_keys = scene.rackfocus_replace_keys
+            words(layout, explanation, scale=0.6, active=False)
 
 
 class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
     bl_label = "Lens"
+    bl_order = 3
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
+        inputs_of(layout, modifier.find(strip), USUAL)
         row = layout.row(align=True)
         value = {name: shots.value_of(strip, name) for name in ("Focal Length", "F-Stop", "Squeeze", "Sensor Width")}
         lens = lenses.nearest_preset(value["Focal Length"], value["F-Stop"], value["Squeeze"])
@@ -194,17 +224,17 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
         row.operator_menu_enum(
             "rackfocus.sensor_format", "format", text=lenses.SENSORS[sensor].label if sensor else "Sensor"
         )
-        layout.operator("rackfocus.lens_from_camera", icon="CAMERA_DATA")
+        layout.operator("rackfocus.lens_from_camera", text="From Camera...", icon="CAMERA_DATA")
         try:
             told = shots.read_outs(shots.lens_at(strip), shots.width_px(strip))
         except ValueError as error:
-            layout.label(text=str(error), icon="ERROR")
+            words(layout, str(error), "ERROR")
             return
         grid = layout.grid_flow(columns=2, even_columns=True, row_major=True, align=True)
         for name, text in (
-            ("Near limit", distance_label(told["near_m"])),
-            ("Far limit", distance_label(told["far_m"])),
-            ("Hyperfocal", distance_label(told["hyperfocal_m"])),
+            ("Near limit", with_feet(told["near_m"])),
+            ("Far limit", with_feet(told["far_m"])),
+            ("Hyperfocal", with_feet(told["hyperfocal_m"])),
             ("Blur at infinity", f"{told['infinity_px']:.1f} px wide"),
         ):
             grid.label(text=name)
@@ -215,10 +245,10 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
 CLASSES = (
     RACKFOCUS_UL_marks,
     RACKFOCUS_PT_focus,
-    RACKFOCUS_PT_views,
-    RACKFOCUS_PT_optics,
+    RACKFOCUS_PT_mark,
     RACKFOCUS_PT_recipes,
-    RACKFOCUS_PT_say,
+    RACKFOCUS_PT_optics,
+    RACKFOCUS_PT_views,
 )
 
 

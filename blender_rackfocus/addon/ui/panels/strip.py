@@ -10,7 +10,6 @@ import bpy
 from .... import media
 from ....estimate import models
 from ....frame import pairing
-from ....frame.inputs import INPUTS
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
 from ...depth import estimate, sources
@@ -18,6 +17,7 @@ from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
 from ..operators import jobs
+from .lens_inputs import CHARACTER, RARE, USUAL, inputs_of
 from .text import problem, words
 
 _PROBLEMS_SHOWN = 3
@@ -54,9 +54,8 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         row.label(text=strip.name)
         row.operator("rackfocus.refresh", text="", icon="FILE_REFRESH")
         row.operator("rackfocus.modifier_remove", text="", icon="X")
-        _draw_inputs(layout, found, advanced=False)
-        layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
-        layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
+        if not sources.of(strip).has(strip):
+            _draw_ways(layout, strip)
 
 
 class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
@@ -75,8 +74,8 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         strip = active_strip(context)
         found = modifier.find(strip)
         source = sources.of(strip)
-        if not source.has(strip):
-            _draw_ways(layout, strip)
+        if not context.screen.is_animation_playing:  # the file of a new frame is read for this
+            words(layout, frames.depth_told(strip, sequencer_scene(context)), "INFO")
         layout.prop(strip, "rackfocus_depth_source")
         if "strip" in source.fields:
             layout.prop(found, "input_mask_strip", text="Depth Strip")
@@ -96,14 +95,12 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
             layout.prop(strip, "rackfocus_depth_ramp")
         if kind in {"METRES", "INVERSE"}:
             layout.prop(strip, "rackfocus_depth_scale")
-        if not context.screen.is_animation_playing:  # the file of a new frame is read for this
-            words(layout, frames.depth_told(strip, context.scene), "INFO")
 
 
-class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
-    bl_label = "Lens Character"
+class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
+    bl_label = "Blades, Sensor, Strengths"
     bl_parent_id = "RACKFOCUS_PT_strip"
-    bl_order = 11
+    bl_order = 4
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     @classmethod
@@ -111,7 +108,23 @@ class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
         return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        _draw_inputs(self.layout, modifier.find(active_strip(context)), advanced=True)
+        inputs_of(self.layout, modifier.find(active_strip(context)), RARE)
+        self.layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
+        self.layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
+
+
+class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
+    bl_label = "Lens Character"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 5
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_modifier(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        inputs_of(self.layout, modifier.find(active_strip(context)), CHARACTER)
 
 
 def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
@@ -149,7 +162,7 @@ def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
     measured = found.node_group.get(twin.MEASURED, 0.0)
     layout.label(text=f"{measured:.1f} dB from the real result when converted")
-    _draw_inputs(layout, found, advanced=False)
+    inputs_of(layout, found, (*USUAL, *RARE))
     ignored = twin.left_out(found)
     if ignored:
         words(layout, f"Without effect: {', '.join(ignored)}")
@@ -161,14 +174,6 @@ def _has_modifier(context: bpy.types.Context) -> bool:
     return strip is not None and modifier.find(strip) is not None
 
 
-def _draw_inputs(layout: bpy.types.UILayout, found: bpy.types.StripModifier, *, advanced: bool) -> None:
-    column = layout.column()
-    column.use_property_split = True
-    for entry in INPUTS:
-        if entry.advanced == advanced:
-            column.prop(modifier.socket(found, entry.name), "value", text=entry.name)
-
-
 def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
     """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
     own = errors.of(scene.session_uid, strip.name) if scene is not None and strip is not None else ""
@@ -176,7 +181,7 @@ def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, st
         problem(layout, told)
 
 
-CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_depth, RACKFOCUS_PT_lens)
+CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_rare, RACKFOCUS_PT_lens, RACKFOCUS_PT_depth)
 
 
 def register() -> None:
