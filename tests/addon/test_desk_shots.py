@@ -11,8 +11,11 @@ bpy = pytest.importorskip("bpy")
 from live_shot import FAR_M, NEAR_M, two_depths, write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import shots  # noqa: E402
+from blender_rackfocus.addon.sequencer import views  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
+from blender_rackfocus.addon.ui.panels import lens_inputs  # noqa: E402
+from blender_rackfocus.frame import inputs  # noqa: E402
 
 LENGTH = 96
 
@@ -335,3 +338,17 @@ def test_a_new_modifier_without_depth_says_how_to_get_one(shot, capfd):
     assert bpy.ops.rackfocus.modifier_add(strip_name=strip.name) == {"FINISHED"}
     assert "under Depth" in capfd.readouterr().out
     assert Focus(strip).at_m() == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("size", [(562, 376), (1600, 900), (3840, 2000), (300, 200)])
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_chart_takes_no_more_than_a_fifth_of_the_preview(size, scale):
+    width, height = views.chart_size(*size, scale)
+    assert width * height <= 0.2 * size[0] * size[1]
+
+
+def test_every_zero_is_explained():
+    """Each input that can be zero says in the panel what zero is."""
+    can_be_zero = {entry.name for entry in inputs.INPUTS if entry.minimum <= 0 <= entry.maximum}
+    assert can_be_zero == set(lens_inputs.ZEROS)
+    assert {*lens_inputs.USUAL, *lens_inputs.RARE, *lens_inputs.CHARACTER} == set(inputs.NAMES)

@@ -190,3 +190,21 @@ def test_a_strip_without_depth_or_with_cards_is_refused(shot):
     strip.rackfocus_depth_source = "CARDS"
     with pytest.raises(RuntimeError, match="cards"):
         bpy.ops.rackfocus.depth_examine(strip_name="A")
+
+
+def test_linear_depth_with_black_near_is_read_as_that_by_itself(shot):
+    raw, near, far = scenes.normalised(TRUTH)
+    strip = strip_with(shot, raw)
+    strip.rackfocus_depth_kind, strip.rackfocus_near_m, strip.rackfocus_far_m = "AUTO", near, far
+    assert examine(strip) == []
+    assert scenes.off_by(metres_at(shot, strip, 2), TRUTH) < 0.01
+
+
+def test_linear_depth_taken_for_1_over_z_is_put_right_by_one_click(shot):
+    raw, near, far = scenes.normalised(TRUTH)
+    strip = strip_with(shot, raw)
+    strip.rackfocus_depth_kind, strip.rackfocus_white_near, strip.rackfocus_depth_ramp = "NORMALISED", True, "INVERSE_Z"
+    assert examine(strip) == ["RAMP", "INVERTED"]
+    assert bpy.ops.rackfocus.depth_fix(strip_name="A", near_m=near, far_m=far) == {"FINISHED"}
+    assert scenes.off_by(metres_at(shot, strip, 2), TRUTH) < 0.01
+    assert found(strip) == []

@@ -240,3 +240,25 @@ def test_depth_of_every_frame_is_its_own(shot, kind) -> None:
     for frame in frames:
         assert db(shown[frame], real[frame]) > 30
     assert difference(near(shown[34]), near(real[34])) <= 1  # the frame whose depth is the focus
+
+
+def with_a_plate_of_layers(shot):
+    """What Cycles writes: picture and depth in one file for each frame, channels named as Blender names them."""
+    paths = []
+    for number, picture in enumerate(soft_pictures(shot), 1):
+        rgb = cv2.cvtColor(cv2.imread(picture), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+        channels = {f"ViewLayer.Combined.{name}": rgb[..., i] for i, name in enumerate("RGB")}
+        channels |= {"ViewLayer.Combined.A": np.ones(rgb.shape[:2]), "ViewLayer.Depth.Z": two_depths()}
+        paths.append(write_exr(shot.folder / f"plate_{number:04d}.exr", channels))
+    return shot.racked(paths, "")
+
+
+def test_a_plate_with_its_own_depth_pass_is_converted_frame_by_frame(shot) -> None:
+    strip = with_a_plate_of_layers(shot)
+    shot.scene.frame_set(2)
+    assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
+    reader = twin.find(strip).node_group.nodes["Depth"]
+    assert (reader.image.type, reader.image.source) == ("MULTILAYER", "SEQUENCE")
+    used = {link.from_socket.name for link in twin.find(strip).node_group.links if link.from_node == reader}
+    assert used == {"Depth"}
+    assert twin.find(strip).node_group[twin.MEASURED] > 20

@@ -370,3 +370,20 @@ def test_bad_input_is_named():
         diagnose([street()], [])
     with pytest.raises(ValueError, match="depths"):
         diagnose([np.zeros(5)])
+
+
+@pytest.mark.parametrize("white_near", [True, False])
+@pytest.mark.parametrize("claims_white", [True, False])
+@pytest.mark.parametrize("made", [normalised, normalised_inverse])
+def test_the_ramp_and_the_near_end_are_told_apart_whatever_was_taken(made, white_near, claims_white):
+    """Linear depth read as even in 1/z, and the other way: the fix gives the metres, whichever end is near."""
+    truth = corridor()
+    raw, near, far = made(truth)
+    linear = made is normalised
+    raw = raw if white_near != linear else 1 - raw
+    claim = DepthConvention("NORMALISED", near, far, claims_white, "INVERSE_Z" if linear else "LINEAR_Z")
+    found = diagnose([raw], convention=claim, lens=Lens(35.0))
+    names = {one.name for one in found}
+    assert "RAMP" in names
+    assert ("INVERTED" in names) == (white_near != claims_white)
+    assert off_by(treat(raw, found, convention=claim, near_m=near, far_m=far), truth) < 0.01

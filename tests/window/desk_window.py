@@ -26,7 +26,7 @@ def strip():
 
 
 def focus():
-    return part("focus_keys").Focus(strip())
+    return part("focus").Focus(strip())
 
 
 def keys():

@@ -79,3 +79,14 @@ def test_pick_rack_scrub_undo_redo_and_see_why(window, clip):
     assert told["tracked"]["marks"][:-1] == before
     assert told["tracked"]["marks"][-1][:2] == ["Tracked", "TRACKED"]
     assert told["track undone"]["marks"] == before, "one step"
+
+
+def test_a_first_rack_by_mouse_on_the_first_screen(window, clip):
+    """Add, two marks picked in the preview, Rack: five buttons of the strips' own sidebar, and nothing was scrolled."""
+    told = window("first_screen.py", clip, timeout=240)
+    assert "traceback" not in told, told["traceback"]
+    assert told["added"]["focus_m"] == 2.0, "a start on what stands there"
+    assert told["two marks"]["marks"] == [2.0, 10.0]
+    assert told["two marks"]["keys"] == []
+    assert told["racked"]["keys"] == [[5.0, 2.0], [29.0, 10.0]]
+    assert len({told[name]["scrolled"] for name in ("before", "added", "two marks", "racked")}) == 1

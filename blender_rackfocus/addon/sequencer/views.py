@@ -104,7 +104,7 @@ def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | No
 
 def chart_size(region_width: int, region_height: int, scale: float) -> tuple[int, int]:
     """The chart's size in a preview of this size, all in pixels: never more than `CHART_SHARE` of it."""
-    width = min(region_width - 40, round(900 * scale))
+    width = min(region_width - round(10 + 60 * scale), round(900 * scale))
     return width, min(round(CHART_HEIGHT * scale), int(CHART_SHARE * region_height))
 
 
@@ -132,8 +132,8 @@ def _draw_chart() -> None:
     flat = np.ascontiguousarray(shown[::-1], np.float32).reshape(-1)
     texture = gpu.types.GPUTexture((width, height), format="RGBA16F", data=gpu.types.Buffer("FLOAT", flat.size, flat))
     gpu.state.blend_set("ALPHA")
-    # on top: the legends of the views are at the picture's foot
-    draw_texture_2d(texture, ((region.width - width) // 2, region.height - height - 10), width, height)
+    # on top, left of the buttons for the view: the legends of the views are at the picture's foot
+    draw_texture_2d(texture, (10, region.height - height - 10), width, height)
     gpu.state.blend_set("NONE")
 
 

@@ -131,6 +131,9 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         mark = marks.add(strip, "Mark", metres)
         mark.x, mark.y, mark.nearest = pick.x / pick.width, pick.y / pick.height, self.nearest
         mark.media_frame = marks.media_index(strip, marks.frame_in_list(strip, frame))
+        scene = strip.id_data  # the last two that were picked are what the next rack goes between
+        before = marks.find(strip, scene.rackfocus_to)
+        scene.rackfocus_from, scene.rackfocus_to = before.name if before is not None else "", mark.name
         self.report({"INFO"}, f"{mark.name} at {distance_text(metres)}")
         return {"FINISHED"}
 

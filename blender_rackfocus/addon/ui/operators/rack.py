@@ -96,7 +96,8 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         if strip is None:
             return {"CANCELLED"}
         self.strip_name, self.frame = strip.name, strip.id_data.frame_current
-        self.start, self.end = "HERE", "MARK" if len(marks.of(strip)) else "DISTANCE"
+        self.start = "MARK" if self.from_mark else "HERE"
+        self.end = "MARK" if len(marks.of(strip)) else "DISTANCE"
         self.to_distance = self.from_distance = Focus(strip).at_m()
         return context.window_manager.invoke_props_dialog(self, title=f'Rack Focus on "{strip.name}"')
 

@@ -113,25 +113,25 @@ def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     scene = strip.id_data
     column = layout.column(align=True)
     row = column.row(align=True)
-    row.prop_search(scene, "rackfocus_from", strip, marks.MARKS, text="", icon="DOT", **_hint("Where focus is"))
-    row.prop_search(scene, "rackfocus_to", strip, marks.MARKS, text="", icon="FORWARD", **_hint("To a mark"))
+    for name, text in (("rackfocus_from", "From"), ("rackfocus_to", "To")):
+        label = row.row()
+        label.ui_units_x = 2.2
+        label.label(text=text)
+        row.prop_search(scene, name, strip, marks.MARKS, text="", icon="DOT")
     row = column.row(align=True)
     row.prop(scene, "rackfocus_feel", text="")
     usual = pull.default_duration(scene.rackfocus_feel, shots.fps(scene))
-    row.prop(scene, "rackfocus_duration", text="Frames" if scene.rackfocus_duration else f"0 = its own {usual},")
+    row.prop(scene, "rackfocus_duration", text=f"Frames (0 = {usual})")
     row = column.row(align=True)
-    wide = row.row(align=True)
-    wide.enabled = bool(scene.rackfocus_to)
-    button = wide.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
-    button.from_mark, button.to_mark = scene.rackfocus_from, scene.rackfocus_to
+    button = row.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
+    button.from_mark, button.to_mark = (_known(strip, name) for name in (scene.rackfocus_from, scene.rackfocus_to))
     button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
     row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
 
 
-def _hint(text: str) -> dict[str, str]:
-    """What an empty field stands for, where this Blender's search fields can show it."""
-    known = bpy.types.UILayout.bl_rna.functions["prop_search"].parameters
-    return {"placeholder": text} if "placeholder" in known else {}
+def _known(strip: bpy.types.Strip, name: str) -> str:
+    """The name of a mark if the strip has it: the fields are the scene's, and stay when another strip is chosen."""
+    return name if marks.find(strip, name) is not None else ""
 
 
 def _draw_sentence(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
