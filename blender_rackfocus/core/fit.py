@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Depth fitted to its picture: soft steps parted, misplaced ones put where the picture has its edge.
+
+A lens needs one surface in each pixel. Renderers average depth where surfaces meet, other tools blur it, scale it up,
+move it by a pixel, or let near things swell or shrink. All of that shows along the steps of the depth: steps are cut
+across, and the cuts of the whole frame together say how many pixels a step takes, and how far from it the picture's
+own edge is. One number for the frame is sure where a single edge is not: texture, and sides that look alike, put no
+more weight on one distance than on another. Exact depth has steps of no width at the picture's edges, and is left alone
+to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_FAR_M = 1e4
+_STEP = 0.06  # of the frame's range in dioptres: less is no step
+_ARM_PX = 8  # of a cut, to either side of the step
+_CUTS = 4000  # for each direction: more say nothing new
+_FEWEST = 100
+_LEVEL = 0.05  # of a step: its sides change by less at the ends of a cut
+_BETWEEN = 0.08  # of a step: a pixel so far from both sides belongs to neither
+_HARD = 0.5  # share of cuts without such a pixel from which the depth's steps count as hard
+_SOFTEST_PX = 10  # more is a slope
+_STEPPING = 1.4  # times the evenest slope's change from pixel to pixel
+_FARTHEST_PX = 4  # how far from its step the picture's edge is looked for
+_SIDE_PX = 4  # how much of the picture is taken for a side of its edge
+_PARTED = 4.0  # squared distance of two sides' colours by their scatter, from which an edge is one
+_GROWN_PX = 2  # near surfaces swell or shrink by no more; thin ones look as if they did
+_BETTER = 1.3  # times as many edges must lie at steps once the depth was moved, else it stays
+_MOVED_PX = 0.75  # edges nearer than this to their steps are in place
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was done to a depth, in pixels. soft_px: how many pixels its steps took, 0 where they were hard.
+    right_px, down_px: how far it was moved. swollen_px: by how much near surfaces were made smaller, negative: larger.
+    changed: share of the pixels that have another depth now."""
+
+    soft_px: int = 0
+    right_px: int = 0
+    down_px: int = 0
+    swollen_px: int = 0
+    changed: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self != Fit()
+
+    def sentence(self) -> str:
+        """For the panel."""
+        if not self:
+            return "Depth fits the picture: used as it is"
+        done = []
+        if self.soft_px:
+            done.append(f"soft edges ({_pixels(self.soft_px)}) parted")
+        if self.right_px or self.down_px:
+            ways = ((self.right_px, "right", "left"), (self.down_px, "down", "up"))
+            done.append("moved " + " and ".join(f"{_pixels(abs(n))} {a if n > 0 else b}" for n, a, b in ways if n))
+        if self.swollen_px:
+            way = "too large" if self.swollen_px > 0 else "too small"
+            done.append(f"near surfaces were {_pixels(abs(self.swollen_px))} {way}")
+        return f"Depth fitted to the picture: {', '.join(done)}; {100 * self.changed:.1f} % of the pixels changed"
+
+
+def _pixels(count: int) -> str:
+    return f"{count} pixel" if count == 1 else f"{count} pixels"
+
+
+def fitted(rgba: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, Fit]:
+    """Depth that fits its picture, and what was done for it.
+
+    rgba: (H, W, 3 or 4) float32 scene-linear. depth_m: (H, W) float32 metres, > 0, +inf allowed. Returns depth_m itself
+    where nothing is to be done, else a new (H, W) float32 array; the inputs are never written.
+    """
+    dioptres = _dioptres(depth_m)
+    least = _STEP * _range(dioptres)
+    if not least > 0:
+        return depth_m, Fit()
+    cuts = _all_cuts(rgba, dioptres, least)
+    made, soft_px = depth_m, _softness(cuts)
+    if soft_px:
+        made = _parted(depth_m, dioptres, least, soft_px, _in_metres(cuts))
+        cuts = _all_cuts(rgba, _dioptres(made), least)  # where a step is shows once it is one
+    right_px, down_px, swollen_px = _misplaced(cuts)
+    if right_px or down_px or swollen_px:
+        placed = _moved(made, right_px, down_px) if right_px or down_px else made
+        placed = _shrunk(placed, least, swollen_px) if swollen_px else placed
+        if _in_place(_all_cuts(rgba, _dioptres(placed), least)) > _BETTER * _in_place(cuts):
+            made = placed
+        else:
+            right_px = down_px = swollen_px = 0
+    if made is depth_m:
+        return depth_m, Fit()
+    changed = float(np.count_nonzero(made != depth_m)) / made.size
+    return made, Fit(soft_px, right_px, down_px, swollen_px, changed)
+
+
+def _dioptres(depth_m: np.ndarray) -> np.ndarray:
+    return cv2.divide(1.0, cv2.min(depth_m, _FAR_M))
+
+
+def _range(dioptres: np.ndarray) -> float:
+    low, high = np.percentile(dioptres[::8, ::8], (1, 99))
+    return float(high - low)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Cuts through steps of one direction. axis: 1 across columns, 0 across rows. nearer: +1 where the nearer side is
+    right or below. places: (N, 2 * _ARM_PX) of the way from the far to the near side, or the other way round, in
+    dioptres. ends: (N, 2) dioptres of the sides. offset: (M,) pixels from the step to the picture's edge, towards the
+    nearer side, of those cuts that show one. each: how many cuts every one stands for."""
+
+    axis: int
+    nearer: int
+    places: np.ndarray
+    ends: np.ndarray
+    offset: np.ndarray
+    each: int
+
+
+def _all_cuts(rgba: np.ndarray, dioptres: np.ndarray, least: float) -> list[_Cut]:
+    return [cut for axis in (1, 0) for cut in _cuts(rgba, dioptres, least, axis)]
+
+
+def _cuts(rgba: np.ndarray, dioptres: np.ndarray, least: float, axis: int) -> Iterator[_Cut]:
+    """Cuts through the steps along an axis, far side to near side being one way, then the other."""
+    depth = dioptres if axis == 1 else cv2.transpose(dioptres)
+    steep = cv2.absdiff(depth[:, 1:], depth[:, :-1])
+    crest = (steep > 0.12 * least) & (steep >= cv2.dilate(steep, np.ones((1, 7), np.uint8)))
+    crest[:, :_ARM_PX] = crest[:, -_ARM_PX:] = False
+    places = np.flatnonzero(crest)
+    each = max(1, places.size // _CUTS)
+    places = places[::each]
+    y, x = np.divmod(places, crest.shape[1])
+    across = x[:, None] + np.arange(1 - _ARM_PX, 1 + _ARM_PX)
+    cut = depth[y[:, None], across]
+    step = cut[:, -1] - cut[:, 0]
+    size = np.abs(step)
+    way = (cut - cut[:, :1]) / np.where(size > 0, step, 1)[:, None]
+    ends = np.concatenate([way[:, :3], 1 - way[:, -3:]], axis=1)
+    level = (size > least) & (np.abs(ends[:, [1, 4]]) < _LEVEL).all(axis=1) & (np.abs(ends) < 3 * _LEVEL).all(axis=1)
+    level &= (np.abs(way - 0.5) < 0.6).all(axis=1)
+    for nearer in (1, -1):
+        kept = np.flatnonzero(level & (np.sign(step) == nearer))
+        rows, columns = (y[kept, None], across[kept]) if axis == 1 else (across[kept], y[kept, None])
+        offset = nearer * _picture_edges(rgba[rows, columns, :3])
+        yield _Cut(axis, nearer, way[kept], cut[kept][:, [0, -1]], offset, each)
+
+
+def _picture_edges(colours: np.ndarray) -> np.ndarray:
+    """How far from the middle of each cut the picture's edge lies: (M,) pixels, for the M cuts that show one.
+
+    colours: (N, 2 * _ARM_PX, 3) scene-linear. The edge is where the two sides' colours differ most for their scatter.
+    """
+    colours = np.sqrt(np.clip(colours, 0, 1.5))
+    zero = np.zeros((len(colours), 1, 3), colours.dtype)
+    sums = np.concatenate([zero, colours], axis=1).cumsum(axis=1)
+    squares = np.concatenate([zero, colours * colours], axis=1).cumsum(axis=1).sum(axis=2)
+    tried = np.arange(_ARM_PX - _FARTHEST_PX, _ARM_PX + _FARTHEST_PX + 1)
+    before, after = tried - _SIDE_PX, tried + _SIDE_PX
+    left, right = (sums[:, tried] - sums[:, before]) / _SIDE_PX, (sums[:, after] - sums[:, tried]) / _SIDE_PX
+    spread = (squares[:, after] - squares[:, before]) / _SIDE_PX - (left * left + right * right).sum(axis=2)
+    apart = ((left - right) ** 2).sum(axis=2) / (np.maximum(spread, 0) + 2e-3)
+    best = apart.argmax(axis=1)
+    return (best - _FARTHEST_PX)[apart.max(axis=1, initial=0) > _PARTED].astype(np.float32)
+
+
+def _softness(cuts: list[_Cut]) -> int:
+    """How many pixels most steps take that belong to neither side; 0 where most take none."""
+    places = np.concatenate([cut.places for cut in cuts])
+    if len(places) < _FEWEST:
+        return 0
+    between = ((places > _BETWEEN) & (places < 1 - _BETWEEN)).sum(axis=1)
+    usual = int(np.median(between))
+    return usual if (between == 0).mean() < _HARD and usual <= _SOFTEST_PX else 0
+
+
+def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
+    """Pixels that the picture's edges lie to the right of the depth's steps, below them, and towards nearer sides."""
+    shown = [cut for cut in cuts if cut.offset.size >= _FEWEST]
+    if not shown:
+        return 0, 0, 0
+    rows = np.array([(cut.nearer * (cut.axis == 1), cut.nearer * (cut.axis == 0), 1) for cut in shown], np.float64)
+    there = np.array([_most(cut.offset) for cut in shown])
+    weight = np.sqrt([cut.offset.size for cut in shown])
+    way = np.linalg.lstsq(rows * weight[:, None], there * weight, rcond=None)[0]
+    whole = np.where(np.abs(way) < _MOVED_PX, 0, np.round(way))
+    return int(whole[0]), int(whole[1]), int(np.clip(whole[2], -_GROWN_PX, _GROWN_PX))
+
+
+def _in_place(cuts: list[_Cut]) -> int:
+    """How many of the picture's edges lie at steps of the depth."""
+    return sum(cut.each * int((np.abs(cut.offset) < _MOVED_PX).sum()) for cut in cuts)
+
+
+def _most(offset: np.ndarray) -> float:
+    """Where most edges are, to a part of a pixel: the mean about the commonest distance."""
+    counts = np.bincount((offset + _FARTHEST_PX).astype(int), minlength=2 * _FARTHEST_PX + 1)
+    mode = int(np.argmax(np.convolve(counts, (0.5, 1, 0.5), "same"))) - _FARTHEST_PX
+    return float(offset[np.abs(offset - mode) < 1.5].mean())
+
+
+def _in_metres(cuts: list[_Cut]) -> bool:
+    """Whether soft steps are mixed in metres, as renderers filter them, and not in dioptres. A step that was made soft
+    evenly is the same from both ends, so as many pixels' worth of it are near as far."""
+    dioptres = np.concatenate([cut.ends[:, :1] + cut.places * (cut.ends[:, 1:] - cut.ends[:, :1]) for cut in cuts])
+    return _lopsided(1 / dioptres) < _lopsided(dioptres)
+
+
+def _lopsided(cuts: np.ndarray) -> float:
+    """By how many pixels' worth one side of a step outweighs the other."""
+    first, last = cuts[:, :1], cuts[:, -1:]
+    larger = np.abs(cuts - np.minimum(first, last)) / np.abs(last - first)
+    return abs(float(np.median(larger.sum(axis=1))) - _ARM_PX)
+
+
+def _parted(depth_m: np.ndarray, dioptres: np.ndarray, least: float, soft_px: int, in_metres: bool) -> np.ndarray:
+    """Every pixel of a soft step given to the side it is nearer to."""
+    reach = -(-4 * soft_px // 5)  # a smooth step is nine tenths of the way this far from its middle
+    far, near, step = _sides(depth_m, least, reach)
+    step &= _steep(dioptres, reach) > _STEPPING / (2 * reach + 1) * (_dioptres(near) - _dioptres(far))
+    bounded = cv2.min(depth_m, _FAR_M)
+    nearer = bounded + bounded < near + cv2.min(far, _FAR_M) if in_metres else 2 / bounded > 1 / near + 1 / far
+    return np.where(step, np.where(nearer, near, far), depth_m)
+
+
+def _steep(dioptres: np.ndarray, reach_px: int) -> np.ndarray:
+    """The greatest change from one pixel to the next within reach, dioptres."""
+    around = np.ones((2 * reach_px + 1,) * 2, np.uint8)
+    change = np.zeros_like(dioptres)
+    change[:, 1:] = cv2.absdiff(dioptres[:, 1:], dioptres[:, :-1])
+    change[1:] = cv2.max(change[1:], cv2.absdiff(dioptres[1:], dioptres[:-1]))
+    return cv2.dilate(change, around)
+
+
+def _sides(depth_m: np.ndarray, least: float, reach_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The farthest and the nearest depth within reach of each pixel, metres, and whether a step is between them."""
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach_px + 1,) * 2)
+    far, near = cv2.dilate(depth_m, around), cv2.erode(depth_m, around)
+    return far, near, _dioptres(near) - _dioptres(far) > least
+
+
+def _moved(depth_m: np.ndarray, right_px: int, down_px: int) -> np.ndarray:
+    """Depth moved by whole pixels; at the frame's edges goes on what is there."""
+    way = np.float32([[1, 0, right_px], [0, 1, down_px]])
+    size = depth_m.shape[::-1]
+    return cv2.warpAffine(depth_m, way, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _shrunk(depth_m: np.ndarray, least: float, by_px: int) -> np.ndarray:
+    """Near surfaces made smaller by so many pixels, or larger where negative; slopes stay."""
+    far, near, step = _sides(depth_m, least, abs(by_px))
+    return np.where(step, far if by_px > 0 else near, depth_m)
