@@ -102,6 +102,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument("--black-near", action="store_true", help="0 is near (default: 1 is)")
     depth.add_argument("--linear-z", action="store_true", help="normalised values run evenly in z, not in 1/z")
     depth.add_argument("--depth-scale", type=_positive, metavar="N", help="metres per unit: 0.01 for centimetres")
+    depth.add_argument(
+        "--no-fit", action="store_true", help="leave depth as it is where its edges are not those of the picture"
+    )
     depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer, channel or .npz array to take")
     depth.add_argument("--depth-stream", type=_count, default=0, metavar="N", help="video stream of its movie, from 0")
     clip = parser.add_argument_group("the clip")
@@ -317,6 +320,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     strip.rackfocus_depth_layer = args.depth_layer
     strip.rackfocus_depth_stream = args.depth_stream
     strip.rackfocus_white_near = not args.black_near
+    strip.rackfocus_fit_depth = not args.no_fit
     strip.rackfocus_depth_ramp = "LINEAR_Z" if args.linear_z else "INVERSE_Z"
     for name, value in (("near_m", args.near), ("far_m", args.far), ("depth_scale", args.depth_scale)):
         if value is not None:

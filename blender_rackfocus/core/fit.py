@@ -26,11 +26,12 @@ _LEVEL = 0.05  # of a step: its sides change by less at the ends of a cut
 _BETWEEN = 0.08  # of a step: a pixel so far from both sides belongs to neither
 _HARD = 0.5  # share of cuts without such a pixel from which the depth's steps count as hard
 _SOFTEST_PX = 10  # more is a slope
-_STEPPING = 1.4  # times the evenest slope's change from pixel to pixel
+_STEEP, _STEEPEST = 0.8, 0.45  # of a step by its pixels, from one to the next, where it is steepest: a slope is even
 _FARTHEST_PX = 4  # how far from its step the picture's edge is looked for
 _SIDE_PX = 4  # how much of the picture is taken for a side of its edge
 _PARTED = 4.0  # squared distance of two sides' colours by their scatter, from which an edge is one
 _GROWN_PX = 2  # near surfaces swell or shrink by no more; thin ones look as if they did
+_AGREE = 0.5  # share of the edges that must lie where all of them together say, to a pixel
 _BETTER = 1.3  # times as many edges must lie at steps once the depth was moved, else it stays
 _MOVED_PX = 0.75  # edges nearer than this to their steps are in place
 
@@ -78,7 +79,7 @@ def fitted(rgba: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, Fit]:
     """
     dioptres = _dioptres(depth_m)
     least = _STEP * _range(dioptres)
-    if not least > 0:
+    if not least > 0 or min(depth_m.shape) <= 2 * _ARM_PX:
         return depth_m, Fit()
     cuts = _all_cuts(rgba, dioptres, least)
     made, soft_px = depth_m, _softness(cuts)
@@ -104,7 +105,7 @@ def _dioptres(depth_m: np.ndarray) -> np.ndarray:
 
 
 def _range(dioptres: np.ndarray) -> float:
-    low, high = np.percentile(dioptres[::8, ::8], (1, 99))
+    low, high = np.percentile(dioptres[::16, ::8], (1, 99))
     return float(high - low)
 
 
@@ -190,6 +191,9 @@ def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
     weight = np.sqrt([cut.offset.size for cut in shown])
     way = np.linalg.lstsq(rows * weight[:, None], there * weight, rcond=None)[0]
     whole = np.where(np.abs(way) < _MOVED_PX, 0, np.round(way))
+    off = np.concatenate([cut.offset - at for cut, at in zip(shown, rows @ whole, strict=True) if at] or [np.ones(0)])
+    if not off.size or (np.abs(off) < 1.5).mean() < _AGREE:
+        return 0, 0, 0
     return int(whole[0]), int(whole[1]), int(np.clip(whole[2], -_GROWN_PX, _GROWN_PX))
 
 
@@ -222,8 +226,8 @@ def _lopsided(cuts: np.ndarray) -> float:
 def _parted(depth_m: np.ndarray, dioptres: np.ndarray, least: float, soft_px: int, in_metres: bool) -> np.ndarray:
     """Every pixel of a soft step given to the side it is nearer to."""
     reach = -(-4 * soft_px // 5)  # a smooth step is nine tenths of the way this far from its middle
-    far, near, step = _sides(depth_m, least, reach)
-    step &= _steep(dioptres, reach) > _STEPPING / (2 * reach + 1) * (_dioptres(near) - _dioptres(far))
+    far, near, step = _sides(depth_m, least, cv2.MORPH_RECT, reach)  # quick, and as good as a disc here
+    step &= _steep(dioptres, reach) > min(_STEEPEST, _STEEP / soft_px) * (_dioptres(near) - _dioptres(far))
     bounded = cv2.min(depth_m, _FAR_M)
     nearer = bounded + bounded < near + cv2.min(far, _FAR_M) if in_metres else 2 / bounded > 1 / near + 1 / far
     return np.where(step, np.where(nearer, near, far), depth_m)
@@ -238,9 +242,9 @@ def _steep(dioptres: np.ndarray, reach_px: int) -> np.ndarray:
     return cv2.dilate(change, around)
 
 
-def _sides(depth_m: np.ndarray, least: float, reach_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sides(depth_m: np.ndarray, least: float, shape: int, reach_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The farthest and the nearest depth within reach of each pixel, metres, and whether a step is between them."""
-    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach_px + 1,) * 2)
+    around = cv2.getStructuringElement(shape, (2 * reach_px + 1,) * 2)
     far, near = cv2.dilate(depth_m, around), cv2.erode(depth_m, around)
     return far, near, _dioptres(near) - _dioptres(far) > least
 
@@ -254,5 +258,5 @@ def _moved(depth_m: np.ndarray, right_px: int, down_px: int) -> np.ndarray:
 
 def _shrunk(depth_m: np.ndarray, least: float, by_px: int) -> np.ndarray:
     """Near surfaces made smaller by so many pixels, or larger where negative; slopes stay."""
-    far, near, step = _sides(depth_m, least, abs(by_px))
+    far, near, step = _sides(depth_m, least, cv2.MORPH_ELLIPSE, abs(by_px))
     return np.where(step, far if by_px > 0 else near, depth_m)

@@ -43,7 +43,8 @@ class Job:
     reference: where the meaning of the depth's numbers is guessed from, the same for all frames of a strip; None when
     convention is set. values: the inputs in the order of inputs.NAMES, in single precision as everywhere in Blender.
     grade: saturation, multiply, and whether alpha is multiplied too. colour: the colour configuration; None knows
-    sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across.
+    sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across. fit_depth: depth that does not fit
+    the picture is made to (`core.fit`).
     """
 
     picture: FileFrame
@@ -59,6 +60,7 @@ class Job:
     grade: tuple[float, float, bool]
     draft: bool
     colour: OcioConfig | None = None
+    fit_depth: bool = False
 
     def value(self, name: str) -> float:
         """One input by name."""

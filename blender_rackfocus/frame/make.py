@@ -16,6 +16,7 @@ import numpy as np
 from .. import media
 from ..core import defocus_frame
 from ..core.depth import DepthConvention
+from ..core.fit import Fit, fitted
 from ..media import MediaError
 from ..media.rounding import quantised, rounded
 from . import adjust, depth, inputs
@@ -79,9 +80,9 @@ def refocused(
     return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
 
 
-def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """A job's picture, (H, W, 4) float32 scene-linear premultiplied, and its depth, (H, W) float32 metres. Raises
-    MediaError, or ValueError."""
+def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
+    """A job's picture, (H, W, 4) float32 scene-linear premultiplied, its depth, (H, W) float32 metres, and what was
+    done to the depth so that it fits. Raises MediaError, or ValueError."""
     with ThreadPoolExecutor(1, "rackfocus-read-depth") as beside:  # left when it is done: never two readers in a movie
         reading = beside.submit(_read_depth, job)
         picture = media.read_frame(
@@ -97,7 +98,7 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
         depth_m = depth.in_metres(raw, convention, picture.shape[:2], media.window_of(job.picture.path))
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
-    return picture, depth_m
+    return picture, *(fitted(picture, depth_m) if job.fit_depth else (depth_m, Fit()))
 
 
 def reading_of(job: Job) -> Job:

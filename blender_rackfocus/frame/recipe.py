@@ -25,6 +25,10 @@ NOTHING = {"nothing": True}
 """The recipe of a frame in which the modifier does nothing."""
 
 
+_BEFORE_IT_WAS_NOTED = {"fit_depth": False}
+"""What older versions did and did not note; else what they did not note is taken for what it is now."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """What has changed since a frame was baked, in words for the user. stale: it would come out differently now.
@@ -99,7 +103,7 @@ def difference(notes: dict[str, Any] | None, job: Job | None) -> Difference:
         return Difference() if same else Difference(stale=("the modifier was switched on or off",))
     stale, unsure = list(changed_inputs(notes, values_of(job))), []
     reading = _reading(job)
-    if {**reading, **(notes.get("reading") or {})} != reading:  # an older version noted less
+    if {**reading, **_BEFORE_IT_WAS_NOTED, **(notes.get("reading") or {})} != reading:
         stale.append("depth, colour or strip settings changed")
     for what, file in (("picture", job.picture), ("depth", job.depth), ("reference", job.reference)):
         changed, unknown = _changed_file(what, notes.get(what), file)
@@ -182,6 +186,7 @@ def _reading(job: Job) -> dict[str, Any]:
         "far_m": _number(job.far_m),
         "grade": [_plain(value) for value in job.grade],
         "colour": list(job.colour.fingerprint()) if job.colour else [],
+        "fit_depth": job.fit_depth,
     }
 
 

@@ -65,6 +65,7 @@ def others(folder: Path) -> dict[str, object]:
         "far_m": 99.0,
         "grade": (1.0, 1.1, False),
         "colour": OcioConfig("/somewhere/config.ocio", digest="another configuration"),
+        "fit_depth": True,
     }
 
 

@@ -75,7 +75,7 @@ def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     stale = list(recipe.changed_inputs(notes, now["inputs"]))
     if notes.get("lens") != now["lens"]:
         stale.append("Lens changed")
-    if notes.get("reading") != now["reading"]:
+    if {"rackfocus_fit_depth": False, **(notes.get("reading") or {})} != now["reading"]:  # older ones did not fit
         stale.append("depth settings changed")
     if notes.get("colour", now["colour"]) != now["colour"]:  # older versions did not note it
         stale.append("colour management changed")

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
+from ...core.fit import fitted
 from ...frame import coding
 from ...frame import depth as frame_depth
 from ...frame.job import Made
@@ -126,6 +127,7 @@ class Collected:
 _sessions: dict[int, _Session] = {}
 """By the scene's `session_uid`: two linked scenes may have one name."""
 _shown: dict[tuple[int, str], str] = {}
+_fits: dict[tuple[int, str], str] = {}  # what was done to each node's depth when it was rendered last
 _failed_begin: dict[int, str] = {}
 _rendering: list[int] = []
 """The scenes that render, the outermost first: a scene strip renders its scene inside another render."""
@@ -327,8 +329,18 @@ def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
 
 def problem_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What was wrong with a node when it was rendered last; empty when all was well."""
+    return _told(_shown, scene, one)
+
+
+def fit_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+    """What was done so that a node's depth fits its picture when it was rendered last; empty where it is left as it
+    is."""
+    return _told(_fits, scene, one) if one.rackfocus_fit_depth else ""
+
+
+def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     labels = [_label(slot, one.name) for slot in versions.slots(scene) if slot.tree == one.id_data]
-    return next((_shown[scene.session_uid, each] for each in labels if (scene.session_uid, each) in _shown), "")
+    return next((words[scene.session_uid, each] for each in labels if (scene.session_uid, each) in words), "")
 
 
 def _fill(
@@ -363,6 +375,9 @@ def _fill(
     picture = _picture(session, level, one, frame, subframe)
     depth = _depth(session, level, one, frame, subframe)
     depth_m = frame_depth.in_metres(depth, node_values.convention_of(one, depth), picture.shape[:2])
+    if one.rackfocus_fit_depth:
+        depth_m, fit = fitted(picture, depth_m)
+        _fits[session.scene.session_uid, level.label(one.name)] = fit.sentence()
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself

@@ -58,11 +58,29 @@ def depth_told(strip: Any, scene: Any) -> str:
     found = modifier.find(strip)
     if found is None or depth_sources.of(strip).by_hand:
         return ""
-    at = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
     try:
-        return frame_depth.told(look_job(strips.Shown(strip, at, scene, at, levels=((0, at),)), found))
+        return frame_depth.told(look_job(_shown_now(strip, scene), found))
     except (FrameError, MediaError, ValueError):
         return ""  # the preview says why
+
+
+def fit_told(strip: Any, scene: Any) -> str:
+    """What was done so that a strip's depth at the current frame fits its picture; empty where it is left as it is, or
+    the frame was not read for being made (it came from the store)."""
+    found = modifier.find(strip)
+    if found is None or not strip.rackfocus_fit_depth:
+        return ""
+    try:
+        known = _kept().sources.peek(making.reading_of(look_job(_shown_now(strip, scene), found)))
+    except (FrameError, MediaError, ValueError):
+        return ""  # the preview says why
+    return known[2].sentence() if known is not None else ""
+
+
+def _shown_now(strip: Any, scene: Any) -> strips.Shown:
+    """A strip at the current frame, or at its end where it is not shown now."""
+    at = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
+    return strips.Shown(strip, at, scene, at, levels=((0, at),))
 
 
 def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +100,7 @@ def circles_cut(job: Job) -> Cut | None:
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """`sources` without keeping them: for whoever reads a whole clip once."""
-    return _kept().sources.alone(lambda: making.read(job))
+    return _kept().sources.alone(lambda: making.read(job))[:2]
 
 
 def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
@@ -130,6 +148,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         grade=(strip.color_saturation, strip.color_multiply, strip.multiply_alpha),
         draft=draft,
         colour=colour_config.of(strip.id_data),
+        fit_depth=strip.rackfocus_fit_depth,
     )
 
 
@@ -185,13 +204,14 @@ def read_ahead(job: Job) -> None:
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    return _kept().sources.get(making.reading_of(job), lambda: making.read(job))
+    return _kept().sources.get(making.reading_of(job), lambda: making.read(job))[:2]
 
 
 def _bytes_of(item: Any) -> int:
     if isinstance(item, Made):
         return item.flat.nbytes if item.flat is not None else 0
-    return sum(array.nbytes for array in item)
+    picture, depth_m, _fit = item
+    return picture.nbytes + depth_m.nbytes
 
 
 class _Memory:

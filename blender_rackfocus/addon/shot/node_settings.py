@@ -31,6 +31,7 @@ DEPTH = (
     "rackfocus_far_m",
     "rackfocus_white_near",
     "rackfocus_depth_scale",
+    "rackfocus_fit_depth",
 )
 
 PROPERTIES = {name: settings.PROPERTIES[name] for name in DEPTH} | {

@@ -102,6 +102,14 @@ PROPERTIES = {
         options=_STILL,
         update=signals.redraw,
     ),
+    "rackfocus_fit_depth": bpy.props.BoolProperty(
+        name="Fit to Picture",
+        description="Part soft edges of the depth, and put its edges where the picture has them. Depth that fits is "
+        "used as it is",
+        default=False,  # what files saved before this was chosen show; see put_first_settings_on
+        options=_STILL,
+        update=_refresh,
+    ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
         description="Model file (.onnx) that Estimate Depth runs on this strip; empty takes the preferences' own",
@@ -134,9 +142,11 @@ def copy(source: bpy.types.Strip, target: bpy.types.Strip) -> None:
             setattr(target, name, getattr(source, name))
 
 
-def put_ends_on(strip: bpy.types.Strip | bpy.types.Node) -> None:
-    """Near and far of a strip or node that is refocused for the first time. (The properties' own defaults are those of
-    files saved before these were chosen.)"""
+def put_first_settings_on(strip: bpy.types.Strip | bpy.types.Node) -> None:
+    """Near, far and fit of a strip or node that is refocused for the first time. (The properties' own defaults are
+    those of files saved before these were chosen.)"""
+    if not strip.is_property_set("rackfocus_fit_depth"):
+        strip.rackfocus_fit_depth = True
     if not strip.is_property_set("rackfocus_near_m") and not strip.is_property_set("rackfocus_far_m"):
         strip.rackfocus_near_m, strip.rackfocus_far_m = NEAR_M, FAR_M
 

@@ -58,7 +58,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
             return {"CANCELLED"}
         made = node.add(tree)
         made.rackfocus_lens = self.lens
-        settings.put_ends_on(made)
+        settings.put_first_settings_on(made)
         if picture is not None:
             _insert(tree, made, picture)
             self._link_depth(tree, made, picture)

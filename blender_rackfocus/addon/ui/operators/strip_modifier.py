@@ -64,7 +64,7 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
         modifier.add(strip)
         if fresh:
             _put_default_lens_on(strip)
-            settings.put_ends_on(strip)
+            settings.put_first_settings_on(strip)
         if fresh or self.properties.is_property_set("depth_source"):
             strip.rackfocus_depth_source = self.depth_source
         if self.depth_path:

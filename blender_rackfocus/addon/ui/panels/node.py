@@ -61,6 +61,8 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             column.prop(one, "rackfocus_depth_ramp")
         if kind in {"METRES", "INVERSE"}:
             column.prop(one, "rackfocus_depth_scale")
+        column.prop(one, "rackfocus_fit_depth")
+        words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
 
 
 class RACKFOCUS_PT_node_bake(bpy.types.Panel):

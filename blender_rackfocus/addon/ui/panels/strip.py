@@ -82,6 +82,9 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         if "path" in source.fields:
             layout.prop(strip, "rackfocus_depth_path")
             _draw_pairing(layout, strip)
+        layout.prop(strip, "rackfocus_fit_depth")
+        if not context.screen.is_animation_playing:
+            words(layout, frames.fit_told(strip, sequencer_scene(context)), "SNAP_ON")
         if "numbers" not in source.fields:
             return
         layout.prop(strip, "rackfocus_depth_layer")
