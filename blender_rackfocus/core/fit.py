@@ -90,7 +90,8 @@ def fitted(rgba: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, Fit]:
     if right_px or down_px or swollen_px:
         placed = _moved(made, right_px, down_px) if right_px or down_px else made
         placed = _shrunk(placed, least, swollen_px) if swollen_px else placed
-        if _in_place(_all_cuts(rgba, _dioptres(placed), least)) > _BETTER * _in_place(cuts):
+        axes = {0, 1} if swollen_px else {axis for axis, way in ((1, right_px), (0, down_px)) if way}
+        if _in_place(_all_cuts(rgba, _dioptres(placed), least), axes) > _BETTER * _in_place(cuts, axes):
             made = placed
         else:
             right_px = down_px = swollen_px = 0
@@ -197,9 +198,9 @@ def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
     return int(whole[0]), int(whole[1]), int(np.clip(whole[2], -_GROWN_PX, _GROWN_PX))
 
 
-def _in_place(cuts: list[_Cut]) -> int:
-    """How many of the picture's edges lie at steps of the depth."""
-    return sum(cut.each * int((np.abs(cut.offset) < _MOVED_PX).sum()) for cut in cuts)
+def _in_place(cuts: list[_Cut], axes: set[int]) -> int:
+    """How many of the picture's edges across these axes lie at steps of the depth."""
+    return sum(cut.each * int((np.abs(cut.offset) < _MOVED_PX).sum()) for cut in cuts if cut.axis in axes)
 
 
 def _most(offset: np.ndarray) -> float:

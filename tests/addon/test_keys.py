@@ -25,6 +25,7 @@ OTHER_SETTING = {
     "rackfocus_far_m": 80.0,
     "rackfocus_white_near": False,
     "rackfocus_depth_scale": 0.5,
+    "rackfocus_fit_depth": True,
 }
 MEANINGLESS = {
     "rackfocus_depth_made",
