@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import media
 from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
+from ..core.fit import Fit, fitted
 from ..craft.depth_repair import unstep
 from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
 from ..media import RawDepth, Window
@@ -69,6 +70,15 @@ def in_metres(
         return fit_to_picture(metres, height, width)  # the window is not about this picture
     whole = fit_to_picture(_within(metres, placed), frame.height, frame.width)
     return _within(whole, Window(-frame.left, -frame.top, width, height)) if window else whole
+
+
+def on_picture(
+    raw: RawDepth, convention: DepthConvention, picture: np.ndarray, fit: bool, window: Window | None = None
+) -> tuple[np.ndarray, Fit]:
+    """`in_metres` for a picture, (H, W, 3 or 4) float32 scene-linear, and made to fit it where that is wanted; and what
+    was done for it. Raises as `in_metres`."""
+    depth_m = in_metres(raw, convention, picture.shape[:2], window)
+    return fitted(picture, depth_m) if fit else (depth_m, Fit())
 
 
 def _numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from .. import media
 from ..core import defocus_frame
 from ..core.depth import DepthConvention
-from ..core.fit import Fit, fitted
+from ..core.fit import Fit
 from ..media import MediaError
 from ..media.rounding import quantised, rounded
 from . import adjust, depth, inputs
@@ -95,10 +95,9 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
         )
     raw, convention = reading.result()
     try:
-        depth_m = depth.in_metres(raw, convention, picture.shape[:2], media.window_of(job.picture.path))
+        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, media.window_of(job.picture.path))
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
-    return picture, *(fitted(picture, depth_m) if job.fit_depth else (depth_m, Fit()))
 
 
 def reading_of(job: Job) -> Job:

@@ -41,7 +41,6 @@ class Slot:
         elif self.effect in self.scene.compositor_effects:
             self.scene.compositor_effects[self.effect].node_group = tree
 
-
     def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
         """The effect's own input, with its `value`, that comes in by an output of a Group Input node in the effect's
         tree; None where a socket is no such output, or takes a picture."""

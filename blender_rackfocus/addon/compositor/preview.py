@@ -59,12 +59,14 @@ class Kept:
 @dataclass(frozen=True)
 class Wish:
     """What an image is to show: what is kept, seen with these values. convention: what the depth's numbers mean.
-    before: the Rack Focus node whose result is the picture, if one is right before it."""
+    before: the Rack Focus node whose result is the picture, if one is right before it. fit: the depth is made to fit
+    the picture."""
 
     kept: Kept
     values: tuple[float, ...]
     convention: DepthConvention | None
     before: Wish | None = None
+    fit: bool = False
 
     def picture(self) -> np.ndarray:
         """The whole picture: (H, W, 4) float32, top row first. Raises ValueError."""
@@ -74,7 +76,7 @@ class Wish:
             return came
         if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")
-        depth_m = frame_depth.in_metres(self.kept.depth, self.convention, came.shape[:2])
+        depth_m, _fit = frame_depth.on_picture(self.kept.depth, self.convention, came, self.fit)
         flat = coding.encode(refocused(came, depth_m, values, self.kept.region), came)
         return _whole(came, as_kept(Made(came.shape[1], came.shape[0], flat)))
 
@@ -127,7 +129,8 @@ def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
 
 def _wish_of(one: bpy.types.Node, kept: Kept, values: dict[str, float], before: Wish | None = None) -> Wish:
     convention = node_values.convention_of(one, kept.depth) if kept.depth is not None else None
-    return Wish(kept, tuple(values[name] for name in inputs.NAMES), convention, before)
+    numbers = tuple(values[name] for name in inputs.NAMES)
+    return Wish(kept, numbers, convention, before, one.rackfocus_fit_depth)
 
 
 def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:

@@ -27,7 +27,6 @@ import cv2
 import numpy as np
 from bpy.app.handlers import persistent
 
-from ...core.fit import fitted
 from ...frame import coding
 from ...frame import depth as frame_depth
 from ...frame.job import Made
@@ -374,10 +373,9 @@ def _fill(
         return
     picture = _picture(session, level, one, frame, subframe)
     depth = _depth(session, level, one, frame, subframe)
-    depth_m = frame_depth.in_metres(depth, node_values.convention_of(one, depth), picture.shape[:2])
-    if one.rackfocus_fit_depth:
-        depth_m, fit = fitted(picture, depth_m)
-        _fits[session.scene.session_uid, level.label(one.name)] = fit.sentence()
+    convention = node_values.convention_of(one, depth)
+    depth_m, fit = frame_depth.on_picture(depth, convention, picture, one.rackfocus_fit_depth)
+    _fits[session.scene.session_uid, level.label(one.name)] = fit.sentence()
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself

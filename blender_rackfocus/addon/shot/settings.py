@@ -108,7 +108,7 @@ PROPERTIES = {
         "used as it is",
         default=False,  # what files saved before this was chosen show; see put_first_settings_on
         options=_STILL,
-        update=_refresh,
+        update=signals.redraw,
     ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
