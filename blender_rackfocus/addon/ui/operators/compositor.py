@@ -106,7 +106,7 @@ class RACKFOCUS_OT_effect_add(bpy.types.Operator):
         scene = context.scene
         made = effect.add(scene)
         made.rackfocus_lens = self.lens
-        settings.put_ends_on(made)
+        settings.put_first_settings_on(made)
         scene.render.use_compositing = True
         return {"FINISHED"}
 
