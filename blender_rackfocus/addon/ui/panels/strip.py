@@ -12,7 +12,7 @@ from ....estimate import models
 from ....frame import pairing
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
-from ...depth import estimate, sources
+from ...depth import estimate, networks, sources
 from ...sequencer import frames
 from ...shot import modifier
 from ...twin import twin
@@ -142,6 +142,11 @@ def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         column.operator("rackfocus.network_get", text=f"Get a Network ({model.name})", icon="IMPORT").name = model.name
     column.operator("rackfocus.subject", text="Cards: Draw over a Subject", icon="BRUSH_DATA").card = -1
     column.operator("rackfocus.depth_file", icon="FILEBROWSER")
+    in_the_way = jobs.in_the_way("PICTURES")
+    if in_the_way:
+        words(box, in_the_way, "INFO")
+    elif not bpy.app.online_access and not estimate.model_of(strip):
+        words(box, networks.OFFLINE, "INFO")
 
 
 def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
