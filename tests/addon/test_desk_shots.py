@@ -259,6 +259,7 @@ def test_a_sentence_never_takes_a_key_by_hand_unasked(strip, shot):
     with pytest.raises(RuntimeError, match="frame 30"):
         bpy.ops.rackfocus.say(sentence="rack to the background over 1 second")
     assert focus(strip, 30) == 7.0
+    assert shots.kept_told(strip, False) == "Keeps 1 key (frame 30) by hand"
     assert bpy.ops.rackfocus.say(sentence="rack to the background over 1 second", replace_keys=True) == {"FINISHED"}
     assert focus(strip, 44) == pytest.approx(FAR_M, rel=0.02)
 
@@ -281,6 +282,7 @@ def test_a_transition_of_strips_without_keys_starts_from_a_subject(strip, shot):
 
 def test_the_panel_knows_the_subjects_before_anything_is_keyed(strip):
     assert shots.subjects_told(strip) == f"Foreground {NEAR_M:.2f} m, Background {FAR_M:.1f} m"
+    assert shots.ground_told(strip) == f"Foreground {NEAR_M:.2f} m, background {FAR_M:.1f} m"
     marks.add(strip, "Cup", 0.67)
     marks.add(strip, "Couple", 2.5)
     assert shots.subjects_told(strip) == "Cup 67 cm, Couple 2.50 m"

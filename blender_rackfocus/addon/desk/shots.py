@@ -82,6 +82,21 @@ def subjects_told(strip: bpy.types.Strip) -> str:
     return ", ".join(f"{mark.name} {distance_text(pull.mark_distance_m(mark, frame))}" for mark in used)
 
 
+def ground_told(strip: bpy.types.Strip) -> str:
+    """Where foreground and background stand at the current frame, for the panel; empty where depth cannot be read."""
+    try:
+        near_m, far_m = near_far_m(strip, strip.id_data.frame_current)
+    except (ValueError, FrameError, MediaError):
+        return ""
+    return f"{FOREGROUND} {distance_text(near_m)}, {BACKGROUND.lower()} {distance_text(far_m)}"
+
+
+def kept_told(strip: bpy.types.Strip, replace_all: bool) -> str:
+    """Which keys by hand a sentence leaves alone, or may replace; empty where there are none."""
+    own = by_hand(Focus(strip).keys(), -math.inf, math.inf)
+    return f"{'May replace' if replace_all else 'Keeps'} {keys_text(own)} by hand" if own else ""
+
+
 def replaced_told(strip: bpy.types.Strip, replace_all: bool) -> str:
     """What a recipe does to the keys a strip has, for the panel and the report; empty for a strip without keys."""
     keys = Focus(strip).keys()

@@ -126,8 +126,10 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         if strip is None:
             return
         layout.label(text=f'"{strip.name}": focus is at {distance_text(Focus(strip).at_m())}')
-        for name in ("frame", "duration", "feel"):
-            layout.prop(self, name)
+        layout.prop(self, "frame")
+        layout.prop(self, "feel")
+        usual = pull.default_duration(self.feel, strip.id_data.render.fps / strip.id_data.render.fps_base)
+        layout.prop(self, "duration", text=f"Frames (0 = {usual})")
         for side, mark, distance in (("start", "from_mark", "from_distance"), ("end", "to_mark", "to_distance")):
             layout.prop(self, side)
             if getattr(self, side) == "MARK":

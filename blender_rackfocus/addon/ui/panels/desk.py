@@ -147,6 +147,9 @@ def _draw_sentence(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         column = layout.column()
         column.alert = alert
         words(column, line, "ERROR" if alert else "CHECKMARK", scale=0.7)
+    if any(place.kind in phrase.IN_DEPTH for place in said.stops) and not bpy.context.screen.is_animation_playing:
+        words(layout, shots.ground_told(strip), "INFO", scale=0.7)
+    words(layout, shots.kept_told(strip, scene.rackfocus_replace_keys), "KEYFRAME", scale=0.7)
 
 
 class RACKFOCUS_PT_mark(_Tab, bpy.types.Panel):
