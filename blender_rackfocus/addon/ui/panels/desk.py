@@ -201,8 +201,8 @@ class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
         scene = strip.id_data
         layout.row().prop(scene, "rackfocus_direction", expand=True)
         if not context.screen.is_animation_playing:  # the middle frame's depth may be read for this
-            words(layout, f"Between {told}" if (told := shots.subjects_told(strip)) else "", "INFO")
-        words(layout, shots.replaced_told(strip, scene.rackfocus_replace_keys).capitalize(), "ERROR")
+            words(layout, f"Goes between {told}" if (told := shots.subjects_told(strip)) else "", "INFO")
+        words(layout, shots.replaced_told(strip, scene.rackfocus_replace_keys).capitalize(), "KEYFRAME")
         layout.prop(scene, "rackfocus_replace_keys")
         for key, label, explanation in RECIPES:
             button = layout.operator("rackfocus.recipe", text=label)
