@@ -244,11 +244,28 @@ def test_where_there_is_no_memory_to_share_threads_do_the_rest(monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="this system has no /dev/shm")
+def test_what_a_killed_process_left_is_swept_and_nothing_else():
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    left, own, others = (
+        Path("/dev/shm") / name
+        for name in (f"rackfocus-{int(gone.stdout)}-ab", f"rackfocus-{os.getpid()}-ab", "thesis")
+    )
+    for path in (left, own, others):
+        path.write_bytes(b"x")
+    try:
+        shared.sweep()
+        assert [path.exists() for path in (left, own, others)] == [False, True, True]
+    finally:
+        for path in (left, own, others):
+            path.unlink(missing_ok=True)
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="this system has no /dev/shm")
 def test_memory_that_is_not_there_is_an_error_and_no_signal():
     there = os.statvfs("/dev/shm")
     before = _names()
     with pytest.raises(OSError, match="No space left"):
-        shared.Segment(size=(there.f_blocks + 10_000) * there.f_frsize)
+        Room().empty(((there.f_blocks + 10_000) * there.f_frsize,), np.uint8)
     assert _names() == before
 
 

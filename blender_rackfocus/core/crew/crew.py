@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .shared import CODE, Room, receive, send
+from .shared import CODE, Room, receive, send, sweep
 
 POSSIBLE = os.environ.get("RACKFOCUS_HELPERS") != "off"
 
@@ -110,7 +110,7 @@ class Crew:
         self.without = ""
         """Why there are no helpers, for the user; empty where nothing speaks against them."""
         self._starting: list[Helper] = []
-        self._room = Room()
+        self._room = Room(self._show)
         self._lost = 0
         self._busy = threading.Lock()
         self._used_s = 0.0
@@ -142,12 +142,9 @@ class Crew:
         finally:
             self._busy.release()
 
-    def share(self) -> None:
-        """Have all helpers open what is new in the room."""
-        names = self._room.unseen()
-        if names:
-            self.answers(self.asked(names))
-            self._room.seen()
+    def _show(self, names: list[str]) -> None:
+        """Have all helpers open segments."""
+        self.answers(self.asked(names))
 
     def asked(self, names: list[str] | None, task: bytes = b"") -> list[Helper]:
         """Send all helpers a message (see `helper`); those that have it."""
@@ -201,6 +198,8 @@ class Crew:
         """Whether so many helpers are ready. Starts those that are missing, sends home those that are too many."""
         while len(self.helpers) > wanted:
             self.helpers.pop().go()
+        if len(self.helpers) + len(self._starting) < wanted:
+            sweep()
         while len(self.helpers) + len(self._starting) < wanted:
             self._starting.append(Helper())
         for helper in list(self._starting):

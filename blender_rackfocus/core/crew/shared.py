@@ -6,6 +6,7 @@ import io
 import math
 import os
 import pickle
+import secrets
 import struct
 from collections.abc import Callable, Iterable
 from multiprocessing.shared_memory import SharedMemory
@@ -44,14 +45,13 @@ class Segment:
     """A piece of memory that other processes can open by its name."""
 
     def __init__(self, *, size: int = 0, name: str | None = None) -> None:
-        """size: of a new one, in bytes; name: of one that another process made. Raises OSError if it cannot be had."""
-        self._memory = _Memory(name, create=name is None, size=size, track=False)
-        try:
-            if name is None:
-                _reserve(self._memory.name, size)
-        except OSError:
-            self.unlink()
-            raise
+        """size: of a new one, in bytes; name: of one that another process made. Raises OSError if it cannot be had.
+
+        A new one is to be `reserved` before anything is written to it.
+        """
+        own = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}" if name is None else name
+        self._memory = _Memory(own, create=name is None, size=size, track=False)
+        self._file = _opened(own) if name is None else None
         self._bytes: np.ndarray | None = np.frombuffer(cast(memoryview, self._memory.buf), np.uint8)
         self.start = self._bytes.__array_interface__["data"][0]
         self.size = self._memory.size
@@ -73,6 +73,20 @@ class Segment:
         """Take its name away: it ends with the last process that has it open, however that ends."""
         self._memory.unlink()
 
+    def reserve(self) -> None:
+        """Linux promises shared memory that it has not: writing to it then ends the process. So all of it is asked for
+        first; other systems give what they promise. Raises OSError if there is not so much."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            os.posix_fallocate(file, 0, self.size)
+        except OSError:
+            self.size = 0
+            raise
+        finally:
+            os.close(file)
+
     def close(self) -> None:
         """Its memory is given back; where an array in it is still held, with that one."""
         self._bytes = None
@@ -89,13 +103,22 @@ _closing: list[SharedMemory] = []
 """Memory that could not be closed yet, because an array in it is held."""
 
 
-def _reserve(name: str, size: int) -> None:
-    """Linux promises shared memory that it has not: writing to it then ends the process. So all of it is asked for
-    first; other systems give what they promise."""
-    path = Path("/dev/shm") / name
-    if path.is_file():
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+_PREFIX = "rackfocus-"
+_FOLDER = Path("/dev/shm")
+"""Where Linux shows shared memory that has a name."""
+
+
+def _opened(name: str) -> int | None:
+    path = _FOLDER / name
+    return os.open(path, os.O_RDWR) if path.is_file() else None
+
+
+def sweep() -> None:
+    """Take away what processes left that were killed in the moment between a segment's making and its last opening."""
+    for path in _FOLDER.glob(f"{_PREFIX}*") if _FOLDER.is_dir() else ():
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            path.unlink(missing_ok=True)
 
 
 class Room:
@@ -104,11 +127,12 @@ class Room:
     `taken` and `free_from` give back all that was handed out after some moment; the memory is kept for what comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[list[str]], None] = lambda _names: None) -> None:
+        """shown: has all others open segments by their names, and returns when they have."""
         self._segments: list[Segment] = []
         self._at = 0
         self._end = 0
-        self._unseen: list[Segment] = []
+        self._shown = shown
 
     @property
     def taken(self) -> tuple[int, int]:
@@ -126,23 +150,12 @@ class Room:
         """Give back what was handed out since `taken` was that."""
         self._at, self._end = taken
 
-    def unseen(self) -> list[str]:
-        """The names of segments that other processes have yet to open; `seen` when all have."""
-        return [segment.name for segment in self._unseen]
-
-    def seen(self) -> None:
-        """All who should have opened what was `unseen`: from now on nothing of it can outlive them."""
-        for segment in self._unseen:
-            segment.unlink()
-        self._unseen = []
-
     def open(self, names: Iterable[str]) -> None:
         """Have segments of another process's room too, in its order. Raises OSError."""
         self._segments += [Segment(name=name) for name in names]
 
     def close(self) -> None:
         """Nothing of it is needed any more."""
-        self.seen()
         for segment in self._segments:
             segment.close()
         self._segments = []
@@ -166,7 +179,11 @@ class Room:
             self._at, self._end = self._at + 1, 0
         segment = Segment(size=max(size, SEGMENT_BYTES))
         self._segments.append(segment)
-        self._unseen.append(segment)
+        try:
+            self._shown([segment.name])
+        finally:
+            segment.unlink()  # from now on it cannot outlive those who have it open
+        segment.reserve()
         return segment, 0
 
 

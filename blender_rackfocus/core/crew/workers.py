@@ -106,7 +106,6 @@ class HelpedWorkers(Workers):
     def _done_together(
         self, job: Callable, arguments: list[tuple], taken: np.ndarray
     ) -> tuple[dict[int, Any], Exception | None]:
-        self._crew.share()
         asked = self._crew.asked([], self._room.packed((job, arguments, taken)))
         results, error = jobs_done(job, arguments, taken)
         for more, failed in self._crew.answers(asked):
