@@ -122,6 +122,22 @@ def test_stopped_anywhere_there_is_nothing_and_the_card_is_as_it_was(shot, share
     assert len(strip.rackfocus_cards) == 0
 
 
+def test_where_the_subject_is_lost_is_told(shot, tmp_path):
+    """It is gone after the fourth frame: an empty wall has no subject. What is drawn there also speaks for the frames
+    before it, less the farther they lie."""
+    paths = pictures(shot, 6)
+    for path in paths[4:]:
+        cv2.imwrite(path, np.full((HEIGHT, WIDTH, 3), (120, 120, 110), np.uint8))
+    strip = shot.strip(paths)
+    away = Stroke(4, ((0.0, 0.5), (1.0, 0.5)), 1.0, inside=False)
+    task = mattes.task_of(strip, shot.scene, [STROKE, away])
+    folder, lost = mattes.run(task, lambda *_: None, lambda: False)
+    assert lost[-2:] == (4, 5)
+    assert not {0, 1} & set(lost)
+    assert mattes.read(str(folder), 0).max() == 1
+    assert mattes.read(str(folder), 5).max() < 0.5
+
+
 def test_what_cannot_be_done_is_said(shot):
     strip = shot.strip(pictures(shot, 2))
     with pytest.raises(RuntimeError, match="draw over the subject"):

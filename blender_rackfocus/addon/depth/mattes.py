@@ -110,7 +110,7 @@ def run(
     made: dict[int, np.ndarray] = {}
     try:
         for index, one in matte.follow(looks, task.strokes, opened.mask if opened else None):
-            made[index] = one
+            made[index] = np.rint(255 * one).astype(np.uint8)  # a long shot's have to fit into memory
             step(0.15 + 0.6 * len(made) / count, "following the subject")
     finally:
         if opened is not None:
@@ -120,7 +120,8 @@ def run(
         part.mkdir(parents=True)
         for number, index in enumerate(task.wanted):
             step(0.75 + 0.25 * number / count, "writing")
-            whole = matte.full(coded(task.frames[index]), looks[index], made[index])
+            small = made[index].astype(np.float32) / np.float32(255)
+            whole = matte.full(coded(task.frames[index]), looks[index], small)
             _write(part / _name(index), whole)
         os.replace(part, task.folder)
     except OSError as error:
@@ -129,7 +130,7 @@ def run(
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return task.folder, tuple(index for index in task.wanted if made[index].max() < 0.5)
+    return task.folder, tuple(index for index in task.wanted if made[index].max() < 128)
 
 
 def read(folder: str, index: int) -> np.ndarray:
