@@ -100,6 +100,13 @@ def end_with(scene: bpy.types.Scene, effect: str) -> None:
         scene.compositor_effects[name].enable_for_render = False
 
 
+def keep_frames_cache_off(scene: bpy.types.Scene) -> None:
+    """Blender 5.3 may keep what its interactive compositor made, by frame. It cannot know that pixels which come from
+    Python have changed."""
+    if HAS_EFFECTS and scene.render.use_compositor_frames_cache:
+        scene.render.use_compositor_frames_cache = False
+
+
 def takes_render(tree: bpy.types.NodeTree) -> bool:
     """Whether a tree that is the first of a scene's gets the render itself, and so makes Blender render the scene."""
     return HAS_EFFECTS and any(each.bl_idname == "NodeGroupInput" for each in tree.nodes)

@@ -158,10 +158,16 @@ def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
 def refresh() -> None:
     """Have every node in the windows' scenes show its frame. Does nothing where nothing was rendered yet."""
     preview = _preview()
-    if not preview.kept or not is_wanted() or bpy.app.is_job_running("RENDER"):
+    if not is_wanted() or bpy.app.is_job_running("RENDER"):
+        return
+    scenes = list(dict.fromkeys(window.scene for window in bpy.context.window_manager.windows))
+    for scene in scenes:
+        if any(node.active_in(tree) for tree in versions.scene_trees(scene)):
+            versions.keep_frames_cache_off(scene)
+    if not preview.kept:
         return
     wished: dict[int, Wish] = {}
-    for scene in dict.fromkeys(window.scene for window in bpy.context.window_manager.windows):
+    for scene in scenes:
         for slot in versions.slots(scene):
             _wish(scene, slot, wished)
     busy = {preview.running[0]: preview.running[1]} if preview.running is not None else {}

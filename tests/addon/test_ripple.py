@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ripple edits (Blender 5.3) keep focus on the subject and marks on the media.
+
+The law, whatever Blender did to the strips: wherever a piece of a strip shows a frame of its media, its focus and its
+track there are what they were on that frame of the media before.
+"""
+
+import bpy
+import pytest
+
+from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.shot import clock, marks, modifier
+from blender_rackfocus.addon.shot.focus import Focus
+
+pytestmark = pytest.mark.skipif(not versions.HAS_EFFECTS, reason="this Blender has no ripple edits")
+FRAMES = 48
+
+
+@pytest.fixture
+def timeline(shot):
+    """Channel 1: a plain strip to be taken out, then a racked one; channel 2: a racked one over all. In a window."""
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    shot.set_up(shot.scene)
+    shot.window = bpy.context.window_manager.windows[0]
+    shot.area = shot.window.screen.areas[0]
+    shot.area.type = "SEQUENCE_EDITOR"
+    shot.window.workspace.sequencer_scene = shot.scene
+    editor = shot.scene.sequence_editor
+    pictures, (depth, *_) = shot.pictures(frames=FRAMES), shot.depths(frames=1)
+    below = shot.racked(pictures, depth)
+    below.name = "below"
+    above = shot.racked(pictures, depth)
+    above.name, above.channel = "above", 4
+    for strip, start in ((below, 21), (above, 3)):
+        strip.content_start = start
+        shot.key(strip, "Focus Distance", {start + 4: 2.0, start + 20: 8.0, start + 40: 3.0})
+        mark = marks.add(strip, "Anna", 3.0)
+        marks.set_samples(mark, {i: marks.Sample(0.5, 0.5, 8.0 - i / 10, 1.0) for i in range(FRAMES)})
+        clock.follow(strip)
+    plain = editor.strips.new_effect("plain", "COLOR", below.channel, 1, length=20)
+    for strip in editor.strips:
+        strip.select = strip == plain
+    shot.scene.timeline_markers.new("here", frame=30)
+    bpy.context.view_layer.update()
+    return shot
+
+
+def told(scene):
+    """What every racked piece says of each frame of its media: (strip, frame) -> [(focus, track) in metres]."""
+    found = {}
+    for strip, _ in modifier.in_scene(scene):
+        (mark,) = getattr(strip, marks.MARKS)
+        pulled = marks.for_pull(strip, mark)
+        track = dict(zip(pulled.frames, pulled.depths_m, strict=True))
+        for frame in range(strip.left_handle, strip.right_handle):
+            at = marks.media_index(strip, frame)
+            said = Focus(strip).at_m(frame), track[frame]
+            found.setdefault((strip.name.partition(".")[0], at), []).append(said)
+    return found
+
+
+def do(shot, operator, **arguments):
+    region = next(region for region in shot.area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=shot.window, area=shot.area, region=region):
+        assert operator("EXEC_DEFAULT", **arguments) == {"FINISHED"}
+    bpy.context.view_layer.update()
+    clock.follow_all()
+
+
+def left_handles(scene):
+    return sorted((strip.channel, strip.left_handle, strip.right_handle) for strip in scene.sequence_editor.strips)
+
+
+EDITS = {
+    "delete": (bpy.ops.sequencer.ripple_delete, {}, None),
+    "delete, this channel only": (bpy.ops.sequencer.ripple_delete, {"all_channels": False}, None),
+    "delete, nothing cleared": (bpy.ops.sequencer.ripple_delete, {"clear_ranges": False}, None),
+    "delete, markers stay": (bpy.ops.sequencer.ripple_delete, {"markers": False}, None),
+    "trim left": (bpy.ops.sequencer.ripple_trim, {"side": "LEFT"}, 31),
+    "trim right": (bpy.ops.sequencer.ripple_trim, {"side": "RIGHT"}, 31),
+    "trim right, this channel only": (bpy.ops.sequencer.ripple_trim, {"side": "RIGHT", "all_channels": False}, 31),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_focus_and_marks_stay_on_the_media(timeline, edit):
+    operator, arguments, frame = EDITS[edit]
+    scene = timeline.scene
+    before, handles = told(scene), left_handles(scene)
+    if frame is not None:
+        scene.frame_set(frame)
+        for strip in scene.sequence_editor.strips:
+            strip.select = strip.name == "below"
+    do(timeline, operator, **arguments)
+    assert left_handles(scene) != handles
+    after = told(scene)
+    assert after
+    for where, said in after.items():
+        for focus_m, track_m in said:
+            assert focus_m == pytest.approx(before[where][0][0], rel=1e-4), where
+            assert track_m == pytest.approx(before[where][0][1], rel=1e-5), where
