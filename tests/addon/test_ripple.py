@@ -67,6 +67,14 @@ def do(shot, operator, **arguments):
     clock.follow_all()
 
 
+def assert_same_on_the_media(before, after):
+    assert after
+    for where, said in after.items():
+        for focus_m, track_m in said:
+            assert focus_m == pytest.approx(before[where][0][0], rel=1e-4), where
+            assert track_m == pytest.approx(before[where][0][1], rel=1e-5), where
+
+
 def left_handles(scene):
     return sorted((strip.channel, strip.left_handle, strip.right_handle) for strip in scene.sequence_editor.strips)
 
@@ -82,6 +90,21 @@ EDITS = {
 }
 
 
+@pytest.mark.parametrize("clear_ranges", [False, True])
+@pytest.mark.parametrize("insert", [False, True])
+def test_strips_that_are_pushed_aside_keep_both(timeline, insert, clear_ranges):
+    """A strip is dragged into others, which make room."""
+    scene = timeline.scene
+    tool = scene.tool_settings.sequencer_tool_settings
+    tool.overlap_mode, tool.ripple_insert, tool.ripple_clear_ranges = "RIPPLE", insert, clear_ranges
+    tool.ripple_all_channels = tool.ripple_markers = True
+    before, handles = told(scene), left_handles(scene)
+    do(timeline, bpy.ops.transform.seq_slide, value=(32, 0))
+    assert left_handles(scene) != handles
+    assert len(left_handles(scene)) == (5 if insert else 3)  # both racked strips were cut for it
+    assert_same_on_the_media(before, told(scene))
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_focus_and_marks_stay_on_the_media(timeline, edit):
     operator, arguments, frame = EDITS[edit]
@@ -93,9 +116,4 @@ def test_focus_and_marks_stay_on_the_media(timeline, edit):
             strip.select = strip.name == "below"
     do(timeline, operator, **arguments)
     assert left_handles(scene) != handles
-    after = told(scene)
-    assert after
-    for where, said in after.items():
-        for focus_m, track_m in said:
-            assert focus_m == pytest.approx(before[where][0][0], rel=1e-4), where
-            assert track_m == pytest.approx(before[where][0][1], rel=1e-5), where
+    assert_same_on_the_media(before, told(scene))
