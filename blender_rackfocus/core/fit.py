@@ -252,7 +252,7 @@ def _sides(depth_m: np.ndarray, least: float, shape: int, reach_px: int) -> tupl
 
 def _moved(depth_m: np.ndarray, right_px: int, down_px: int) -> np.ndarray:
     """Depth moved by whole pixels; at the frame's edges goes on what is there."""
-    way = np.float32([[1, 0, right_px], [0, 1, down_px]])
+    way = np.array([[1, 0, right_px], [0, 1, down_px]], np.float32)
     size = depth_m.shape[::-1]
     return cv2.warpAffine(depth_m, way, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 

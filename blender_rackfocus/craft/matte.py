@@ -78,8 +78,8 @@ def decide(
 def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """A matte moved along with the picture. matte: (h, w) float32 of the frame `here`; here, there: (h, w, 3) uint8.
     Returns (h, w) float32 for the frame `there`."""
-    grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (there, here)]
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+    after, before = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (there, here))
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(after, before, None)
     rows, columns = np.mgrid[: matte.shape[0], : matte.shape[1]].astype(np.float32)
     return cv2.remap(
         matte, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -115,7 +115,8 @@ def follow(
     first = decide(looks[begun], asked[begun], None, proposed(begun))
     yield begun, first
     for step in (1, -1):
-        last, between = begun, {}
+        last = begun
+        between: dict[int, np.ndarray] = {}
         corrected = [frame for frame in asked if asked[frame] and (frame - begun) * step > 0]
         farthest = max(corrected, key=lambda frame: abs(frame - begun), default=begun)
         for frame, matte in one_way(begun, first, step):
@@ -147,7 +148,7 @@ def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray
 
 
 def _back(
-    looks: Mapping[int, np.ndarray], matte: np.ndarray, frame: int, between: Mapping[int, np.ndarray]
+    looks: Mapping[int, np.ndarray], matte: np.ndarray, frame: int, between: dict[int, np.ndarray]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """A matte carried from a frame to those between it and the one before."""
     here = frame
@@ -246,7 +247,7 @@ def _has_both(labels: np.ndarray) -> bool:
 
 def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     """The rows and columns that hold a mask, and some more."""
-    return tuple(
+    return tuple(  # type: ignore[return-value]  # one for each of two axes
         slice(max(0, int(at[0]) - margin), int(at[-1]) + margin + 1) if at.size else slice(0, 0)
         for at in (np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0)))
     )

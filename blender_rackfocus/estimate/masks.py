@@ -29,7 +29,7 @@ class MaskNetwork:
         self.name = Path(path).name
         if not os.path.isfile(path):
             raise EstimateError(f"{self.name} is not there any more: choose the mask network again.")
-        header: OnnxHeader = read_header(path)
+        header: OnnxHeader = read_header(Path(path))
         self._picture = picture_input(header, self.name)
         if self._picture.frames is not None or not header.outputs:
             raise EstimateError(f"{self.name} does not give a mask for one picture.")
@@ -48,7 +48,7 @@ class MaskNetwork:
             fed = fed.astype(np.float32) / 255
         layout = self._picture.layout
         axes = tuple("HWC".index(letter) for letter in layout if letter != "N")
-        laid_out = np.ascontiguousarray(fed.transpose(axes), self._picture.dtype)
+        laid_out: np.ndarray = np.ascontiguousarray(fed.transpose(axes), self._picture.dtype)
         laid_out = laid_out[None] if "N" in layout else laid_out
         try:
             (answer,) = self._process.run({self._picture.name: laid_out}, [self._output])

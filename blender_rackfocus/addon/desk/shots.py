@@ -213,7 +213,7 @@ def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
     return pull.Mark(strip.name, focus.now_m(frame))
 
 
-def _something_is_sharp(strip: bpy.types.Strip, frame: int) -> bool:
+def _something_is_sharp(strip: bpy.types.Strip, frame: float) -> bool:
     """Whether anything of a strip's picture lies within its depth of field."""
     depth_m = depth_of(strip, frame)
     near_m, far_m = depth_of_field_m(lens_at(strip), depth_m.shape[1])

@@ -16,6 +16,7 @@ import math
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import bpy
 
@@ -180,7 +181,7 @@ _RAW = (
 def snapshot(curve: bpy.types.FCurve) -> list[dict[str, object]]:
     """Every key of a curve as Blender keeps it, for `restore`."""
 
-    def kept(value: object) -> object:
+    def kept(value: Any) -> object:
         return tuple(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
 
     return [{name: kept(getattr(p, name)) for name in ("co", *_RAW)} for p in curve.keyframe_points]

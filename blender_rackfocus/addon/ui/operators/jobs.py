@@ -166,7 +166,7 @@ class OnThread:
         if problem:
             cls.poll_message_set(problem)
             return False
-        return super().poll(context)
+        return super().poll(context)  # type: ignore[misc]  # of the class it is mixed into
 
     def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
         """Use what the job made. On the main thread."""
@@ -242,7 +242,8 @@ class OnThread:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
             bpy.types.SpaceSequenceEditor.draw_handler_remove(self._handle, "PREVIEW")
-        gone(self._job)
+        if self._job is not None:
+            gone(self._job)
         context.workspace.status_text_set(None)
         redraw_panels(context)
 
