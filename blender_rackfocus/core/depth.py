@@ -137,12 +137,13 @@ def _fill_rows(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing, farther, values)
 
 
-def fit_to_picture(depth: np.ndarray, height: int, width: int) -> np.ndarray:
+def fit_to_picture(depth: np.ndarray, height: int, width: int, even: bool = False) -> np.ndarray:
     """Depth at the picture's size. Never averages across an edge: a depth between two objects belongs to neither.
 
     depth: (H, W) metres, +inf allowed. Of the same shape: itself. Smaller or larger with the same proportions
     (within 2 %, networks round their sizes): nearest neighbour, and between neighbours that lie on one surface a
-    straight line in 1/z, which is what a flat surface is. Returns float32.
+    straight line in 1/z, which is what a flat surface is. even: that line between all neighbours of a smaller depth,
+    for whoever parts its edges afterwards. Returns float32.
     Raises ValueError naming both sizes where the proportions differ.
     """
     rows, columns = depth.shape
@@ -159,11 +160,13 @@ def fit_to_picture(depth: np.ndarray, height: int, width: int) -> np.ndarray:
     if height <= rows:
         return nearest
     inverse = (1.0 / np.maximum(depth, np.float32(1e-6))).astype(np.float32)
+    smooth = cv2.resize(inverse, (width, height), interpolation=cv2.INTER_LINEAR)
+    if even:
+        return np.divide(1, smooth, out=np.full_like(smooth, np.inf), where=smooth > 0)
     around = np.ones((3, 3), np.uint8)
     most, least = cv2.dilate(inverse, around), cv2.erode(inverse, around)
     # On a plane 1/z is linear, so the middle is half way between the extremes; at an edge it is one of them.
     flat = (np.abs(most + least - 2 * inverse) <= 0.05 * inverse) & (most - least <= 0.5 * inverse)
     one_surface = flat[y[:, None], x]
-    smooth = cv2.resize(inverse, (width, height), interpolation=cv2.INTER_LINEAR)
     with np.errstate(divide="ignore"):
         return np.where(one_surface & (smooth > 0), 1.0 / smooth, nearest).astype(np.float32)

@@ -51,24 +51,24 @@ class Meaning:
 
 
 def in_metres(
-    raw: RawDepth, convention: DepthConvention, size: tuple[int, int], window: Window | None = None
+    raw: RawDepth, convention: DepthConvention, size: tuple[int, int], window: Window | None = None, even: bool = False
 ) -> np.ndarray:
     """A file's depth on a picture, in metres.
 
     raw: as `media.read_raw_depth` gives it. size: (height, width) of the picture in pixels. window: where the picture
     lies in its own display window; None, it fills it. Depth is placed by its display window, then brought to the
-    picture's size. Returns (H, W) float32, +inf where nothing is. Raises ValueError where no pixel says anything, or
-    the proportions differ.
+    picture's size; even: see `fit_to_picture`. Returns (H, W) float32, +inf where nothing is. Raises ValueError
+    where no pixel says anything, or the proportions differ.
     """
     metres = to_metres(_numbers(raw, convention), convention)
     height, width = size
     if raw.window == window and (window is None or metres.shape == size):
-        return fit_to_picture(metres, height, width)
+        return fit_to_picture(metres, height, width, even)
     frame = window or Window(0, 0, width, height)
     placed = raw.window or Window(0, 0, metres.shape[1], metres.shape[0])
     if abs(placed.width * frame.height / (placed.height * frame.width) - 1) > 0.02:
-        return fit_to_picture(metres, height, width)  # the window is not about this picture
-    whole = fit_to_picture(_within(metres, placed), frame.height, frame.width)
+        return fit_to_picture(metres, height, width, even)  # the window is not about this picture
+    whole = fit_to_picture(_within(metres, placed), frame.height, frame.width, even)
     return _within(whole, Window(-frame.left, -frame.top, width, height)) if window else whole
 
 
@@ -78,7 +78,13 @@ def on_picture(
     """`in_metres` for a picture, (H, W, 3 or 4) float32 scene-linear, and made to fit it where that is wanted; and what
     was done for it. Raises as `in_metres`."""
     depth_m = in_metres(raw, convention, picture.shape[:2], window)
-    return fitted(picture, depth_m) if fit else (depth_m, Fit())
+    if not fit:
+        return depth_m, Fit()
+    made, done = fitted(picture, depth_m)
+    if done.soft_px and raw.values.shape[0] < picture.shape[0]:
+        # What a smaller depth mixed in its edges says where between its pixels they are.
+        return fitted(picture, in_metres(raw, convention, picture.shape[:2], window, even=True))
+    return made, done
 
 
 def _numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:
