@@ -241,7 +241,7 @@ def test_200_strips_cost_less_than_5_ms_a_redraw(shot):
     known = track.Tracks()
     signals.edited()
     known.of(shot.scene, strips, math.inf)
-    view = layout.View(0, 0.8, 0, 36, 1600, 400)
+    view = layout.View(0, 0.8, 0, 60, 1600, 700)
 
     def redraw():
         began = time.thread_time()

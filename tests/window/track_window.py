@@ -166,6 +166,19 @@ def measure():
     told.setdefault("redraw_s", []).append([len(row_names()), sorted(times)[len(times) // 2]])
 
 
+def crowd():
+    """200 strips on screen, all with racks."""
+    editor, modifier, focus = scene().sequence_editor, part("shot.modifier"), part("shot.focus")
+    tree, pull = modifier.find(strip()).node_group, part("desk.pull")
+    for i in range(198):
+        start, channel = 1 + i // 10 * 100, 3 + i % 10
+        made = editor.strips.new_image(f"S{i}", str(SHOT), channel, start, fit_method="ORIGINAL")
+        made.right_handle = start + 90
+        made.modifiers.new("Rack Focus", "COMPOSITOR").node_group = tree
+        focus.Focus(made).write(pull.pull.rack_keys(start + 20, 2.0, 8.0))
+    in_sequencer(bpy.ops.sequencer.view_all)
+
+
 def row_names():
     return [one.track.strip for one in shown().timelines[region().as_pointer()].rows]
 
@@ -181,7 +194,6 @@ def bar(frame, name="Shot"):
 STEPS = (
     set_up,
     lambda: None,
-    lambda: shoot("empty"),
     enlarge,
     lambda: None,
     # a double click makes a rack that arrives there, on the mark that is near
@@ -239,10 +251,15 @@ STEPS = (
     note("strip dragged"),
     undo,
     measure,
+    crowd,
+    lambda: None,
+    lambda: not part("desk.track").tracks().is_behind,
+    measure,
+    lambda: shoot("crowd"),
     lambda: setattr(bpy.context.window_manager, "rackfocus_show_track", False),
     lambda: shoot("off"),
 )  # fmt: skip
 
 
 if __name__ == "__main__":
-    play(STEPS, wait_s=0.12)
+    play(STEPS, wait_s=0.08)

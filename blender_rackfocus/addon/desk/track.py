@@ -31,7 +31,7 @@ from ..shot import focus_keys, group, marks, modifier
 from ..shot.focus import Focus
 from . import shots
 
-BUDGET_S = 0.002
+BUDGET_S = 0.001
 """Longest time that one redraw spends on looking what has changed (seconds)."""
 SAMPLES = 48
 """Frames at which what can only be asked for frame by frame is asked for: tracked marks, an animated lens."""

@@ -28,7 +28,7 @@ from .track.timelines import redraw
 
 HALF_PX, ARM_PX, WORDS_PX = 30, 11, 12
 """Half size of a bracket, length of its arms, height of words."""
-SCALE_PX, EDGE_PX = 240, 86
+SCALE_PX, EDGE_PX = 240, 112
 """Height of the scale at the right edge, and its distance from it."""
 SHARP, SOFT = (1.0, 0.80, 0.35, 1.0), (0.92, 0.95, 1.0, 0.85)
 _handle: Any = None

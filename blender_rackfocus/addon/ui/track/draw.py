@@ -13,11 +13,11 @@ from ....craft.focus_chart import distance_text
 from ...desk.track import tracks
 from .. import gpu_draw
 from . import layout
-from .timelines import Timeline, is_on, redraw, shown
+from .timelines import Timeline, is_on, redraw, shown, strips_shown
 
 MOST_WORDS = 120
 """Names that one redraw writes at most."""
-_LATER_S = 0.02
+_LATER_S, _SLICE_S = 0.02, 0.01
 
 
 def draw() -> None:
@@ -48,6 +48,11 @@ def draw() -> None:
 
 
 def _again() -> None:
+    """Between two redraws there is more time to look at what may have changed than within one."""
+    for window in bpy.context.window_manager.windows:
+        scene = window.workspace.sequencer_scene or window.scene
+        if scene.sequence_editor is not None:
+            tracks().of(scene, [strip for strip, _ in strips_shown(scene.sequence_editor)], _SLICE_S)
     redraw(bpy.context)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from ...desk.track import Stretch, Track
 BOTTOM, TOP = 0.05, 0.95
 """Where a strip begins and ends in its channel."""
 TITLE_PX, LANE_PX, EDGE_PX = 16.0, 7.0, 2.0
-"""Height of the strip's own title, of the bars that stand for decisions, and what stays free around a track."""
+"""Height of the strip's own title, which stays free, of the bars that stand for decisions, and what is left around."""
 REACH_PX = 7.0
 """How near a point has to be to be meant."""
 LEAST_WIDTH_PX, LEAST_CURVE_PX, LEAST_LABEL_PX = 24.0, 12.0, 26.0
@@ -87,8 +88,7 @@ class Row:
     locked: bool = False
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A row's track in pixels: curve between bottom and top, bars between lane and bottom."""
 
     left: float
@@ -127,8 +127,6 @@ def box_of(row: Row, view: View) -> Box:
     low = (row.channel + BOTTOM - view.channel0) * view.px_per_channel
     high = (row.channel + TOP - view.channel0) * view.px_per_channel
     edge, lane, title = EDGE_PX * view.scale, LANE_PX * view.scale, TITLE_PX * view.scale
-    if high - low < 2 * edge + lane + LEAST_CURVE_PX * view.scale + title:
-        title = 0.0
     bottom = low + edge + lane
     top = high - edge - title
     if top - bottom < LEAST_CURVE_PX * view.scale or right - left < LEAST_WIDTH_PX * view.scale:
@@ -291,7 +289,7 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     if not rows:
         return Geometry(*(np.empty((0, size), np.float32) for size in (2, 4) * 3))
     c, at = joined.columns, joined.rows
-    left, right, lane, bottom, top = np.array([astuple(box_of(row, view)) for row in rows], np.float32).T
+    left, right, lane, bottom, top = np.array([box_of(row, view) for row in rows], np.float32).T
     curved = top > bottom
     height = np.maximum(top - bottom, 0)
     strength = np.array([1.0 if row.selected or row.active else 0.72 for row in rows], np.float32)
