@@ -29,6 +29,3 @@ def test_a_rack_is_made_moved_lengthened_and_removed_on_the_track(window, clip):
     assert all(told[name]["strips"] == 2 for name in ("removed", "back")), "no strip was deleted"
     assert told["back"] == told["both"], "one step"
     assert told["strip dragged"]["left"] > 1, "what is not on the track is the strip's own"
-    rows, redraw_s = told["redraw_s"][-1]
-    assert rows == 200
-    assert redraw_s < 0.02, "four times what it takes alone on the machine, a software GL's drawing included"

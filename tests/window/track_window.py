@@ -156,33 +156,6 @@ def undo():
     in_sequencer(bpy.ops.ed.undo)
 
 
-def measure():
-    """Python's time of redraws, with all there is to draw."""
-    times = []
-    for _ in range(15):
-        region().tag_redraw()
-        bpy.ops.wm.redraw_timer(type="DRAW_WIN", iterations=1)
-        times.append(shown().redraw_s)
-    told.setdefault("redraw_s", []).append([len(row_names()), sorted(times)[len(times) // 2]])
-
-
-def crowd():
-    """200 strips on screen, all with racks."""
-    editor, modifier, focus = scene().sequence_editor, part("shot.modifier"), part("shot.focus")
-    tree, pull = modifier.find(strip()).node_group, part("desk.pull")
-    for i in range(198):
-        start, channel = 1 + i // 10 * 100, 3 + i % 10
-        made = editor.strips.new_image(f"S{i}", str(SHOT), channel, start, fit_method="ORIGINAL")
-        made.right_handle = start + 90
-        made.modifiers.new("Rack Focus", "COMPOSITOR").node_group = tree
-        focus.Focus(made).write(pull.pull.rack_keys(start + 20, 2.0, 8.0))
-    in_sequencer(bpy.ops.sequencer.view_all)
-
-
-def row_names():
-    return [one.track.strip for one in shown().timelines[region().as_pointer()].rows]
-
-
 def far(frame, name="Shot"):
     return lambda: at(frame, 10.0, name)
 
@@ -250,12 +223,6 @@ STEPS = (
     *drag(lambda: at(40, 3.0), lambda: at(50, 3.0)),
     note("strip dragged"),
     undo,
-    measure,
-    crowd,
-    lambda: None,
-    lambda: not part("desk.track").tracks().is_behind,
-    measure,
-    lambda: shoot("crowd"),
     lambda: setattr(bpy.context.window_manager, "rackfocus_show_track", False),
     lambda: shoot("off"),
 )  # fmt: skip
