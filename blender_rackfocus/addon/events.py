@@ -1,452 +1,68 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a frame is due: Blender's handlers, and what each of them asks for.
-
-render_init, render_pre    final quality, full size; an error stops the render
-frame_change_post          another frame in the window: a draft, and the final frame when nothing moves (see `live`)
-depsgraph_update_post      an edit: strips get apart what they share, and a draft of what changed
-undo, redo, load, save     pixels are no part of the file: they are dropped before it is written and made again after
-"""
+"""The one list of Blender's handlers: what happens at each of its events, in this order."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import traceback
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..frame import coding
-from ..frame.job import Job
-from ..media import MediaError
 from . import errors, signals
-from .bake import staleness
-from .blender import dna, source_cache, stillness, strips
-from .errors import FrameError
-from .sequencer import baked_strips, frames, live, views
+from .blender import rendering
+from .compositor import session as compositor
+from .depth import cards
+from .sequencer import show
 from .session import session
-from .shot import clock, group, intact, modifier, ownership, pixels
-
-SETTLE_AFTER_S = 0.3
-"""Rest after the last change of pixels before they are made to look saved."""
-
-_BLANK = "cannot be made"
-_SOON = "is being made"
 
 
-@dataclass
-class _Render:
-    """What renders now.
-
-    rendering: `session_uid` of the scenes that do, the outermost first: a scene strip renders its own inside another.
-    drawing: the outermost has come to a frame: only then can it render another scene for a strip. done: frames it
-    has come to. cache: the books of what Blender keeps and shows again; see `source_cache`. In the window every frame
-    is drawn from its files, because a change invalidates what Blender keeps.
-    """
-
-    rendering: list[int] = field(default_factory=list)
-    drawing: bool = False
-    done: int = 0
-    cache: source_cache.SourceCache | None = None
-
-
-def _render() -> _Render:
-    return session.part(_Render)
-
-
-def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
-    """Fill the image of every Rack Focus modifier that the scene's sequencer draws at its current frame.
-
-    final: full size and quality, else a draft. What cannot be made shows its own picture; returned, and noted for
-    the panel.
-    """
-    frame = scene.frame_current_final
-    errors.clear(scene.session_uid)
-    try:
-        with stillness.still():
-            walked = strips.walk(scene, frame, _render().cache if final else None)
-            shown = [one for one in walked if modifier.find(one.strip) is not None]
-            clashing = strips.conflicts(shown)
-    except FrameError as problem:
-        return _refuse_all(scene, problem)
-    problems: list[FrameError] = []
-    done: set[int] = set()
-    for one in shown:
-        pointer = one.strip.as_pointer()
-        if pointer in done:
-            continue
-        done.add(pointer)
-        try:
-            if pointer in clashing:
-                raise FrameError(
-                    one.strip.name,
-                    one.frame,
-                    "",
-                    "it is shown at two different frames at once; duplicate the strip or scene",
-                )
-            changed = _show_one(one, scene, final)
-        except FrameError as problem:
-            changed = _blank(modifier.find(one.strip))
-            errors.note(scene.session_uid, one.scene.session_uid, one.strip.name, str(problem))
-            problems.append(problem)
-        else:
-            if final:
-                errors.made(scene.session_uid, one.strip.name, one.frame)
-        if changed and final:
-            with stillness.still():
-                one.strip.invalidate_cache("COMPOSITE")
-        elif changed:
-            _start_cold({one.scene, scene})
-    return problems
-
-
-def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]:
-    """It cannot be told what a scene shows: none of its strips, nor of those in its scene strips, has a frame."""
-    scenes, waiting = [], [scene]
-    while waiting:
-        here = waiting.pop()
-        if here not in scenes and here.sequence_editor is not None:
-            scenes.append(here)
-            waiting += [one.scene for one in here.sequence_editor.strips_all if one.type == "SCENE" and one.scene]
-    problems = []
-    for here in scenes:
-        for strip, found in modifier.in_scene(here):
-            told = problem.at(strip.name, scene.frame_current_final)
-            if _blank(found):
-                _start_cold({here, scene})
-            errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
-            problems.append(told)
-    return problems
-
-
-def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
-    """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
-    found = modifier.find(one.strip)
-    with stillness.still():
-        damage = intact.damage(found.node_group)
-    if damage:
-        raise FrameError(one.strip.name, one.frame, cause=damage)
-    current = one.scene == scene and one.animation_frame == scene.frame_current_final
-    image = group.image_of(found.node_group)
-    try:
-        with stillness.still():
-            job = frames.job_of(one, found, draft=not final, at_current_frame=current)
-            use = baked_strips.use(one, found, job, scene)
-    except FrameError as problem:
-        job, use = None, baked_strips.use_unmade(one, found, problem, scene)
-        if use is None:
-            raise
-    if use is not None and use.remark:
-        baked_strips.remark(one.strip.name, use.remark)
-    if use is not None and use.path and (final or views.current() == views.RESULT):
-        return image is not None and _show_baked(one, image, use)
-    if image is None:
-        return False
-    if job is not None and not final:
-        return _show_draft(one, scene, image, job, own=use is not None)
-    if pixels.holds(image, job):
-        return False
-    made = None
-    if job is not None:
-        try:
-            made = frames.make(job)
-        except (MediaError, ValueError) as error:
-            raise frames.frame_error(one, error, job.picture.path) from error
-    if made is not None and made.flat is not None:
-        pixels.fill(image, made.width, made.height, made.flat, job)
-    elif use is not None:
-        pixels.show_own(image, job)  # the baked frame is not right, and this one has nothing to change
-    else:
-        pixels.empty(image, job)
-    return True
-
-
-def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
-    """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
-    right."""
-    frame_s = scene.render.fps_base / scene.render.fps
-    playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
-    try:
-        wish, made = live.ask(image.session_uid, job, views.current(), playing, frame_s)
-    except (MediaError, ValueError) as error:
-        raise frames.frame_error(one, error, job.picture.path) from error
-    if pixels.holds(image, wish):
-        return False
-    if made is None:
-        if live.is_same_picture(pixels.held(image), wish) or pixels.holds(image, _SOON):
-            return False  # the same frame a moment ago, or already nothing: wait with it
-        if own:
-            pixels.show_own(image, _SOON)
-        else:
-            pixels.empty(image, _SOON)
-    elif made.flat is not None:
-        flat = coding.whole(made.flat) if wish.whole else made.flat
-        pixels.fill(image, made.width, made.height, flat, wish)
-    elif own or wish.view != views.RESULT:
-        pixels.show_own(image, wish)
-    else:
-        pixels.empty(image, wish)
-    return True
-
-
-def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use) -> bool:
-    """Let the baked frame be seen: by Blender's own node, or put into the live image where that stands still."""
-    key = ("baked", use.path, use.by_node, os.stat(use.path).st_mtime_ns)
-    if pixels.holds(image, key):
-        return False
-    if use.by_node:
-        pixels.empty(image, key)
-        return True
-    try:
-        made = baked_strips.made_from(use.path)
-    except MediaError as error:
-        raise frames.frame_error(one, error, use.path) from error
-    if made.flat is None:
-        pixels.show_own(image, key)
-    else:
-        pixels.fill(image, made.width, made.height, made.flat, key)
-    return True
-
-
-def _blank(found: bpy.types.StripModifier) -> bool:
-    image = group.image_of(found.node_group)
-    if image is None or image.library is not None or pixels.holds(image, _BLANK):
-        return False
-    if group.baked_node(found.node_group) is not None:
-        pixels.show_own(image, _BLANK)  # the baked frame is not right either, or it would be shown
-    else:
-        pixels.empty(image, _BLANK)
-    return True
-
-
-def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
-    """Make Blender forget the pictures of our strips, and of the metas and scene strips that ours may be drawn
-    into."""
-    for scene in scenes:
-        if scene.sequence_editor is None:
-            continue
-        for strip in scene.sequence_editor.strips_all:
-            if strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
-                strip.invalidate_cache("RAW")
-
-
-def refresh() -> None:
-    """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
-    if bpy.app.background or signals.is_paused() or _is_rendering():
-        return
-    on_screen = _scenes_on_screen()
-    for scene in on_screen:
-        _keep_prefetch_off(scene)
-        show(scene, final=False)
-    if not on_screen:
-        live.only(set())
-    _settle_later()
-
-
-def _scenes_on_screen() -> list[bpy.types.Scene]:
-    scenes: list[bpy.types.Scene] = []
-    for window in bpy.context.window_manager.windows:
-        scene = window.workspace.sequencer_scene or window.scene
-        if scene not in scenes and scene.sequence_editor is not None:
-            scenes.append(scene)
-    return scenes
-
-
-def _keep_prefetch_off(scene: bpy.types.Scene) -> None:
-    """Prefetch draws other frames than the current one, for which our pixels are not meant. Baked frames are."""
-    editor = scene.sequence_editor
-    if editor.use_prefetch and not all(staleness.is_fresh(scene, *both) for both in modifier.in_scene(scene)):
-        editor.use_prefetch = False
-
-
-def _is_rendering() -> bool:
-    """Between render_init and its end; forgotten when Blender gave up in between without a word."""
-    if _render().rendering and not bpy.app.background and not bpy.app.is_job_running("RENDER"):
-        _render().rendering.clear()
-    return bool(_render().rendering)
-
-
-def _settle_later() -> None:
-    if not pixels.is_any_unsaved():
-        return
-    if bpy.app.timers.is_registered(_settle):
-        bpy.app.timers.unregister(_settle)
-    bpy.app.timers.register(_settle, first_interval=SETTLE_AFTER_S)
-
-
-def _settle() -> None:
-    if not _is_rendering():
-        pixels.settle()
-
-
-def _is_in_a_strip(scene: bpy.types.Scene) -> bool:
-    """Whether a scene strip shows a scene, so that another render may render it."""
-    return any(
-        strip.type == "SCENE" and strip.scene == scene
-        for other in bpy.data.scenes
-        if other.sequence_editor is not None
-        for strip in other.sequence_editor.strips_all
-    )
-
-
-@persistent
-def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
-    if scene.session_uid in _render().rendering or not _render().drawing or not _is_in_a_strip(scene):
-        _render().rendering.clear()  # Blender gave up on it without a word
-    _render().rendering.append(scene.session_uid)
-    if len(_render().rendering) > 1:
-        return  # part of a frame of the outer render, whose books stay as they are
-    _render().done, _render().drawing = 0, False
-    with stillness.still():
-        with contextlib.suppress(FrameError):  # said at every frame that needs it
-            dna.prepare()
-        ownership.separate()
-        baked_strips.follow_all()
-        _start_cold(bpy.data.scenes)
-    _render().cache = source_cache.SourceCache()
-
-
-@persistent
-def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
-    _render().drawing, inside = True, len(_render().rendering) > 1
-    try:
-        # Off too while Blender renders a scene's camera for a strip: then nothing of its timeline is seen.
-        problems = show(scene, final=True) if scene.render.use_sequencer else []
-    except BaseException as error:  # Blender would print it, and render on with whatever pixels are there
-        traceback.print_exc()
-        problems = [FrameError("of this scene", scene.frame_current, "", errors.unexpected(error))]
-    if problems:
-        with stillness.still():
-            errors.stop_render(scene, problems, inside=inside)
-        return
-    if inside:
-        return
-    _render().done += 1
-    if _render().done > 1:  # an animation goes on, while Blender draws and writes this frame
-        with stillness.still():
-            next_ones = list(_jobs_to_come(scene, scene.frame_current + scene.frame_step))
-            later = list(_jobs_to_come(scene, scene.frame_current + 2 * scene.frame_step, of_scenes=False))
-        for job in next_ones:
-            frames.make_ahead(job)
-        for job in later:
-            frames.read_ahead(job)
-
-
-def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) -> Iterator[Job]:
-    """What a later frame of an animation needs. of_scenes: scene strips too, whose own frame is rendered for it."""
-    if frame > scene.frame_end:
-        return
-    try:
-        walked = list(strips.walk(scene, frame))
-    except FrameError:
-        return  # said when that frame is due
-    for one in walked:
-        found = modifier.find(one.strip)
-        if found is None or baked_strips.place_of(found) is not None or (one.strip.type == "SCENE" and not of_scenes):
-            continue
-        try:
-            job = frames.job_of(one, found, draft=False, at_current_frame=False)
-        except FrameError:
-            continue  # said when that frame is due
-        if job is not None:
-            yield job
-
-
-@persistent
-def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
-    if scene.session_uid in _render().rendering:
-        del _render().rendering[_render().rendering.index(scene.session_uid) :]
-    if _render().rendering:
-        return
-    _render().drawing, _render().cache = False, None
-    if not bpy.app.background:
-        bpy.app.timers.register(refresh, first_interval=0.0)
-
-
-@persistent
-def _on_frame_change(_scene: bpy.types.Scene, *_rest: object) -> None:
-    if not errors.is_stopping():
-        refresh()
-
-
-@persistent
-def _on_edit(_scene: bpy.types.Scene, *_rest: object) -> None:
-    if _render().rendering or errors.is_stopping():
-        return
-    ownership.separate()
-    clock.follow_all()
-    baked_strips.follow_all()
-    signals.edited()
-    if not signals.is_paused():
-        staleness.changed()
-    refresh()
-
-
-@persistent
-def _on_load(*_rest: object) -> None:
+def _another_file(*_rest: object) -> None:
     session.another_file()
     signals.edited()
     errors.forget()
-    with contextlib.suppress(FrameError):  # said at every frame that needs it
-        dna.prepare()
-    ownership.separate()
-    refresh()
 
 
-@persistent
-def _on_undo(*_rest: object) -> None:
-    pixels.forget()
-    signals.edited()
-    ownership.separate()
-    refresh()
+CALLS: dict[str, tuple[Callable[..., None], ...]] = {
+    "render_init": (cards.forget, rendering.begins, show.begin, compositor.on_render_init),
+    "render_pre": (rendering.draws, show.show_final, compositor.on_render_pre),
+    "render_complete": (rendering.ends, show.end, compositor.on_render_end),
+    "render_cancel": (rendering.ends, show.end, compositor.on_render_end),
+    "frame_change_post": (show.refresh, compositor.on_frame_change),
+    "depsgraph_update_post": (cards.edited, show.edited, compositor.on_edit),
+    "load_post": (cards.forget, _another_file, show.opened, compositor.on_load),
+    "undo_post": (cards.forget, show.undone, compositor.on_load),
+    "redo_post": (cards.forget, show.undone, compositor.on_load),
+    "save_pre": (show.saving, compositor.on_save),
+    "save_post": (show.refresh, compositor.on_saved),
+    "save_post_fail": (show.refresh, compositor.on_saved),
+}
 
 
-@persistent
-def _on_save(*_rest: object) -> None:
-    ownership.separate()
-    pixels.drop_all()
+def _handler(event: str, calls: tuple[Callable[..., None], ...]) -> Callable[..., None]:
+    """What Blender calls at an event: everything, also after one of the calls has failed. Renders of our own inside a
+    render, and the frames they go to, are none of these calls' business."""
+    of_a_render = event.startswith(("render_", "frame_change"))
+
+    @persistent
+    def handle(*details: object) -> None:
+        if of_a_render and errors.is_stopping():
+            return
+        with contextlib.ExitStack() as stack:
+            for call in reversed(calls):
+                stack.callback(call, *details)
+
+    return handle
 
 
-@persistent
-def _on_saved(*_rest: object) -> None:
-    refresh()
-
-
-_HANDLERS = (
-    ("render_init", _on_render_init),
-    ("render_pre", _on_render_pre),
-    ("render_complete", _on_render_end),
-    ("render_cancel", _on_render_end),
-    ("frame_change_post", _on_frame_change),
-    ("depsgraph_update_post", _on_edit),
-    ("load_post", _on_load),
-    ("undo_post", _on_undo),
-    ("redo_post", _on_undo),
-    ("save_pre", _on_save),
-    ("save_post", _on_saved),
-    ("save_post_fail", _on_saved),
-)
+_HANDLERS = {event: _handler(event, calls) for event, calls in CALLS.items()}
 
 
 def register() -> None:
-    signals.on_redraw(refresh)
-    for event, handler in _HANDLERS:
+    for event, handler in _HANDLERS.items():
         getattr(bpy.app.handlers, event).append(handler)
 
 
 def unregister() -> None:
-    signals.off_redraw(refresh)
-    for event, handler in reversed(_HANDLERS):
+    for event, handler in _HANDLERS.items():
         getattr(bpy.app.handlers, event).remove(handler)
-    for timer in (_settle, refresh):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
-    pixels.drop_all()

@@ -13,14 +13,14 @@ from .blender import stillness
 from .compositor import session as compositor
 from .depth import cards, sources
 from .desk import doctor
-from .sequencer import baked_strips, views
+from .sequencer import baked_strips, show, views
 from .session import session
 from .shot import clock, marks, node_settings, settings
 from .ui.operators import jobs
 
 PROPERTIES = (settings, sources, cards, doctor, node_settings, baked_strips, marks, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
-MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, events, compositor, cli)
+MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 
 
 def register() -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import bpy
 import cv2
 
-from ..addon.bake import bake, node_bake, staleness
+from ..addon.bake import bake, node_bake
 from ..addon.errors import FrameError
-from ..addon.sequencer import baked_strips
+from ..addon.sequencer import baked_strips, staleness
 from ..addon.ui.operators.bake import size_text, too_large
 from ..media.library import openimageio
 from .apart import keep_apart
@@ -173,7 +173,7 @@ def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], An
         raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
     jobs = []
     for strip in found:
-        own = bake.frames_of(scene, strip) if args.frames is None else bake.covered(strip)
+        own = baked_strips.frames_of(scene, strip) if args.frames is None else bake.covered(strip)
         which = [frame for frame in (own if args.frames is None else args.frames) if frame in own]
         if which:
             jobs.append((strip, which, baked_strips.default_place(scene, strip, folder_of(args), args.format or "")))

@@ -13,10 +13,9 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference
 
 from blender_rackfocus.addon import errors
-from blender_rackfocus.addon import events as handlers
-from blender_rackfocus.addon.bake import bake, staleness
+from blender_rackfocus.addon.bake import bake
 from blender_rackfocus.addon.blender import curves
-from blender_rackfocus.addon.sequencer import baked_strips, frames
+from blender_rackfocus.addon.sequencer import baked_strips, frames, show, staleness
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
 from blender_rackfocus.estimate.provenance import Provenance
@@ -154,10 +153,10 @@ def test_a_moved_and_trimmed_and_split_strip_keeps_its_bake(racked, made):
     bake_strip(racked)
     strip = the_strip(racked)
     strip.content_start = 21
-    handlers._on_edit(None)
+    show.edited()
     strip.left_handle = 22
     strip.split(frame=23, split_method="SOFT")
-    handlers._on_edit(None)
+    show.edited()
     made.clear()
     _, moved = racked.animation("moved", 22, 24)
     assert made == []

@@ -8,7 +8,7 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference, near
 from test_live_ownership import select_only, sequencer
 
-from blender_rackfocus.addon import events as handlers
+from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import modifier
 
 
@@ -44,7 +44,7 @@ def test_an_edit_inside_a_meta_shows(shot, patient, final):
     strip = shot.scene.sequence_editor.strips_all["A"]
     shot.set(strip, **{"Focus Distance": FAR_M})
     if not final:
-        handlers.show(shot.scene, final=False)
+        show.show(shot.scene, final=False)
     second = shot.still(2)
     assert difference(near(first), near(second)) > 20
 

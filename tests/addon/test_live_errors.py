@@ -15,8 +15,8 @@ import pytest
 from live_shot import NEAR_M, Shot, near, two_depths, write_exr
 
 from blender_rackfocus.addon import errors
-from blender_rackfocus.addon import events as handlers
 from blender_rackfocus.addon.blender import dna
+from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,15 +194,15 @@ def test_the_window_shows_the_source_and_the_panel_says_why(shot, patient):
     strip = shot.racked(paths, depths[0], focus_m=NEAR_M)
     break_file(depths[1])
     shot.scene.frame_set(1)
-    assert not handlers.show(shot.scene, final=False)
+    assert not show.show(shot.scene, final=False)
     image = group.image_of(modifier.find(strip).node_group)
     assert np.asarray(image.pixels).max() > 1
     shot.scene.frame_set(2)
-    (problem,) = handlers.show(shot.scene, final=False)
+    (problem,) = show.show(shot.scene, final=False)
     assert np.asarray(image.pixels).max() == 0
     assert errors.of(shot.scene.session_uid, "A") == str(problem)
     shot.scene.frame_set(3)
-    assert not handlers.show(shot.scene, final=False)
+    assert not show.show(shot.scene, final=False)
     assert errors.of(shot.scene.session_uid, "A") == ""
 
 
@@ -231,7 +231,7 @@ def test_draft_and_final_agree_where_nothing_changes(shot, patient):
     image = group.image_of(modifier.find(strip).node_group)
     touched = []
     for final in (True, False):
-        handlers.show(shot.scene, final=final)
+        show.show(shot.scene, final=final)
         assert tuple(image.size) == (64, 48)
         touched.append(np.asarray(image.pixels).reshape(48, 64, 4)[..., 3] > group.TOUCHED_ABOVE)
         pixels.empty(image)
@@ -285,13 +285,13 @@ def test_scrubbing_editing_and_opening_files_there_says_so_in_the_panel_and_noth
         workspace.sequencer_scene = shot.scene
     for frame in (1, 2, 3):
         shot.scene.frame_set(frame)
-        (problem,) = handlers.show(shot.scene, final=False)
+        (problem,) = show.show(shot.scene, final=False)
         assert (problem.strip, problem.frame) == ("A", frame)
     assert "media_playback_rate" in errors.of(shot.scene.session_uid, "A")
     for handler in (*bpy.app.handlers.depsgraph_update_post, *bpy.app.handlers.load_post):
         if "rackfocus" in handler.__module__:
             handler(shot.scene, None)
-    handlers.show(shot.scene, final=False)
+    show.show(shot.scene, final=False)
     told: list[str] = []
     drawn = []
     for kind in bpy.types.Panel.__subclasses__():

@@ -162,13 +162,13 @@ def test_the_scene_is_as_it_was_and_a_file_saved_meanwhile_too(edit):
 
 
 def test_a_draft_says_what_is_missing(edit, patient):
-    from blender_rackfocus.addon import events as handlers
+    from blender_rackfocus.addon.sequencer import show
 
     edit.outer.frame_set(12)
-    (problem,) = handlers.show(edit.outer, final=False)
+    (problem,) = show.show(edit.outer, final=False)
     assert "Render Scene Passes" in str(problem)
     assert bpy.ops.rackfocus.scene_passes_render(strip_name="Shot", whole=False) == {"FINISHED"}
-    assert not handlers.show(edit.outer, final=False)
+    assert not show.show(edit.outer, final=False)
 
 
 def test_a_rack_focus_node_inside_is_refused(edit):
@@ -181,13 +181,14 @@ def test_a_rack_focus_node_inside_is_refused(edit):
 
 def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
     """A plain scene strip: Blender renders its scene, with all events, in the middle of the timeline's frame."""
-    from blender_rackfocus.addon import events as handlers
+    from blender_rackfocus.addon.blender import rendering
+    from blender_rackfocus.addon.sequencer import show
 
     assert bpy.ops.rackfocus.modifier_remove(strip_name="Shot") == {"FINISHED"}
     seen = []
 
     def after(scene, *_rest):
-        seen.append((scene.name, handlers._is_rendering(), handlers._render().cache is not None))
+        seen.append((scene.name, rendering.goes_on(), show._render().cache is not None))
 
     bpy.app.handlers.render_complete.append(after)
     try:

@@ -18,10 +18,10 @@ sys.path[:0] = [{root!r}, {tests!r}]
 os.environ["RACKFOCUS_CACHE"] = {folder!r} + "/store"
 import bpy, blender_rackfocus
 from pathlib import Path
-from blender_rackfocus.addon import cache, errors, events, registration
-from blender_rackfocus.addon.bake import bake, node_bake, staleness
+from blender_rackfocus.addon import cache, errors, registration
+from blender_rackfocus.addon.bake import bake, node_bake
 from blender_rackfocus.addon.desk import tracking
-from blender_rackfocus.addon.sequencer import baked_strips, frames, live, views
+from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views
 from blender_rackfocus.addon.session import session
 from blender_rackfocus.addon.shot import modifier
 from comp_shot import CompShot
@@ -72,7 +72,7 @@ with bake.Bake(shot.scene, strip, [1, 2], place) as under_way:
 baked_strips.attach(strip, place)
 staleness.of(shot.scene, strip)
 baked_strips.remark(NAME, "something")
-events.show(shot.scene, final=False)
+show.show(shot.scene, final=False)
 job = frames.look_job(tracking.shown(strip, 3), modifier.find(strip))
 live.ask(1, job, views.RESULT, playing=False)
 assert threads() and handlers() and caches()

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, write_exr
 
-from blender_rackfocus.addon import events as handlers
 from blender_rackfocus.addon.blender import curves
+from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
 from blender_rackfocus.addon.twin import twin
 
@@ -115,7 +115,7 @@ def test_keys_drivers_and_the_way_back(shot) -> None:
     closed = shot.still(3)
     assert difference(closed, real) > 20
     assert original.name in bpy.data.node_groups
-    handlers._on_edit(shot.scene)  # what would sweep groups that nobody uses
+    show.edited()  # what would sweep groups that nobody uses
     assert bpy.ops.rackfocus.convert_back(strip_name="A") == {"FINISHED"}
     assert twin.find(strip) is None
     assert modifier.find(strip).node_group == original

@@ -108,8 +108,8 @@ def set_up():
     one.frame_set(5)
     in_preview(bpy.ops.sequencer.view_all_preview)
     show_sidebars()
-    handlers = part("events")
-    handlers.refresh = clocked(handlers.refresh)
+    surface = part("show")
+    surface.show = clocked(surface.show)
 
 
 def eyedropper():

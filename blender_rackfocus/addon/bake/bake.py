@@ -61,13 +61,6 @@ class Estimate:
         return self.bytes_needed <= self.bytes_free
 
 
-def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
-    """The frames of its scene that a strip covers, within the scene's own range where the two meet."""
-    first, last = int(strip.left_handle), int(strip.right_handle) - 1
-    within = max(first, scene.frame_start), min(last, scene.frame_end)
-    return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
-
-
 def covered(strip: bpy.types.Strip) -> range:
     """The frames between a strip's handles."""
     return range(int(strip.left_handle), int(strip.right_handle))

@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 import bpy
 import cv2
 import numpy as np
-from bpy.app.handlers import persistent
 
 from ...frame import coding
 from ...frame import depth as frame_depth
@@ -33,7 +32,7 @@ from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
-from ..blender import stillness, versions
+from ..blender import rendering, stillness, versions
 from ..scenes import passes, scene_passes, upstream
 from ..scenes.passes import PassError
 from ..shot import camera_lens, group, intact, node, pixels
@@ -128,8 +127,6 @@ _sessions: dict[int, _Session] = {}
 _shown: dict[tuple[int, str], str] = {}
 _fits: dict[tuple[int, str], str] = {}  # what was done to each node's depth when it was rendered last
 _failed_begin: dict[int, str] = {}
-_rendering: list[int] = []
-"""The scenes that render, the outermost first: a scene strip renders its scene inside another render."""
 
 
 def is_composited(scene: bpy.types.Scene) -> bool:
@@ -607,27 +604,20 @@ def restore(scene: bpy.types.Scene) -> None:
 # --- Blender's events ------------------------------------------------------------------------------------------------
 
 
-@persistent
-def _on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
-    if scene.session_uid in _rendering:  # Blender gave up on it without a word
-        del _rendering[_rendering.index(scene.session_uid) :]
-    _rendering.append(scene.session_uid)
+def on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
+    """A scene's render begins."""
     try:
         with stillness.still():
             begin(scene)
-            if len(_rendering) == 1 and scene.session_uid not in _sessions:
+            if not rendering.is_inside() and scene.session_uid not in _sessions:
                 scene_passes.begin(scene)
     except BaseException as error:  # said, and the render stopped, at the first frame
         traceback.print_exc()
         _failed_begin[scene.session_uid] = errors.unexpected(error)
 
 
-@persistent
-def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
+def on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
+    """A render has come to a frame."""
     try:
         with stillness.still():
             problems = show(scene)
@@ -639,35 +629,31 @@ def _on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         problems = [NodeError(scene.name, node.NODE_NAME, scene.frame_current, errors.unexpected(error))]
     if problems:
         with stillness.still():
-            errors.stop_render(scene, problems, inside=len(_rendering) > 1)
+            errors.stop_render(scene, problems, inside=rendering.is_inside())
 
 
-@persistent
-def _on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
-    if errors.is_stopping():
-        return
-    if scene.session_uid in _rendering:
-        del _rendering[_rendering.index(scene.session_uid) :]
+def on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
+    """A render, or one inside another, is over."""
     with stillness.still():
         end(scene)
-        if not _rendering:
+        if not rendering.is_on():
             scene_passes.end()
             passes.sweep()
             errors.sweep()
-    if not _rendering:
+    if not rendering.is_on():
         preview.refresh_soon()
 
 
-@persistent
-def _on_save(*_rest: object) -> None:
+def on_save(*_rest: object) -> None:
+    """The file is about to be written."""
     for session in _sessions.values():
         restore(session.scene)
     for scene in bpy.data.scenes:
         scene_passes.restore(scene)
 
 
-@persistent
-def _on_saved(*_rest: object) -> None:
+def on_saved(*_rest: object) -> None:
+    """The file was written, or could not be."""
     for session in _sessions.values():
         if session.installed:
             _install(session)
@@ -676,26 +662,25 @@ def _on_saved(*_rest: object) -> None:
 
 
 def _refresh() -> None:
-    if not _rendering:
+    if not rendering.is_on():
         preview.refresh()
 
 
-@persistent
-def _on_edit(*_rest: object) -> None:
+def on_edit(*_rest: object) -> None:
+    """Something was edited."""
     scene_passes.forget()
     node_recipe.forget()
     _refresh()
 
 
-@persistent
-def _on_frame_change(*_rest: object) -> None:
+def on_frame_change(*_rest: object) -> None:
+    """The timeline stands at another frame."""
     _refresh()
 
 
-@persistent
-def _on_load(*_rest: object) -> None:
+def on_load(*_rest: object) -> None:
+    """Another file was opened, or an undo changed this one."""
     _sessions.clear()
-    _rendering.clear()
     scene_passes.forget()
     node_recipe.forget()
     scene_passes.end()
@@ -704,31 +689,11 @@ def _on_load(*_rest: object) -> None:
     _refresh()
 
 
-_HANDLERS = (
-    ("render_init", _on_render_init),
-    ("render_pre", _on_render_pre),
-    ("render_complete", _on_render_end),
-    ("render_cancel", _on_render_end),
-    ("depsgraph_update_post", _on_edit),
-    ("frame_change_post", _on_frame_change),
-    ("save_pre", _on_save),
-    ("save_post", _on_saved),
-    ("save_post_fail", _on_saved),
-    ("load_post", _on_load),
-    ("undo_post", _on_load),
-    ("redo_post", _on_load),
-)
-
-
 def register() -> None:
     signals.on_redraw(_refresh)
-    for event, handler in _HANDLERS:
-        getattr(bpy.app.handlers, event).append(handler)
 
 
 def unregister() -> None:
     signals.off_redraw(_refresh)
-    for event, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, event).remove(handler)
     for session in list(_sessions.values()):
         end(session.scene)

@@ -17,7 +17,6 @@ import tempfile
 import bpy
 import cv2
 import numpy as np
-from bpy.app.handlers import persistent
 
 from ...craft import cards
 from ...estimate import Provenance
@@ -37,10 +36,6 @@ _KEPT = 64
 
 _drawn: dict[tuple, np.ndarray] = {}
 _folder: tempfile.TemporaryDirectory | None = None
-
-
-def _refresh(_self: object, context: bpy.types.Context) -> None:
-    signals.redraw()
 
 
 class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
@@ -225,7 +220,7 @@ def draw(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarra
     return _drawn[key]
 
 
-def forget() -> None:
+def forget(*_rest: object) -> None:
     """Masks may have changed."""
     _drawn.clear()
 
@@ -329,8 +324,8 @@ def _keep(depth_m: np.ndarray, told: Provenance) -> str:
     return path
 
 
-@persistent
-def _on_edit(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+def edited(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    """Something was edited: perhaps what masks are made of."""
     if errors.is_stopping() or depsgraph is None:
         return
     kinds = (bpy.types.Mask, bpy.types.MovieClip, bpy.types.Action)
@@ -338,33 +333,14 @@ def _on_edit(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = No
         forget()
 
 
-@persistent
-def _on_start(*_rest: object) -> None:
-    if not errors.is_stopping():
-        forget()
-
-
-_HANDLERS = (
-    ("depsgraph_update_post", _on_edit),
-    ("render_init", _on_start),
-    ("load_post", _on_start),
-    ("undo_post", _on_start),
-    ("redo_post", _on_start),
-)
-
-
 def register() -> None:
     bpy.utils.register_class(RACKFOCUS_PG_card)
     for name, definition in PROPERTIES.items():
         setattr(bpy.types.Strip, name, definition)
-    for event, handler in _HANDLERS:
-        getattr(bpy.app.handlers, event).insert(0, handler)
 
 
 def unregister() -> None:
     global _folder
-    for event, handler in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, event).remove(handler)
     for name in reversed(PROPERTIES):
         delattr(bpy.types.Strip, name)
     bpy.utils.unregister_class(RACKFOCUS_PG_card)

@@ -76,6 +76,13 @@ def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = 
     return named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
 
 
+def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
+    """The frames of its scene that a strip covers, within the scene's own range where the two meet."""
+    first, last = int(strip.left_handle), int(strip.right_handle) - 1
+    within = max(first, scene.frame_start), min(last, scene.frame_end)
+    return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
+
+
 def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
     """`default_place` of anything. what: its name. told_apart: a hash for names that look alike as file names."""
     chosen = folder or scene.rackfocus_bake_folder or FOLDER

@@ -10,10 +10,10 @@ from typing import ClassVar
 import bpy
 
 from ... import cache, signals
-from ...bake import bake, staleness
+from ...bake import bake
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...errors import FrameError
-from ...sequencer import baked_strips
+from ...sequencer import baked_strips, staleness
 from ...shot import modifier
 from . import jobs
 from .baking import Baking, Progress, delete_frames, size_text, too_large
@@ -80,7 +80,7 @@ class RACKFOCUS_OT_bake(_Strips, Baking, bpy.types.Operator):
     def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
         if self.first or self.last:
             return range(self.first, self.last + 1)
-        return bake.frames_of(scene, strip)
+        return baked_strips.frames_of(scene, strip)
 
     def _outcomes(self, scene: bpy.types.Scene) -> Iterator[bake.Outcome]:
         for name in self._names:
@@ -146,7 +146,7 @@ class RACKFOCUS_OT_bake_check(_Strips, bpy.types.Operator):
                 self.report({"WARNING"}, f'"{name}" is not baked')
                 continue
             looked += 1
-            summary = staleness.check(scene, strip, bake.frames_of(scene, strip), place)
+            summary = staleness.check(scene, strip, baked_strips.frames_of(scene, strip), place)
             kind = "INFO" if summary.all_fresh else "WARNING"
             self.report({kind}, f"{name}: " + "; ".join(summary.lines()))
         return {"FINISHED"} if looked else {"CANCELLED"}

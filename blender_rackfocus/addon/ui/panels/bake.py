@@ -9,9 +9,9 @@ from typing import ClassVar
 import bpy
 
 from ... import cache
-from ...bake import bake, staleness
+from ...bake import bake
 from ...blender.context import sequencer_scene
-from ...sequencer import baked_strips
+from ...sequencer import baked_strips, staleness
 from ...shot import modifier
 from ..operators import baking
 from ..operators.bake import active
@@ -82,7 +82,7 @@ def _draw_baked(
 
 
 def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
-    which = bake.frames_of(scene, strip)
+    which = baked_strips.frames_of(scene, strip)
     width, height = bake.size_of(scene, strip)
     most = len(which) * width * height * 8
     kind = scene.rackfocus_bake_format

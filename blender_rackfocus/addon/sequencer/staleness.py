@@ -17,10 +17,9 @@ from ...frame import recipe
 from ...media import baked
 from ..blender import strips
 from ..errors import FrameError
-from ..sequencer import baked_strips, frames
 from ..session import session
 from ..shot import modifier
-from . import bake
+from . import baked_strips, frames
 
 _SLICE_S = 0.01
 _REST_S = 0.05
@@ -182,7 +181,7 @@ def _begin(scene_uid: int, strip_name: str) -> Iterator[Summary]:
     strip = editor.strips_all.get(strip_name) if editor is not None else None
     found = modifier.find(strip) if strip is not None else None
     place = baked_strips.place_of(found) if found is not None else None
-    return look(scene, strip, bake.frames_of(scene, strip), place) if place is not None else iter(())
+    return look(scene, strip, baked_strips.frames_of(scene, strip), place) if place is not None else iter(())
 
 
 def _redraw() -> None:
