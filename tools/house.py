@@ -25,8 +25,9 @@ ORDER = [
 APART = ({"addon/sequencer", "addon/compositor"}, {"addon/bake", "addon/desk", "addon/twin"})
 """Rooms of one set do not know each other."""
 
-LATE = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils", "onnxruntime", "cv2", "_bpy"}
-"""Modules that a function may import: Blender's own, and what may not be installed."""
+LATE = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils", "_bpy"}
+LATE |= {"onnxruntime", "cv2", "OpenImageIO", "av", "resource"}
+"""Modules that a function may import: Blender's own, and what may not be there."""
 
 Arrow = tuple[str, str]
 

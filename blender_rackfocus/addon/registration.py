@@ -13,12 +13,12 @@ from .blender import stillness
 from .compositor import session as compositor
 from .depth import cards, sources
 from .desk import doctor
-from .sequencer import baked_strips, show, views
+from .sequencer import show, views
 from .session import session
-from .shot import clock, marks, node_settings, settings
+from .shot import baked_place, clock, marks, node_settings, settings
 from .ui.operators import jobs
 
-PROPERTIES = (settings, sources, cards, doctor, node_settings, baked_strips, marks, clock, views)
+PROPERTIES = (settings, sources, cards, doctor, node_settings, baked_place, marks, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 

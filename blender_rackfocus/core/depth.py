@@ -57,7 +57,8 @@ def to_metres(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
     """Raw depth to metres along the camera's axis.
 
     raw: (H, W) numbers as a file stores them. Returns a new (H, W) float32 array, everywhere > 0; +inf where nothing
-    is there (>= 1e9 m; raw 0 of INVERSE). Pixels that say nothing (see `holes`) take the farther of their
+    is there (>= 1e9 m; raw 0 of INVERSE). Pixels that say nothing (not a number; negative; zero metres or
+    less; an infinite 1/z) take the farther of their
     neighbours' depths. Raises ValueError for another shape, and where no pixel says anything.
     """
     values = _plane(raw)
@@ -65,15 +66,6 @@ def to_metres(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
     missing = _missing(values, metres)
     metres = np.where(metres >= FAR_LIMIT_M, np.float32(np.inf), metres)
     return _fill(metres, missing) if missing.any() else metres
-
-
-def holes(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
-    """Where raw depth says nothing: (H, W) bool. Not a number; negative; zero metres or less; an infinite 1/z.
-
-    raw: (H, W). Raises ValueError for another shape.
-    """
-    values = _plane(raw)
-    return _missing(values, _metres(values, convention))
 
 
 def _plane(raw: np.ndarray) -> np.ndarray:

@@ -41,12 +41,3 @@ def highlight_factor(rgb: np.ndarray, highlights: Highlights) -> np.ndarray:
     span = highlights.clip - highlights.threshold
     t = np.clip((brightness - highlights.threshold) / np.float32(span), 0, 1).astype(np.float32)
     return np.float32(1) + np.float32(highlights.gain) * (t * t * (3 - 2 * t))
-
-
-def added_energy(rgb: np.ndarray, highlights: Highlights) -> float:
-    """Light that `highlights` adds to the picture, as a share of the light it has (0.25 = a quarter more)."""
-    light = rgb[..., :3].sum(axis=-1, dtype=np.float64)
-    total = float(light.sum())
-    if total <= 0:
-        return 0.0
-    return float((light * (highlight_factor(rgb, highlights) - 1.0)).sum()) / total

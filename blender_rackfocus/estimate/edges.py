@@ -39,17 +39,12 @@ def look_of(picture: np.ndarray) -> np.ndarray:
     return cv2.convertScaleAbs(cv2.sqrt(rgb), alpha=255)
 
 
-def upsample(nearness: np.ndarray, picture: np.ndarray, spread: float) -> np.ndarray:
-    """Bring nearness to the picture's size with the picture's edges.
-
-    nearness : (h, w) float32 without NaN. picture : (H, W, 3 or 4) float32 scene-linear. spread : range of the values,
-    to tell a step from a slope. Returns (H, W) float32.
-    """
-    return upsample_by(nearness, look_of(picture), picture.shape[:2], spread)
-
-
 def upsample_by(nearness: np.ndarray, look: np.ndarray, shape: tuple[int, int], spread: float) -> np.ndarray:
-    """`upsample` by what `look_of` kept of a picture of shape (H, W)."""
+    """Bring nearness to the size of a picture, with the picture's edges.
+
+    nearness : (h, w) float32 without NaN. look : what `look_of` kept of a picture of that shape, (H, W). spread : range
+    of the values, to tell a step from a slope. Returns (H, W) float32.
+    """
     near = _follow(nearness, look, spread)
     if near.shape == shape:
         return near

@@ -101,32 +101,6 @@ def disparity(left: np.ndarray, right: np.ndarray, low_px: float, high_px: float
     return np.where(fixed <= (lowest - 1) * 16, np.nan, fixed / np.float32(16)).astype(np.float32)
 
 
-def fill_from_behind(disparity_px: np.ndarray) -> np.ndarray:
-    """Fill what only one eye saw with the farther neighbour in its row; (H, W) float32 without NaN.
-
-    A point seen by one eye alone lies behind what hides it from the other, so the lower disparity is right.
-    """
-    known = np.isfinite(disparity_px)
-    if known.all():
-        return disparity_px
-    if not known.any():
-        raise EstimateError("The two eyes have nothing in common: is this a stereo clip?")
-    columns = np.arange(disparity_px.shape[1])
-    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
-    after = np.minimum.accumulate(np.where(known, columns, columns.size)[:, ::-1], axis=1)[:, ::-1]
-    rows = np.arange(disparity_px.shape[0])[:, None]
-    padded = np.where(known, disparity_px, np.inf).astype(np.float32)
-    left = np.where(before >= 0, padded[rows, np.maximum(before, 0)], np.inf)
-    right = np.where(after < columns.size, padded[rows, np.minimum(after, columns.size - 1)], np.inf)
-    filled = np.minimum(left, right)
-    empty_rows = ~known.any(axis=1)
-    if empty_rows.any():
-        good = np.flatnonzero(~empty_rows)
-        nearest = good[np.abs(np.flatnonzero(empty_rows)[:, None] - good[None]).argmin(axis=1)]
-        filled[empty_rows] = filled[nearest]
-    return filled.astype(np.float32)
-
-
 def find_stereo(picture: np.ndarray, layout: Layout = "AUTO") -> StereoEvidence | None:
     """Look whether a frame is a stereo pair, how it is laid out, its disparity range and which eye comes first.
 

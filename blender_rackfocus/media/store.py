@@ -17,14 +17,13 @@ import os
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from .errors import MediaError
-from .identity import state_of
 from .locks import hold, is_held
 
 FORMAT_VERSION = 1
@@ -51,21 +50,11 @@ class Entry:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def file_identity(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What tells one state of a file from another: absolute path, size, time of change, and the rest of
-    `identity.state_of`. Raises MediaError."""
-    try:
-        changed_ns, size, *further = state_of(path)
-    except OSError as error:
-        raise MediaError(path, f"it cannot be found ({error.strerror})", "Check the path.") from error
-    return {"path": os.path.abspath(path), "size": size, "changed_ns": changed_ns, "state": further}
-
-
 def key_of(**ingredients: Any) -> str:
     """The key of a result: a hash of all that it depends on, by name.
 
     Numbers, strings, None, bools, and lists, tuples and dicts of them. Include the core's version, the files'
-    `file_identity`, the media frame and every setting that matters. Raises ValueError for anything else.
+    state, the media frame and every setting that matters. Raises ValueError for anything else.
     """
     try:
         text = json.dumps(ingredients, sort_keys=True, separators=(",", ":"))
@@ -160,14 +149,6 @@ class Store:
             except BaseException:
                 _remove(temporary)
                 raise
-
-    def get_or_make(self, key: str, make: Callable[[], np.ndarray], **notes: Any) -> np.ndarray:
-        """The array kept under `key`, else what `make` returns, kept from now on. Raises what both can raise."""
-        array = self.get(key)
-        if array is None:
-            array = make()
-            self.put(key, array, **notes)
-        return array
 
     def contents(self) -> list[Entry]:
         """All entries whose headers can be read, the most recently used first."""

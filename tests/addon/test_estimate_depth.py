@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimate"))
 toy_networks = pytest.importorskip("toy_networks", reason="onnx is needed to make a network", exc_type=ImportError)
 
 from blender_rackfocus import media  # noqa: E402
-from blender_rackfocus.addon.depth import estimate  # noqa: E402
+from blender_rackfocus.addon.depth import estimate, sources  # noqa: E402
 from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
 from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
@@ -63,14 +63,14 @@ def test_a_strip_uses_what_was_estimated_and_says_so(shot, network):
     near = media.read_depth_frame(made[3])
     assert near[24, 16] > 0.8
     assert near[4, 60] < near[24, 16] - 0.4
-    words = estimate.noted(strip)
+    words = sources.noted(strip)
     assert "toy.onnx" in words[0]
     assert "relative" in words[0]
     provenance = files.provenance_of(made[3])
     assert provenance.model == "toy.onnx"
     assert provenance.settings["sha256"]
     strip.rackfocus_depth_path = made[3]
-    assert estimate.noted(strip) == []  # another file: nothing is known of it
+    assert sources.noted(strip) == []  # another file: nothing is known of it
 
 
 def test_the_strip_is_racked_with_it(shot, network):
@@ -90,7 +90,7 @@ def test_a_metric_network_gives_metres(shot, tmp_path):
     strip = shot.strip(pictures(shot, 2))
     assert bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=str(path)) == {"FINISHED"}
     assert strip.rackfocus_depth_kind == "METRES"
-    assert "metric" in estimate.noted(strip)[0]
+    assert "metric" in sources.noted(strip)[0]
     depth_m = media.read_depth_frame(depth_paths(strip)[1])
     encoded = np.full((HEIGHT // 2, WIDTH // 2, 3), 220 / 255, np.float32)
     expected = toy_networks.answer(encoded, metric=True)[6, 4]
@@ -259,4 +259,4 @@ def test_depth_beside_the_blend_travels_with_it(shot, network):
     assert bpy.ops.rackfocus.estimate_depth(strip_name="A", **arguments) == {"FINISHED"}
     assert strip.rackfocus_depth_path.startswith("//rackfocus_depth/")
     assert sorted(depth_paths(strip)) == [1, 2]
-    assert estimate.noted(strip)
+    assert sources.noted(strip)

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from blender_rackfocus.core.depth import DepthConvention, fit_to_picture, holes, to_metres
+from blender_rackfocus.core.depth import DepthConvention, fit_to_picture, to_metres
 
 
 def row(*values):
@@ -54,7 +54,6 @@ def test_normalised_beyond_the_near_end_is_nearer_but_never_behind_the_camera():
 def test_holes_take_the_farther_neighbour(hole):
     raw = row(2.0, hole, hole, 8.0, hole)
     np.testing.assert_array_equal(to_metres(raw, DepthConvention("METRES")), row(2.0, 8.0, 8.0, 8.0, 8.0))
-    np.testing.assert_array_equal(holes(raw, DepthConvention("METRES")), [[False, True, True, False, True]])
 
 
 def test_a_hole_at_the_left_border_and_beside_nothing():

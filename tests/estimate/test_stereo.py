@@ -10,7 +10,6 @@ from blender_rackfocus.estimate import EstimateError
 from blender_rackfocus.estimate.stereo import (
     StereoSettings,
     disparity,
-    fill_from_behind,
     find_stereo,
     resolve,
     search_range,
@@ -103,13 +102,6 @@ def test_two_planes_are_where_they_were_put():
     core = cv2.erode((truth > 20).astype(np.uint8), np.ones((15, 15))) > 0
     assert np.nanmedian(found[core]) == pytest.approx(24, abs=0.1)
     assert np.nanmedian(found[:50]) == pytest.approx(8, abs=0.1)
-
-
-def test_what_one_eye_alone_saw_lies_behind():
-    row = np.float32([[5, 5, np.nan, np.nan, 20, 20, np.nan]])
-    np.testing.assert_array_equal(fill_from_behind(row), np.float32([[5, 5, 5, 5, 20, 20, 20]]))
-    with pytest.raises(EstimateError, match="stereo"):
-        fill_from_behind(np.full((2, 2), np.nan, np.float32))
 
 
 def test_flat_pictures_are_no_stereo():

@@ -26,8 +26,8 @@ from ..blender import strips
 from ..errors import FrameError
 from ..scenes import passes, scene_passes
 from ..sequencer import baked_strips, frames
-from ..sequencer.baked_strips import Place
-from ..shot import modifier
+from ..shot import baked_place, modifier
+from ..shot.baked_place import Place
 
 _WAIT_S = 0.2
 _ROUND_OFF_BYTES = 64 * 1024
@@ -110,7 +110,7 @@ def bake_frame(
     afresh: also when it is there. Raises FrameError (also for what the disk will not have).
     """
     began = time.perf_counter()
-    baked_strips.check_colours(place)
+    baked_place.check_colours(place)
     path = place.file(baked_strips.number_of(strip, frame))
     shown = _shown(scene, strip, frame)
     if shown is None:

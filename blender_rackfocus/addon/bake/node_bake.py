@@ -26,10 +26,9 @@ from ..compositor import node_baked, node_recipe
 from ..compositor import session as compositor
 from ..compositor.session import Collected, NodeError
 from ..errors import FrameError
-from ..sequencer import baked_strips
-from ..sequencer.baked_strips import Place
 from ..session import session
-from ..shot import node
+from ..shot import baked_place, node
+from ..shot.baked_place import Place
 from . import bake
 
 _WAIT_S = 0.2
@@ -135,7 +134,7 @@ class NodeBake:
         try:
             for name in names:
                 one = self._node(name, frame)
-                baked_strips.check_colours(self.places[name])
+                baked_place.check_colours(self.places[name])
                 path = self.places[name].file(node_baked.number_of(one, frame))
                 notes = node_recipe.of(self.scene, one, frame)
                 state = self._claim(name, frame, path, notes)

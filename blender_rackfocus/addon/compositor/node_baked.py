@@ -16,9 +16,8 @@ import numpy as np
 from ...frame import recipe
 from ...media import baked
 from ..errors import FrameError
-from ..sequencer import baked_strips
-from ..sequencer.baked_strips import DURATION, FIRST, Place
-from ..shot import group, modifier, node
+from ..shot import baked_place, node
+from ..shot.baked_place import DURATION, FIRST, Place
 from . import node_pixels, node_recipe
 
 
@@ -34,12 +33,12 @@ def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "",
     """Where a node is to be baked: the same on every machine that opens the same file. folder, kind: instead of the
     scene's own settings."""
     told_apart = recipe.short_hash(scene.name, "node", one.name)
-    return baked_strips.named_place(scene, f"node-{one.name}", told_apart, folder, kind)
+    return baked_place.named_place(scene, f"node-{one.name}", told_apart, folder, kind)
 
 
 def place_of(one: bpy.types.Node) -> Place | None:
     """Where the frames lie that a node's group reads; None where it reads none."""
-    return baked_strips.place_in(one.node_tree)
+    return baked_place.place_in(one.node_tree)
 
 
 def file_at(one: bpy.types.Node, frame: int) -> str:
@@ -66,21 +65,15 @@ def is_of(
 def attach(one: bpy.types.Node, place: Place) -> None:
     """Make a node's group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
     node.separate([one.id_data])
-    detach(one)
-    reader = baked_strips.read_by(one.node_tree, one.name, place)
+    baked_place.detach(one.node_tree)
+    reader = baked_place.read_by(one.node_tree, one.name, place)
     reader.frame_duration, reader.frame_start, reader.frame_offset = DURATION, 1 - FIRST, 0
     reader.use_auto_refresh = True
 
 
 def detach(one: bpy.types.Node) -> Place | None:
     """Back to live. Returns where the baked frames lie; they stay."""
-    place = place_of(one)
-    if place is not None:
-        image = group.baked_node(one.node_tree).image
-        group.remove_baked(one.node_tree)
-        if not modifier.is_used(image) and image.library is None:
-            bpy.data.images.remove(image)
-    return place
+    return baked_place.detach(one.node_tree)
 
 
 def has_files(place: Place) -> bool:

@@ -22,7 +22,6 @@ from ...media import sequences
 from .. import cache
 from ..blender import colour_config, strips
 from ..shot import modifier
-from . import sources
 
 SOURCES = (
     ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
@@ -116,15 +115,6 @@ def note(strip: bpy.types.Strip, provenance: Provenance) -> None:
     words += [line[:1].upper() + line[1:] for line in provenance.notes]
     strip.rackfocus_depth_made = "\n".join(words)
     strip.rackfocus_depth_made_path = strip.rackfocus_depth_path
-
-
-def noted(strip: bpy.types.Strip) -> list[str]:
-    """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
-    if "path" not in sources.of(strip).fields or not strip.rackfocus_depth_made:
-        return []
-    if strip.rackfocus_depth_path != strip.rackfocus_depth_made_path:
-        return []
-    return strip.rackfocus_depth_made.split("\n")
 
 
 def model_of(strip: bpy.types.Strip | None) -> str:

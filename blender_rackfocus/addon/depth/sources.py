@@ -57,6 +57,15 @@ def of(strip: bpy.types.Strip) -> Source:
     return TABLE[strip.rackfocus_depth_source]
 
 
+def noted(strip: bpy.types.Strip) -> list[str]:
+    """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
+    if "path" not in of(strip).fields or not strip.rackfocus_depth_made:
+        return []
+    if strip.rackfocus_depth_path != strip.rackfocus_depth_made_path:
+        return []
+    return strip.rackfocus_depth_made.split("\n")
+
+
 def pairing_of(strip: Any, scene: Any) -> pairing.Pairing:
     """How a strip's frames are paired with the depth file that is chosen for it. Raises MediaError."""
     return pairing.pair(

@@ -14,8 +14,6 @@ cannot do that, so those who bake such strips are told.
 from __future__ import annotations
 
 import math
-import os
-import re
 import sys
 from dataclasses import dataclass
 
@@ -23,41 +21,16 @@ import bpy
 
 from ...frame import coding, recipe
 from ...frame.job import Job, Made
-from ...media import baked, colour
-from .. import cache
-from ..blender import colour_config, strips
+from ...media import baked
+from ..blender import strips
 from ..errors import FrameError
 from ..session import session
-from ..shot import group, modifier
-
-FIRST = 10001
-"""Number of the baked file at a strip's `content_start`; smaller ones are frames before it."""
-DURATION = 1_000_000
-FOLDER = "//rackfocus_bake/"
+from ..shot import baked_place, group, modifier
+from ..shot.baked_place import DURATION, FIRST, Place
 
 
 class _Remarked(set[tuple[str, str]]):
     """(strip, words) that were said."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a strip's baked frames lie. folder: absolute. kind: a key of `baked.CODES`."""
-
-    folder: str
-    kind: str
-
-    def file(self, number: int) -> str:
-        """The file of a number."""
-        return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")
-
-
-def check_colours(place: Place) -> None:
-    """Whole-number files are sRGB with Rec.709 primaries: where the .blend's light has others, or its configuration no
-    sRGB, they would come back as other colours. Raises FrameError."""
-    if not baked.CODES[place.kind].is_data and not colour_config.has_srgb():
-        cause = "PNG keeps sRGB, which does not hold the colours of this file's working space: bake OpenEXR instead"
-        raise FrameError(cause=cause)
 
 
 def number_of(strip: bpy.types.Strip, frame: float) -> int:
@@ -73,7 +46,7 @@ def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = 
 
     folder: instead of the scene's own setting. A .blend that was never saved bakes into a folder of the user's.
     """
-    return named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
+    return baked_place.named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
 
 
 def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
@@ -83,71 +56,22 @@ def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
     return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
 
 
-def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
-    """`default_place` of anything. what: its name. told_apart: a hash for names that look alike as file names."""
-    chosen = folder or scene.rackfocus_bake_folder or FOLDER
-    name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
-    if chosen.startswith("//") and not bpy.data.filepath:
-        chosen = os.path.join(cache.user_folder(), "bake")
-    base = os.path.normpath(bpy.path.abspath(chosen))
-    words = "-".join(_plain(word) for word in (scene.name, what))
-    own = os.path.join(base, _plain(name), f"{words}-{told_apart}")
-    return Place(own, kind or scene.rackfocus_bake_format)
-
-
 def place_of(found: bpy.types.StripModifier) -> Place | None:
     """Where the frames lie that a modifier's group reads; None where it reads none."""
-    return place_in(found.node_group)
-
-
-def place_in(tree: bpy.types.NodeTree) -> Place | None:
-    """`place_of` a node group."""
-    node = group.baked_node(tree)
-    if node is None:
-        return None
-    path = bpy.path.abspath(node.image.filepath, library=node.image.library)
-    suffix = os.path.splitext(path)[1].lower()
-    kind = next((kind for kind, code in baked.CODES.items() if code.suffix == suffix), "EXR")
-    return Place(os.path.normpath(os.path.dirname(path)), kind)
+    return baked_place.place_in(found.node_group)
 
 
 def attach(strip: bpy.types.Strip, place: Place) -> None:
     """Make a strip's node group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
     found = modifier.find(strip)
-    detach(strip)
-    read_by(found.node_group, strip.name, place)
+    baked_place.detach(found.node_group)
+    baked_place.read_by(found.node_group, strip.name, place)
     follow(strip, found)
-
-
-def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node:
-    """Make a node group read the frames of a place; the node that does. name: for the FrameError that is raised where
-    the group was rebuilt."""
-    code = baked.CODES[place.kind]
-    image = bpy.data.images.new(f"{group.IMAGE_NAME} Baked", 8, 8, alpha=True)
-    image[group.BAKED_MARK] = True
-    image.source = "SEQUENCE"
-    image.filepath = _relative(place.file(FIRST))
-    image.colorspace_settings.is_data = code.is_data
-    if not code.is_data:
-        image.colorspace_settings.name = colour.SRGB
-    image.alpha_mode = "CHANNEL_PACKED"
-    try:
-        return group.add_baked(tree, image, code)
-    except (KeyError, StopIteration) as error:
-        bpy.data.images.remove(image)
-        raise FrameError(name, 0, "", "its node group was changed by hand: remove it and add it again") from error
 
 
 def detach(strip: bpy.types.Strip) -> Place | None:
     """Back to live. Returns where the baked frames lie; they stay."""
-    found = modifier.find(strip)
-    place = place_of(found)
-    if place is not None:
-        image = group.baked_node(found.node_group).image
-        group.remove_baked(found.node_group)
-        if not modifier.is_used(image) and image.library is None:
-            bpy.data.images.remove(image)
-    return place
+    return baked_place.detach(modifier.find(strip).node_group)
 
 
 def follow(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
@@ -256,42 +180,3 @@ def _file_at(place: Place, one: strips.Shown) -> str:
 
 def _by_node(one: strips.Shown, drawn: bpy.types.Scene) -> bool:
     return one.scene == drawn
-
-
-def _relative(path: str) -> str:
-    """Relative to the .blend where that is possible (not on another Windows drive, not unsaved)."""
-    if not bpy.data.filepath:
-        return path
-    try:
-        return bpy.path.relpath(path)
-    except ValueError:
-        return path
-
-
-def _plain(words: str) -> str:
-    """A name as a part of a path on any system."""
-    return re.sub(r"[^\w.+-]+", "_", words, flags=re.ASCII).strip("._") or "x"
-
-
-def register() -> None:
-    bpy.types.Scene.rackfocus_bake_folder = bpy.props.StringProperty(
-        name="Folder",
-        description="Where baked frames are written: a folder for each strip is made in it",
-        subtype="DIR_PATH",
-        default=FOLDER,
-        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
-    )
-    bpy.types.Scene.rackfocus_bake_format = bpy.props.EnumProperty(
-        name="Format",
-        description="How baked frames are written",
-        items=(
-            ("EXR", "OpenEXR Half", "Scene-linear half floats: exactly what the live modifier shows"),
-            ("PNG", "PNG 16", "Whole numbers of 16 bits, often smaller; light brighter than white is cut off"),
-        ),
-        default="EXR",
-    )
-
-
-def unregister() -> None:
-    del bpy.types.Scene.rackfocus_bake_folder
-    del bpy.types.Scene.rackfocus_bake_format

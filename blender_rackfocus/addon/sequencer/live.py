@@ -19,7 +19,7 @@ import bpy
 
 from ...frame.job import Job, Made
 from ...media import MediaError
-from .. import signals
+from .. import cache, signals
 from ..session import session
 from . import frames, views
 
@@ -269,8 +269,6 @@ def _width(playing: bool) -> int:
 
 def draft_width() -> int:
     """Pixels across of drafts, by the preferences."""
-    from .. import cache
-
     chosen = cache.preferences()
     scale = getattr(chosen, "draft_scale", 0.5)
     return max(SMALLEST_DRAFT, round(1920 * scale))

@@ -19,6 +19,7 @@ from ..blender import strips
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier
+from ..shot.baked_place import Place
 from . import baked_strips, frames
 
 _SLICE_S = 0.01
@@ -53,7 +54,7 @@ class Summary:
 
 
 def look(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: baked_strips.Place
+    scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: Place
 ) -> Iterator[Summary]:
     """Look at the frames of a strip one by one; yields the same summary, growing. Does not move the scene's frame."""
     summary, name = Summary(), strip.name
@@ -68,7 +69,7 @@ def look(
     yield summary
 
 
-def check(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: baked_strips.Place) -> Summary:
+def check(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: Place) -> Summary:
     """`look`, to the end."""
     last = Summary()
     for summary in look(scene, strip, which, place):
@@ -82,7 +83,7 @@ def _count(
     strip: bpy.types.Strip,
     found: bpy.types.StripModifier,
     frame: int,
-    place: baked_strips.Place,
+    place: Place,
 ) -> None:
     notes: dict | None = {}
     try:

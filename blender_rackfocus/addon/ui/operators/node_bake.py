@@ -13,8 +13,8 @@ from ...blender import versions
 from ...compositor import node_baked
 from ...compositor import session as compositor
 from ...errors import FrameError
-from ...sequencer.baked_strips import Place
 from ...shot import node
+from ...shot.baked_place import Place
 from . import jobs
 from .baking import Baking, Progress, delete_frames, too_large
 

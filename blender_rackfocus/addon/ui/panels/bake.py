@@ -13,6 +13,7 @@ from ...bake import bake
 from ...blender.context import sequencer_scene
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
+from ...shot.baked_place import Place
 from ..operators import baking
 from ..operators.bake import active
 from .text import words
@@ -65,7 +66,7 @@ def draw_running(layout: bpy.types.UILayout) -> None:
 
 
 def _draw_baked(
-    layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: baked_strips.Place
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: Place
 ) -> None:
     summary = staleness.of(scene, strip)
     box = layout.box()

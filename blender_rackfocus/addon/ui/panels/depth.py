@@ -36,7 +36,7 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        told = estimate.noted(strip)
+        told = sources.noted(strip)
         if told:
             box = layout.box()
             for number, sentence in enumerate(told):

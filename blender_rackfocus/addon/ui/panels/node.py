@@ -13,8 +13,8 @@ from ...bake import node_bake
 from ...blender import versions
 from ...compositor import node_baked, preview
 from ...compositor import session as compositor
-from ...sequencer.baked_strips import Place
 from ...shot import node
+from ...shot.baked_place import Place
 from ..operators.baking import Progress
 from . import bake as bake_panel
 from .text import problem, words
