@@ -697,3 +697,5 @@ def unregister() -> None:
     signals.off_redraw(_refresh)
     for session in list(_sessions.values()):
         end(session.scene)
+    _fits.clear()
+    _shown.clear()
