@@ -43,7 +43,7 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             return
         told = preview.word_of(context.scene, one)
         if told:
-            words(layout, f"Preview: {told}", "INFO")
+            words(layout, told, "INFO")
         told = compositor.problem_of(context.scene, one)
         if told:
             problem(layout, told)
