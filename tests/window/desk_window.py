@@ -299,6 +299,7 @@ play(
         track,
         threads("tracking now"),
         lambda: key("ESC"),
+        until_tracked,  # it ends after the frame that it is reading
         threads("tracking stopped"),
         shorten,
         track,
