@@ -101,9 +101,7 @@ def until_baked():
 def after_bake():
     told["frame after bake"] = scene().frame_current
     found = part("modifier").find(strip())
-    told["summary"] = part("staleness").check(
-        scene(), strip(), FRAMES, part("baked_strips").place_of(found)
-    ).lines()
+    told["summary"] = part("staleness").check(scene(), strip(), FRAMES, part("baked_strips").place_of(found)).lines()
     part("staleness").of(scene(), strip())
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 import bpy
 import numpy as np
@@ -97,8 +98,8 @@ class Track:
     problem: str
     failed: tuple[float, ...]
 
-    def share(self, dioptre: np.ndarray | float) -> np.ndarray | float:
-        """How far up a distance lies, 0 at the bottom (near) to 1 at the top (far)."""
+    def share(self, dioptre: Any) -> Any:
+        """How far up distances lie, a number or an array: 0 at the bottom (near) to 1 at the top (far)."""
         return (self.high_d - dioptre) / (self.high_d - self.low_d)
 
     def dioptre(self, share: float) -> float:

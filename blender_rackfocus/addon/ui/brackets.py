@@ -87,7 +87,7 @@ def _draw() -> None:
     scale = context.preferences.system.ui_scale
     planes = brackets.planes(scene) if scene is not None and scene.sequence_editor is not None else []
     gpu.state.blend_set("ALPHA")
-    spots = []
+    spots: list[Spot] = []
     for plane in planes:
         spots += _draw_brackets(plane, region, scene, scale)
     if planes:
@@ -156,16 +156,15 @@ def _draw_scale(plane: brackets.Plane, region: bpy.types.Region, scale: float) -
     taken = -math.inf
     for bracket in sorted(plane.brackets, key=lambda one: y(one.metres)):
         tick = y(bracket.metres)
-        line = max(tick - size / 2, taken + size + 5 * scale)
-        taken = line
+        low = taken = max(tick - size / 2, taken + size + 5 * scale)
         colour = SHARP if bracket.sharp else SOFT
-        gpu_draw.path([(x + 6 * scale, tick), (x + 12 * scale, line + size / 2)], colour, 1.5 * scale)
+        gpu_draw.path([(x + 6 * scale, tick), (x + 12 * scale, low + size / 2)], colour, 1.5 * scale)
         name = bracket.mark if bracket.point is not None else f"{bracket.mark} {distance_text(bracket.metres)}"
-        spot = Spot(plane.strip, bracket.mark, (x + 5 * scale, line - 4 * scale, region.width, line + size + 4 * scale))
+        spot = Spot(plane.strip, bracket.mark, (x + 5 * scale, low - 4 * scale, region.width, low + size + 4 * scale))
         if session.part(_Previews).hover == spot:
-            left, low, right, top = spot.area
-            gpu_draw.box(left, low, right - left, top - low, (1, 1, 1, 0.15))
-        gpu_draw.text(name, x + 15 * scale, line, size, colour)
+            left, under, right, top = spot.area
+            gpu_draw.box(left, under, right - left, top - under, (1, 1, 1, 0.15))
+        gpu_draw.text(name, x + 15 * scale, low, size, colour)
         yield spot
 
 

@@ -36,13 +36,13 @@ def lines(ends: np.ndarray, colours: np.ndarray, width_px: float) -> None:
 def box(x: float, y: float, width: float, height: float, colour: Colour) -> None:
     """A filled rectangle."""
     corners = [(x, y), (x + width, y), (x + width, y + height), (x, y), (x + width, y + height), (x, y + height)]
-    triangles(np.array(corners, np.float32), np.tile(np.float32(colour), (6, 1)))
+    triangles(np.array(corners, np.float32), np.tile(np.array(colour, np.float32), (6, 1)))
 
 
 def path(points: Sequence[tuple[float, float]], colour: Colour, width_px: float) -> None:
     """A line through points."""
     ends = [end for pair in pairwise(points) for end in pair]
-    lines(np.array(ends, np.float32), np.tile(np.float32(colour), (len(ends), 1)), width_px)
+    lines(np.array(ends, np.float32), np.tile(np.array(colour, np.float32), (len(ends), 1)), width_px)
 
 
 def size_of(words: str, height_px: float) -> float:

@@ -39,8 +39,6 @@ class RACKFOCUS_GT_track(bpy.types.Gizmo):
 
     def test_select(self, context: bpy.types.Context, location: tuple[int, int]) -> int:
         timeline = shown().timeline(context.region)
-        if timeline.view is None:
-            return -1
         x, y = location
         inside = y < timeline.view.height
         found = layout.hit(timeline.rows, timeline.view, x, y) if inside else None

@@ -235,7 +235,7 @@ def _columns(track: Track) -> dict[str, np.ndarray]:
     points = [p for p in t.points if t.first <= p.frame <= t.last + 1]
     bars = [(s.kind, max(s.first, t.first), min(s.last, t.last + 1)) for s in t.stretches]
     bars = [bar for bar in bars if bar[2] > bar[1]]
-    runs = [(first, last + 1, BAKED) for first, last in t.baked]
+    runs: list[tuple[float, float, Colour]] = [(first, last + 1, BAKED) for first, last in t.baked]
     runs += [(f, f + 1, WRONG) for f in t.failed if t.first <= f <= t.last]
     runs += [(t.first, t.last + 1, WRONG)] if t.problem else []
     goes_on = np.ones(t.frames.size, bool)
@@ -317,7 +317,9 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     band = np.stack([px[a], near[a], px[b], near[b], px[b], far[b], px[a], near[a], px[b], far[b], px[a], far[a]], 1)
     solid.append((band.reshape(-1, 2), coloured(BAND, of, 6)))
     curve = np.stack([px[a], middle[a], px[b], middle[b]], 1).reshape(-1, 2)
-    curve_colour = coloured(np.where(c["beyond"][a, None], np.float32(BEYOND), np.float32(CURVE)), of, 2)
+    curve_colour = coloured(
+        np.where(c["beyond"][a, None], np.array(BEYOND, np.float32), np.array(CURVE, np.float32)), of, 2
+    )
 
     least, row = np.float32(1.5 * view.scale), at["bar"]
     first, last = x(c["bar_first"]), x(c["bar_last"])

@@ -275,8 +275,9 @@ def _end_of(strip: bpy.types.Strip, row: layout.Row, view: layout.View, frame: f
     box, track = layout.box_of(row, view), row.track
     within = SNAP_PX * view.scale / (box.top - box.bottom) * (track.high_d - track.low_d)
     near = sorted((abs(_at(line, frame) - dioptre), line.name) for line in track.marks)
-    if near and near[0][0] <= within:
-        return marks.for_pull(strip, marks.find(strip, near[0][1]))
+    mark = marks.find(strip, near[0][1]) if near and near[0][0] <= within else None
+    if mark is not None:
+        return marks.for_pull(strip, mark)
     metres = min(1 / max(dioptre, 1 / pull.INFINITY_M), pull.INFINITY_M)
     return pull.Mark(distance_text(metres), float(f"{metres:.3g}"))
 

@@ -34,7 +34,7 @@ class Timeline:
     """What one region shows. hover: what the mouse is over."""
 
     rows: list[layout.Row] = field(default_factory=list)
-    view: layout.View | None = None
+    view: layout.View = field(default_factory=lambda: layout.View(0, 1, 0, 1, 0, 0))
     joined: layout.Joined = field(default_factory=lambda: layout.Joined([]))
     hover: layout.Hit | None = None
 
