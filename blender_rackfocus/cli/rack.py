@@ -315,7 +315,7 @@ def _add_strip(scene: Any, clip: Clip) -> Any:
 
 def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     depth = {"depth_source": "FILE", "depth_path": str(Path(args.depth).absolute())} if args.depth else {}
-    bpy.ops.rackfocus.modifier_add(strip_name=strip.name, **depth)
+    bpy.ops.rackfocus.modifier_add(strip_name=strip.name, start=False, **depth)
     strip.rackfocus_depth_kind = args.depth_kind
     strip.rackfocus_depth_layer = args.depth_layer
     strip.rackfocus_depth_stream = args.depth_stream
