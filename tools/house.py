@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The package's structure, measured from its own imports: rooms, floors, arrows, circles. `python -m tools.house`.
 
-A room is an entry of ORDER: a folder, or a single file, of the package. A room imports only rooms that stand before it.
+A room is an entry of ORDER: a folder, or a single file, of the package; "addon" is what stands in that
+folder itself. A room imports only rooms that stand before it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
 
 ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
-    *("addon/errors", "addon/session", "addon/signals", "addon/blender", "addon/cache", "addon/shot", "addon/scenes"),
+    *("addon", "addon/blender", "addon/cache", "addon/shot", "addon/scenes"),
     "addon/depth",
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui", "addon/events"),
     *("demo", "cli", "addon/registration"),

@@ -22,7 +22,6 @@ import cv2
 from ..addon.bake import bake, node_bake
 from ..addon.errors import FrameError
 from ..addon.sequencer import baked_strips, staleness
-from ..addon.ui.operators.bake import size_text, too_large
 from ..media.library import openimageio
 from .apart import keep_apart
 from .bake_nodes import NodeJobs, folder_of, node_jobs
@@ -98,7 +97,7 @@ def _bake(
 ) -> int:
     if not jobs and not nodes.frames:
         say("no strip shows any of these frames: nothing to bake")
-    problem = too_large([*_estimates(scene, jobs), *nodes.estimates(scene)])
+    problem = bake.too_large([*_estimates(scene, jobs), *nodes.estimates(scene)])
     if problem:
         raise CommandError(problem)
     done: Counter[str] = Counter()
@@ -192,8 +191,8 @@ def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[i
             told = {"strip": name, "frames": len(which), "missing": one.frames, "folder": place.folder}
             print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
         else:
-            needs = f"{one.frames} of {len(which)} frames missing, up to {size_text(one.bytes_needed)}"
-            print(f"{name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
+            needs = f"{one.frames} of {len(which)} frames missing, up to {bake.size_text(one.bytes_needed)}"
+            print(f"{name}: {needs}, {bake.size_text(one.bytes_free)} free in {place.folder}")
     return 0
 
 

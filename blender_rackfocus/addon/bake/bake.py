@@ -30,6 +30,7 @@ from ..shot import baked_place, modifier
 from ..shot.baked_place import Place
 
 _WAIT_S = 0.2
+_SIZES = ("bytes", "KB", "MB", "GB", "TB")
 _ROUND_OFF_BYTES = 64 * 1024
 """What an EXR needs beside its pixels, at most."""
 
@@ -100,6 +101,27 @@ def estimate_of(missing: int, size: tuple[int, int], place: Place) -> Estimate:
     """What so many frames of a size (width, height) need at most."""
     needed = missing * (size[0] * size[1] * 8 + _ROUND_OFF_BYTES)
     return Estimate(missing, needed, _free_bytes(place.folder))
+
+
+def size_text(count: float) -> str:
+    """A number of bytes as people say it."""
+    for unit in _SIZES:
+        if count < 1000 or unit == _SIZES[-1]:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""
+
+
+def too_large(estimates: list[Estimate]) -> str:
+    """Why the disk cannot hold a bake, empty when it can."""
+    needed, free = sum(one.bytes_needed for one in estimates), min((one.bytes_free for one in estimates), default=0)
+    if needed <= free:
+        return ""
+    frames = sum(one.frames for one in estimates)
+    return (
+        f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
+        "Choose another folder, fewer frames, or free some space"
+    )
 
 
 def bake_frame(

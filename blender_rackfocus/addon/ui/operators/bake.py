@@ -16,7 +16,7 @@ from ...errors import FrameError
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
 from . import jobs
-from .baking import Baking, Progress, delete_frames, size_text, too_large
+from .baking import Baking, Progress, delete_frames
 
 
 class _Strips:
@@ -70,7 +70,7 @@ class RACKFOCUS_OT_bake(_Strips, Baking, bpy.types.Operator):
         except (FrameError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return False
-        problem = too_large(estimates)
+        problem = bake.too_large(estimates)
         if problem:
             self.report({"ERROR"}, problem)
         Progress.start(total)
@@ -206,7 +206,8 @@ class RACKFOCUS_OT_store(bpy.types.Operator):
         else:
             kept, limit = where.contents(), where.limit_bytes
             filled = sum(one.size_bytes for one in kept)
-            self.report({"INFO"}, f"{len(kept)} frames, {size_text(filled)} of {size_text(limit)} in {where.folder}")
+            sizes = f"{bake.size_text(filled)} of {bake.size_text(limit)}"
+            self.report({"INFO"}, f"{len(kept)} frames, {sizes} in {where.folder}")
         return {"FINISHED"}
 
 

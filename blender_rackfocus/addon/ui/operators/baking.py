@@ -14,7 +14,6 @@ from ...bake import bake
 from ...errors import FrameError
 
 _TICK_S = 0.01
-_SIZES = ("bytes", "KB", "MB", "GB", "TB")
 
 
 class Progress:
@@ -39,27 +38,6 @@ def running_text() -> str:
         return ""
     state = "Paused" if Progress.paused else "Baking"
     return f"{state}: {Progress.done} of {Progress.total}"
-
-
-def size_text(count: float) -> str:
-    """A number of bytes as people say it."""
-    for unit in _SIZES:
-        if count < 1000 or unit == _SIZES[-1]:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return ""
-
-
-def too_large(estimates: list[bake.Estimate]) -> str:
-    """Why the disk cannot hold a bake, empty when it can."""
-    needed, free = sum(one.bytes_needed for one in estimates), min((one.bytes_free for one in estimates), default=0)
-    if needed <= free:
-        return ""
-    frames = sum(one.frames for one in estimates)
-    return (
-        f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
-        "Choose another folder, fewer frames, or free some space"
-    )
 
 
 def delete_frames(folder: str) -> None:

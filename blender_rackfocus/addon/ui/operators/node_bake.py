@@ -16,7 +16,7 @@ from ...errors import FrameError
 from ...shot import node
 from ...shot.baked_place import Place
 from . import jobs
-from .baking import Baking, Progress, delete_frames, too_large
+from .baking import Baking, Progress, delete_frames
 
 
 class _Nodes:
@@ -81,7 +81,7 @@ class RACKFOCUS_OT_node_bake(_Nodes, Baking, bpy.types.Operator):
         trees = versions.scene_trees(scene)
         places = {name: node_baked.default_place(scene, node.named(trees, name)) for name in names}
         try:
-            problem = problem or too_large(
+            problem = problem or bake.too_large(
                 [node_bake.estimate(scene, node.named(trees, name), which, place) for name, place in places.items()]
             )
         except (FrameError, OSError) as error:

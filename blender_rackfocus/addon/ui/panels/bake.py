@@ -87,7 +87,7 @@ def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.ty
     width, height = bake.size_of(scene, strip)
     most = len(which) * width * height * 8
     kind = scene.rackfocus_bake_format
-    layout.label(text=f"{len(which)} frames, about {baking.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
+    layout.label(text=f"{len(which)} frames, about {bake.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake")
     row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True
