@@ -188,7 +188,7 @@ def test_a_strip_without_depth_or_with_cards_is_refused(shot):
     with pytest.raises(RuntimeError, match="it has no depth"):
         bpy.ops.rackfocus.depth_examine(strip_name="A")
     strip.rackfocus_depth_source = "CARDS"
-    with pytest.raises(RuntimeError, match="cards"):
+    with pytest.raises(RuntimeError, match=r"\(Cards\) is set by hand"):
         bpy.ops.rackfocus.depth_examine(strip_name="A")
 
 

@@ -52,8 +52,10 @@ class _Reader:
     def __init__(self, strip: bpy.types.Strip, scene: bpy.types.Scene) -> None:
         if strip.type not in modifier.KINDS or modifier.find(strip) is None:
             raise strips.StripError(strip.name, "it has no Rack Focus modifier; add one and choose its depth first")
-        if sources.of(strip).by_hand:
-            raise strips.StripError(strip.name, "its depth is made of cards, set by hand: there is nothing to examine")
+        source = sources.of(strip)
+        if source.by_hand:
+            cause = f"its depth ({source.label}) is set by hand: there is nothing to examine"
+            raise strips.StripError(strip.name, cause)
         self.strip, self.scene = strip, scene
         self.config = colour_config.of(scene)
 
