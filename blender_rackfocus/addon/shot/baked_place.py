@@ -23,7 +23,7 @@ FOLDER = "//rackfocus_bake/"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a strip's baked frames lie. folder: absolute. kind: a key of `baked.CODES`."""
+    """Where the baked frames of a strip or a node lie. folder: absolute. kind: a key of `baked.CODES`."""
 
     folder: str
     kind: str
@@ -42,7 +42,11 @@ def check_colours(place: Place) -> None:
 
 
 def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
-    """`default_place` of anything. what: its name. told_apart: a hash for names that look alike as file names."""
+    """Where something is to be baked: the same on every machine that opens the same file.
+
+    what: its name. told_apart: a hash for names that look alike as file names. folder, kind: instead of the scene's own
+    settings where they are not empty. A .blend that was never saved bakes into a folder of the user's.
+    """
     chosen = folder or scene.rackfocus_bake_folder or FOLDER
     name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
     if chosen.startswith("//") and not bpy.data.filepath:
@@ -54,7 +58,7 @@ def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str,
 
 
 def place_in(tree: bpy.types.NodeTree) -> Place | None:
-    """`place_of` a node group."""
+    """Where the frames lie that a node group reads; None where it reads none."""
     node = group.baked_node(tree)
     if node is None:
         return None
