@@ -164,7 +164,7 @@ def wanted(one: bpy.types.Node, frame: int, source: np.ndarray | None = None, **
         squeeze=told["Squeeze"],
     )
     through = defocus_frame(source, depth_m(frame), lens, aperture=aperture, quality="final")
-    mixed = source + np.float32(told["Mix"]) * (through - source)
+    mixed = through if told["Mix"] == 1 else source + np.float32(told["Mix"]) * (through - source)
     same = (mixed == source).all(axis=2, keepdims=True)
     return np.where(same, source, mixed.astype(np.float16).astype(np.float32))
 

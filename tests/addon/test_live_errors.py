@@ -156,7 +156,7 @@ def test_a_script_without_errors_ends_well(shot):
         ("missing depth frame", "missing"),
         ("depth strip too short", "covers frames"),
         ("another shape", "proportions"),
-        ("focus inside the lens", "focus_m"),
+        ("focus inside the lens", "Focus Distance must be farther"),
         ("modifier before ours", "Tint"),
     ],
 )

@@ -139,7 +139,7 @@ class _Live:
         """How long a frame of an image is on screen in playback: a busy window shows fewer than the timeline has."""
         now = time.monotonic()
         before, self.asked_s[image] = self.asked_s.get(image, now), now
-        return min(max(nominal_s, now - before), LONGEST_FRAME_S)
+        return max(nominal_s, min(now - before, LONGEST_FRAME_S))
 
     def keep(self, image: int, granted: _Granted, outcome: Made | Exception) -> None:
         """A wish of an image is granted."""
