@@ -38,8 +38,9 @@ test-bpy: ready
 test-next: ready-next
 	$(PY_NEXT) -m pytest -q $(BPY_ROOMS)
 
-lint: ready ## ruff and mypy
+lint: ready ## ruff (rules and format) and mypy
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
 demo: ready ## model, ray-trace and rack a shot (SHOT=chess, cafe or letter)

@@ -77,8 +77,15 @@ def speed(repeat: int) -> list[dict]:
             lens = lens_for(depth, radius)
             for quality in ("final", "draft"):
                 seconds = median_seconds(lambda: defocus_frame(rgba, depth, lens, quality=quality), repeat)  # noqa: B023
-                rows.append({"size": label, "radius_px": radius, "quality": quality, "seconds": seconds,
-                             "copies": seconds / copy})
+                rows.append(
+                    {
+                        "size": label,
+                        "radius_px": radius,
+                        "quality": quality,
+                        "seconds": seconds,
+                        "copies": seconds / copy,
+                    }
+                )
     return rows
 
 
@@ -115,8 +122,13 @@ def _raced(
     timed = node.defocus(small[0][..., :3], small[1], lens_for(small[1], radius), radius)[1] * growth
     times.append(median_seconds(lambda: defocus_frame(*full, lens), repeat))
     ours = statistics.mean(times)
-    return {"shot": shot, "radius_px": radius, "node, 1920x1080 by pixels": timed, "core, 1920x1080": ours,
-            "times": timed / ours}
+    return {
+        "shot": shot,
+        "radius_px": radius,
+        "node, 1920x1080 by pixels": timed,
+        "core, 1920x1080": ours,
+        "times": timed / ours,
+    }
 
 
 def table(rows: list[dict]) -> str:

@@ -344,8 +344,6 @@ def test_unbake_goes_back_to_live_and_leaves_no_image_behind(racked):
     assert_same(racked.live, racked.animation("again", 1, 4)[1])
 
 
-
-
 def test_the_operators_bake_check_and_read_frames_made_elsewhere(racked, made):
     racked.scene.frame_set(3)
     assert bpy.ops.rackfocus.bake(strip_name="A") == {"FINISHED"}

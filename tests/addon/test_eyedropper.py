@@ -10,7 +10,6 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 
-
 from blender_rackfocus.addon.sequencer import eyedropper  # noqa: E402
 from blender_rackfocus.addon.sequencer.eyedropper import Placement, from_strip, through, to_strip  # noqa: E402
 from blender_rackfocus.addon.shot import modifier  # noqa: E402
@@ -145,4 +144,3 @@ def test_the_sky_and_holes_have_no_finite_distance(shot):
     shot.racked(shot.pictures(), path)
     assert math.isinf(eyedropper.pick(shot.scene, 20, 0).metres)
     assert eyedropper.pick(shot.scene, -20, 0).metres == 3.0
-

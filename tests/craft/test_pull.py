@@ -124,7 +124,7 @@ def test_hesitant_waits_and_settle_slips_past_and_rests():
     share = (0.5 - 1 / curve(rack_keys(0, 2.0, 8.0, "SETTLE", 48), frames)) / 0.375
     assert share.max() == pytest.approx(1.05, abs=1e-3)
     assert share[-1] == pytest.approx(1.0)
-    assert np.all(np.diff(share[share.argmax():]) <= 0)
+    assert np.all(np.diff(share[share.argmax() :]) <= 0)
 
 
 @pytest.mark.parametrize("to_m", [50.0, 900.0, math.inf])

@@ -41,7 +41,7 @@ VIEWS = {
     "depth": lambda rgba, depth: depth_view(depth),
     "coc": lambda rgba, depth: coc_view(rgba, depth, LENS),
     "focus": lambda rgba, depth: focus_view(rgba, depth, LENS),
-    "split": lambda rgba, depth: split_view(rgba, rgba ** 2),
+    "split": lambda rgba, depth: split_view(rgba, rgba**2),
 }
 
 
@@ -208,7 +208,13 @@ def test_chart_moves_its_line_with_the_focus():
 
 def test_distances_read_like_a_puller_s():
     assert [distance_text(m) for m in (0.85, 2.346, 12.34, 250, 1000, np.inf)] == [
-        "85 cm", "2.35 m", "12.3 m", "250 m", "\u221e", "\u221e"]
+        "85 cm",
+        "2.35 m",
+        "12.3 m",
+        "250 m",
+        "\u221e",
+        "\u221e",
+    ]
 
 
 def test_chart_names_bad_input():

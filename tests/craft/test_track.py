@@ -18,8 +18,10 @@ FOCAL_PX = 600.0
 def texture(seed, size=256):
     """Blotches of several sizes, 0..1: detail at every distance."""
     rng = np.random.default_rng(seed)
-    layers = [cv2.resize(rng.random((n, n)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-              for n in (8, 16, 32, 64, 128)]
+    layers = [
+        cv2.resize(rng.random((n, n)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+        for n in (8, 16, 32, 64, 128)
+    ]
     mixed = sum(layers)
     return np.clip((mixed - mixed.min()) / np.ptp(mixed), 0, 1).astype(np.float32)
 

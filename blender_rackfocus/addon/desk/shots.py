@@ -223,9 +223,7 @@ def _something_is_sharp(strip: bpy.types.Strip, frame: float) -> bool:
 # --- Say it ----------------------------------------------------------------------------------------------------------
 
 
-def say(
-    strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replace_all: bool = False
-) -> list[str]:
+def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replace_all: bool = False) -> list[str]:
     """Do what a sentence asks for. Returns what was done, one line each. Raises ValueError where it asks for nothing
     that can be done or a key by hand would go (replace_all: it may), RuntimeError, and what reading depth raises; then
     nothing has been keyed."""

@@ -53,9 +53,7 @@ class Summary:
         return [head or "no frames", *more]
 
 
-def look(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: Place
-) -> Iterator[Summary]:
+def look(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: Place) -> Iterator[Summary]:
     """Look at the frames of a strip one by one; yields the same summary, growing. Does not move the scene's frame."""
     summary, name = Summary(), strip.name
     for frame in which:

@@ -65,9 +65,7 @@ def draw_running(layout: bpy.types.UILayout) -> None:
     row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")
 
 
-def _draw_baked(
-    layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: Place
-) -> None:
+def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: Place) -> None:
     summary = staleness.of(scene, strip)
     box = layout.box()
     if summary is None:
