@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import stripes
 
-from blender_rackfocus.cli import output, scratch
+from blender_rackfocus.cli import apart, scratch
 from blender_rackfocus.cli.common import UsageError
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -184,7 +184,7 @@ def _touched(path):
 
 def _is_refused(target, read, folders=()):
     try:
-        output.keep_apart([target], read, folders)
+        apart.keep_apart([target], read, folders)
     except UsageError:
         return True
     return False
