@@ -67,7 +67,7 @@ def play_and_look(name: str) -> Callable[[], None]:
         take = f"import -window root miff:- | convert miff:- {cut} '{PICTURES}/{name}_'$i.png"
         in_sequencer(bpy.ops.screen.animation_play)
         eye[:] = [subprocess.Popen(["sh", "-c", f"for i in $(seq {SAMPLES}); do {take}; done"])]
-        told[f"{name} from"] = scene().frame_current
+        told[f"{name} from"], told[f"{name} began"] = scene().frame_current, time.monotonic()
 
     return step
 
@@ -78,7 +78,7 @@ def until_seen() -> bool:
 
 def stop(name: str) -> Callable[[], None]:
     def step() -> None:
-        told[f"{name} to"] = scene().frame_current
+        told[f"{name} to"], told[f"{name} ended"] = scene().frame_current, time.monotonic()
         in_sequencer(bpy.ops.screen.animation_cancel, restore_frame=False)
 
     return step

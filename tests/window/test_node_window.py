@@ -16,7 +16,7 @@ def test_edits_and_renders_in_quick_turn_and_the_viewer_shows_what_is_written(wi
 
 def test_the_preview_follows_focus_camera_and_frame_without_rendering(window):
     """What it shows is, to the bit, what a render with the same values writes."""
-    told = window("preview_window.py", timeout=300)
+    told = window("preview_window.py", "-", timeout=300)
     assert "traceback" not in told, told["traceback"]
     assert told["before"]["word"] == "No passes yet: render (F12)"
     assert told["before"]["spread"] == told["frame_2"]["spread"] == 0
