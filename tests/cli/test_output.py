@@ -87,9 +87,10 @@ def test_an_interrupt_at_any_moment_leaves_all_or_nothing(clip, tmp_path):
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         left = [path.name for path in (tmp_path / str(number)).glob("*")]
-        # Before Python reads its first line an interrupt ends it by the signal itself. Blender 5.3 as a module has been
-        # seen to die of one on a busy machine (once in some dozens); what counts is that it leaves nothing either.
-        assert (process.returncode, left) in [(0, ["a.mp4"]), (130, []), (-signal.SIGINT, []), (-signal.SIGSEGV, [])]
+        # Before Python reads its first line an interrupt ends it by the signal itself.
+        if (process.returncode, left) == (-signal.SIGSEGV, []):
+            pytest.xfail("open: the module of Blender 5.3 died of an interrupt, which was seen once; nothing was left")
+        assert (process.returncode, left) in [(0, ["a.mp4"]), (130, []), (-signal.SIGINT, [])]
 
 
 def test_what_a_kill_leaves_the_next_run_sweeps_and_nothing_else(long_clip, clip, tmp_path):
