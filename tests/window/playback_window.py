@@ -15,7 +15,7 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stage import PICTURES, in_sequencer, open_shot, part, play, scene, sequencers, told
+from stage import PICTURES, in_sequencer, open_shot, part, play, scene, sequencers
 
 LATE_S = 0.12
 """How long a draft takes at least: three frames of the timeline."""
@@ -64,10 +64,10 @@ def play_and_look(name: str) -> Callable[[], None]:
         width, height = region.width // 10, region.height // 6
         left, top = region.x + region.width * 17 // 32, 900 - region.y - region.height * 7 // 12
         cut = f"-crop {width}x{height}+{left}+{top} +repage"
-        take = f"import -window root miff:- | convert miff:- {cut} '{PICTURES}/{name}_'$i.png"
+        # The first picture only: `import` may send more than one.
+        take = f"import -window root miff:- | convert 'miff:-[0]' {cut} '{PICTURES}/{name}_'$i.png"
         in_sequencer(bpy.ops.screen.animation_play)
         eye[:] = [subprocess.Popen(["sh", "-c", f"for i in $(seq {SAMPLES}); do {take}; done"])]
-        told[f"{name} from"], told[f"{name} began"] = scene().frame_current, time.monotonic()
 
     return step
 
@@ -78,7 +78,6 @@ def until_seen() -> bool:
 
 def stop(name: str) -> Callable[[], None]:
     def step() -> None:
-        told[f"{name} to"], told[f"{name} ended"] = scene().frame_current, time.monotonic()
         in_sequencer(bpy.ops.screen.animation_cancel, restore_frame=False)
 
     return step

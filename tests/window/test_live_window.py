@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-LEAST_SHOWN_PER_S = 5.0
-"""Playback on a machine that shows fewer frames than this tells nothing of what is held between them."""
-
 MAKE_SHOT = """
 import bpy, sys
 from pathlib import Path
@@ -112,13 +109,10 @@ def test_scrub_edit_duplicate_and_render(window, shot):
 
 
 def test_playback_never_shows_the_picture_as_it_is_where_it_is_to_be_refocused(window, shot, pictures):
-    """Drafts come three frames late: the last refocused picture stands in for them. Where the right half is the strip's
-    own picture it is rough, refocused it is smooth."""
+    """Drafts come three frames late: the last refocused picture stands in for them, or they are waited for. Where the
+    right half is the strip's own picture it is rough, refocused it is smooth."""
     told = window("playback_window.py", shot / "shot.blend", timeout=240)
     assert "traceback" not in told, told["traceback"]
-    shown_per_s = (told["racked to"] - told["racked from"]) / (told["racked ended"] - told["racked began"])
-    if shown_per_s < LEAST_SHOWN_PER_S:
-        pytest.skip(f"the window shows {shown_per_s:.1f} frames a second: pictures are held for as long as they may be")
     rough = {name: [roughness(path) for path in pictures.glob(f"{name}_*.png")] for name in ("own", "racked")}
     assert [len(of) for of in rough.values()] == [24, 24]
     own, racked = min(rough["own"]), sorted(rough["racked"])

@@ -2,9 +2,9 @@
 """The window's frames, made off Blender's main thread: a draft at once, the final frame when nothing moves any more.
 
 The main thread says what it wants to see (`ask`) and waits for it a moment (`PATIENCE_S`), which a draft seldom needs
-in full. What comes later is fetched by a timer. For every image only the newest wish counts: older ones that have not
-been begun are dropped. Drafts and final frames have a thread each, so that a slow final frame never keeps a draft
-waiting. During playback drafts shrink until they keep up.
+in full. What comes later is fetched by a timer; playback holds the last picture for a moment, and then waits. For every
+image only the newest wish counts: older ones that have not been begun are dropped. Drafts and final frames have a
+thread each, so that a slow final frame never keeps a draft waiting. During playback drafts shrink until they keep up.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ LONGEST_FRAME_S = 0.4
 """A frame that takes longer on screen than this is not waited for any longer."""
 HOLD_S = 0.5
 """During playback a picture whose frame was due this long ago at most stands for one that is not computed."""
+LONGEST_WAIT_S = 10.0
+"""With nothing left to hold, playback waits this long for a draft, as it does for a slow strip of Blender's own."""
 IDLE_S = 0.35
 """Rest after the last change before final frames are made."""
 POLL_S = 0.03
@@ -201,13 +203,14 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
     newest = _live().newest.get(image)
     made = _live().granted.get(newest.wish) if newest is not None else None
-    if newest is None or not isinstance(made, Made):
-        return wish, None
-    if is_same_picture(newest.wish, wish):
-        return newest.wish, made
-    if playing and _may_hold(newest, made, view):
-        return replace(newest.wish, whole=True), made
-    return wish, None
+    if newest is not None and isinstance(made, Made):
+        if is_same_picture(newest.wish, wish):
+            return newest.wish, made
+        if playing and _may_hold(newest, made, view):
+            return replace(newest.wish, whole=True), made
+    if playing:
+        _live().drafts.wait_for(wish, LONGEST_WAIT_S)
+    return wish, _outcome(wish) if wish in _live().granted else None
 
 
 def _may_hold(newest: _Granted, made: Made, view: str) -> bool:
