@@ -176,7 +176,9 @@ def test_files_in_one_effect_need_no_render(stack):
 
 
 def test_what_is_wrong_names_scene_and_effect(stack):
-    stack.brighter("Before", 1.0)
+    """Depth without a link is that of the render: where nothing of the scene is rendered there is none."""
+    stack.effect("Files", takes=False)
+    stack.show(stack.files()[0].outputs["Image"])
     stack.effect("Rack")
     stack.racked(stack.input.outputs[0], None)
     assert stack.still(2) is None
@@ -184,7 +186,8 @@ def test_what_is_wrong_names_scene_and_effect(stack):
     assert "no depth is linked" in message
     assert '"Rack: Rack Focus"' in message
     assert 'scene "Scene"' in message
-    assert [each.name for each in stack.scene.compositor_effects] == ["Before", "Rack"]
+    assert [each.name for each in stack.scene.compositor_effects] == ["Files", "Rack"]
+    assert not CountingEngine.rendered
 
 
 def test_a_file_saved_in_the_middle_of_a_render_has_its_own_stack(stack):

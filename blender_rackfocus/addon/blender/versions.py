@@ -83,21 +83,20 @@ def set_scene_tree(scene: bpy.types.Scene, tree: bpy.types.NodeTree | None) -> N
         active.node_group = tree
 
 
-def show_only(scene: bpy.types.Scene, *trees: bpy.types.NodeTree) -> None:
-    """Have a scene of ours show these trees and no other; in Blender 5.2 there can be one."""
-    if HAS_EFFECTS:
-        scene.compositor_effects.clear()
-        for tree in trees:
-            scene.compositor_effects.new(tree.name).node_group = tree
-    else:
-        (scene.compositing_node_group,) = trees
+def show_only(scene: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree]) -> None:
+    """Have a scene of ours show these trees in this order, and no other; in Blender 5.2 there can be one.
 
-
-def end_with(scene: bpy.types.Scene, effect: str) -> None:
-    """Switch off the effects after one."""
-    names = [each.name for each in scene.compositor_effects]
-    for name in names[names.index(effect) + 1 :]:
-        scene.compositor_effects[name].enable_for_render = False
+    By the names of their effects: those that the scene has keep their inputs and their place, others come before them.
+    """
+    if not HAS_EFFECTS:
+        (scene.compositing_node_group,) = trees.values()
+        return
+    for name in [each.name for each in scene.compositor_effects if each.name not in trees]:
+        take_away(scene, name)
+    for name, tree in reversed(trees.items()):
+        slot = Slot(scene, name) if name in scene.compositor_effects else put_before(scene, name, tree)
+        slot.put(tree)
+        scene.compositor_effects[slot.effect].enable_for_render = True
 
 
 def keep_frames_cache_off(scene: bpy.types.Scene) -> None:

@@ -2,8 +2,8 @@
 """Rack Focus as an effect of its own in a scene's stack of compositor effects (Blender 5.3).
 
 The effect's tree is a Rack Focus node whose inputs are the tree's: so Blender shows them where it shows the effect's,
-and keys them there. The picture is what the effects before it made, the depth that of the scene's first view layer;
-another depth is linked in the tree.
+and keys them there. The picture is what the effects before it made, the depth that of the render of whichever scene has
+the effect, so copies of the scene have their own; another depth is linked in the tree.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import bpy
 
 from ...frame import inputs
 from ..blender import versions
-from ..scenes import upstream
 from ..shot import group, node
 
 NAME = "Rack Focus"
@@ -25,14 +24,10 @@ def add(scene: bpy.types.Scene) -> bpy.types.Node:
     tree.interface.new_socket(node.IMAGE, in_out="INPUT", socket_type="NodeSocketColor")
     for entry in inputs.INPUTS:
         group.add_input(tree, entry)
-    comes_in, layers = tree.nodes.new("NodeGroupInput"), tree.nodes.new(upstream.RENDER_LAYERS)
-    layers.scene, layers.layer = scene, scene.view_layers[0].name
-    scene.view_layers[0].use_pass_z = True
-    one, output = node.add(tree), tree.nodes.new("NodeGroupOutput")
-    comes_in.location, layers.location, output.location = (-400, 0), (-400, -450), (300, 0)
+    comes_in, one, output = tree.nodes.new("NodeGroupInput"), node.add(tree), tree.nodes.new("NodeGroupOutput")
+    comes_in.location, output.location = (-400, 0), (300, 0)
     for name in (node.IMAGE, *inputs.NAMES):
         tree.links.new(comes_in.outputs[name], one.inputs[name])
-    tree.links.new(layers.outputs[node.DEPTH], one.inputs[node.DEPTH])
     tree.links.new(one.outputs[node.IMAGE], output.inputs[node.IMAGE])
     one.name = one.label = versions.add_effect(scene, NAME, tree).effect
     tree.nodes.active = one

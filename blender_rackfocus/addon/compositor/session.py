@@ -174,11 +174,13 @@ def begin(scene: bpy.types.Scene) -> None:
         session.problem = str(error)
         return
     _install(session)
+    trees: dict[str, bpy.types.NodeTree] = {}
     for level in session.levels:
+        trees[level.slot.effect] = level.work
         if any(_asks_compositor(level, one) for one in node.active_in(level.work)):
-            level.upstream = upstream.prepare(scene, level.work, folder, level.slot.effect)
+            level.upstream = upstream.prepare(scene, trees, folder)
     _fill_layers(session)
-    versions.show_only(values, *(level.work for level in session.levels))
+    versions.show_only(values, trees)
 
 
 def _stand_in(session: _Session) -> None:
@@ -195,7 +197,7 @@ def _stand_in(session: _Session) -> None:
         for one in wanted:
             if one.scene == source:
                 layers.setdefault(one.layer, {}).update(upstream.passes_of(one))
-        deep = {layer for uid, layer in with_depth if uid == source.session_uid}
+        deep = {layer for uid, layer in with_depth if uid == source.session_uid and layer in layers}
         session.passes[source.session_uid] = passes.prepare(source, layers, deep, scene, session.folder)
     images = {uid: one.image for uid, one in session.passes.items()}
     for level in session.levels:
@@ -245,9 +247,16 @@ def _layers_with_depth(scene: bpy.types.Scene, level: _Level) -> set[tuple[int, 
             continue
         if source.node in rendered:
             found.add((source.node.scene.session_uid, source.node.layer))
-        elif _is_render(level, source) and scene.view_layers[0].use:
+        elif _is_effects_picture(level, source):
             found.add((scene.session_uid, scene.view_layers[0].name))
     return found
+
+
+def _is_effects_picture(level: _Level, source: bpy.types.NodeSocket) -> bool:
+    """Whether a socket is the input that an effect's picture comes in by: the render, as the effects before it left
+    it."""
+    of_effect = level.slot is not None and bool(level.slot.effect)
+    return of_effect and source.node.bl_idname == "NodeGroupInput" and source == source.node.outputs[0]
 
 
 def _is_render(level: _Level, source: bpy.types.NodeSocket) -> bool:
@@ -450,12 +459,10 @@ def _values(
 def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, float]:
     """The lens of the scene that a node's picture is rendered from; of the only scene rendered where that is not
     plain."""
-    source = node.origin(one.inputs[node.IMAGE])
-    taken = _pass_of(session, level, source) if source is not None else None
-    names = [taken[0]] if taken is not None else list(session.passes)
-    if len(names) != 1:
+    uid = _scene_behind(session, level, one)
+    if uid is None:
         raise PassError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
-    camera = session.passes[names[0]].camera
+    camera = session.passes[uid].camera
     if isinstance(camera, camera_lens.CameraError):
         raise camera
     if camera is None:
@@ -465,9 +472,20 @@ def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, 
 
 def _is_seen_by_own_camera(session: _Session, level: _Level, one: bpy.types.Node) -> bool:
     """Whether what reaches a node is seen by the camera of the very scene that renders."""
+    return _scene_behind(session, level, one) == session.scene.session_uid
+
+
+def _scene_behind(session: _Session, level: _Level, one: bpy.types.Node) -> int | None:
+    """The `session_uid` of the scene that a node's picture is rendered from; the only one rendered where that is not
+    plain, None where there are several or none."""
     source = node.origin(one.inputs[node.IMAGE])
     taken = _pass_of(session, level, source) if source is not None else None
-    return (taken[:1] if taken is not None else tuple(session.passes)) == (session.scene.session_uid,)
+    if taken is not None:
+        return taken[0]
+    own = session.scene.session_uid
+    if source is not None and own in session.passes and _is_effects_picture(level, source):
+        return own
+    return next(iter(session.passes)) if len(session.passes) == 1 else None
 
 
 def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
@@ -504,6 +522,8 @@ def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, su
     if source is None:
         behind = node.origin(one.inputs[node.IMAGE])
         taken = _pass_of(session, level, behind) if behind is not None else None
+        if taken is None and behind is not None and _is_effects_picture(level, behind):
+            taken = _own_render(session)
         if taken is None:
             raise PassError("no depth is linked to Depth")
         taken = (*taken[:2], passes.DEPTH)
@@ -513,6 +533,13 @@ def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, su
         numbers = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
         return RawDepth(np.ascontiguousarray(numbers), False, taken[2], 32)
     return _raw(upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe), source)
+
+
+def _own_render(session: _Session) -> tuple[int, str, str] | None:
+    """The picture of the scene's own first view layer, as `_pass_of` tells one; None where that is not rendered."""
+    uid, layer = session.scene.session_uid, session.scene.view_layers[0].name
+    is_there = uid in session.passes and session.passes[uid].copy.view_layers[layer].use
+    return (uid, layer, passes.COMBINED) if is_there else None
 
 
 def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:

@@ -121,14 +121,8 @@ def _lives_in(block: bpy.types.ID) -> str:
 
 def problem_of(scene: bpy.types.Scene) -> str:
     """Why a scene's strip cannot be refocused; empty when it can."""
-    trees = _own_trees(scene)
-    if any(node.active_in(tree) for tree in trees):
+    if any(node.active_in(tree) for tree in _own_trees(scene).values()):
         return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
-    if len(trees) > 1 or any(versions.takes_render(tree) for tree in trees):
-        return (
-            f'the compositor of scene "{scene.name}" is a stack of effects, which a strip cannot follow: refocus '
-            "there, with a node, or have it one effect that begins with Render Layers and has no inputs"
-        )
     if scene.render.use_multiview:
         return "stereo renders (several views) cannot be refocused"
     if scene.render.use_border:
@@ -235,11 +229,11 @@ def _kept(scene: bpy.types.Scene) -> dict[str, bpy.types.NodeTree]:
     return {STAND_IN: kept} if isinstance(kept, bpy.types.NodeTree) else dict(kept or {})  # the former: version 0.1.0
 
 
-def _own_trees(scene: bpy.types.Scene) -> list[bpy.types.NodeTree]:
-    """A scene's own trees at work, also while its stand-in is in place."""
+def _own_trees(scene: bpy.types.Scene) -> dict[str, bpy.types.NodeTree]:
+    """A scene's own trees at work by their effects, also while its stand-in is in place."""
     if not scene.get(OWN_SWITCH, scene.render.use_compositing):
-        return []
-    return list(_kept(scene).values()) if OWN_SWITCH in scene else versions.scene_trees(scene)
+        return {}
+    return _kept(scene) if OWN_SWITCH in scene else {slot.effect: slot.tree for slot in versions.slots(scene)}
 
 
 def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None) -> list[bpy.types.Scene]:
@@ -260,8 +254,10 @@ def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None)
 
 def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None) -> np.ndarray:
     """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
-    own = next(iter(_own_trees(scene)), None)
-    layers = upstream.render_layers(own) if own is not None else []
+    own = _own_trees(scene)
+    if own and versions.takes_render(next(iter(own.values()))):
+        own = {STAND_IN: upstream.render_alone(scene), **own}
+    layers = [one for tree in own.values() for one in upstream.render_layers(tree)]
     if any(one.scene != scene for one in layers):
         raise PassError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
     layer = next((each.name for each in scene.view_layers if each.use), "")
@@ -278,10 +274,11 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     passes.render(found, whole, frame - whole, camera)
     _rendered.append((scene.name, frame))
     depth = passes.read(found, layer, passes.DEPTH)
-    if own is not None:
+    if own:
         if place not in _upstreams:
-            work = upstream.with_stand_ins(own, {scene.session_uid: found.image})
-            _upstreams[place] = upstream.prepare(scene, work, _temporary())
+            images = {scene.session_uid: found.image}
+            works = {effect: upstream.with_stand_ins(tree, images) for effect, tree in own.items()}
+            _upstreams[place] = upstream.prepare(scene, works, _temporary())
         picture = upstream.result(_upstreams[place], whole, frame - whole)
     else:
         picture = passes.read(found, layer, passes.COMBINED)
@@ -310,7 +307,9 @@ def _write(path: str, kept: np.ndarray) -> None:
 def _print(scene: bpy.types.Scene) -> str:
     if scene.session_uid not in _prints:
         own = _own_trees(scene)
-        told = scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own)
+        told = [scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own.values())]
+        if versions.HAS_EFFECTS and own:
+            told.append(scene_print.of_effects(scene, own))
         _prints[scene.session_uid] = "".join(told)
     return _prints[scene.session_uid]
 

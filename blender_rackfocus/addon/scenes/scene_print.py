@@ -15,8 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -155,6 +154,18 @@ def of_tree(tree: bpy.types.NodeTree) -> str:
     return of_block(tree)
 
 
+def of_effects(scene: bpy.types.Scene, names: Iterable[str]) -> str:
+    """The hash of what is set at these compositor effects of a scene, not in their trees: their inputs."""
+    look = _Look(passes=True)
+    look.enter(scene)
+    for name in names:
+        look.part(scene.compositor_effects[name].properties)
+    for one in _curves_at_work(scene.animation_data) if scene.animation_data is not None else ():
+        if one.data_path.startswith("compositor_effects"):
+            look.part(one)
+    return look.digest(look.told())
+
+
 def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.ID]:
     """Every datablock that a scene's render is made of."""
     look = _Look(passes=True)
@@ -169,7 +180,7 @@ def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
     return [
         (one.identifier, _told(_read(part, one.identifier)))
         for one in part.bl_rna.properties
-        if one.type in _PLAIN and not one.is_readonly and one.identifier not in animated
+        if one.type in _PLAIN and not one.is_readonly and not one.is_deprecated and one.identifier not in animated
     ]
 
 
@@ -202,12 +213,14 @@ class _Look:
     def digest(self, *more: object) -> str:
         """The hash of everything that can be reached from what was visited."""
         found = []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of properties that Blender is about to drop
-            while self._waiting:
-                block = self._waiting.pop()
-                found.append((_reference(block), self._block(block)))
+        while self._waiting:
+            block = self._waiting.pop()
+            found.append((_reference(block), self._block(block)))
         return hashlib.blake2b(repr((more, sorted(found))).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+    def told(self) -> str:
+        """The hash of the parts that were looked at so far."""
+        return self._hash.hexdigest()
 
     def _add(self, *words: object) -> None:
         self._hash.update(repr(words).encode("utf-8", "replace"))
@@ -220,13 +233,17 @@ class _Look:
 
     def _whole(self, block: bpy.types.ID) -> None:
         """A datablock, or one that lives inside the one that is looked at."""
-        self._inside.add(block.as_pointer())
-        for path, index in _animated_paths(block):
-            self._note_animated(block, path, index)
+        self.enter(block)
         if block.id_type == "TEXT":
             self._add(block.as_string())
         else:
-            self._part(block)
+            self.part(block)
+
+    def enter(self, block: bpy.types.ID) -> None:
+        """Parts of this datablock count from now on where something points at them."""
+        self._inside.add(block.as_pointer())
+        for path, index in _animated_paths(block):
+            self._note_animated(block, path, index)
 
     def _note_animated(self, block: bpy.types.ID, path: str, index: int) -> None:
         if path.endswith('"]'):
@@ -243,7 +260,7 @@ class _Look:
 
     # --- Parts -------------------------------------------------------------------------------------------------------
 
-    def _part(self, part: Any) -> None:
+    def part(self, part: Any) -> None:
         """Everything in a struct that counts."""
         mark = part.as_pointer(), part.bl_rna.identifier
         if mark in self._met:
@@ -285,7 +302,9 @@ class _Look:
 
     def _counts(self, definition: bpy.types.Property, every: bool) -> bool:
         name = definition.identifier
-        if definition.type in _PLAIN and definition.is_readonly and name not in _READ_ONLY:
+        if definition.is_deprecated or (
+            definition.type in _PLAIN and definition.is_readonly and name not in _READ_ONLY
+        ):
             return False
         if name.startswith("use_pass_"):
             return self._passes
@@ -338,7 +357,7 @@ class _Look:
                 self.visit(value.id_data)
         else:
             self._add(name)
-            self._part(value)
+            self.part(value)
 
     def _is_ours(self, part: Any) -> bool:
         owner = part.id_data
@@ -369,7 +388,7 @@ class _Look:
             if one is None or isinstance(one, bpy.types.ID):
                 self._pointer("", one)
             elif isinstance(one, bpy.types.bpy_struct):
-                self._part(one)
+                self.part(one)
             else:
                 self._add(_told(one))
 
@@ -437,10 +456,10 @@ class _Look:
         if animation is None:
             return
         if len(animation.nla_tracks):
-            self._part(animation)
+            self.part(animation)
         for one in _curves_at_work(animation):
             if not one.data_path.startswith("dof."):
-                self._part(one)
+                self.part(one)
 
     def _particles(self, system: bpy.types.ParticleSystem) -> None:
         if system.is_edited:
@@ -465,7 +484,7 @@ class _Look:
     def _bag(self, bag: bpy.types.ActionChannelbag) -> None:
         for one in bag.fcurves:
             if not one.data_path.startswith(("dof.", "sequence_editor", "compositor_effects")):
-                self._part(one)
+                self.part(one)
 
 
 _NEVER["ActionChannelbag"] += " fcurves"

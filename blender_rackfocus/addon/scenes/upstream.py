@@ -183,18 +183,15 @@ def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image])
     return working_copy(tree, replace)
 
 
-def prepare(target: bpy.types.Scene, tree: bpy.types.NodeTree, folder: str, effect: str = "") -> Upstream:
-    """Copies of a scene and of the tree it is composited with (its Render Layers already replaced).
+def prepare(target: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree], folder: str) -> Upstream:
+    """Copies of a scene and of the trees it is composited with, by their effects; the last one can be asked.
 
-    effect: name of the scene's effect whose tree it is, where effects before it count too; else the tree counts alone.
+    trees: their Render Layers are already replaced.
     """
     scene = target.copy()
     scene.name = NAME
     passes.runtime(scene)
-    if effect:
-        versions.end_with(scene, effect)
-    else:
-        versions.show_only(scene, tree)
+    versions.show_only(scene, trees)
     slots = versions.slots(scene)
     for slot in slots:
         slot.put(working_copy(slot.tree, _without_side_effects))

@@ -375,7 +375,7 @@ def _rendered(
         blank.render.resolution_x, blank.render.resolution_y = width, height
         blank.render.resolution_percentage = 100
         with tempfile.TemporaryDirectory(prefix="rackfocus_twin_", dir=bpy.app.tempdir or None) as folder:
-            return upstream.result(upstream.prepare(blank, outer, folder), frame, 0.0)
+            return upstream.result(upstream.prepare(blank, {NAME: outer}, folder), frame, 0.0)
     finally:
         passes.sweep()
         bpy.data.scenes.remove(blank)
