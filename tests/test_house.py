@@ -46,6 +46,18 @@ def test_no_import_hides_in_a_function_and_no_private_name_is_taken():
     assert house.hidden_imports() == house.private_names() == []
 
 
+def test_beside_blender_one_error_says_that_a_frame_cannot_be_made():
+    """Every class of an error there, by what it derives from: whoever catches the one misses none."""
+    errors = [
+        f"{module}: {node.name}"
+        for module, tree in house.modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
+    ]
+    assert [name for name in errors if name.startswith("addon/")] == ["addon/errors: FrameError"]
+
+
 @pytest.mark.parametrize("room", FREE_ROOMS)
 def test_a_room_without_blender_names_no_bpy(room):
     for path in (PACKAGE / room).rglob("*.py"):

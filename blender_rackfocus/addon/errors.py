@@ -25,33 +25,38 @@ from collections.abc import Iterator
 
 import bpy
 
+from ..media import MediaError
+
 _SESSION = re.compile(r"blender_\w{6}")
 _BREAKER_NAME = "Rack Focus stops this render"
 
 
 class FrameError(Exception):
-    """A frame that cannot be made: the one error of this room, whoever raises it.
+    """A frame that cannot be made: the one error of these rooms, whoever raises it.
 
-    cause: what is wrong and what can be done, a sentence for the user. strip, frame, path: what it is about. Who raises
-    it may not know all of that (empty, NaN); who asked tells by `at`. `str()` is what is known.
+    cause: what is wrong and what can be done, a sentence for the user. owner, frame, path: the strip, its frame, and
+    the file it is about. compositor: the scene whose node `owner` is, empty for a strip. Who raises it may not know all
+    of that (empty, NaN); who asked tells by `of`. `str()` is what is known.
     """
 
-    def __init__(self, strip: str = "", frame: float = math.nan, path: str = "", cause: str = "") -> None:
-        super().__init__(strip, frame, path, cause)
-        self.strip, self.frame, self.path, self.cause = strip, frame, path, cause
+    def __init__(
+        self, cause: str, owner: str = "", frame: float = math.nan, path: str = "", compositor: str = ""
+    ) -> None:
+        super().__init__(cause, owner, frame, path, compositor)
+        self.cause, self.owner, self.frame, self.path, self.compositor = cause, owner, frame, path, compositor
 
-    @property
-    def subject(self) -> str:
-        """What the frame is of."""
-        return f'strip "{self.strip}"' if self.strip else ""
-
-    def at(self, strip: str, frame: float, path: str = "") -> FrameError:
-        """The same trouble, told of the strip and the frame that cannot be made for it. path: if it names none yet."""
-        return FrameError(strip, frame, self.path or path, self.cause)
+    @classmethod
+    def of(cls, error: Exception, owner: str, frame: float, path: str = "", compositor: str = "") -> FrameError:
+        """Any trouble that was to be expected, told of the frame that cannot be made for it. path: if it names none."""
+        cause = f"{error.cause}. {error.advice}".strip() if isinstance(error, MediaError) else str(error)
+        known = error.path if isinstance(error, (FrameError, MediaError)) else ""
+        return cls(error.cause if isinstance(error, FrameError) else cause, owner, frame, known or path, compositor)
 
     def __str__(self) -> str:
+        in_tree = f' in the compositor of scene "{self.compositor}"' if self.compositor else ""
+        owner = f'{"node" if self.compositor else "strip"} "{self.owner}"{in_tree}' if self.owner else ""
         frame = f"frame {self.frame:g}" if not math.isnan(self.frame) else ""
-        where = ", ".join(part for part in (self.subject, frame, self.path) if part)
+        where = ", ".join(part for part in (owner, frame, self.path) if part)
         return f"{where}: {self.cause}" if where else self.cause
 
 
@@ -115,7 +120,7 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     global _session
     _session = _session_folder()
     for problem in problems:
-        _failed[scene.session_uid, problem.strip, problem.frame] = str(problem)
+        _failed[scene.session_uid, problem.owner, problem.frame] = str(problem)
         print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
     end_render(inside=inside)
 

@@ -12,6 +12,7 @@ from live_shot import HEIGHT, WIDTH, difference
 from blender_rackfocus import media
 from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.depth import cards
+from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.craft.cards import Background, Card, compose
@@ -179,7 +180,7 @@ def test_cards_stay_with_the_file_and_leave_no_scene_in_it(shot, carded):
 
 def test_a_card_without_a_mask_stops_the_render_and_says_which(shot, carded):
     bpy.ops.rackfocus.card_add(strip_name="A")
-    with pytest.raises(frames.FrameError, match="card 2 has no mask"):
+    with pytest.raises(FrameError, match="card 2 has no mask"):
         job_at(shot, carded, 2)
     assert bpy.ops.rackfocus.card_remove(strip_name="A") == {"FINISHED"}
     job_at(shot, carded, 2)

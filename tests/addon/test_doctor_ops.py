@@ -14,6 +14,7 @@ from live_shot import write_exr
 
 from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.desk import doctor
+from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.estimate import files
@@ -136,7 +137,7 @@ def test_out_of_step_is_an_offset(shot):
     doctor.apply_settings(strip, [late], look.convention, 1.0, 10.0)
     assert strip.rackfocus_depth_offset == 2
     assert metres_at(shot, strip, 1).mean() == pytest.approx(4.0)
-    with pytest.raises(frames.FrameError, match="no depth for this frame"):
+    with pytest.raises(FrameError, match="no depth for this frame"):
         metres_at(shot, strip, 5)
 
 

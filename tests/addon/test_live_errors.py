@@ -18,6 +18,7 @@ from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.blender import dna
 from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import group, modifier, pixels
+from blender_rackfocus.media import MediaError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -286,7 +287,7 @@ def test_scrubbing_editing_and_opening_files_there_says_so_in_the_panel_and_noth
     for frame in (1, 2, 3):
         shot.scene.frame_set(frame)
         (problem,) = show.show(shot.scene, final=False)
-        assert (problem.strip, problem.frame) == ("A", frame)
+        assert (problem.owner, problem.frame) == ("A", frame)
     assert "media_playback_rate" in errors.of(shot.scene.session_uid, "A")
     for handler in (*bpy.app.handlers.depsgraph_update_post, *bpy.app.handlers.load_post):
         if "rackfocus" in handler.__module__:
@@ -304,3 +305,14 @@ def test_scrubbing_editing_and_opening_files_there_says_so_in_the_panel_and_noth
     assert drawn
     assert "media_playback_rate" in " ".join(told)
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_any_trouble_is_told_of_the_frame_that_cannot_be_made_for_it():
+    media = MediaError("/d/z_0007.exr", "it is cut off", "Render it again.")
+    told = errors.FrameError.of(media, "A", 7, "/d/p_0007.png")
+    assert str(told) == 'strip "A", frame 7, /d/z_0007.exr: it is cut off. Render it again.'
+    again = errors.FrameError.of(errors.FrameError("no depth", "Z", 3), "A", 7.5, "/d/p.png")
+    assert str(again) == 'strip "A", frame 7.5, /d/p.png: no depth'
+    of_node = errors.FrameError.of(ValueError("depth_m is 3 x 4"), "N", 7, compositor="S")
+    assert str(of_node) == 'node "N" in the compositor of scene "S", frame 7: depth_m is 3 x 4'
+    assert str(errors.FrameError("no depth")) == "no depth"

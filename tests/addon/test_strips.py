@@ -14,6 +14,7 @@ import pytest
 
 from blender_rackfocus.addon.blender import dna, strips
 from blender_rackfocus.addon.blender.source_cache import SourceCache
+from blender_rackfocus.addon.errors import FrameError
 
 FRAMES = 40
 
@@ -283,13 +284,13 @@ def test_what_is_needed_to_read_the_file(media):
 def test_strips_without_a_file_say_so():
     scene = counted.fresh_scene()
     colour = scene.sequence_editor.strips.new_effect("sky", "COLOR", 1, frame_start=1, length=10)
-    with pytest.raises(strips.StripError, match='strip "sky": a color strip has no file') as error:
+    with pytest.raises(FrameError, match='strip "sky": a color strip has no file') as error:
         strips.media_frame(colour, 1, scene)
-    assert error.value.strip == "sky"
+    assert error.value.owner == "sky"
 
 
 def test_unknown_layout_is_refused():
-    with pytest.raises(dna.LayoutError, match="has no field warp_factor in its struct Sequence"):
+    with pytest.raises(FrameError, match="has no field warp_factor in its struct Sequence"):
         dna.read(0, "Sequence", "warp_factor")
 
 
@@ -555,7 +556,7 @@ def test_depth_strip_has_its_own_trims(media):
     depth.content_trim_start = 5
     depth.left_handle, depth.right_handle = 9, 40
     assert strips.depth_media_frame(_shown(scene, strip, 10), depth).index == 10 - int(depth.content_start) + 5
-    with pytest.raises(strips.StripError, match="no depth for clip at frame 8: the depth strip covers frames 9 to 39"):
+    with pytest.raises(FrameError, match="no depth for clip at frame 8: the depth strip covers frames 9 to 39"):
         strips.depth_media_frame(_shown(scene, strip, 8), depth)
 
 
@@ -568,7 +569,7 @@ def test_depth_follows_the_picture_through_metas_scenes_and_speed(media, nested)
         shown = _shown(scene, strip, frame)
         picture = strips.media_frame(strip, shown.frame, shown.scene)
         assert strips.depth_media_frame(shown, depth).index == picture.index
-    with pytest.raises(strips.StripError, match="another scene"):
+    with pytest.raises(FrameError, match="another scene"):
         strips.depth_media_frame(_shown(scene, strip, 9), new_movie(scene, media.ntsc, 1, 9))
 
 

@@ -140,7 +140,7 @@ def bake_frame(
     blurred = _own_dof(strip)
     if blurred:
         words = f'camera "{blurred}" has its own Depth of Field on, which a Blender without this extension would show'
-        raise FrameError(strip.name, frame, "", f"{words} beside the baked one: switch it off")
+        raise FrameError(f"{words} beside the baked one: switch it off", strip.name, frame)
     job = frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True)
     try:
         notes = recipe.of(job)
@@ -158,9 +158,9 @@ def bake_frame(
         finally:
             claims.release(number)
     except OSError as error:
-        raise FrameError(strip.name, frame, path, f"it cannot be written ({error.strerror or error})") from error
+        raise FrameError(f"it cannot be written ({error.strerror or error})", strip.name, frame, path=path) from error
     except (MediaError, ValueError) as error:
-        raise frames.frame_error(shown, error, path) from error
+        raise FrameError.of(error, strip.name, shown.frame, path) from error
     return Outcome(strip.name, frame, "baked", path, time.perf_counter() - began, clipped and place.kind == "PNG")
 
 
@@ -227,7 +227,7 @@ class Bake:
     def _bake(self, frame: int) -> Outcome:
         strip = self.scene.sequence_editor.strips_all.get(self.strip_name)
         if strip is None or modifier.find(strip) is None:
-            raise FrameError(self.strip_name, frame, "", "the strip or its modifier is gone")
+            raise FrameError("the strip or its modifier is gone", self.strip_name, frame)
         return bake_frame(self.scene, strip, frame, self.place, self._claims, afresh=self.afresh)
 
 
@@ -238,9 +238,9 @@ def _shown(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> strips
     try:
         shown = [one for one in strips.walk(scene, frame) if one.strip == strip and one.scene == scene]
     except FrameError as error:
-        raise error.at(strip.name, frame) from error
+        raise FrameError.of(error, strip.name, frame) from error
     if len({one.frame for one in shown}) > 1:
-        raise FrameError(strip.name, frame, "", "it is shown at two different frames at once; duplicate the strip")
+        raise FrameError("it is shown at two different frames at once; duplicate the strip", strip.name, frame)
     return shown[0] if shown else None
 
 

@@ -24,7 +24,7 @@ from .. import cache
 from ..blender import versions
 from ..compositor import node_baked, node_recipe
 from ..compositor import session as compositor
-from ..compositor.session import Collected, NodeError
+from ..compositor.session import Collected
 from ..errors import FrameError
 from ..session import session
 from ..shot import baked_place, node
@@ -150,11 +150,10 @@ class NodeBake:
                 told[name] = bake.Outcome(name, frame, "baked", path, time.perf_counter() - began, clipped)
                 self._claims[name].release(frame + node_baked.FIRST)
         except MediaError as error:
-            words = f"{error.cause}. {error.advice}".strip()
-            raise _problem(self.scene, name, frame, str(error.path), words) from error
+            raise FrameError.of(error, name, frame, compositor=self.scene.name) from error
         except OSError as error:
             words = f"it cannot be written ({error.strerror or error})"
-            raise _problem(self.scene, name, frame, self.places[name].folder, words) from error
+            raise FrameError(words, name, frame, self.places[name].folder, self.scene.name) from error
         finally:
             for name in todo:
                 self._claims[name].release(frame + node_baked.FIRST)
@@ -179,14 +178,13 @@ class NodeBake:
     def _node(self, name: str, frame: int) -> bpy.types.Node:
         found = [one for one in nodes_of(self.scene) if one.name == name]
         if not found:
-            raise NodeError(self.scene.name, name, frame, "the node is gone, muted, or no longer in the compositor")
+            raise FrameError(
+                "the node is gone, muted, or no longer in the compositor",
+                owner=name,
+                frame=frame,
+                compositor=self.scene.name,
+            )
         return found[0]
-
-
-def _problem(scene: bpy.types.Scene, name: str, frame: int, path: str, cause: str) -> NodeError:
-    made = NodeError(scene.name, name, frame, cause)
-    made.path = path
-    return made
 
 
 def _write(path: str, found: Collected, notes: dict[str, Any]) -> bool:

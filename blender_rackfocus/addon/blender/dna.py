@@ -45,13 +45,6 @@ _SCALARS = {
 }
 
 
-class LayoutError(FrameError):
-    """This Blender's strip data is laid out in a way this extension does not know, or cannot be told."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause=cause)
-
-
 class _Reader:
     """A cursor over the bytes of a DNA1 block."""
 
@@ -61,7 +54,7 @@ class _Reader:
     def tag(self, name: bytes) -> None:
         self.at += -self.at % 4
         if self.data[self.at : self.at + 4] != name:
-            raise LayoutError(f"Blender's struct description has no part {name.decode()} where it belongs")
+            raise FrameError(f"Blender's struct description has no part {name.decode()} where it belongs")
         self.at += 4
 
     def numbers(self, code: str, count: int) -> tuple[int, ...]:
@@ -102,7 +95,7 @@ def _parse(sdna: bytes) -> dict[str, dict[str, tuple[int, str]]]:
                 size *= int(dimension)
             offset += size
         if offset != lengths[kind]:
-            raise LayoutError(f"Blender's struct {types[kind]} is {lengths[kind]} bytes long, its fields {offset}")
+            raise FrameError(f"Blender's struct {types[kind]} is {lengths[kind]} bytes long, its fields {offset}")
         structs[types[kind]] = fields | {"": (offset, "")}
     return structs
 
@@ -116,7 +109,7 @@ def _structs() -> dict[str, dict[str, tuple[int, str]]]:
             bpy.data.libraries.write(str(path), set(), compress=False)
             blend = path.read_bytes()
     except OSError as error:
-        raise LayoutError(
+        raise FrameError(
             f"Blender's own data cannot be looked at: no file of some 200 KB can be written to "
             f"{tempfile.gettempdir()}. "
             "Free some space there, or lift the limit on the size of files"
@@ -124,7 +117,7 @@ def _structs() -> dict[str, dict[str, tuple[int, str]]]:
     start = blend.rfind(b"DNA1")
     start = blend.find(b"SDNA", start)
     if start < 0:
-        raise LayoutError("Blender wrote a file without a description of its structs")
+        raise FrameError("Blender wrote a file without a description of its structs")
     return _parse(blend[start:])
 
 
@@ -136,11 +129,11 @@ def prepare() -> None:
 
 
 def offset_of(struct_name: str, field: str) -> tuple[int, str]:
-    """(offset in bytes, type name) of a field. Raises LayoutError when this Blender has no such struct or field."""
+    """(offset in bytes, type name) of a field. Raises FrameError when this Blender has no such struct or field."""
     try:
         return _structs()[struct_name][field]
     except KeyError:
-        raise LayoutError(
+        raise FrameError(
             f"Blender {bpy.app.version_string} has no field {field} in its struct {struct_name}: "
             "the frame a strip shows cannot be told"
         ) from None
@@ -158,5 +151,5 @@ def read(address: int, struct_name: str, field: str) -> Any:
     if field.startswith("*"):
         return ctypes.c_void_p.from_address(address + offset).value or 0
     if kind not in _SCALARS:
-        raise LayoutError(f"field {field} of {struct_name} is a {kind}, not a number")
+        raise FrameError(f"field {field} of {struct_name} is a {kind}, not a number")
     return _SCALARS[kind].from_address(address + offset).value

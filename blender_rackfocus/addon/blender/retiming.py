@@ -42,7 +42,7 @@ class Key:
 def keys(strip: Any) -> tuple[Key, ...]:
     """The retiming keys of a strip, left to right; empty when it is not retimed.
 
-    Raises dna.LayoutError when this Blender keeps them in an unknown way.
+    Raises FrameError when this Blender keeps them in an unknown way.
     """
     shown = getattr(strip, "retiming_keys", None)
     if shown is not None and len(shown) == 0:

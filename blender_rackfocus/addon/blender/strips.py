@@ -32,13 +32,6 @@ from . import curves, retiming
 from .source_cache import SourceCache
 
 
-class StripError(FrameError):
-    """A strip's frame cannot be told. `strip` is its name, `cause` a sentence for the user."""
-
-    def __init__(self, strip: str, cause: str) -> None:
-        super().__init__(strip, cause=cause)
-
-
 @dataclass(frozen=True)
 class MediaFrame:
     """A frame of a file, as a strip shows it.
@@ -86,23 +79,24 @@ def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     """The file, and the frame in it, that a movie or image strip shows.
 
     strip: also muted, hidden, or a depth strip. frame: in the timeline of the list the strip lies in (`Shown.frame`;
-    for a strip elsewhere `frame_beside`). scene: the scene that owns the strip. Raises StripError for any other kind
-    of strip, an empty one, and one whose file list is shorter than its content; dna.LayoutError when this Blender's
+    for a strip elsewhere `frame_beside`). scene: the scene that owns the strip. Raises FrameError for any other kind
+    of strip, an empty one, and one whose file list is shorter than its content; FrameError when this Blender's
     strip data is not understood. Files are not looked at.
     """
     if strip.type == "MOVIE":
         return _movie_frame(strip, frame, scene)
     if strip.type == "IMAGE":
         return _image_frame(strip, frame, scene)
-    raise StripError(
-        strip.name, f"a {strip.type.lower()} strip has no file of its own: Rack Focus works on movie and image strips"
+    raise FrameError(
+        f"a {strip.type.lower()} strip has no file of its own: Rack Focus works on movie and image strips",
+        owner=strip.name,
     )
 
 
 def _content_frame(strip: Any, frame: float, scene: Any) -> int:
     index = retiming.content_index(strip, frame, scene)
     if index is None:
-        raise StripError(strip.name, "the strip has no content (its length is zero)")
+        raise FrameError("the strip has no content (its length is zero)", strip.name)
     return retiming.round_half_up(index) + strip.content_trim_start
 
 
@@ -121,7 +115,7 @@ def _image_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     """`seq_render_image_strip`: takes whole timeline frames only, so what lies between is cut off."""
     index = _content_frame(strip, int(frame), scene)
     if not 0 <= index < len(strip.elements):
-        raise StripError(strip.name, f"its list of {len(strip.elements)} files has no number {index}")
+        raise FrameError(f"its list of {len(strip.elements)} files has no number {index}", strip.name)
     return MediaFrame(
         path=absolute_path(os.path.join(strip.directory, strip.elements[index].filename), scene),
         index=index,
@@ -451,10 +445,10 @@ def frame_beside(shown: Shown, strip: Any) -> float:
 
     For the depth strip of a picture strip: in the same list (the usual case) it is the picture's own frame, also when
     a speed effect moved that; in another meta strip, or outside the picture's, it is followed from the innermost list
-    around both. Raises StripError when the strip lies in another scene, or in an empty meta strip.
+    around both. Raises FrameError when the strip lies in another scene, or in an empty meta strip.
     """
     if strip.id_data != shown.scene:
-        raise StripError(strip.name, f"it lies in another scene than {shown.strip.name}")
+        raise FrameError(f"it lies in another scene than {shown.strip.name}", strip.name)
     frames = dict(shown.levels)
     metas = []
     meta = strip.parent_meta()
@@ -465,7 +459,7 @@ def frame_beside(shown: Shown, strip: Any) -> float:
     for meta in reversed(metas):
         index = retiming.content_index(meta, frame, shown.scene)
         if index is None:
-            raise StripError(strip.name, f"the meta strip {meta.name} around it has no content")
+            raise FrameError(f"the meta strip {meta.name} around it has no content", strip.name)
         frame = index + int(meta.content_start)
     return frame
 
@@ -474,14 +468,14 @@ def depth_media_frame(shown: Shown, depth_strip: Any) -> MediaFrame:
     """The depth strip's media frame for a picture strip as it is shown; trims and retiming of either are its own.
 
     depth_strip: also muted; a muted strip is the usual way to pair depth with a picture.
-    Raises StripError when the depth strip does not reach to that frame: its handles end before, so there is no depth.
+    Raises FrameError when the depth strip does not reach to that frame: its handles end before, so there is no depth.
     Frames between its handles and its content are Blender's held ones (`MediaFrame.held`).
     """
     frame = frame_beside(shown, depth_strip)
     if not depth_strip.left_handle <= int(frame) < depth_strip.right_handle:
-        raise StripError(
-            depth_strip.name,
+        raise FrameError(
             f"no depth for {shown.strip.name} at frame {frame:g}: the depth strip covers frames "
             f"{depth_strip.left_handle} to {depth_strip.right_handle - 1}",
+            owner=depth_strip.name,
         )
     return media_frame(depth_strip, frame, shown.scene)

@@ -25,7 +25,7 @@ def number_of(one: bpy.types.Node, frame: int) -> int:
     """The number of the file for a frame. Raises FrameError."""
     number = frame + FIRST
     if not 0 < number < DURATION:
-        raise FrameError(one.name, frame, "", "frames this far from 0 cannot be baked")
+        raise FrameError("frames this far from 0 cannot be baked", one.name, frame)
     return number
 
 

@@ -27,6 +27,7 @@ from ...frame.job import Made
 from ...frame.make import Region, as_kept, refocused
 from ...media import RawDepth
 from ..blender import versions
+from ..errors import FrameError
 from ..scenes import passes
 from ..session import session
 from ..shot import camera_lens, group, node, pixels
@@ -232,7 +233,7 @@ def _values(scene: bpy.types.Scene, slot: versions.Slot, one: bpy.types.Node, ke
     try:
         depsgraph = bpy.context.evaluated_depsgraph_get()
         return found | camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
-    except camera_lens.CameraError:
+    except FrameError:
         return found | {name: kept.values[name] for name in names}
 
 

@@ -33,9 +33,9 @@ from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
 from ..blender import rendering, stillness, versions
+from ..errors import FrameError
 from ..scenes import passes, scene_passes, upstream
-from ..scenes.passes import PassError
-from ..shot import camera_lens, group, intact, node, pixels
+from ..shot import group, intact, node, pixels
 from . import node_baked, node_pixels, node_recipe, node_values, preview
 
 OWN_TREE = "rackfocus_own_tree"
@@ -44,19 +44,6 @@ _ONLY = "tree"
 PRELUDE = "Rack Focus Render"
 """The effect that hands the passes we rendered to the first effect of a scene that asks for the render itself."""
 VALUES_NAME = "Rack Focus Values"
-
-
-class NodeError(errors.FrameError):
-    """A frame of a Rack Focus node that cannot be made."""
-
-    def __init__(self, scene: str, name: str, frame: float, cause: str) -> None:
-        super().__init__(name, frame, cause=cause)
-        self.scene = scene
-
-    @property
-    def subject(self) -> str:
-        """What the frame is of."""
-        return f'node "{self.strip}" in the compositor of scene "{self.scene}"'
 
 
 @dataclass
@@ -170,7 +157,7 @@ def begin(scene: bpy.types.Scene) -> None:
         return
     try:
         _stand_in(session)
-    except (PassError, MediaError) as error:
+    except (FrameError, MediaError) as error:
         session.problem = str(error)
         return
     _install(session)
@@ -277,16 +264,16 @@ def _asks_compositor(level: _Level, one: bpy.types.Node) -> bool:
 
 
 def _pass_of(session: _Session, level: _Level, source: bpy.types.NodeSocket) -> tuple[int, str, str] | None:
-    """(scene's `session_uid`, view layer, pass) that an output of a stand-in is; None for all else. Raises PassError
+    """(scene's `session_uid`, view layer, pass) that an output of a stand-in is; None for all else. Raises FrameError
     where it stands in for what is not rendered."""
     one = source.node
     if _is_render(level, source):
         layer = session.scene.view_layers[0]
         if not layer.use:
-            raise PassError(f'view layer "{layer.name}" of scene "{session.scene.name}" is switched off for rendering')
+            raise FrameError(f'view layer "{layer.name}" of scene "{session.scene.name}" is switched off for rendering')
         return session.scene.session_uid, layer.name, passes.COMBINED
     if upstream.NOT_RENDERED in one:
-        raise PassError(one[upstream.NOT_RENDERED])
+        raise FrameError(one[upstream.NOT_RENDERED])
     if upstream.STAND_IN_SCENE not in one or source.name == "Alpha":
         return None
     return one[upstream.STAND_IN_SCENE], one[upstream.STAND_IN_LAYER], source.name
@@ -295,41 +282,46 @@ def _pass_of(session: _Session, level: _Level, source: bpy.types.NodeSocket) -> 
 # --- Each frame ------------------------------------------------------------------------------------------------------
 
 
-def show(scene: bpy.types.Scene) -> list[errors.FrameError]:
+def show(scene: bpy.types.Scene) -> list[FrameError]:
     """Render the passes of the scene's current frame and fill the image of every Rack Focus node. Returns what went
     wrong."""
     frame, subframe = scene.frame_current, scene.frame_subframe
     if scene.session_uid in _failed_begin:
-        return [NodeError(scene.name, node.NODE_NAME, frame, _failed_begin[scene.session_uid])]
+        return [_refused(scene, node.NODE_NAME, _failed_begin[scene.session_uid])]
     session = _sessions.get(scene.session_uid)
     if session is None:
         return []
     nodes = session.nodes()
     first = nodes[0][0].label(nodes[0][1].name) if nodes else node.NODE_NAME
     if session.problem:
-        return [NodeError(scene.name, first, frame, session.problem)]
+        return [_refused(scene, first, session.problem)]
     try:
         for one in session.passes.values():
             passes.render(one, frame, subframe)
             _warn_of_camera(session, one)
-    except (PassError, MediaError) as error:
-        return [NodeError(scene.name, first, frame, str(error))]
+    except (FrameError, MediaError) as error:
+        return [FrameError.of(error, first, frame, compositor=scene.name)]
     session.values.frame_set(frame, subframe=subframe)
     depsgraph = session.values.view_layers[0].depsgraph
-    problems: list[errors.FrameError] = []
+    problems: list[FrameError] = []
     for level, one in nodes:
         label = level.label(one.name)
         try:
             _fill(session, level, one, level.work.evaluated_get(depsgraph).nodes[one.name], frame, subframe)
-        except (PassError, MediaError, ValueError, camera_lens.CameraError) as error:
+        except (FrameError, MediaError, ValueError) as error:
             _show_own(one, group.image_of(one.node_tree))
-            problem = NodeError(scene.name, label, frame, str(error))
+            problem = FrameError.of(error, label, frame, compositor=scene.name)
             _shown[scene.session_uid, label] = str(problem)
             problems.append(problem)
         else:
             _shown.pop((scene.session_uid, label), None)
             errors.made(scene.session_uid, label, frame)
     return problems
+
+
+def _refused(scene: bpy.types.Scene, label: str, cause: str) -> FrameError:
+    """That a node's frame cannot be made. label: the node's, or the first one's where it is the scene's trouble."""
+    return FrameError(cause, label, scene.frame_current, compositor=scene.name)
 
 
 def problem_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
@@ -354,7 +346,7 @@ def _fill(
     """Make one node's pixels. seen: the node with its inputs as they are at the frame."""
     damage = intact.damage(one.node_tree)
     if damage:
-        raise PassError(damage)
+        raise FrameError(damage)
     image = group.image_of(one.node_tree)
     values = _values(session, level, one, seen, frame, subframe)
     region = _region(session.scene.render) if _shows_a_render(level, one) else None
@@ -373,7 +365,7 @@ def _fill(
             picture = _picture(session, level, one, frame, subframe)
             try:
                 depth = _depth(session, level, one, frame, subframe)
-            except (PassError, MediaError):
+            except (FrameError, MediaError):
                 depth = None  # said as soon as the node is to do something
             keep(picture, depth, None)
         return
@@ -414,12 +406,12 @@ def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:
 
 def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
     """Make the frame that a scene stands at of every Rack Focus node at work, outside of any render; each scene behind
-    them is rendered once. Leaves nothing behind. Raises NodeError."""
+    them is rendered once. Leaves nothing behind. Raises FrameError."""
     try:
         begin(scene)
         session = _sessions.get(scene.session_uid)
         if session is None:
-            raise NodeError(scene.name, node.NODE_NAME, scene.frame_current, "its compositor does not show in a render")
+            raise _refused(scene, node.NODE_NAME, "its compositor does not show in a render")
         session.collected = {}
         problems = show(scene)
         if problems:
@@ -440,7 +432,7 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
 def _asked(level: _Level) -> upstream.Upstream:
     """Where the compositor can be asked; prepared at the start for trees that need it."""
     if level.upstream is None:
-        raise PassError("the tree was changed while it renders")
+        raise FrameError("the tree was changed while it renders")
     return level.upstream
 
 
@@ -461,12 +453,12 @@ def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, 
     plain."""
     uid = _scene_behind(session, level, one)
     if uid is None:
-        raise PassError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
+        raise FrameError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
     camera = session.passes[uid].camera
-    if isinstance(camera, camera_lens.CameraError):
+    if isinstance(camera, FrameError):
         raise camera
     if camera is None:
-        raise PassError("the render engine did not tell where the camera is")
+        raise FrameError("the render engine did not tell where the camera is")
     return camera
 
 
@@ -489,10 +481,10 @@ def _scene_behind(session: _Session, level: _Level, one: bpy.types.Node) -> int 
 
 
 def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
-    """The node's picture: (H, W, 4) float32, top row first. Raises PassError."""
+    """The node's picture: (H, W, 4) float32, top row first. Raises FrameError."""
     source = node.origin(one.inputs[node.IMAGE])
     if source is None:
-        raise PassError("no picture is linked to Image")
+        raise FrameError("no picture is linked to Image")
     taken = _pass_of(session, level, source)
     if taken is None:
         return upstream.picture(_asked(level), one.name, node.IMAGE, frame, subframe)
@@ -500,7 +492,7 @@ def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, 
     if found.shape[2] == 3:
         found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
     if found.shape[2] != 4:
-        raise PassError(f'the pass "{taken[2]}" is no picture')
+        raise FrameError(f'the pass "{taken[2]}" is no picture')
     return found
 
 
@@ -517,7 +509,7 @@ def _shows_a_render(level: _Level, one: bpy.types.Node) -> bool:
 
 
 def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> RawDepth:
-    """The numbers that reach a node as its depth. Raises PassError."""
+    """The numbers that reach a node as its depth. Raises FrameError."""
     source = node.origin(one.inputs[node.DEPTH])
     if source is None:
         behind = node.origin(one.inputs[node.IMAGE])
@@ -525,7 +517,7 @@ def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, su
         if taken is None and behind is not None and _is_effects_picture(level, behind):
             taken = _own_render(session)
         if taken is None:
-            raise PassError("no depth is linked to Depth")
+            raise FrameError("no depth is linked to Depth")
         taken = (*taken[:2], passes.DEPTH)
     else:
         taken = _pass_of(session, level, source)
@@ -543,7 +535,7 @@ def _own_render(session: _Session) -> tuple[int, str, str] | None:
 
 
 def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
-    """Numbers that reach a node, with what is known of the file behind the socket. Raises PassError."""
+    """Numbers that reach a node, with what is known of the file behind the socket. Raises FrameError."""
     one = source.node
     is_clip = one.bl_idname == "CompositorNodeMovieClip" and one.clip is not None
     if not is_clip and not (one.bl_idname == "CompositorNodeImage" and one.image is not None):
@@ -554,7 +546,7 @@ def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
         return RawDepth(numbers, False, source.name, 32)
     if not held.colorspace_settings.is_data:
         name = held.colorspace_settings.name
-        raise PassError(f"the depth picture's colour space is {name}, which bends its numbers: set it to Non-Color")
+        raise FrameError(f"the depth picture's colour space is {name}, which bends its numbers: set it to Non-Color")
     return RawDepth(numbers, True, "", bits)
 
 
@@ -649,11 +641,11 @@ def on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
         with stillness.still():
             problems = show(scene)
             scene_passes.show(scene)
-    except PassError as error:
-        problems = [NodeError(scene.name, scene_passes.STAND_IN, scene.frame_current, error.cause)]
+    except FrameError as error:
+        problems = [_refused(scene, scene_passes.STAND_IN, error.cause)]
     except BaseException as error:  # Blender would print it and render on, with whatever pixels are there
         traceback.print_exc()
-        problems = [NodeError(scene.name, node.NODE_NAME, scene.frame_current, errors.unexpected(error))]
+        problems = [_refused(scene, node.NODE_NAME, errors.unexpected(error))]
     if problems:
         with stillness.still():
             errors.stop_render(scene, problems, inside=rendering.is_inside())

@@ -26,6 +26,7 @@ from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
 from .. import errors, signals
 from ..blender import strips
+from ..errors import FrameError
 from ..scenes import passes
 from . import mattes
 
@@ -144,7 +145,7 @@ PROPERTIES = {
 def depth_file(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> str:
     """The file with the depth that a strip's cards make at a frame, in metres. Main thread, or a render's.
 
-    draft: at most DRAFT_WIDTH across. Raises StripError for a card without a mask, MediaError, ValueError.
+    draft: at most DRAFT_WIDTH across. Raises FrameError for a card without a mask, MediaError, ValueError.
     """
     strip = shown.strip
     width, height = _size_of(picture)
@@ -171,8 +172,8 @@ def _mask_of(
             cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) if matte.shape[1] > width else matte
         )
     if not found:
-        raise strips.StripError(
-            shown.strip.name, f"card {number} has no mask: choose one, draw over its subject, or remove the card"
+        raise FrameError(
+            f"card {number} has no mask: choose one, draw over its subject, or remove the card", shown.strip.name
         )
     return np.maximum.reduce(found)
 

@@ -49,7 +49,7 @@ def task_of(
 
     handles: frames more on either side, as far as the clip goes. model_path: '' takes the strip's, else the
     preferences' model. model_kind: AUTO, RELATIVE or METRIC. focal_known: the modifier's focal length is the shot's.
-    beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, StripError, MediaError.
+    beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, FrameError, MediaError.
     """
     shown, frames, paths = clip_of(strip, scene)
     numbers = _numbers(strip)
@@ -129,7 +129,7 @@ def clip_of(
     strip: bpy.types.Strip, scene: bpy.types.Scene
 ) -> tuple[list[strips.MediaFrame], files.MovieFrames | files.StillFrames, list[str]]:
     """What a strip shows, frame by frame; its clip's frames, to be read off the main thread; and the clip's files.
-    Raises EstimateError, StripError, MediaError."""
+    Raises EstimateError, FrameError, MediaError."""
     if strip.type not in modifier.KINDS:
         raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is made for those.')
     shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]

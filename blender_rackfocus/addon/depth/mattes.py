@@ -71,7 +71,7 @@ def network() -> str:
 
 
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, strokes: Sequence[Stroke], network_path: str = "") -> Task:
-    """The matte of the frames that a strip shows. Raises EstimateError, StripError, MediaError."""
+    """The matte of the frames that a strip shows. Raises EstimateError, FrameError, MediaError."""
     shown, frames, paths = estimate.clip_of(strip, scene)
     wanted = tuple(sorted({one.index for one in shown}))
     path = network_path or network()
@@ -154,7 +154,7 @@ def coded(picture: np.ndarray) -> np.ndarray:
 
 
 def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> tuple[int, np.ndarray]:
-    """(the clip's frame, its picture (H, W, 3) uint8) that a strip shows at a frame. Raises EstimateError, StripError,
+    """(the clip's frame, its picture (H, W, 3) uint8) that a strip shows at a frame. Raises EstimateError, FrameError,
     MediaError."""
     here = strips.media_frame(strip, frame, scene)
     _, frames, _ = estimate.clip_of(strip, scene)

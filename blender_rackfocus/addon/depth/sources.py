@@ -17,6 +17,7 @@ from ...frame import pairing
 from ...frame.job import FileFrame, stamped
 from .. import signals
 from ..blender import strips
+from ..errors import FrameError
 from ..shot import modifier
 from . import cards
 
@@ -108,10 +109,10 @@ def _automatic(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> 
 def _of_layer(shown: strips.Shown, picture: strips.MediaFrame, _draft: bool) -> Depth:
     strip = shown.strip
     if picture.kind == "MOVIE" or not picture.path.lower().endswith(".exr"):
-        raise strips.StripError(
-            strip.name,
+        raise FrameError(
             "it has no depth: estimate it (Estimate Depth), pair a depth strip, choose a depth file, or use EXR files "
             "with a depth pass",
+            owner=strip.name,
         )
     if strip.type == "SCENE":
         return Depth(rendered(picture.path), rendered(picture.path), "")
@@ -122,7 +123,7 @@ def _of_layer(shown: strips.Shown, picture: strips.MediaFrame, _draft: bool) -> 
 def _of_file(shown: strips.Shown, picture: strips.MediaFrame, _draft: bool) -> Depth:
     strip = shown.strip
     if not strip.rackfocus_depth_path:
-        raise strips.StripError(strip.name, "no depth file is chosen")
+        raise FrameError("no depth file is chosen", strip.name)
     paired = pairing_of(strip, shown.scene)
     here, first = (stamped(*file, paired.stream) for file in (paired.of(picture.index), paired.first))
     return Depth(here, first, strip.rackfocus_depth_layer)
@@ -131,9 +132,9 @@ def _of_file(shown: strips.Shown, picture: strips.MediaFrame, _draft: bool) -> D
 def _of_strip(shown: strips.Shown, _picture: strips.MediaFrame, _draft: bool) -> Depth:
     strip, paired = shown.strip, modifier.depth_strip(shown.strip)
     if paired is None:
-        raise strips.StripError(strip.name, "no depth strip is paired with it")
+        raise FrameError("no depth strip is paired with it", strip.name)
     if paired.type not in modifier.KINDS:
-        raise strips.StripError(strip.name, f'its depth strip "{paired.name}" is neither an image nor a movie strip')
+        raise FrameError(f'its depth strip "{paired.name}" is neither an image nor a movie strip', strip.name)
     frame = strips.depth_media_frame(shown, paired)
     here = stamped(frame.path, frame.index, frame.stream)
     return Depth(here, _first_of(paired, shown.scene), strip.rackfocus_depth_layer)

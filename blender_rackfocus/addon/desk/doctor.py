@@ -51,11 +51,11 @@ class _Reader:
 
     def __init__(self, strip: bpy.types.Strip, scene: bpy.types.Scene) -> None:
         if strip.type not in modifier.KINDS or modifier.find(strip) is None:
-            raise strips.StripError(strip.name, "it has no Rack Focus modifier; add one and choose its depth first")
+            raise FrameError("it has no Rack Focus modifier; add one and choose its depth first", strip.name)
         source = sources.of(strip)
         if source.by_hand:
             cause = f"its depth ({source.label}) is set by hand: there is nothing to examine"
-            raise strips.StripError(strip.name, cause)
+            raise FrameError(cause, strip.name)
         self.strip, self.scene = strip, scene
         self.config = colour_config.of(scene)
 
@@ -73,7 +73,7 @@ class _Reader:
         return sources.of(self.strip).depth(self._shown(frame), self.picture_frame(frame), False)
 
     def raw(self, frame: int) -> media.RawDepth:
-        """Raises MediaError or StripError where this frame has no depth."""
+        """Raises MediaError or FrameError where this frame has no depth."""
         here, _, layer = self.depth(frame)
         return media.read_raw_depth(here.path, here.index, layer or None, here.stream)
 
@@ -107,7 +107,7 @@ class _Reader:
 
 
 def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
-    """Look at a strip's depth beside its pictures. Raises StripError, MediaError."""
+    """Look at a strip's depth beside its pictures. Raises FrameError, MediaError."""
     reader = _Reader(strip, scene)
     timeline = reader.timeline()
     gone = [frame for frame in timeline if not reader.has_depth(frame)]
@@ -183,7 +183,7 @@ def repair(
 ) -> Path:
     """Write the repaired depth of every frame a strip shows, in metres, and make the strip use it. Returns the folder.
 
-    Raises StripError, MediaError, ValueError.
+    Raises FrameError, MediaError, ValueError.
     """
     reader = _Reader(strip, scene)
     named = estimate.names_of(strip, scene)
@@ -242,7 +242,7 @@ def _between(
     if before is None or after is None:
         only = before or after
         if only is None:
-            raise strips.StripError(strip.name, "none of its frames has depth")
+            raise FrameError("none of its frames has depth", strip.name)
         return only[1]
     share = (order[number] - before[0]) / (after[0] - before[0])
     return doctor.between(before[1], after[1], share)
@@ -258,7 +258,7 @@ def _source_name(reader: _Reader) -> str:
 
 def value_at(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int, x_px: float, y_px: float) -> float:
     """The raw depth under a pixel of the picture, the median of 3 x 3: x from the left, y from the top. Raises
-    StripError, MediaError, ValueError for a place outside the picture or without depth."""
+    FrameError, MediaError, ValueError for a place outside the picture or without depth."""
     reader = _Reader(strip, scene)
     height, width = reader.picture(frame).shape[:2]
     if not (0 <= x_px < width and 0 <= y_px < height):

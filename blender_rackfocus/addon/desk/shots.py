@@ -425,7 +425,7 @@ def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.type
     """Take lens and focus from a Blender camera, frame by frame: what moves is keyed, thinned to 1 %.
 
     scene: the scene the shot was rendered from. The frame of that scene is the number in the file's name (image
-    sequences), or counts from its start (movies). Returns what was taken. Raises CameraError, ValueError, StripError.
+    sequences), or counts from its start (movies). Returns what was taken. Raises FrameError, ValueError.
     """
     first, last = marks.span(strip)
     before = scene.frame_current, scene.frame_subframe

@@ -31,20 +31,13 @@ NAME = "Rack Focus Passes"
 COMBINED, DEPTH = "Combined", "Depth"
 
 
-class PassError(FrameError):
-    """Passes that cannot be rendered. `cause`: a sentence for the user."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause=cause)
-
-
 @dataclass
 class PassScene:
     """The copy of a scene that is rendered for its passes.
 
     source, target, copy: the scene, the one whose render asks, and the copy that is rendered. image: the multilayer
     image that shows the passes of the frame. path: its file. camera: values of the camera at the frame last rendered,
-    as `camera_lens.values_of` gives them, or the CameraError. own_dof: name of the camera if its own depth of field is
+    as `camera_lens.values_of` gives them, or the FrameError. own_dof: name of the camera if its own depth of field is
     on (and was switched off in the copy). panoramic: name of the camera if it is one: its depth is the length of each
     ray.
     """
@@ -54,7 +47,7 @@ class PassScene:
     copy: bpy.types.Scene
     image: bpy.types.Image
     path: str
-    camera: dict[str, float] | camera_lens.CameraError | None = None
+    camera: dict[str, float] | FrameError | None = None
     own_dof: str = ""
     panoramic: str = ""
     pinholes: dict[int, bpy.types.Object] = field(default_factory=dict)
@@ -71,11 +64,11 @@ def prepare(
 
     layers: view layers that are wanted, each with its passes' names and socket types, as a Render Layers node has
     them; they are rendered, switched off or not. depth_layers: those of them whose depth is wanted. target: the scene
-    whose render asks; its size and border hold, as in Blender. Raises PassError.
+    whose render asks; its size and border hold, as in Blender. Raises FrameError.
     """
     problem = _unplayed(source)
     if problem:
-        raise PassError(problem)
+        raise FrameError(problem)
     copied = source.copy()
     copied.name = NAME
     runtime(copied)
@@ -142,12 +135,12 @@ SIZE_PROPERTIES = (
 def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:
     """Render the passes of a frame into the file, with what the camera is then in `one.camera`.
 
-    through: another camera than the scene's own at that frame. Raises PassError.
+    through: another camera than the scene's own at that frame. Raises FrameError.
     """
     scene = one.copy
     camera = through or camera_at(one.source, frame)
     if camera is None:
-        raise PassError(f'scene "{one.source.name}" has no camera')
+        raise FrameError(f'scene "{one.source.name}" has no camera')
     scene.camera = _pinhole(one, camera)
     one.own_dof = camera.name if camera.type == "CAMERA" and camera.data.dof.use_dof else ""
     one.panoramic = camera.name if camera.type == "CAMERA" and camera.data.type == "PANO" else ""
@@ -168,7 +161,7 @@ def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Objec
     finally:
         bpy.app.handlers.frame_change_post.remove(look)
     if not os.path.isfile(one.path):
-        raise PassError(f'rendering the passes of scene "{one.source.name}" was stopped or failed')
+        raise FrameError(f'rendering the passes of scene "{one.source.name}" was stopped or failed')
     one.image.reload()
     one.image.update_tag()
 
@@ -184,22 +177,22 @@ def stand_at(scene: bpy.types.Scene, frame: int, subframe: float) -> None:
 
 
 def nested_render(scene: bpy.types.Scene) -> None:
-    """Render a scene of our own to its file, inside another render. Raises PassError when Blender refuses."""
+    """Render a scene of our own to its file, inside another render. Raises FrameError when Blender refuses."""
     try:
         # Blender renders the named scene at the frame that the context's scene stands at: so that must be the same one.
         with errors.nested(), bpy.context.temp_override(scene=scene):
             bpy.ops.render.render(scene=scene.name, write_still=True)
     except RuntimeError as error:
-        raise PassError(" ".join(str(error).removeprefix("Error:").split())) from error
+        raise FrameError(" ".join(str(error).removeprefix("Error:").split())) from error
 
 
 def read(one: PassScene, layer: str, name: str) -> np.ndarray:
-    """A pass of the frame that was rendered last: (H, W, channels) float32, top row first. Raises PassError."""
+    """A pass of the frame that was rendered last: (H, W, channels) float32, top row first. Raises FrameError."""
     return read_pass(one.path, layer, name)
 
 
 def read_pass(path: str, layer: str, name: str) -> np.ndarray:
-    """A pass of a multilayer file of ours: (H, W, channels) float32, top row first. Raises PassError, MediaError."""
+    """A pass of a multilayer file of ours: (H, W, channels) float32, top row first. Raises FrameError, MediaError."""
     oiio = openimageio(path)
     file = oiio.ImageInput.open(path)
     if file is None:
@@ -218,7 +211,7 @@ def read_pass(path: str, layer: str, name: str) -> np.ndarray:
             part += 1
     finally:
         file.close()
-    raise PassError(f'the render engine gave no {name} pass for view layer "{layer}"')
+    raise FrameError(f'the render engine gave no {name} pass for view layer "{layer}"')
 
 
 def read_picture(path: str) -> np.ndarray:
@@ -259,10 +252,10 @@ def _frame(mark: bpy.types.TimelineMarker) -> int:
     return mark.frame
 
 
-def _look_at(scene: bpy.types.Scene) -> dict[str, float] | camera_lens.CameraError:
+def _look_at(scene: bpy.types.Scene) -> dict[str, float] | FrameError:
     try:
         return camera_lens.values_of(scene.camera, scene.render)
-    except camera_lens.CameraError as error:
+    except FrameError as error:
         return error
 
 
@@ -341,4 +334,4 @@ def _placeholder(path: str, layers: dict[str, dict[str, str]]) -> None:
         good = good and (not number or out.open(path, spec, "AppendSubimage"))
         good = good and out.write_image(np.zeros((4, 4, spec.nchannels), np.float32))
     if not good or not out.close():
-        raise PassError(f"the temporary file {path} cannot be written")
+        raise FrameError(f"the temporary file {path} cannot be written")

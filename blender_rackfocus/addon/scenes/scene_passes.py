@@ -26,9 +26,9 @@ from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
 from ..blender import colour_config, retiming, strips, versions
+from ..errors import FrameError
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
-from .passes import PassError
 
 OWN_TREE = "rackfocus_strip_tree"
 OWN_SWITCH = "rackfocus_strip_compositing"
@@ -62,31 +62,31 @@ def is_one(strip: bpy.types.Strip) -> bool:
 def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, may_render: bool) -> strips.MediaFrame:
     """The file with the picture and depth that a scene strip shows. may_render: else only what is kept serves.
 
-    Raises StripError where that cannot be told or is not there, and MediaError.
+    Raises FrameError where that cannot be told or is not there, and MediaError.
     """
     at = frame_of(strip, frame, scene)
     try:
         path = file_of(strip.scene, at, strip.scene_camera, may_render)
-    except PassError as error:
-        raise strips.StripError(strip.name, error.cause) from error
+    except FrameError as error:
+        raise FrameError(error.cause, strip.name) from error
     return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
 
 
 def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> float:
     """The frame of its own scene that a scene strip shows, also between two, as Blender renders it. frame: of the list
-    the strip lies in; scene: whose strip it is. Raises StripError for one without content."""
+    the strip lies in; scene: whose strip it is. Raises FrameError for one without content."""
     index = retiming.content_index(strip, frame, scene)
     if index is None:
-        raise strips.StripError(strip.name, "the strip has no content (its length is zero)")
+        raise FrameError("the strip has no content (its length is zero)", strip.name)
     return index + strip.content_trim_start + strip.scene.frame_start
 
 
 def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:
     """The EXR file with a scene's picture and depth at a frame, or between two; rendered when they are not kept.
-    Raises PassError."""
+    Raises FrameError."""
     problem = problem_of(scene)
     if problem:
-        raise PassError(problem)
+        raise FrameError(problem)
     seen_by = camera or passes.camera_at(scene, math.floor(frame))
     key = key_of(
         kind="scene passes",
@@ -103,7 +103,7 @@ def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     kept = store.get(key) if store is not None else None
     if kept is None:
         if not may_render:
-            raise PassError(f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
+            raise FrameError(f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
         kept = _render(scene, frame, camera)
         if store is not None:
             try:
@@ -169,7 +169,7 @@ def begin(scene: bpy.types.Scene) -> None:
 
 
 def show(scene: bpy.types.Scene) -> None:
-    """Blender renders a scene for a strip: have its stand-in show the right frame. Raises PassError."""
+    """Blender renders a scene for a strip: have its stand-in show the right frame. Raises FrameError."""
     found = _stand_ins.get(scene.session_uid)
     if found is not None:
         found.image.filepath = file_of(scene, scene.frame_current_final, found.camera, True)
@@ -259,10 +259,10 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
         own = {STAND_IN: upstream.render_alone(scene), **own}
     layers = [one for tree in own.values() for one in upstream.render_layers(tree)]
     if any(one.scene != scene for one in layers):
-        raise PassError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
+        raise FrameError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
     layer = next((each.name for each in scene.view_layers if each.use), "")
     if not layer:
-        raise PassError(f'no view layer of scene "{scene.name}" is rendered')
+        raise FrameError(f'no view layer of scene "{scene.name}" is rendered')
     wanted = {layer: {passes.COMBINED: "RGBA"}}
     for one in layers:
         wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
@@ -283,7 +283,7 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     else:
         picture = passes.read(found, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
-        raise PassError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
+        raise FrameError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
     return np.dstack([picture, depth[..., :1]])
 
 

@@ -21,9 +21,9 @@ import bpy
 import numpy as np
 
 from ..blender import versions
+from ..errors import FrameError
 from ..shot import node
 from . import passes
-from .passes import PassError
 
 NAME = "Rack Focus Upstream"
 _EPSILON = 1e-4
@@ -126,7 +126,7 @@ def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Ima
         twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
         for link in list(socket.links):
             if twin is None:
-                raise PassError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
+                raise FrameError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
             tree.links.new(twin, link.to_socket)
     name = one.name
     tree.nodes.remove(one)
@@ -164,14 +164,14 @@ def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
 
 def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image]) -> bpy.types.NodeTree:
     """A working copy of a tree in which Image nodes show what its Render Layers nodes would. images: the multilayer
-    image of each scene, by its `session_uid`. Raises PassError."""
+    image of each scene, by its `session_uid`. Raises FrameError."""
     scenes = rendered_scenes(tree)
 
     def replace(copied: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
         if one.mute:
             return False
         if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
-            raise PassError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
+            raise FrameError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
         if one.bl_idname != RENDER_LAYERS:
             return False
         if is_rendered(one, scenes):
@@ -219,21 +219,21 @@ def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
 
 
 def result(up: Upstream, frame: int, subframe: float) -> np.ndarray:
-    """What the tree itself shows: (H, W, 4) float32, top row first. Raises PassError."""
+    """What the tree itself shows: (H, W, 4) float32, top row first. Raises FrameError."""
     if up.result is None:
-        raise PassError("its compositor shows nothing")
+        raise FrameError("its compositor shows nothing")
     return _run(up, up.tree.nodes[up.result[0]].outputs[up.result[1]], _render_size(up.target), frame, subframe)
 
 
 def picture(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:
-    """The picture at an input of a node: (H, W, 4) float32, top row first, at its own size. Raises PassError."""
+    """The picture at an input of a node: (H, W, 4) float32, top row first, at its own size. Raises FrameError."""
     source = _source(up, name, socket)
     size = _size(up, source, socket, frame, subframe)
     return _run(up, source, size, frame, subframe)
 
 
 def plane(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:
-    """The numbers at a float input of a node: (H, W) float32, top row first. Raises PassError."""
+    """The numbers at a float input of a node: (H, W) float32, top row first. Raises FrameError."""
     source = _source(up, name, socket)
     size = _size(up, source, socket, frame, subframe)
     up.tree.links.new(source, up.tree.nodes[_NUMBER].inputs[0])
@@ -241,12 +241,12 @@ def plane(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> 
 
 
 def value(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> float:
-    """The one number at a linked input of a node. Raises PassError where it is a picture."""
+    """The one number at a linked input of a node. Raises FrameError where it is a picture."""
     source = _source(up, name, socket)
     up.tree.links.new(source, up.tree.nodes[_NUMBER].inputs[0])
     found = _run(up, up.tree.nodes[_NUMBER].outputs[0], _render_size(up.target), frame, subframe)[..., 0]
     if np.ptp(found) > _EPSILON * max(1.0, float(np.abs(found).max())):
-        raise PassError(f'"{socket}" must be one number; what is linked to it varies over the picture')
+        raise FrameError(f'"{socket}" must be one number; what is linked to it varies over the picture')
     return float(found[0, 0])
 
 
@@ -292,7 +292,7 @@ def _add_taps(tree: bpy.types.NodeTree) -> None:
 def _source(up: Upstream, name: str, socket: str) -> bpy.types.NodeSocket:
     links = [link for link in up.tree.nodes[name].inputs[socket].links if not link.is_muted]
     if not links:
-        raise PassError(f'nothing is linked to "{socket}"')
+        raise FrameError(f'nothing is linked to "{socket}"')
     return links[0].from_socket
 
 
@@ -302,15 +302,15 @@ def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, s
     told = _run(up, tree.nodes[_INFO + " Colour"].outputs[0], size, frame, subframe)[0, 0]
     found = round(float(told[0])), round(float(told[1]))
     if found[0] < 2 or found[1] < 2:
-        raise PassError(f'no picture arrives at "{socket}": a file may be missing, or a view layer switched off')
+        raise FrameError(f'no picture arrives at "{socket}": a file may be missing, or a view layer switched off')
     origin = node.origin(up.tree.nodes[_INFO].inputs[0])
     direct = origin is not None and origin.node.bl_idname in {"CompositorNodeImage", "CompositorNodeMovieClip"}
     if told[2] > _EPSILON:
-        raise PassError(
+        raise FrameError(
             f'what arrives at "{socket}" was moved, turned or scaled before it: put that node after Rack Focus'
         )
     if found != size and not direct:
-        raise PassError(
+        raise FrameError(
             f'what arrives at "{socket}" is {found[0]} x {found[1]} pixels, the render {size[0]} x {size[1]}: '
             "nodes before Rack Focus can only be followed at the render's size"
         )
@@ -354,7 +354,7 @@ def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], fram
         os.remove(up.path)
     passes.nested_render(up.scene)
     if not os.path.isfile(up.path):
-        raise PassError("the nodes before Rack Focus could not be evaluated")
+        raise FrameError("the nodes before Rack Focus could not be evaluated")
     return passes.read_picture(up.path)
 
 

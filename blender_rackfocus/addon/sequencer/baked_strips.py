@@ -37,7 +37,7 @@ def number_of(strip: bpy.types.Strip, frame: float) -> int:
     """The number of the file for a frame of the strip's scene. Raises FrameError."""
     number = math.floor(frame) - math.floor(strip.content_start) + FIRST
     if not 0 < number < DURATION:
-        raise FrameError(strip.name, frame, "", "it is too far from the start of the strip's content to be baked")
+        raise FrameError("it is too far from the start of the strip's content to be baked", strip.name, frame)
     return number
 
 

@@ -173,7 +173,7 @@ def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radi
     """What lies under a canvas point at the scene's current frame; None where no racked strip shows.
 
     nearest: read the nearest surface in the patch, not the one that fills most of it. radius_px: of the patch that is
-    read; 0 = by the picture's size. Raises FrameError, MediaError, ValueError, StripError.
+    read; 0 = by the picture's size. Raises FrameError, MediaError, ValueError.
     """
     for one in candidates(scene, scene.frame_current_final):
         picture, depth_m = frames.sources(frames.look_job(one, modifier.find(one.strip)))

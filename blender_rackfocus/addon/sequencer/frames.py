@@ -108,13 +108,14 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
     path = ""
     try:
         if not modifier.suits(strip):
-            raise strips.StripError(
-                strip.name, "only image and movie strips, and scene strips that show their camera, can be refocused"
+            raise FrameError(
+                "only image and movie strips, and scene strips that show their camera, can be refocused",
+                owner=strip.name,
             )
         ahead = modifier.above(strip)
         if ahead:
-            raise strips.StripError(
-                strip.name, f"move Rack Focus above {', '.join(ahead)}: it replaces the picture that they change"
+            raise FrameError(
+                f"move Rack Focus above {', '.join(ahead)}: it replaces the picture that they change", strip.name
             )
         if strip.type == "SCENE":
             picture = scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=not draft)
@@ -122,17 +123,15 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             picture = strips.media_frame(strip, shown.frame, shown.scene)
         path = picture.path
         if picture.deinterlace:
-            raise strips.StripError(strip.name, "deinterlaced strips cannot be refocused; deinterlace the file first")
+            raise FrameError("deinterlaced strips cannot be refocused; deinterlace the file first", strip.name)
         if picture.multiview:
-            raise strips.StripError(
-                strip.name, "stereo strips cannot be refocused while the scene renders several views"
-            )
+            raise FrameError("stereo strips cannot be refocused while the scene renders several views", strip.name)
         source = depth_sources.of(strip)
         depth, reference, layer = source.depth(shown, picture, draft)
         path = depth.path
         convention = DepthConvention() if source.by_hand else settings.convention_of(strip)
     except (FrameError, MediaError, ValueError) as error:
-        raise _frame_error(shown, error, path) from error
+        raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
     return Job(
         picture=depth_sources.rendered(picture.path) if strip.type == "SCENE" else here,
@@ -158,22 +157,9 @@ def make(job: Job) -> Made:
     return _kept().results.get(job, lambda: _kept_or_made(job))
 
 
-def frame_error(shown: strips.Shown, error: Exception, path: str = "") -> FrameError:
-    """Any error of `make`, with strip, frame and file named."""
-    return _frame_error(shown, error, path)
-
-
 def forget() -> None:
     """Empty the memory of made and read frames."""
     _kept().forget()
-
-
-def _frame_error(shown: strips.Shown, error: Exception, path: str) -> FrameError:
-    if isinstance(error, FrameError):
-        return error.at(shown.strip.name, shown.frame, path)
-    if isinstance(error, MediaError):
-        return FrameError(shown.strip.name, shown.frame, error.path, f"{error.cause}. {error.advice}".strip())
-    return FrameError(shown.strip.name, shown.frame, path, str(error))
 
 
 def compute(job: Job, draft_width: int) -> Made:

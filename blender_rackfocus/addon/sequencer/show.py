@@ -72,10 +72,9 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
         try:
             if pointer in clashing:
                 raise FrameError(
-                    one.strip.name,
-                    one.frame,
-                    "",
                     "it is shown at two different frames at once; duplicate the strip or scene",
+                    owner=one.strip.name,
+                    frame=one.frame,
                 )
             changed = _show_one(one, scene, final)
         except FrameError as problem:
@@ -104,7 +103,7 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
     problems = []
     for here in scenes:
         for strip, found in modifier.in_scene(here):
-            told = problem.at(strip.name, scene.frame_current_final)
+            told = FrameError.of(problem, strip.name, scene.frame_current_final)
             if _blank(found):
                 _start_cold({here, scene})
             errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
@@ -118,7 +117,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     with stillness.still():
         damage = intact.damage(found.node_group)
     if damage:
-        raise FrameError(one.strip.name, one.frame, cause=damage)
+        raise FrameError(damage, one.strip.name, one.frame)
     current = one.scene == scene and one.animation_frame == scene.frame_current_final
     image = group.image_of(found.node_group)
     try:
@@ -144,7 +143,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         try:
             made = frames.make(job)
         except (MediaError, ValueError) as error:
-            raise frames.frame_error(one, error, job.picture.path) from error
+            raise FrameError.of(error, one.strip.name, one.frame, job.picture.path) from error
     if made is not None and made.flat is not None:
         pixels.fill(image, made.width, made.height, made.flat, job)
     elif use is not None:
@@ -162,7 +161,7 @@ def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Imag
     try:
         wish, made = live.ask(image.session_uid, job, views.current(), playing, frame_s)
     except (MediaError, ValueError) as error:
-        raise frames.frame_error(one, error, job.picture.path) from error
+        raise FrameError.of(error, one.strip.name, one.frame, job.picture.path) from error
     if pixels.holds(image, wish):
         return False
     if made is None:
@@ -193,7 +192,7 @@ def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use
     try:
         made = baked_strips.made_from(use.path)
     except MediaError as error:
-        raise frames.frame_error(one, error, use.path) from error
+        raise FrameError.of(error, one.strip.name, one.frame, use.path) from error
     if made.flat is None:
         pixels.show_own(image, key)
     else:
@@ -287,7 +286,7 @@ def show_final(scene: bpy.types.Scene, *_rest: object) -> None:
         problems = show(scene, final=True) if scene.render.use_sequencer else []
     except BaseException as error:  # Blender would print it, and render on with whatever pixels are there
         traceback.print_exc()
-        problems = [FrameError("of this scene", scene.frame_current, "", errors.unexpected(error))]
+        problems = [FrameError(errors.unexpected(error), "of this scene", scene.frame_current)]
     if problems:
         with stillness.still():
             errors.stop_render(scene, problems, inside=inside)

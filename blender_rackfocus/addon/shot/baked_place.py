@@ -38,7 +38,7 @@ def check_colours(place: Place) -> None:
     sRGB, they would come back as other colours. Raises FrameError."""
     if not baked.CODES[place.kind].is_data and not colour_config.has_srgb():
         cause = "PNG keeps sRGB, which does not hold the colours of this file's working space: bake OpenEXR instead"
-        raise FrameError(cause=cause)
+        raise FrameError(cause)
 
 
 def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
@@ -84,7 +84,7 @@ def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node
         return group.add_baked(tree, image, code)
     except (KeyError, StopIteration) as error:
         bpy.data.images.remove(image)
-        raise FrameError(name, 0, "", "its node group was changed by hand: remove it and add it again") from error
+        raise FrameError("its node group was changed by hand: remove it and add it again", name) from error
 
 
 def detach(tree: bpy.types.NodeTree) -> Place | None:

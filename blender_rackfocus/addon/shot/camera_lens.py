@@ -11,24 +11,17 @@ NAMES = ("Focus Distance", "F-Stop", "Focal Length", "Sensor Width", "Blades", "
 """The inputs that a camera tells."""
 
 
-class CameraError(FrameError):
-    """A camera that has no thin lens."""
-
-    def __init__(self, camera: str, cause: str) -> None:
-        super().__init__(cause=f'camera "{camera}": {cause}')
-
-
 def values_of(camera: bpy.types.Object, render: bpy.types.RenderSettings) -> dict[str, float]:
     """Inputs by name, from an evaluated camera object.
 
     Focus is the distance along the camera's axis to the focus object (or the named bone of it), else the focus
-    distance; a Blender unit is a metre, as Cycles takes it. Raises CameraError for panoramic and orthographic ones.
+    distance; a Blender unit is a metre, as Cycles takes it. Raises FrameError for panoramic and orthographic ones.
     """
     data = camera.data
     if camera.type != "CAMERA":
-        raise CameraError(camera.name, "it is no camera object")
+        raise FrameError(f'camera "{camera.name}": it is no camera object')
     if data.type != "PERSP":
-        raise CameraError(camera.name, "only perspective cameras have a thin lens; set Lens to Inputs")
+        raise FrameError(f'camera "{camera.name}": only perspective cameras have a thin lens; set Lens to Inputs')
     dof = data.dof
     wide, high = _frame_size(render)
     return {

@@ -108,12 +108,9 @@ def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, floa
     tree = _tree(found.node_group, depth)
     try:
         told = _measure(strip, found, scene, frame, tree, depth)
-    except (MediaError, passes.PassError, ValueError) as error:
+    except (MediaError, FrameError, ValueError) as error:
         _discard(tree)
-        raise FrameError(strip.name, frame, "", str(error)) from error
-    except FrameError:
-        _discard(tree)
-        raise
+        raise FrameError.of(error, strip.name, frame) from error
     tree[MEASURED] = told[0]
     _spell_out_focus(strip, found, tree)
     found.node_group = tree
@@ -154,19 +151,19 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
     """Raises FrameError where Blender's nodes cannot read this strip's depth."""
     at = _inside(strip, scene.frame_current)
     if strip.type == "SCENE" or sources.of(strip).by_hand:
-        raise FrameError(strip.name, at, "", "its depth is no file that a node could read; bake the strip instead")
+        raise FrameError("its depth is no file that a node could read; bake the strip instead", strip.name, at)
     if strip not in set(strip.id_data.sequence_editor.strips):
-        raise FrameError(strip.name, at, "", "it lies inside a meta strip; take it out first")
+        raise FrameError("it lies inside a meta strip; take it out first", strip.name, at)
     job = _job(strip, found, scene, at)
     if job.depth.stream or (media.has_frames(job.depth.path) and not media.is_movie(job.depth.path)):
         cause = "Blender's nodes cannot read its depth (arrays, or a movie's second stream); bake the strip instead"
-        raise FrameError(strip.name, at, job.depth.path, cause)
+        raise FrameError(cause, strip.name, at, path=job.depth.path)
     try:
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None)
         meant = frame_depth.for_unit_range(raw, frame_depth.meaning_for(job, raw).convention)
         single = media.is_movie(job.depth.path) or _is_plain(job.depth.path)
     except (MediaError, ValueError) as error:
-        raise FrameError(strip.name, at, job.depth.path, str(error)) from error
+        raise FrameError.of(error, strip.name, at, job.depth.path) from error
     paired = "strip" in sources.of(strip).fields and found.input_mask_strip is not None
     if paired and not raw.integer and single and not job.layer:
         return Depth(meant, job.depth.path, "STRIP")
@@ -202,11 +199,10 @@ def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.
     offset = next(iter(offsets), None)
     if len(offsets) != 1 or offset is None:
         raise FrameError(
-            strip.name,
-            strip.left_handle,
-            "",
             "its depth does not follow the scene frame by frame (retimed or held): an Image node cannot count that; "
             "pair a depth strip of float EXR files, or bake",
+            owner=strip.name,
+            frame=strip.left_handle,
         )
     return ("MOVIE" if next(iter(names))[0] == "MOVIE" else "SEQUENCE"), offset
 
@@ -237,7 +233,7 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
         twin_nodes.build(tree, depth.convention, image, layer)
     except (KeyError, ValueError) as error:
         _discard(tree)
-        raise FrameError("", 0, depth.path, f"Blender's Image node does not show this depth ({error})") from error
+        raise FrameError(f"Blender's Image node does not show this depth ({error})", path=depth.path) from error
     reader = tree.nodes.get(twin_nodes.DEPTH)
     if reader is not None and depth.kind != "FILE":
         _count(reader, depth)
@@ -317,7 +313,7 @@ def _measure(
     tree: bpy.types.NodeTree,
     depth: Depth,
 ) -> tuple[float, float]:
-    """dB of the twin, and of the picture untouched, against the real result of a frame. Raises MediaError, PassError,
+    """dB of the twin, and of the picture untouched, against the real result of a frame. Raises MediaError, FrameError,
     ValueError, FrameError."""
     job = replace(_job(strip, found, scene, frame), draft=False)
     picture, depth_m = frames.sources(job)

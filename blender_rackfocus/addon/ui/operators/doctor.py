@@ -11,7 +11,7 @@ from ... import signals
 from ...blender.context import sequencer_scene
 from ...desk import doctor
 from ...errors import FrameError
-from .on_strip import OnStrip, words_of
+from .on_strip import OnStrip
 
 _EXPECTED = (FrameError, MediaError, ValueError)
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
@@ -30,7 +30,7 @@ class RACKFOCUS_OT_depth_examine(OnStrip, bpy.types.Operator):
         try:
             look = doctor.examine(strip, sequencer_scene(context))
         except _EXPECTED as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         doctor.remember(strip, look)
         if look.findings:
@@ -78,7 +78,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
             self._put_right(context, strip, scene, chosen, look, near_m, far_m)
             doctor.remember(strip, doctor.examine(strip, scene))
         except _EXPECTED as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         signals.redraw()
         self.report({"INFO"}, "; ".join(one.fix for one in chosen))
@@ -136,7 +136,7 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
             one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
             found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
         except _EXPECTED as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         doctor.set_convention(strip, found)
         signals.redraw()

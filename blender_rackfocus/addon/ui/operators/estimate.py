@@ -17,7 +17,7 @@ from ...depth import estimate
 from ...errors import FrameError
 from ...shot import modifier, ownership
 from .jobs import Job, OnThread
-from .on_strip import OnStrip, to_the_top, words_of
+from .on_strip import OnStrip, to_the_top
 
 _PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
 
@@ -79,7 +79,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
                 beside=self.beside,
             )
         except (EstimateError, FrameError, MediaError) as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._where = scene.name, strip.name
         self._task = task

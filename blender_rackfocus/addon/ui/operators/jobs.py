@@ -22,7 +22,6 @@ from ....estimate import Cancelled
 from ...depth.estimate import time_left
 from ...session import session
 from . import baking
-from .on_strip import words_of
 
 _TICK_S = 0.1
 _INSET, _INSET_PX = 0.35, 240
@@ -226,7 +225,7 @@ class OnThread:
             self.report({"INFO"}, self.kept)
             return {"CANCELLED"}
         if isinstance(job.error, self.expected):
-            self.report({"ERROR"}, words_of(job.error))
+            self.report({"ERROR"}, str(job.error))
             return {"CANCELLED"}
         raise job.error
 

@@ -9,7 +9,6 @@ import bpy
 
 from ....craft import lenses
 from ...desk import shots
-from ...shot import camera_lens
 from .rack import OnRackedStrip, racked_strip
 from .recipes import EXPECTED
 
@@ -94,7 +93,7 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
             return {"CANCELLED"}
         try:
             done = shots.from_camera(strip, scene, camera)
-        except (*EXPECTED, camera_lens.CameraError) as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f'From {camera.name} in scene "{scene.name}": {", ".join(done)}')

@@ -8,14 +8,14 @@ from typing import ClassVar
 import bpy
 
 from ....media import MediaError
-from ... import errors
-from ...blender import dna, strips
+from ...blender import strips
 from ...desk import tracking
+from ...errors import FrameError
 from ...shot import marks
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip
 
-_EXPECTED = (MediaError, ValueError, errors.FrameError, strips.StripError, dna.LayoutError)
+_EXPECTED = (MediaError, ValueError, FrameError)
 
 
 class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):

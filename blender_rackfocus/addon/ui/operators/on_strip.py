@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import bpy
 
-from ...blender import strips
 from ...blender.context import in_a_sequencer, sequencer_scene, strip_named
 from ...shot import modifier
 
@@ -61,9 +60,3 @@ def to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip: 
         operator.report({"WARNING"}, f"Move Rack Focus above {', '.join(ahead)} in the strip's modifiers")
     finally:
         scene.sequence_editor.active_strip = before
-
-
-def words_of(error: BaseException) -> str:
-    if isinstance(error, strips.StripError):
-        return f'"{error.strip}": {error.cause}'
-    return str(error)

@@ -16,14 +16,14 @@ from ....craft.matte import Stroke
 from ....estimate import EstimateError
 from ....media import MediaError
 from ... import signals
-from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import mattes
+from ...errors import FrameError
 from ...sequencer import eyedropper
 from ...shot import modifier, ownership
 from .eyedropper import previews
 from .jobs import OnThread
-from .on_strip import OnStrip, to_the_top, words_of
+from .on_strip import OnStrip, to_the_top
 
 _HELP = (
     "Draw over the subject   Ctrl: this is not the subject   [ ]: size   Backspace: take back   "
@@ -32,7 +32,7 @@ _HELP = (
 _TINT = (0.1, 0.8, 1.0)
 _LEAST, _MOST = 0.002, 0.1
 """Of a brush's radius, as shares of the picture's width."""
-_EXPECTED = (EstimateError, MediaError, strips.StripError, ValueError)
+_EXPECTED = (EstimateError, MediaError, FrameError, ValueError)
 
 
 class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
@@ -67,7 +67,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
         try:
             task = mattes.task_of(strip, scene, mattes.strokes_of(self.strokes), bpy.path.abspath(self.network))
         except _EXPECTED as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
         def work(job):
@@ -124,7 +124,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
             self._before = card.matte if card is not None else ""
             self._look_at(context)
         except _EXPECTED as error:
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._points: list[tuple[float, float]] = []
         self._inside, self._radius, self._mouse = True, 0.012, (0, 0)
@@ -142,7 +142,7 @@ class RACKFOCUS_OT_subject(OnThread, OnStrip, bpy.types.Operator):
             return self._on_event(context, event)
         except _EXPECTED as error:
             self._put_away(context)
-            self.report({"ERROR"}, words_of(error))
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
     def cancel(self, context: bpy.types.Context) -> None:
