@@ -28,11 +28,6 @@ from .planes import at_least_zero, at_most, double, with_sign_of
 UNTOUCHED_PX = 0.25
 """Below this radius a pixel is in focus: it comes back bit for bit."""
 
-BLURRED_PX = 0.75
-"""From this radius on a pixel is blurred by its true circle; between the two the circle grows from 0."""
-
-_GROWTH = BLURRED_PX / (BLURRED_PX - UNTOUCHED_PX)
-
 QUALITIES = ("draft", "final")
 TILES_PX = {"final": 360, "draft": 240, "field": 128}
 """Edge of the tiles, multiples of the largest scale; small where kernels change over the picture."""
@@ -429,12 +424,12 @@ def _picture(total: np.ndarray, out: np.ndarray) -> None:
 
 
 def _drawn(coc: np.ndarray, limit_px: float) -> np.ndarray:
-    """Circles as they are drawn: none is larger than the limit, and those below UNTOUCHED_PX are 0, from where on they
-    grow to their true size at BLURRED_PX."""
+    """Circles as they are drawn: none is larger than the limit, and all are narrower by UNTOUCHED_PX, as variances are
+    taken from each other, so that blur sets in without a jump. From 2 pixels on that is below a hundredth of one."""
     size = at_most(limit_px, np.abs(coc)).reshape(coc.shape)
-    grown = cv2.addWeighted(size, _GROWTH, size, 0, -_GROWTH * UNTOUCHED_PX)  # negative below UNTOUCHED_PX
-    cv2.min(at_least_zero(grown), size, dst=grown)
-    return with_sign_of(coc, grown.reshape(size.shape))
+    square = cv2.multiply(size, size, dst=size).reshape(coc.shape)
+    square -= np.float32(UNTOUCHED_PX**2)
+    return with_sign_of(coc, cv2.sqrt(at_least_zero(square)).reshape(coc.shape))
 
 
 def _lit(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, work: Workers) -> np.ndarray:

@@ -8,7 +8,7 @@ share in the layers of a level is linear between the levels, as it is between la
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -60,22 +60,46 @@ class Stand:
     fineness: float
 
     def at(self, coc: np.ndarray) -> np.ndarray:
-        """Where circles stand among the layers: layer n at n, focus at 0, near negative; linear, then logarithmic."""
+        """Where circles (h, w) stand among the layers: layer n at n, focus at 0, near negative.
+
+        Between two layers they stand as the square of the radius does: discs mixed by such weights spread light as far,
+        by its variance, as the disc between them, so a rack changes as evenly as the circle grows.
+        """
         size = np.abs(coc)
         size *= np.float32(1 / self.step)
-        fine = cv2.threshold(size, self.fineness, 0, cv2.THRESH_TRUNC)[1].reshape(size.shape)
-        wide = np.subtract(size, fine, out=size)
+        square = np.multiply(size, size)
+        inner = self._inner_layer(size)
+        slope, start = self._square_to_place
+        square *= cv2.LUT(inner, slope).reshape(size.shape)
+        square += cv2.LUT(inner, start).reshape(size.shape)
+        return with_sign_of(coc, square)
+
+    def _inner_layer(self, steps: np.ndarray) -> np.ndarray:
+        """The last layer whose circle is not above a radius, in steps (written over): linear, then logarithmic."""
+        fine = cv2.threshold(steps, self.fineness, 0, cv2.THRESH_TRUNC)[1].reshape(steps.shape)
+        wide = np.subtract(steps, fine, out=steps)
         if wide.any():
             wide += np.float32(self.fineness)
             wide *= np.float32(1 / self.fineness)
-            log = cv2.log(wide, dst=wide).reshape(size.shape)
+            log = cv2.log(wide, dst=wide).reshape(steps.shape)
             log *= np.float32(1 / math.log1p(1 / self.fineness))
             fine += log
             at_most(MOST_LAYERS, fine)
-        return with_sign_of(coc, fine)
+        return fine.astype(np.uint8)
+
+    @cached_property
+    def _square_to_place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Between each layer and the next, the place as a linear function of the squared radius in steps: its slope and
+        its value at 0."""
+        layers = np.arange(256)
+        square = np.array([(self.radius(n) / self.step) ** 2 for n in range(MOST_LAYERS + 1)])
+        slope, start = np.zeros(256), np.minimum(layers, MOST_LAYERS).astype(np.float64)
+        slope[:MOST_LAYERS] = 1 / np.diff(square)
+        start[:MOST_LAYERS] -= square[:-1] * slope[:MOST_LAYERS]
+        return slope.astype(np.float32), start.astype(np.float32)
 
     def radius(self, layer: int) -> float:
-        """The signed circle of a layer, in pixels: the inverse of `at`."""
+        """The signed circle of a layer, in pixels."""
         size = abs(layer)
         fine = self.fineness
         radius = size if size <= fine else fine * (1 + 1 / fine) ** (size - fine)
