@@ -44,7 +44,8 @@ class Job:
     convention is set. values: the inputs in the order of inputs.NAMES, in single precision as everywhere in Blender.
     grade: saturation, multiply, and whether alpha is multiplied too. colour: the colour configuration; None knows
     sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across. fit_depth: depth that does not fit
-    the picture is made to (`core.fit`).
+    the picture is made to (`core.fit`). fills: width and height of a canvas that the picture has to fill, opaque, or
+    the frame cannot be made; None where it need not.
     """
 
     picture: FileFrame
@@ -61,6 +62,7 @@ class Job:
     draft: bool
     colour: OcioConfig | None = None
     fit_depth: bool = False
+    fills: tuple[int, int] | None = None
 
     def value(self, name: str) -> float:
         """One input by name."""

@@ -94,10 +94,21 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
             ocio_config=job.colour,
         )
     raw, convention = reading.result()
+    if job.fills is not None:
+        _check_fills(job.picture.path, picture, job.fills)
     try:
         return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, media.window_of(job.picture.path))
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
+
+
+def _check_fills(path: str, picture: np.ndarray, canvas: tuple[int, int]) -> None:
+    height, width = picture.shape[:2]
+    if (width, height) != canvas:
+        size = f"its picture is {width} x {height} pixels, the render {canvas[0]} x {canvas[1]}"
+        raise MediaError(path, size, "Refocus the strip itself instead.")
+    if float(picture[..., 3].min()) < 1.0:
+        raise MediaError(path, "its picture is transparent in places", "Refocus the strip itself instead.")
 
 
 def reading_of(job: Job) -> Job:

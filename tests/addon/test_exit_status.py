@@ -34,6 +34,7 @@ if end == "interrupted":
             signal.raise_signal(signal.SIGINT)  # a KeyboardInterrupt in the middle of a frame's work
         return making(job)
     frames.make = make
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in its background ignore it
     try:
         scene.render.filepath = os.path.join(out, "####")
         bpy.ops.render.render(animation=True)

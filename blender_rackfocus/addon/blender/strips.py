@@ -64,7 +64,8 @@ class Shown:
     scene that owns it. animation_frame: the frame of that scene that Blender evaluates keyframes at while it draws
     the strip: settings are read there. route: names of what leads to it, outermost first: scenes, meta strips, scene
     strips, effects. levels: the frame of every list of strips around it in its scene, outermost first: (as_pointer()
-    of the meta strip, or 0 for the scene's own list, frame).
+    of the meta strip, or 0 for the scene's own list, frame). below: of an adjustment strip, the topmost strip of those
+    whose picture it gets; None where nothing lies below it.
     """
 
     strip: Any
@@ -73,6 +74,7 @@ class Shown:
     animation_frame: float
     route: tuple[str, ...] = ()
     levels: tuple[tuple[int, float], ...] = ()
+    below: Shown | None = None
 
 
 def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
@@ -260,7 +262,8 @@ def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
     known = drawing.cache.just_drawn(place.scene).get(pointer)
     if known is None:
         at, made_of = _content(strip, frame, place, drawing)
-        own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at))
+        below = made_of[-1] if made_of and strip.type == "ADJUSTMENT" else None
+        own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at), below)
         known = (*made_of, *_masks(strip, frame, place, drawing), own)
         # Kept under the frame Blender stands at now, which what was drawn inside may have changed.
         drawing.cache.just_drawn(place.scene)[pointer] = known

@@ -32,6 +32,7 @@ from ..errors import FrameError
 from ..scenes import scene_passes
 from ..session import session
 from ..shot import modifier, settings
+from . import adjustment
 
 
 def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
@@ -43,7 +44,7 @@ def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool)
     values = modifier.values(shown.strip, found, shown.scene, None if at_current_frame else shown.animation_frame)
     if not modifier.is_on(found) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
         return None
-    return _job(shown, values, draft)
+    return _job(shown, values, draft) if not adjustment.is_over_nothing(shown) else None
 
 
 def look_job(shown: strips.Shown, found: Any) -> Job:
@@ -109,7 +110,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
     try:
         if not modifier.suits(strip):
             raise FrameError(
-                "only image and movie strips, and scene strips that show their camera, can be refocused",
+                "only image, movie and adjustment strips, and scene strips that show their camera, can be refocused",
                 owner=strip.name,
             )
         ahead = modifier.above(strip)
@@ -117,19 +118,21 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             raise FrameError(
                 f"move Rack Focus above {', '.join(ahead)}: it replaces the picture that they change", strip.name
             )
+        parts = adjustment.parts(shown)
+        strip, deep = parts.picture.strip, parts.depth.strip
         if strip.type == "SCENE":
             picture = scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=not draft)
         else:
-            picture = strips.media_frame(strip, shown.frame, shown.scene)
+            picture = strips.media_frame(strip, parts.picture.frame, shown.scene)
         path = picture.path
         if picture.deinterlace:
             raise FrameError("deinterlaced strips cannot be refocused; deinterlace the file first", strip.name)
         if picture.multiview:
             raise FrameError("stereo strips cannot be refocused while the scene renders several views", strip.name)
-        source = depth_sources.of(strip)
-        depth, reference, layer = source.depth(shown, picture, draft)
+        source = depth_sources.of(deep)
+        depth, reference, layer = source.depth(parts.depth, picture, draft)
         path = depth.path
-        convention = DepthConvention() if source.by_hand else settings.convention_of(strip)
+        convention = DepthConvention() if source.by_hand else settings.convention_of(deep)
     except (FrameError, MediaError, ValueError) as error:
         raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
@@ -141,13 +144,14 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         layer=layer,
         convention=convention,
         reference=None if convention else reference,
-        near_m=strip.rackfocus_near_m,
-        far_m=strip.rackfocus_far_m,
+        near_m=deep.rackfocus_near_m,
+        far_m=deep.rackfocus_far_m,
         values=tuple(float(np.float32(values[name])) for name in inputs.NAMES),
         grade=(strip.color_saturation, strip.color_multiply, strip.multiply_alpha),
         draft=draft,
         colour=colour_config.of(strip.id_data),
-        fit_depth=strip.rackfocus_fit_depth,
+        fit_depth=deep.rackfocus_fit_depth,
+        fills=parts.canvas,
     )
 
 

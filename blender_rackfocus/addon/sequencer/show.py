@@ -212,13 +212,14 @@ def _blank(found: bpy.types.StripModifier) -> bool:
 
 
 def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
-    """Make Blender forget the pictures of our strips, and of the metas and scene strips that ours may be drawn
-    into."""
+    """Make Blender forget the pictures of our strips, of the metas and scene strips that ours may be drawn into, and,
+    where one of ours is an adjustment strip, of all that may lie below it."""
     for scene in scenes:
         if scene.sequence_editor is None:
             continue
+        every = any(strip.type == modifier.ADJUSTMENT for strip, _ in modifier.in_scene(scene))
         for strip in scene.sequence_editor.strips_all:
-            if strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
+            if every or strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
                 strip.invalidate_cache("RAW")
 
 

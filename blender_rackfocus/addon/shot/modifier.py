@@ -16,11 +16,15 @@ MODIFIER_NAME = "Rack Focus"
 
 KINDS = ("IMAGE", "MOVIE")
 """Strips that show media files, whose frames we can read."""
+ADJUSTMENT = "ADJUSTMENT"
+"""The strip that changes the picture of what lies below it."""
 
 
 def suits(strip: bpy.types.Strip) -> bool:
-    """Whether a strip can be refocused: it shows media files, or the 3D render of a scene."""
-    return strip.type in KINDS or (strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA")
+    """Whether a strip can be refocused: it shows media files, or the 3D render of a scene, or what lies below it."""
+    if strip.type == "SCENE":
+        return strip.scene is not None and strip.scene_input == "CAMERA"
+    return strip.type in KINDS or strip.type == ADJUSTMENT
 
 
 def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:

@@ -150,7 +150,7 @@ def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.type
 def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> Depth:
     """Raises FrameError where Blender's nodes cannot read this strip's depth."""
     at = _inside(strip, scene.frame_current)
-    if strip.type == "SCENE" or sources.of(strip).by_hand:
+    if strip.type in {"SCENE", modifier.ADJUSTMENT} or sources.of(strip).by_hand:
         raise FrameError("its depth is no file that a node could read; bake the strip instead", strip.name, at)
     if strip not in set(strip.id_data.sequence_editor.strips):
         raise FrameError("it lies inside a meta strip; take it out first", strip.name, at)

@@ -43,7 +43,7 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
         if strip is None:
             return {"CANCELLED"}
         if not modifier.suits(strip):
-            kinds = "image and movie strips, and on scene strips that show their camera"
+            kinds = "image, movie and adjustment strips, and on scene strips that show their camera"
             self.report({"ERROR"}, f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
             return {"CANCELLED"}
         if twin.find(strip) is not None:

@@ -47,14 +47,14 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         if found is None:
             layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
             if not modifier.suits(strip):
-                layout.label(text="Works on image, movie and scene strips", icon="INFO")
+                layout.label(text="Works on image, movie, scene and adjustment strips", icon="INFO")
             return
         row = layout.row(align=True)
         row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
         row.label(text=strip.name)
         row.operator("rackfocus.refresh", text="", icon="FILE_REFRESH")
         row.operator("rackfocus.modifier_remove", text="", icon="X")
-        if not sources.of(strip).has(strip):
+        if strip.type != modifier.ADJUSTMENT and not sources.of(strip).has(strip):
             _draw_ways(layout, strip)
 
 
@@ -76,28 +76,45 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         source = sources.of(strip)
         if not context.screen.is_animation_playing:  # the file of a new frame is read for this
             words(layout, frames.depth_told(strip, sequencer_scene(context)), "INFO")
-        layout.prop(strip, "rackfocus_depth_source")
-        if "strip" in source.fields:
+        if strip.type == modifier.ADJUSTMENT:
             layout.prop(found, "input_mask_strip", text="Depth Strip")
-        if "path" in source.fields:
-            layout.prop(strip, "rackfocus_depth_path")
-            _draw_pairing(layout, strip)
+            if found.input_mask_strip is None:
+                words(layout, "Depth is that of the strips below, by their own settings")
+                return
+        else:
+            _draw_source(layout, strip, found)
         layout.prop(strip, "rackfocus_fit_depth")
         if not context.screen.is_animation_playing:
             words(layout, frames.fit_told(strip, sequencer_scene(context)), "SNAP_ON")
         if "numbers" not in source.fields:
             return
-        layout.prop(strip, "rackfocus_depth_layer")
-        layout.prop(strip, "rackfocus_depth_kind")
-        kind = strip.rackfocus_depth_kind
-        if kind in {"AUTO", "NORMALISED"}:
-            layout.prop(strip, "rackfocus_near_m")
-            layout.prop(strip, "rackfocus_far_m")
-        if kind == "NORMALISED":
-            layout.prop(strip, "rackfocus_white_near")
-            layout.prop(strip, "rackfocus_depth_ramp")
-        if kind in {"METRES", "INVERSE"}:
-            layout.prop(strip, "rackfocus_depth_scale")
+        _draw_numbers(layout, strip)
+
+
+def _draw_source(layout: bpy.types.UILayout, strip: bpy.types.Strip, found: bpy.types.StripModifier) -> None:
+    """Where a strip's depth comes from."""
+    fields = sources.of(strip).fields
+    layout.prop(strip, "rackfocus_depth_source")
+    if "strip" in fields:
+        layout.prop(found, "input_mask_strip", text="Depth Strip")
+    if "path" in fields:
+        layout.prop(strip, "rackfocus_depth_path")
+        _draw_pairing(layout, strip)
+
+
+def _draw_numbers(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """What the depth's numbers mean."""
+    layout.prop(strip, "rackfocus_depth_layer")
+    layout.prop(strip, "rackfocus_depth_kind")
+    kind = strip.rackfocus_depth_kind
+    if kind in {"AUTO", "NORMALISED"}:
+        layout.prop(strip, "rackfocus_near_m")
+        layout.prop(strip, "rackfocus_far_m")
+    if kind == "NORMALISED":
+        layout.prop(strip, "rackfocus_white_near")
+        layout.prop(strip, "rackfocus_depth_ramp")
+    if kind in {"METRES", "INVERSE"}:
+        layout.prop(strip, "rackfocus_depth_scale")
 
 
 class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
