@@ -52,6 +52,11 @@ class FrameError(Exception):
         known = error.path if isinstance(error, (FrameError, MediaError)) else ""
         return cls(error.cause if isinstance(error, FrameError) else cause, owner, frame, known or path, compositor)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it says of which frame of what."""
+        return bool(self.owner) and not math.isnan(self.frame)
+
     def __str__(self) -> str:
         in_tree = f' in the compositor of scene "{self.compositor}"' if self.compositor else ""
         owner = f'{"node" if self.compositor else "strip"} "{self.owner}"{in_tree}' if self.owner else ""

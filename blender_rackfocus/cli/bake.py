@@ -13,18 +13,21 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 import cv2
 
-from ..addon.bake import bake, node_bake
+from ..addon.bake.bake import Bake, Estimate, Outcome, Owners, size_text, too_large
+from ..addon.bake.nodes import Nodes
+from ..addon.bake.strips import Strips
+from ..addon.compositor import session as compositor
 from ..addon.errors import FrameError
-from ..addon.sequencer import baked_strips, staleness
+from ..addon.shot.baked_place import Place
 from ..media.library import openimageio
 from .apart import keep_apart
-from .bake_nodes import NodeJobs, folder_of, node_jobs
 from .chatter import quiet
 from .common import CommandError, Progress, UsageError, say
 from .rack import ensure_registered
@@ -84,32 +87,76 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
         raise CommandError(f"Blender cannot open it: {str(error).strip()}") from error
     stop.check()
     scene = _scene(args.scene)
-    jobs, nodes = _jobs(args, scene), node_jobs(args, scene)
+    work = _work(args, scene)
     if args.link:
-        return _link(args, scene, jobs, nodes)
+        return _link(args, work)
     if args.estimate:
-        return _estimate(args, scene, jobs, nodes)
-    return _bake(args, scene, jobs, nodes, stop)
+        return _estimate(args, work)
+    return _bake(args, work, stop)
 
 
-def _bake(
-    args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs, stop: Stop
-) -> int:
-    if not jobs and not nodes.frames:
+@dataclass
+class Work:
+    """What is baked together. places: of each strip or node, by its name. frames: which."""
+
+    owners: Owners
+    places: dict[str, Place]
+    frames: list[int]
+
+    def estimates(self) -> list[Estimate]:
+        """What each needs on disk."""
+        return [self.owners.estimate(name, self.frames, place) for name, place in self.places.items()]
+
+
+def _work(args: argparse.Namespace, scene: Any) -> list[Work]:
+    """Everything to bake: what --strip and --node name, else all there is."""
+    strips, nodes = Strips(scene), Nodes(scene)
+    found = [
+        (strips, _named(strips, args.strip) if args.strip or not args.node else []),
+        (nodes, _named(nodes, args.node) if args.node or not args.strip else []),
+    ]
+    if not any(names for _, names in found):
+        raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
+    if found[1][1] and compositor.problem_before(scene):
+        raise CommandError(compositor.problem_before(scene))
+    work = []
+    for owners, names in found:
+        for group in [names] if owners.together else [[name] for name in names]:
+            which = [frame for name in group[:1] for frame in _frames(args, owners, name)]
+            if which:
+                places = {name: owners.place(name, _folder(args), args.format or "") for name in group}
+                work.append(Work(owners, places, which))
+    return work
+
+
+def _named(owners: Owners, name: str) -> list[str]:
+    try:
+        return owners.names(name)
+    except ValueError as error:
+        raise UsageError(f"--{owners.kind}: {error}") from error
+
+
+def _frames(args: argparse.Namespace, owners: Owners, name: str) -> list[int]:
+    if args.frames is None:
+        return list(owners.frames(name))
+    return [frame for frame in args.frames if owners.covers(name, frame)]
+
+
+def _folder(args: argparse.Namespace) -> str:
+    """The folder that was asked for, absolute unless it is relative to the .blend; empty for the scene's own."""
+    return str(Path(args.folder).absolute()) if args.folder and not args.folder.startswith("//") else args.folder
+
+
+def _bake(args: argparse.Namespace, work: list[Work], stop: Stop) -> int:
+    if not work:
         say("no strip shows any of these frames: nothing to bake")
-    problem = bake.too_large([*_estimates(scene, jobs), *nodes.estimates(scene)])
+    problem = too_large([one for each in work for one in each.estimates()])
     if problem:
         raise CommandError(problem)
     done: Counter[str] = Counter()
-    progress = Progress("baking", sum(len(which) for _, which, _ in jobs) + len(nodes.frames) * len(nodes.places))
-    work = [
-        ([place], _outcomes(scene, name, which, place, args.afresh))
-        for name, which, place in [(strip.name, which, place) for strip, which, place in jobs]
-    ]
-    if nodes.frames:
-        work.append((list(nodes.places.values()), nodes.outcomes(scene, args.afresh)))
-    for places, outcomes in work:
-        for told in outcomes:
+    progress = Progress("baking", sum(len(each.frames) * len(each.places) for each in work))
+    for each in work:
+        for told in _outcomes(each, args.afresh):
             done[told["state"]] += 1
             if args.json:
                 print(json.dumps(told), flush=True)
@@ -118,91 +165,72 @@ def _bake(
             progress.step()
             stop.check()
         if not args.json:
-            print(*(place.folder for place in places), sep="\n")
+            print(*(place.folder for place in each.places.values()), sep="\n")
     if args.json:
         print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
     say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
     return 1 if done["failed"] else 0
 
 
-def _outcomes(scene: Any, name: str, which: list[int], place: Any, afresh: bool) -> Iterator[dict[str, Any]]:
-    """One dict for each frame. A frame that cannot be made does not keep the others; a disk that cannot be written
-    does."""
-    left = list(which)
+def _outcomes(work: Work, afresh: bool) -> Iterator[dict[str, Any]]:
+    """One dict for each frame of each strip or node. A frame that cannot be made does not keep the others; a disk that
+    cannot be written does."""
+    kind, left = work.owners.kind, [(frame, name) for frame in work.frames for name in work.places]
     while left:
         began = time.perf_counter()
-        current = left[0]
-        with bake.Bake(scene, scene.sequence_editor.strips_all[name], left, place, afresh=afresh) as under_way:
+        which = list(dict.fromkeys(frame for frame, _ in left))
+        with Bake(work.owners, work.places, which, afresh=afresh) as under_way:
             try:
-                for made in under_way:
-                    left.remove(made.frame)
-                    yield {
-                        "strip": made.strip,
-                        "frame": made.frame,
-                        "state": made.state,
-                        "file": made.path,
-                        "seconds": round(made.seconds, 4),
-                    }
+                for made in _quietly(iter(under_way)):
+                    if (made.frame, made.owner) not in left:
+                        continue  # told before a frame of another one failed
+                    left.remove((made.frame, made.owner))
+                    seconds = round(made.seconds, 4)
+                    told = {kind: made.owner, "frame": made.frame, "state": made.state, "file": made.path}
+                    yield {**told, "seconds": seconds}
                     if made.clipped:
                         say(f"frame {made.frame}: light above white is cut off in PNG; EXR keeps it")
                 return
             except FrameError as error:
-                if error.path and error.path.startswith(place.folder):
+                if error.path and any(error.path.startswith(place.folder) for place in work.places.values()):
                     raise CommandError(str(error)) from error
-                current = int(error.frame) if int(error.frame) in left else left[0]
-                left.remove(current)
-                yield {
-                    "strip": name,
-                    "frame": current,
-                    "state": "failed",
-                    "error": str(error),
-                    "seconds": round(time.perf_counter() - began, 4),
-                }
+                failed = [one for one in left if one[0] == int(error.frame)] or left[:1]
+                seconds = round(time.perf_counter() - began, 4)
+                for frame, name in failed:
+                    left.remove((frame, name))
+                    told = {kind: name, "frame": frame, "state": "failed", "error": str(error)}
+                    yield {**told, "seconds": seconds}
 
 
-def _jobs(args: argparse.Namespace, scene: Any) -> list[tuple[Any, list[int], Any]]:
-    """(strip, frames, place) of everything to bake."""
-    if args.node and not args.strip:
-        return []
-    try:
-        found = bake.strips_of(scene, args.strip)
-    except ValueError as error:
-        raise UsageError(f"--strip: {error}") from error
-    if not found and not node_bake.nodes_of(scene):
-        raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
-    jobs = []
-    for strip in found:
-        own = baked_strips.frames_of(scene, strip) if args.frames is None else bake.covered(strip)
-        which = [frame for frame in (own if args.frames is None else args.frames) if frame in own]
-        if which:
-            jobs.append((strip, which, baked_strips.default_place(scene, strip, folder_of(args), args.format or "")))
-    return jobs
+def _quietly(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Blender says on standard output what it renders, which is for our results."""
+    while True:
+        with quiet():
+            made = next(outcomes, None)
+        if made is None:
+            return
+        yield made
 
 
-def _estimates(scene: Any, jobs: list[tuple[Any, list[int], Any]]) -> list[Any]:
-    return [bake.estimate(scene, strip, which, place) for strip, which, place in jobs]
-
-
-def _estimate(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    asked = [(strip.name, which, place) for strip, which, place in jobs]
-    asked += [(name, nodes.frames, place) for name, place in nodes.places.items() if nodes.frames]
-    for (name, which, place), one in zip(asked, [*_estimates(scene, jobs), *nodes.estimates(scene)], strict=True):
-        if args.json:
-            told = {"strip": name, "frames": len(which), "missing": one.frames, "folder": place.folder}
-            print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
-        else:
-            needs = f"{one.frames} of {len(which)} frames missing, up to {bake.size_text(one.bytes_needed)}"
-            print(f"{name}: {needs}, {bake.size_text(one.bytes_free)} free in {place.folder}")
+def _estimate(args: argparse.Namespace, work: list[Work]) -> int:
+    for each in work:
+        for (name, place), one in zip(each.places.items(), each.estimates(), strict=True):
+            if args.json:
+                told = {"strip": name, "frames": len(each.frames), "missing": one.frames, "folder": place.folder}
+                print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
+            else:
+                needs = f"{one.frames} of {len(each.frames)} frames missing, up to {size_text(one.bytes_needed)}"
+                print(f"{name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
     return 0
 
 
-def _link(args: argparse.Namespace, scene: Any, jobs: list[tuple[Any, list[int], Any]], nodes: NodeJobs) -> int:
-    for strip, which, place in jobs:
-        summary = staleness.check(scene, strip, which, place)
-        if summary.missing or summary.stale:
-            raise CommandError(f"{strip.name}: {'; '.join(summary.lines())}. Bake them first")
-        baked_strips.attach(strip, place)
-    nodes.link(scene)
+def _link(args: argparse.Namespace, work: list[Work]) -> int:
+    for each in work:
+        for name, place in each.places.items():
+            told = each.owners.look(name, each.frames, place)
+            if told.missing or told.stale:
+                raise CommandError(f"{name}: {'; '.join(told.lines())}. Bake them first")
+            each.owners.attach(name, place)
     target = (args.save or args.file).absolute()
     others = {Path(path) for path in bpy.utils.blend_paths(absolute=True)} - {args.file.absolute()}
     keep_apart([target], others)
@@ -228,7 +256,7 @@ def _scene(name: str) -> Any:
 
 
 def _has_work(scene: Any) -> bool:
-    return scene.sequence_editor is not None or bool(node_bake.nodes_of(scene))
+    return scene.sequence_editor is not None or bool(_named(Nodes(scene), ""))
 
 
 def _use_threads(count: int | None) -> None:

@@ -44,6 +44,10 @@ class Difference:
         return not self.stale and not self.unsure and not self.older
 
 
+NOT_BAKED = Difference(stale=("not baked",))
+"""There is no baked frame, or no whole one."""
+
+
 def short_hash(*words: str) -> str:
     """Eight characters that tell names apart which look alike as file names."""
     return hashlib.blake2b("\0".join(words).encode(), digest_size=4).hexdigest()
@@ -97,7 +101,7 @@ def values_of(job: Job) -> dict[str, float]:
 def difference(notes: dict[str, Any] | None, job: Job | None) -> Difference:
     """What tells a frame with these notes from what the job would make now."""
     if notes is None:
-        return Difference(stale=("not baked",))
+        return NOT_BAKED
     if (job is None) or "nothing" in notes:
         same = job is None and "nothing" in notes
         return Difference() if same else Difference(stale=("the modifier was switched on or off",))

@@ -13,9 +13,10 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference
 
 from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.bake import bake
+from blender_rackfocus.addon.bake.bake import Bake
+from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.blender import curves
-from blender_rackfocus.addon.sequencer import baked_strips, frames, show, staleness
+from blender_rackfocus.addon.sequencer import baked_strips, frames, show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
 from blender_rackfocus.estimate.provenance import Provenance
@@ -52,7 +53,7 @@ def bake_strip(shot, kind="EXR", which=FRAMES):
     """Bake and attach as the operator does; the states of the frames."""
     scene, strip = shot.scene, the_strip(shot)
     place = baked_strips.default_place(scene, strip, kind=kind)
-    with bake.Bake(scene, strip, which, place) as under_way:
+    with Bake(Strips(scene), {"A": place}, which) as under_way:
         states = [outcome.state for outcome in under_way]
     baked_strips.attach(strip, place)
     return states
@@ -63,7 +64,7 @@ def place(shot):
 
 
 def look(shot, which=FRAMES):
-    return staleness.check(shot.scene, the_strip(shot), which, place(shot))
+    return Strips(shot.scene).look("A", which, place(shot))
 
 
 def without_extension(shot, name):
@@ -389,12 +390,12 @@ def test_a_disk_that_cannot_hold_it_is_refused_before_anything_is_written(racked
 def test_the_estimate_is_never_less_than_the_bake(racked):
     strip = the_strip(racked)
     where = baked_strips.default_place(racked.scene, strip)
-    told = bake.estimate(racked.scene, strip, FRAMES, where)
+    told = Strips(racked.scene).estimate("A", FRAMES, where)
     bake_strip(racked)
     written = sum(path.stat().st_size for path in Path(where.folder).iterdir())
     assert told.frames == 4
     assert written <= told.bytes_needed
-    assert bake.estimate(racked.scene, strip, FRAMES, where).bytes_needed == 0
+    assert Strips(racked.scene).estimate("A", FRAMES, where).bytes_needed == 0
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_blender_lives_on(racked):
@@ -406,18 +407,12 @@ def test_a_folder_that_cannot_be_written_is_told_and_blender_lives_on(racked):
     assert_same(racked.live, racked.animation("after", 1, 4)[1])
 
 
-def test_a_frame_that_another_process_works_on_is_left_to_it(racked):
-    strip = the_strip(racked)
-    where = baked_strips.default_place(racked.scene, strip)
-
-    class Taken(Claims):
-        def take(self, number):
-            return number != 10003
-
-    claims = Taken(where.folder)
-    states = [bake.bake_frame(racked.scene, strip, frame, where, claims).state for frame in FRAMES]
-    assert states == ["baked", "baked", "busy", "baked"]
-    claims.close()
+def test_a_frame_that_another_process_works_on_is_left_to_it(racked, monkeypatch):
+    where = baked_strips.default_place(racked.scene, the_strip(racked))
+    take = Claims.take
+    monkeypatch.setattr(Claims, "take", lambda claims, number: number != 10003 and take(claims, number))
+    with Bake(Strips(racked.scene), {"A": where}, FRAMES, wait=False) as under_way:
+        assert [made.state for made in under_way] == ["baked", "baked", "busy", "baked"]
 
 
 def test_light_above_white_is_kept_by_exr_and_told_of_png(shot):
@@ -429,7 +424,7 @@ def test_light_above_white_is_kept_by_exr_and_told_of_png(shot):
     strip = shot.racked(paths, "")
     where = {kind: baked_strips.default_place(shot.scene, strip, kind=kind) for kind in ("EXR", "PNG")}
     for kind, clipped in (("EXR", False), ("PNG", True)):
-        with bake.Bake(shot.scene, strip, [1], where[kind]) as under_way:
+        with Bake(Strips(shot.scene), {"A": where[kind]}, [1]) as under_way:
             assert [outcome.clipped for outcome in under_way] == [clipped]
     picture, counts = baked.read(where["EXR"].file(10001))
     assert picture[counts].max() > 5

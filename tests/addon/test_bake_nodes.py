@@ -19,8 +19,9 @@ from test_scene_strips import Edit
 
 import blender_rackfocus
 from blender_rackfocus.addon import cache, errors
-from blender_rackfocus.addon.bake import bake as strip_bake
-from blender_rackfocus.addon.bake import node_bake
+from blender_rackfocus.addon.bake.bake import Bake
+from blender_rackfocus.addon.bake.nodes import Nodes
+from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import node_baked, node_pixels
 from blender_rackfocus.addon.sequencer import baked_strips
@@ -69,7 +70,7 @@ def bake(comp, *names, kind="EXR", afresh=False):
     """Bake and attach as the operator does; the states."""
     names = names or ("Rack Focus",)
     places = {name: node_baked.default_place(comp.scene, the_node(comp, name), kind=kind) for name in names}
-    with node_bake.NodeBake(comp.scene, places, FRAMES, afresh=afresh) as under_way:
+    with Bake(Nodes(comp.scene), places, FRAMES, afresh=afresh) as under_way:
         states = [made.state for made in under_way]
     for name, place in places.items():
         node_baked.attach(the_node(comp, name), place)
@@ -77,8 +78,8 @@ def bake(comp, *names, kind="EXR", afresh=False):
 
 
 def look(comp):
-    one = the_node(comp)
-    return node_bake.look(comp.scene, one, FRAMES, node_baked.place_of(one))
+    """Lines of what is right and what is not."""
+    return Nodes(comp.scene).look("Rack Focus", FRAMES, node_baked.place_of(the_node(comp))).lines()
 
 
 def without_extension(comp, name):
@@ -117,7 +118,7 @@ def test_a_second_bake_does_nothing(racked, computed):
     assert len(computed) == 3
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert sorted(path.name for path in before) == ["010002.exr", "010003.exr", "010004.exr"]
-    assert look(racked) == {"fresh": 3}
+    assert look(racked) == ["3 fresh"]
     (folder / "010003.exr").unlink()
     assert bake(racked) == ["kept", "baked", "kept"]
 
@@ -125,7 +126,7 @@ def test_a_second_bake_does_nothing(racked, computed):
 def test_a_changed_input_is_named_and_shown_live(racked, computed):
     bake(racked)
     the_node(racked).inputs["F-Stop"].default_value = 8.0
-    assert look(racked) == {"F-Stop was 1.4, is 8": 3}
+    assert look(racked) == ["3 stale", "F-Stop was 1.4, is 8 (3 from frame 1)"]
     stale = racked.animation(1, 3, "stale")
     node_baked.detach(the_node(racked))
     assert_same(racked.animation(1, 3, "live2"), stale)
@@ -143,7 +144,7 @@ def test_a_changed_file_is_named_and_shown_live(racked):
     bake(racked)
     made = picture(9)
     write_exr(racked.folder / "picture_0002.exr", dict(zip("RGBA", np.moveaxis(made, 2, 0), strict=True)))
-    assert look(racked) == {"fresh": 2, "file changed: picture_0002.exr": 1}
+    assert look(racked) == ["2 fresh, 1 stale", "file changed: picture_0002.exr (1 from frame 2)"]
     for image in bpy.data.images:
         if image.source == "SEQUENCE":
             image.reload()
@@ -159,9 +160,9 @@ def test_a_node_before_it_counts(racked):
     racked.link(source, brighter.inputs["Image"])
     racked.link(brighter.outputs["Image"], one.inputs["Image"])
     assert bake(racked) == ["baked"] * 3
-    assert look(racked) == {"fresh": 3}
+    assert look(racked) == ["3 fresh"]
     brighter.inputs["Exposure"].default_value = 1.0
-    assert look(racked) == {"nodes before it changed": 3}
+    assert look(racked) == ["3 stale", "nodes before it changed (3 from frame 1)"]
 
 
 def test_two_nodes_in_a_chain(comp):
@@ -200,7 +201,7 @@ def test_a_live_depth_is_rendered_once_per_frame(comp, own_dof):
         path = node_baked.file_at(the_node(comp), 2)
         assert os.path.isfile(path)
         comp.scene.world = bpy.data.worlds.new("World")
-        assert look(comp) == {f'scene "{comp.scene.name}" changed': 3}
+        assert look(comp) == ["3 stale", f'scene "{comp.scene.name}" changed (3 from frame 1)']
     finally:
         CountingEngine.rendered.clear()
         bpy.utils.unregister_class(CountingEngine)
@@ -217,7 +218,7 @@ def test_a_scene_strip_is_rendered_once_per_frame_and_baked(registered, tmp_path
         place = baked_strips.default_place(edit.outer, edit.strip)
 
         def states():
-            with strip_bake.Bake(edit.outer, edit.strip, range(12, 15), place) as under_way:
+            with Bake(Strips(edit.outer), {edit.strip.name: place}, range(12, 15)) as under_way:
                 return [made.state for made in under_way]
 
         assert states() == ["baked"] * 3

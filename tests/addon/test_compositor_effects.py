@@ -16,7 +16,8 @@ import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, left_behind, picture, wanted
 
 from blender_rackfocus.addon import cache, errors
-from blender_rackfocus.addon.bake import node_bake
+from blender_rackfocus.addon.bake.bake import Bake
+from blender_rackfocus.addon.bake.nodes import Nodes
 from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
 from blender_rackfocus.addon.scenes import passes
@@ -303,7 +304,7 @@ def test_an_effects_bake_goes_by_its_inputs_and_the_effects_before_it(stack, mon
     bpy.ops.wm.save_as_mainfile(filepath=str(stack.folder / "shot.blend"))
     live = stack.animation(1, 3, "live")
     place = node_baked.default_place(scene, one)
-    with node_bake.NodeBake(scene, {one.name: place}, range(1, 4)) as under_way:
+    with Bake(Nodes(scene), {one.name: place}, range(1, 4)) as under_way:
         assert [made.state for made in under_way] == ["baked"] * 3
     node_baked.attach(one, place)
     asked = []
@@ -314,22 +315,22 @@ def test_an_effects_bake_goes_by_its_inputs_and_the_effects_before_it(stack, mon
     assert difference(live[1], live[3]) > 0.05
 
     def look():
-        return node_bake.look(scene, one, range(1, 4), place)
+        return Nodes(scene).look(one.name, range(1, 4), place)
 
-    assert look() == {"fresh": 3}
+    assert look().fresh == 3
     exposure.inputs["Exposure"].default_value = 2.0
-    assert look() == {"nodes before it changed": 3}
+    assert look().reasons == {"nodes before it changed": 3}
     exposure.inputs["Exposure"].default_value = 1.0
-    assert look() == {"fresh": 3}
+    assert look().fresh == 3
     scene.frame_set(2)
     focus.value = 5.0
     focus.keyframe_insert("value", frame=2)
-    assert "nodes before it changed" not in look()
-    assert look()["fresh"] == 2
+    assert "nodes before it changed" not in look().reasons
+    assert look().fresh == 2
 
 
 def test_effects_of_one_name_can_be_baked_side_by_side(stack):
     first, second = effect.add(stack.scene), effect.add(stack.scene)
     assert first.name != second.name
-    assert [each.name for each in node_bake.nodes_of(stack.scene)] == [first.name, second.name]
+    assert Nodes(stack.scene).names() == [first.name, second.name]
     assert [each.name for each in stack.scene.compositor_effects] == [first.name, second.name]

@@ -19,7 +19,8 @@ os.environ["RACKFOCUS_CACHE"] = {folder!r} + "/store"
 import bpy, blender_rackfocus
 from pathlib import Path
 from blender_rackfocus.addon import cache, errors, registration
-from blender_rackfocus.addon.bake import bake, node_bake
+from blender_rackfocus.addon.bake.bake import Bake
+from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views
 from blender_rackfocus.addon.session import session
@@ -67,7 +68,7 @@ shot.key(strip, "Focus Distance", dict([(1, NEAR_M), (4, FAR_M)]))
 bpy.ops.wm.save_as_mainfile(filepath={folder!r} + "/first.blend")
 shot.animation("out", 1, 4)
 place = baked_strips.default_place(shot.scene, strip)
-with bake.Bake(shot.scene, strip, [1, 2], place) as under_way:
+with Bake(Strips(shot.scene), dict([(NAME, place)]), [1, 2]) as under_way:
     assert [made.state for made in under_way] == ["baked"] * 2
 baked_strips.attach(strip, place)
 staleness.of(shot.scene, strip)

@@ -101,7 +101,8 @@ def until_baked():
 def after_bake():
     told["frame after bake"] = scene().frame_current
     found = part("modifier").find(strip())
-    told["summary"] = part("staleness").check(scene(), strip(), FRAMES, part("baked_strips").place_of(found)).lines()
+    strips = part("bake.strips").Strips(scene())
+    told["summary"] = strips.look("A", FRAMES, part("baked_strips").place_of(found)).lines()
     part("staleness").of(scene(), strip())
 
 

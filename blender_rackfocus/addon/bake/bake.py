@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Baking: a strip's frames at final quality as files that Blender's own Image node reads.
+"""Baking: frames at final quality as files that Blender's own Image node reads. One loop, for strips and for nodes.
 
 Frames are independent: any number of processes may bake any ranges into one folder. What is there and right is kept;
 what another process works on is left to it, and looked at again at the end.
@@ -11,22 +11,23 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
 
-from ...frame import coding, recipe
-from ...frame.job import Job
+from ...frame import freshness
+from ...frame.freshness import Freshness
+from ...frame.recipe import Difference
 from ...media import MediaError, baked
 from ...media.locks import Claims
 from .. import cache
-from ..blender import strips
 from ..errors import FrameError
 from ..scenes import passes, scene_passes
-from ..sequencer import baked_strips, frames
-from ..shot import baked_place, modifier
+from ..shot import baked_place
 from ..shot.baked_place import Place
 
 _WAIT_S = 0.2
@@ -37,10 +38,10 @@ _ROUND_OFF_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one frame. state: 'baked' (computed now, or taken from the store), 'kept' (it was there and
-    right), 'hidden' (the strip is not drawn at this frame), 'busy' (another process works on it)."""
+    """What became of one frame of a strip or a node. state: 'baked' (computed now, or taken from the store), 'kept' (it
+    was there and right), 'hidden' (it is not drawn at this frame), 'busy' (another process works on it)."""
 
-    strip: str
+    owner: str
     frame: int
     state: str
     path: str = ""
@@ -56,51 +57,98 @@ class Estimate:
     bytes_needed: int
     bytes_free: int
 
-    @property
-    def fits(self) -> bool:
-        """Whether the disk can hold them."""
-        return self.bytes_needed <= self.bytes_free
+
+@dataclass(frozen=True)
+class Pixels:
+    """What a baked frame shows. picture: (H, W, 4) float32, top row first; None where nothing changes. counts: (H, W)
+    bool, where it replaces what comes in. notes: what it was made of."""
+
+    picture: np.ndarray | None
+    counts: np.ndarray | None
+    notes: dict[str, Any]
 
 
-def covered(strip: bpy.types.Strip) -> range:
-    """The frames between a strip's handles."""
-    return range(int(strip.left_handle), int(strip.right_handle))
+@dataclass(frozen=True)
+class Task:
+    """One frame of one owner. difference: what tells a baked frame with these notes from it. make: its pixels."""
+
+    difference: Callable[[dict[str, Any] | None], Difference]
+    make: Callable[[], Pixels]
 
 
-def strips_of(scene: bpy.types.Scene, name: str = "") -> list[bpy.types.Strip]:
-    """The strips with a Rack Focus modifier; only the named one if a name is given. Raises ValueError."""
-    found = [strip for strip, _ in modifier.in_scene(scene)]
-    if not name:
-        return found
-    named = [strip for strip in found if strip.name == name]
-    if not named:
-        there = ", ".join(f'"{strip.name}"' for strip in found) or "none"
-        raise ValueError(f'scene "{scene.name}" has no strip "{name}" with a Rack Focus modifier (it has {there})')
-    return named
+class Owners(ABC):
+    """What has a lens in a scene, by name: its strips, or the nodes of its compositor.
 
+    kind: what one is called. together: all of them are baked frame by frame, because one render brings all of them
+    their pictures; else one after the other. compositor: name of the scene whose nodes they are, for errors.
+    """
 
-def size_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int, int]:
-    """Width and height of a strip's picture in pixels; the scene's where Blender has not looked at the file yet."""
-    for element in getattr(strip, "elements", ()):
-        if element.orig_width and element.orig_height:
-            return element.orig_width, element.orig_height
-    return scene.render.resolution_x, scene.render.resolution_y
+    kind: str
+    together: bool
+    compositor = ""
 
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        self.scene = scene
 
-def estimate(scene: bpy.types.Scene, strip: bpy.types.Strip, which: Iterable[int], place: Place) -> Estimate:
-    """What baking these frames needs on disk, at most; frames that have a whole file already are not counted."""
-    width, height = size_of(scene, strip)
-    missing = 0
-    for frame in which:
-        path = place.file(baked_strips.number_of(strip, frame))
-        missing += not baked.is_there(path)
-    return estimate_of(missing, (width, height), place)
+    @abstractmethod
+    def names(self, only: str = "") -> list[str]:
+        """All there are; only the one named if a name is given. Raises ValueError where there is none."""
 
+    @abstractmethod
+    def place(self, name: str, folder: str = "", kind: str = "") -> Place:
+        """Where one is to be baked. folder, kind: instead of the scene's own settings."""
 
-def estimate_of(missing: int, size: tuple[int, int], place: Place) -> Estimate:
-    """What so many frames of a size (width, height) need at most."""
-    needed = missing * (size[0] * size[1] * 8 + _ROUND_OFF_BYTES)
-    return Estimate(missing, needed, _free_bytes(place.folder))
+    @abstractmethod
+    def place_read(self, name: str) -> Place | None:
+        """Where the frames lie that one reads; None where it reads none."""
+
+    @abstractmethod
+    def frames(self, name: str) -> range:
+        """The frames to be baked, if nothing else is said."""
+
+    @abstractmethod
+    def covers(self, name: str, frame: int) -> bool:
+        """Whether a frame can be baked."""
+
+    @abstractmethod
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height of its frames in pixels."""
+
+    @abstractmethod
+    def number(self, name: str, frame: int) -> int:
+        """The number of a frame's file. Raises FrameError."""
+
+    @abstractmethod
+    def task(self, name: str, frame: int) -> Task | None:
+        """What is to be done for the scene's current frame; None where one is not drawn. Raises FrameError, MediaError,
+        ValueError."""
+
+    @abstractmethod
+    def difference(self, name: str, frame: int, place: Place) -> Difference | None:
+        """What tells a baked frame from what would be made now, without moving the scene's frame; None where it is not
+        drawn."""
+
+    @abstractmethod
+    def attach(self, name: str, place: Place) -> None:
+        """Make one read its baked frames by itself. Raises FrameError."""
+
+    @abstractmethod
+    def detach(self, name: str) -> Place | None:
+        """Back to live. Returns where the baked frames lie; they stay."""
+
+    def remark(self) -> str:
+        """What is to be said of baking them; empty when nothing is."""
+        return ""
+
+    def look(self, name: str, which: Iterable[int], place: Place) -> Freshness:
+        """What of the baked frames is right. Does not move the scene's frame."""
+        return freshness.looked(which, lambda frame: self.difference(name, frame, place))
+
+    def estimate(self, name: str, which: Iterable[int], place: Place) -> Estimate:
+        """What baking these frames needs on disk, at most; frames that have a whole file already are not counted."""
+        missing = sum(not baked.is_there(place.file(self.number(name, frame))) for frame in which)
+        width, height = self.size(name)
+        return Estimate(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), _free_bytes(place.folder))
 
 
 def size_text(count: float) -> str:
@@ -124,69 +172,30 @@ def too_large(estimates: list[Estimate]) -> str:
     )
 
 
-def bake_frame(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int, place: Place, claims: Claims, *, afresh: bool = False
-) -> Outcome:
-    """Bake one frame, unless it is there already. Sets the scene's current frame.
-
-    afresh: also when it is there. Raises FrameError (also for what the disk will not have).
-    """
-    began = time.perf_counter()
-    baked_place.check_colours(place)
-    path = place.file(baked_strips.number_of(strip, frame))
-    shown = _shown(scene, strip, frame)
-    if shown is None:
-        return Outcome(strip.name, frame, "hidden")
-    blurred = _own_dof(strip)
-    if blurred:
-        words = f'camera "{blurred}" has its own Depth of Field on, which a Blender without this extension would show'
-        raise FrameError(f"{words} beside the baked one: switch it off", strip.name, frame)
-    job = frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True)
-    try:
-        notes = recipe.of(job)
-        if not afresh and _is_done(path, job):
-            return Outcome(strip.name, frame, "kept", path, time.perf_counter() - began)
-        number = baked_strips.number_of(strip, frame)
-        os.makedirs(place.folder, exist_ok=True)
-        baked.refuse_foreign(path)
-        if not claims.take(number):
-            return Outcome(strip.name, frame, "busy", path)
-        try:
-            if not afresh and _is_done(path, job):  # another process was quicker
-                return Outcome(strip.name, frame, "kept", path, time.perf_counter() - began)
-            clipped = _write(path, job, notes)
-        finally:
-            claims.release(number)
-    except OSError as error:
-        raise FrameError(f"it cannot be written ({error.strerror or error})", strip.name, frame, path=path) from error
-    except (MediaError, ValueError) as error:
-        raise FrameError.of(error, strip.name, shown.frame, path) from error
-    return Outcome(strip.name, frame, "baked", path, time.perf_counter() - began, clipped and place.kind == "PNG")
-
-
 class Bake:
-    """A bake under way: iterate to bake frame by frame; `close` (or with) leaves the folder tidy and the scene as it
-    was.
+    """A bake under way: iterate for an Outcome of every owner at every frame; `close` (or with) leaves the folders tidy
+    and the scene as it was. Raises FrameError (also for what the disk will not have).
 
-    wait: whether to wait for frames that other processes work on, and bake those they leave.
+    places: where each owner, by name, is to go. afresh: also what is there. wait: whether to wait for frames that other
+    processes work on, and bake those they leave.
     """
 
     def __init__(
         self,
-        scene: bpy.types.Scene,
-        strip: bpy.types.Strip,
+        owners: Owners,
+        places: dict[str, Place],
         which: Iterable[int],
-        place: Place,
         *,
         afresh: bool = False,
         wait: bool = True,
     ) -> None:
-        self.scene, self.strip_name, self.place = scene, strip.name, place
-        self.which, self.afresh, self.wait = list(which), afresh, wait
-        self._claims = Claims(place.folder)
-        self._was_there = os.path.isdir(place.folder)
-        self._frame_before = scene.frame_current
-        baked.sweep(place.folder)
+        self.owners, self.places, self.which = owners, places, list(which)
+        self.afresh, self.wait = afresh, wait
+        self._claims = {name: Claims(place.folder) for name, place in places.items()}
+        self._were_there = {name for name, place in places.items() if os.path.isdir(place.folder)}
+        self._frame_before = owners.scene.frame_current
+        for place in places.values():
+            baked.sweep(place.folder)
 
     def __enter__(self) -> Bake:
         return self
@@ -195,80 +204,104 @@ class Bake:
         self.close()
 
     def __iter__(self) -> Iterator[Outcome]:
-        busy = []
+        busy: list[tuple[int, str]] = []
         for frame in self.which:
-            made = self._bake(frame)
-            if made.state == "busy" and self.wait:
-                busy.append(frame)
-            else:
-                yield made
+            for made in self._bake(frame, list(self.places)):
+                if made.state == "busy" and self.wait:
+                    busy.append((frame, made.owner))
+                else:
+                    yield made
         while busy:
-            frame = busy.pop(0)
-            made = self._bake(frame)
+            frame, name = busy.pop(0)
+            made = self._bake(frame, [name])[0]
             if made.state != "busy":
                 yield made
                 continue
-            busy.append(frame)
+            busy.append((frame, name))
             time.sleep(_WAIT_S)
 
     def close(self) -> None:
         """Leave: the scene goes back to its frame."""
-        self._claims.close()
-        baked.sweep(self.place.folder)
+        for name, place in self.places.items():
+            self._claims[name].close()
+            baked.sweep(place.folder)
+            if name not in self._were_there:
+                with contextlib.suppress(OSError):
+                    os.rmdir(place.folder)  # only where nothing came into it
         cache.sweep()
         scene_passes.end()
         passes.sweep()
-        if not self._was_there:
-            with contextlib.suppress(OSError):
-                os.rmdir(self.place.folder)  # only where nothing came into it
-        if self.scene.frame_current != self._frame_before:
-            self.scene.frame_set(self._frame_before)
+        if self.owners.scene.frame_current != self._frame_before:
+            self.owners.scene.frame_set(self._frame_before)
 
-    def _bake(self, frame: int) -> Outcome:
-        strip = self.scene.sequence_editor.strips_all.get(self.strip_name)
-        if strip is None or modifier.find(strip) is None:
-            raise FrameError("the strip or its modifier is gone", self.strip_name, frame)
-        return bake_frame(self.scene, strip, frame, self.place, self._claims, afresh=self.afresh)
+    def _bake(self, frame: int, names: list[str]) -> list[Outcome]:
+        """One frame of these owners: all are claimed before any is made."""
+        began, scene = time.perf_counter(), self.owners.scene
+        if scene.frame_current_final != frame:
+            scene.frame_set(frame)
+        outcomes: dict[str, Outcome] = {}
+        todo: dict[str, tuple[int, Task]] = {}
+        path = ""
 
+        def told(state: str, clipped: bool = False) -> Outcome:
+            return Outcome(name, frame, state, path, time.perf_counter() - began, clipped)
 
-def _shown(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> strips.Shown | None:
-    """How the strip is drawn at a frame of its own scene, from its files; None where it is not drawn."""
-    if scene.frame_current_final != frame:
-        scene.frame_set(frame)
-    try:
-        shown = [one for one in strips.walk(scene, frame) if one.strip == strip and one.scene == scene]
-    except FrameError as error:
-        raise FrameError.of(error, strip.name, frame) from error
-    if len({one.frame for one in shown}) > 1:
-        raise FrameError("it is shown at two different frames at once; duplicate the strip", strip.name, frame)
-    return shown[0] if shown else None
+        try:
+            for name in names:
+                place, path = self.places[name], ""
+                baked_place.check_colours(place)
+                number = self.owners.number(name, frame)
+                path = place.file(number)
+                task = self.owners.task(name, frame)
+                if task is None:
+                    outcomes[name] = Outcome(name, frame, "hidden")
+                elif state := self._claim(name, number, path, task):
+                    outcomes[name] = told(state)
+                else:
+                    todo[name] = number, task
+            for name, (number, task) in todo.items():
+                place = self.places[name]
+                path = place.file(number)
+                clipped = _write(path, task.make())
+                outcomes[name] = told("baked", clipped and place.kind == "PNG")
+                self._claims[name].release(number)
+        except OSError as error:
+            cause = f"it cannot be written ({error.strerror or error})"
+            raise FrameError(cause, name, frame, path, self.owners.compositor) from error
+        except (FrameError, MediaError, ValueError) as error:
+            if isinstance(error, FrameError) and error.is_told:
+                raise
+            raise FrameError.of(error, name, frame, path, self.owners.compositor) from error
+        finally:
+            for name, (number, _task) in todo.items():
+                self._claims[name].release(number)
+        return [outcomes[name] for name in names]
 
-
-def _own_dof(strip: bpy.types.Strip) -> str:
-    """The camera of a scene strip that blurs by itself; empty where there is none."""
-    if not scene_passes.is_one(strip):
+    def _claim(self, name: str, number: int, path: str, task: Task) -> str:
+        """'kept', 'busy', or empty: it is ours to make."""
+        if self._is_done(path, task):
+            return "kept"
+        os.makedirs(self.places[name].folder, exist_ok=True)
+        baked.refuse_foreign(path)
+        if not self._claims[name].take(number):
+            return "busy"
+        if self._is_done(path, task):  # another process was quicker
+            self._claims[name].release(number)
+            return "kept"
         return ""
-    marked = [mark.camera for mark in strip.scene.timeline_markers]
-    cameras = [strip.scene_camera] if strip.scene_camera is not None else [strip.scene.camera, *marked]
-    for camera in cameras:
-        if camera is not None and camera.type == "CAMERA" and camera.data.dof.use_dof:
-            return camera.name
-    return ""
+
+    def _is_done(self, path: str, task: Task) -> bool:
+        return not self.afresh and task.difference(baked.notes_of(path)).fresh
 
 
-def _is_done(path: str, job: Job | None) -> bool:
-    return recipe.difference(baked.notes_of(path), job).fresh
-
-
-def _write(path: str, job: Job | None, notes: dict) -> bool:
+def _write(path: str, pixels: Pixels) -> bool:
     """Returns whether something is brighter than white."""
-    made = frames.make(job) if job is not None else None
-    if made is None or made.flat is None:
-        # Nothing to change: the smallest picture there is; the group fits it to the strip's size.
-        baked.write(path, np.zeros((8, 8, 4), np.float32), np.zeros((8, 8), bool), notes)
+    picture, counts = pixels.picture, pixels.counts
+    if picture is None or counts is None:
+        # Nothing to change: the smallest picture there is; the group fits it to the full size.
+        baked.write(path, np.zeros((8, 8, 4), np.float32), np.zeros((8, 8), bool), pixels.notes)
         return False
-    picture, counts = coding.decode(made.flat, made.width, made.height)
-    baked.write(path, picture, counts, notes)
+    baked.write(path, picture, counts, pixels.notes)
     return bool((picture[..., :3].max(axis=2) > 1.0)[counts].any())
 
 

@@ -8,8 +8,6 @@ picture that comes in, as Blender makes it.
 
 from __future__ import annotations
 
-import os
-
 import bpy
 import numpy as np
 
@@ -21,11 +19,11 @@ from ..shot.baked_place import DURATION, FIRST, Place
 from . import node_pixels, node_recipe
 
 
-def number_of(one: bpy.types.Node, frame: int) -> int:
+def number_of(frame: int) -> int:
     """The number of the file for a frame. Raises FrameError."""
     number = frame + FIRST
     if not 0 < number < DURATION:
-        raise FrameError("frames this far from 0 cannot be baked", one.name, frame)
+        raise FrameError("frames this far from 0 cannot be baked", frame=frame)
     return number
 
 
@@ -74,8 +72,3 @@ def attach(one: bpy.types.Node, place: Place) -> None:
 def detach(one: bpy.types.Node) -> Place | None:
     """Back to live. Returns where the baked frames lie; they stay."""
     return baked_place.detach(one.node_tree)
-
-
-def has_files(place: Place) -> bool:
-    """Whether a folder holds anything to read."""
-    return os.path.isdir(place.folder)

@@ -16,6 +16,7 @@ from typing import Any
 import bpy
 
 from ...frame import inputs, recipe
+from ...frame.freshness import Freshness
 from ...frame.recipe import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
@@ -29,7 +30,7 @@ PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
 
 
-class Seen(dict[tuple[int, str, int, str], dict[str, int]]):
+class Seen(dict[tuple[int, str, int, str], Freshness]):
     """What the panel was told since the last edit."""
 
 
@@ -71,7 +72,7 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
 def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     """What tells a baked frame with these notes from what `of` tells now, in words."""
     if notes is None or PIXELS not in notes:
-        return Difference(stale=("not baked",))
+        return recipe.NOT_BAKED
     stale = list(recipe.changed_inputs(notes, now["inputs"]))
     if notes.get("lens") != now["lens"]:
         stale.append("Lens changed")

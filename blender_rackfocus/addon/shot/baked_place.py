@@ -28,6 +28,11 @@ class Place:
     folder: str
     kind: str
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a folder."""
+        return os.path.isdir(self.folder)
+
     def file(self, number: int) -> str:
         """The file of a number."""
         return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")

@@ -20,7 +20,6 @@ from . import (
     mark_track,
     marks,
     networks,
-    node_bake,
     rack,
     recipes,
     strip_modifier,
@@ -29,7 +28,7 @@ from . import (
 )
 
 _MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
-_NODES = (compositor, baking, bake, node_bake)
+_NODES = (compositor, baking, bake)
 _DEPTH = (networks, cards, subject, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)

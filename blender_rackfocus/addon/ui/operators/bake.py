@@ -1,35 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bake strips, check and un-bake them; look into the store, verify and clear it."""
+"""Bake strips and nodes, use frames that were baked elsewhere, check and un-bake them; look into the store, verify and
+clear it. What one does for strips another does for nodes: only which ones are meant differs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import ClassVar
 
 import bpy
 
 from ... import cache, signals
 from ...bake import bake
+from ...bake.nodes import Nodes
+from ...bake.strips import Strips
+from ...blender import versions
 from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...compositor import session as compositor
 from ...errors import FrameError
-from ...sequencer import baked_strips, staleness
-from ...shot import modifier
+from ...shot import modifier, node
 from . import jobs
-from .baking import Baking, Progress, delete_frames
+from .baking import Baking, delete_frames
 
 
-class _Strips:
+class _Baked:
+    """For operators on baked frames: not while a bake is under way."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        words = jobs.in_the_way("PICTURES") or cls.missing(context)
+        if words:
+            cls.poll_message_set(words)
+        return not words
+
+
+class _OfStrips(_Baked):
     """Which strips an operator is for."""
 
     strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
     all_strips: bpy.props.BoolProperty(name="All Strips", description="Every strip with a Rack Focus modifier")
 
+    @classmethod
+    def missing(cls, context: bpy.types.Context) -> str:
+        """What is not there that it needs."""
+        return "" if sequencer_scene(context) is not None else "No scene is shown"
+
+    def owners(self, context: bpy.types.Context) -> Strips:
+        """The strips there are."""
+        return Strips(sequencer_scene(context))
+
     def names(self, context: bpy.types.Context) -> list[str]:
         """Names of the strips meant; empty after reporting why there are none."""
-        scene = sequencer_scene(context)
         if self.all_strips:
-            names = [strip.name for strip in bake.strips_of(scene)]
+            names = self.owners(context).names()
             if not names:
                 self.report({"ERROR"}, "No strip in this scene has a Rack Focus modifier")
             return names
@@ -39,124 +60,93 @@ class _Strips:
             return []
         return [strip.name]
 
+    def not_now(self, context: bpy.types.Context, names: list[str]) -> str:
+        """Why these cannot be baked, empty when they can."""
+        return ""
 
-class RACKFOCUS_OT_bake(_Strips, Baking, bpy.types.Operator):
-    """Write final-quality frames to disk, and let the strip read them: they show on any machine, also without this
-    extension"""
 
-    bl_idname = "rackfocus.bake"
-    bl_label = "Bake"
+class _OfNodes(_Baked):
+    """Which nodes an operator is for."""
 
-    redrawn = frozenset({"SEQUENCE_EDITOR", "NODE_EDITOR"})
+    node_name: bpy.props.StringProperty(name="Node", description="Name of the node; empty for the active one")
+    all_nodes: bpy.props.BoolProperty(name="All Nodes", description="Every Rack Focus node at work in this scene")
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        problem = jobs.in_the_way("PICTURES")
-        if problem:
-            cls.poll_message_set(problem)
-            return False
-        return sequencer_scene(context) is not None
+    def missing(cls, context: bpy.types.Context) -> str:
+        """What is not there that it needs."""
+        there = context.scene is not None and any(map(node.in_tree, versions.scene_trees(context.scene)))
+        name = context.scene.name if context.scene is not None else ""
+        return "" if there else f'The compositor of scene "{name}" has no Rack Focus node'
 
-    def begin(self, context: bpy.types.Context) -> bool:
-        scene = sequencer_scene(context)
-        self._scene_name, self._names = scene.name, self.names(context)
-        estimates, total = [], 0
-        try:
-            for name in self._names:
-                strip = scene.sequence_editor.strips_all[name]
-                which = self._frames(scene, strip)
-                total += len(which)
-                estimates.append(bake.estimate(scene, strip, which, baked_strips.default_place(scene, strip)))
-        except (FrameError, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return False
-        problem = bake.too_large(estimates)
-        if problem:
-            self.report({"ERROR"}, problem)
-        Progress.start(total)
-        self._job = self._outcomes(scene)
-        return bool(self._names) and not problem
+    def owners(self, context: bpy.types.Context) -> Nodes:
+        """The nodes there are."""
+        return Nodes(context.scene)
 
-    def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
-        if self.first or self.last:
-            return range(self.first, self.last + 1)
-        return baked_strips.frames_of(scene, strip)
+    def names(self, context: bpy.types.Context) -> list[str]:
+        """Names of the nodes meant; empty after reporting why there are none."""
+        found = [one.name for tree in versions.scene_trees(context.scene) for one in node.in_tree(tree)]
+        if self.all_nodes:
+            return found
+        tree = versions.scene_tree(context.scene)
+        active = tree.nodes.active if tree is not None else None
+        name = self.node_name or (active.name if active is not None else "")
+        if name not in found:
+            words = f'"{name}" is no Rack Focus node of scene "{context.scene.name}"' if name else "Select a node"
+            self.report({"ERROR"}, words)
+            return []
+        return [name]
 
-    def _outcomes(self, scene: bpy.types.Scene) -> Iterator[bake.Outcome]:
-        for name in self._names:
-            strip = scene.sequence_editor.strips_all[name]
-            place = baked_strips.default_place(scene, strip)
-            Progress.what = name
-            which = self._frames(scene, strip)
-            with bake.Bake(scene, strip, which, place, afresh=self.afresh, wait=False) as under_way:
-                yield from under_way
-            baked_strips.attach(scene.sequence_editor.strips_all[name], place)
-
-    def ended(self, context: bpy.types.Context, outcome: str) -> None:
-        staleness.changed()
-        signals.redraw()
-        scene = bpy.data.scenes.get(self._scene_name)
-        inside = baked_strips.shown_inside(scene) if outcome == "FINISHED" and scene is not None else []
-        if inside:
-            words = "; without the extension Blender shows one frame of a bake in those"
-            self.report({"WARNING"}, f"This scene is shown by {', '.join(inside)}{words}")
+    def not_now(self, context: bpy.types.Context, names: list[str]) -> str:
+        """Why these cannot be baked, empty when they can."""
+        if not set(names) & set(self.owners(context).names()):
+            return "It is not at work: muted, or the scene's render does not use its compositor"
+        return compositor.problem_before(context.scene)
 
 
-class RACKFOCUS_OT_bake_use(_Strips, bpy.types.Operator):
-    """Read frames that were baked elsewhere (a render farm, the command line) from the strip's bake folder"""
+class _Use:
+    """Have those that are meant read what is in their bake folders."""
 
-    bl_idname = "rackfocus.bake_use"
     bl_label = "Use Baked Frames"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = sequencer_scene(context)
-        names = self.names(context)
-        used = 0
-        for name in names:
-            strip = scene.sequence_editor.strips_all[name]
-            place = baked_strips.default_place(scene, strip)
-            if not os.path.isdir(place.folder):
+        owners, used = self.owners(context), 0
+        for name in self.names(context):
+            place = owners.place(name)
+            if not place.is_there:
                 self.report({"ERROR"}, f'"{name}" has no baked frames in {place.folder}')
                 continue
             try:
-                baked_strips.attach(strip, place)
+                owners.attach(name, place)
             except FrameError as error:
                 self.report({"ERROR"}, str(error))
                 continue
             used += 1
-        staleness.changed()
         signals.redraw()
         return {"FINISHED"} if used else {"CANCELLED"}
 
 
-class RACKFOCUS_OT_bake_check(_Strips, bpy.types.Operator):
-    """Tell which baked frames are still right, and what has changed for those that are not"""
+class _Check:
+    """Look at every frame of those that are meant."""
 
-    bl_idname = "rackfocus.bake_check"
     bl_label = "Check Baked Frames"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = sequencer_scene(context)
-        looked = 0
+        owners, looked = self.owners(context), 0
         for name in self.names(context):
-            strip = scene.sequence_editor.strips_all[name]
-            place = baked_strips.place_of(modifier.find(strip))
+            place = owners.place_read(name)
             if place is None:
                 self.report({"WARNING"}, f'"{name}" is not baked')
                 continue
             looked += 1
-            summary = staleness.check(scene, strip, baked_strips.frames_of(scene, strip), place)
-            kind = "INFO" if summary.all_fresh else "WARNING"
-            self.report({kind}, f"{name}: " + "; ".join(summary.lines()))
+            told = owners.look(name, owners.frames(name), place)
+            self.report({"INFO" if told.all_fresh else "WARNING"}, f"{name}: {'; '.join(told.lines())}")
         return {"FINISHED"} if looked else {"CANCELLED"}
 
 
-class RACKFOCUS_OT_unbake(_Strips, bpy.types.Operator):
-    """Back to live frames"""
+class _Unbake:
+    """Have those that are meant read no frames any more."""
 
-    bl_idname = "rackfocus.unbake"
-    bl_label = "Un-bake"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     delete_files: bpy.props.BoolProperty(
@@ -164,18 +154,69 @@ class RACKFOCUS_OT_unbake(_Strips, bpy.types.Operator):
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = sequencer_scene(context)
-        gone = 0
-        for name in self.names(context):
-            place = baked_strips.detach(scene.sequence_editor.strips_all[name])
-            gone += place is not None
-            if place is not None and self.delete_files:
+        places = [self.owners(context).detach(name) for name in self.names(context)]
+        gone = [place for place in places if place is not None]
+        if self.delete_files:
+            for place in gone:
                 delete_frames(place.folder)
-        staleness.changed()
         signals.redraw()
         if not gone:
             self.report({"WARNING"}, "It is not baked")
         return {"FINISHED"} if gone else {"CANCELLED"}
+
+
+class RACKFOCUS_OT_bake(Baking, _OfStrips, bpy.types.Operator):
+    """Write final-quality frames to disk, and let the strip read them: they show on any machine, also without this
+    extension"""
+
+    bl_idname = "rackfocus.bake"
+    bl_label = "Bake"
+
+
+class RACKFOCUS_OT_bake_use(_Use, _OfStrips, bpy.types.Operator):
+    """Read frames that were baked elsewhere (a render farm, the command line) from the strip's bake folder"""
+
+    bl_idname = "rackfocus.bake_use"
+
+
+class RACKFOCUS_OT_bake_check(_Check, _OfStrips, bpy.types.Operator):
+    """Tell which baked frames are still right, and what has changed for those that are not"""
+
+    bl_idname = "rackfocus.bake_check"
+
+
+class RACKFOCUS_OT_unbake(_Unbake, _OfStrips, bpy.types.Operator):
+    """Back to live frames"""
+
+    bl_idname = "rackfocus.unbake"
+    bl_label = "Un-bake"
+
+
+class RACKFOCUS_OT_node_bake(Baking, _OfNodes, bpy.types.Operator):
+    """Write the node's final frames to disk, and let its group read them: they show on any machine, also without this
+    extension. 3D scenes behind it are rendered once per frame"""
+
+    bl_idname = "rackfocus.node_bake"
+    bl_label = "Bake Node"
+
+
+class RACKFOCUS_OT_node_bake_use(_Use, _OfNodes, bpy.types.Operator):
+    """Read frames that were baked elsewhere (a render farm, the command line) from the node's bake folder"""
+
+    bl_idname = "rackfocus.node_bake_use"
+
+
+class RACKFOCUS_OT_node_bake_check(_Check, _OfNodes, bpy.types.Operator):
+    """Tell which baked frames are still right, and what has changed for those that are not"""
+
+    bl_idname = "rackfocus.node_bake_check"
+
+
+class RACKFOCUS_OT_node_unbake(_Unbake, _OfNodes, bpy.types.Operator):
+    """Back to live frames"""
+
+    bl_idname = "rackfocus.node_unbake"
+    bl_label = "Un-bake Node"
 
 
 class RACKFOCUS_OT_store(bpy.types.Operator):
@@ -222,5 +263,9 @@ CLASSES = (
     RACKFOCUS_OT_bake_use,
     RACKFOCUS_OT_bake_check,
     RACKFOCUS_OT_unbake,
+    RACKFOCUS_OT_node_bake,
+    RACKFOCUS_OT_node_bake_use,
+    RACKFOCUS_OT_node_bake_check,
+    RACKFOCUS_OT_node_unbake,
     RACKFOCUS_OT_store,
 )

@@ -54,29 +54,16 @@ def delete_frames(folder: str) -> None:
 class Baking:
     """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
 
-    A subclass's `begin` sets `_scene_name` and `_job`, the outcomes frame by frame, and starts `Progress`.
+    What it is mixed with tells `owners`, the `names` of those that are meant, and why they can be baked `not_now`.
     """
 
     first: bpy.props.IntProperty(name="First", description="First frame; 0 with Last 0 for all of them")
     last: bpy.props.IntProperty(name="Last", description="Last frame")
     afresh: bpy.props.BoolProperty(name="Afresh", description="Also frames that are there and right")
 
-    redrawn: frozenset[str]
-    """Types of the areas that show how far it is."""
-
+    _owners: bake.Owners
     _scene_name: str
     _job: Iterator[bake.Outcome]
-
-    def begin(self, context: bpy.types.Context) -> bool:
-        """Prepare; False after reporting why there is nothing to do."""
-        raise NotImplementedError
-
-    def busy(self) -> bool:
-        """Whether Blender must be left alone for the moment."""
-        return False
-
-    def ended(self, context: bpy.types.Context, outcome: str) -> None:
-        """Whatever else is to be done or said."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._begin(context):
@@ -84,7 +71,7 @@ class Baking:
         with signals.paused():
             while (outcome := self._step()) == "MORE":
                 pass
-        return self._end(context, outcome)
+        return self._end(outcome)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if not self._begin(context):
@@ -103,7 +90,7 @@ class Baking:
             return {"PASS_THROUGH"}
         if Progress.cancelled:
             return self._end_modal(context, "CANCELLED")
-        if Progress.paused or self.busy():
+        if Progress.paused or bpy.app.is_job_running("RENDER"):
             return {"PASS_THROUGH"}
         with signals.paused():
             outcome = self._step()
@@ -111,7 +98,7 @@ class Baking:
         words = f"Rack Focus: baking {Progress.what}, {Progress.done} of {Progress.total} frames (Esc cancels)"
         context.workspace.status_text_set(words)
         for area in context.screen.areas:
-            if area.type in self.redrawn:
+            if area.type in {"SEQUENCE_EDITOR", "NODE_EDITOR"}:
                 area.tag_redraw()
         return {"PASS_THROUGH"} if outcome == "MORE" else self._end_modal(context, outcome)
 
@@ -120,8 +107,40 @@ class Baking:
         self._end_modal(context, "CANCELLED")
 
     def _begin(self, context: bpy.types.Context) -> bool:
+        """Prepare; False after reporting why there is nothing to do."""
         self._problem, self._clipped, self._baked = "", 0, 0
-        return self.begin(context)
+        owners, names = self.owners(context), self.names(context)
+        if not names:
+            return False
+        self._owners, self._scene_name = owners, owners.scene.name
+        try:
+            problem = self.not_now(context, names)
+            names = [name for name in names if name in owners.names()]
+            frames = {name: self._frames(owners, name) for name in names}
+            estimates = [owners.estimate(name, frames[name], owners.place(name)) for name in names]
+            problem = problem or bake.too_large(estimates)
+        except (FrameError, OSError, ValueError) as error:
+            problem = str(error)
+        if problem:
+            self.report({"ERROR"}, problem)
+            return False
+        Progress.start(sum(map(len, frames.values())))
+        groups = [names] if owners.together else [[name] for name in names]
+        self._job = self._outcomes(owners, groups)
+        return True
+
+    def _frames(self, owners: bake.Owners, name: str) -> range:
+        return range(self.first, self.last + 1) if self.first or self.last else owners.frames(name)
+
+    def _outcomes(self, owners: bake.Owners, groups: list[list[str]]) -> Iterator[bake.Outcome]:
+        for names in groups:
+            Progress.what = ", ".join(names)
+            places = {name: owners.place(name) for name in names}
+            which = self._frames(owners, names[0])
+            with bake.Bake(owners, places, which, afresh=self.afresh, wait=False) as under_way:
+                yield from under_way
+            for name, place in places.items():
+                owners.attach(name, place)
 
     def _step(self) -> str:
         """One frame. 'MORE', 'FINISHED' or 'CANCELLED' (with `_problem` said)."""
@@ -146,9 +165,9 @@ class Baking:
         manager.progress_end()
         context.workspace.status_text_set(None)
         Progress.running = False
-        return self._end(context, outcome)
+        return self._end(outcome)
 
-    def _end(self, context: bpy.types.Context, outcome: str) -> set[str]:
+    def _end(self, outcome: str) -> set[str]:
         with signals.paused():
             self._job.close()  # leaves the folder tidy and the scene at its frame
         if self._problem:
@@ -159,7 +178,10 @@ class Baking:
             self.report({"INFO"}, f"{Progress.done} frames are baked, {self._baked} of them now")
             if self._clipped:
                 self.report({"WARNING"}, f"PNG cut off light above white in {self._clipped} frames; EXR keeps it")
-        self.ended(context, outcome)
+        signals.redraw()
+        remark = self._owners.remark() if outcome == "FINISHED" else ""
+        if remark:
+            self.report({"WARNING"}, remark)
         return {outcome}
 
 

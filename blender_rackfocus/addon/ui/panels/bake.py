@@ -10,6 +10,7 @@ import bpy
 
 from ... import cache
 from ...bake import bake
+from ...bake.strips import Strips
 from ...blender.context import sequencer_scene
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
@@ -82,14 +83,14 @@ def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.t
 
 def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
     which = baked_strips.frames_of(scene, strip)
-    width, height = bake.size_of(scene, strip)
+    width, height = Strips(scene).size(strip.name)
     most = len(which) * width * height * 8
     kind = scene.rackfocus_bake_format
     layout.label(text=f"{len(which)} frames, about {bake.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake")
     row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True
-    if os.path.isdir(baked_strips.default_place(scene, strip).folder):
+    if baked_strips.default_place(scene, strip).is_there:
         layout.operator("rackfocus.bake_use", icon="IMPORT")
 
 

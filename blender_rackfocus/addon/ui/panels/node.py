@@ -9,9 +9,9 @@ from typing import ClassVar
 import blf
 import bpy
 
-from ...bake import node_bake
+from ...bake.nodes import Nodes
 from ...blender import versions
-from ...compositor import node_baked, preview
+from ...compositor import preview
 from ...compositor import session as compositor
 from ...shot import node
 from ...shot.baked_place import Place
@@ -85,14 +85,15 @@ class RACKFOCUS_PT_node_bake(bpy.types.Panel):
         if Progress.running:
             bake_panel.draw_running(layout)
             return
-        place = node_baked.place_of(one)
+        nodes = Nodes(scene)
+        place = nodes.place_read(one.name)
         if place is not None:
-            _draw_baked(layout, scene, one, place)
+            _draw_baked(layout, nodes, one.name, place)
         else:
             row = layout.row(align=True)
             row.operator("rackfocus.node_bake", text="Bake")
             row.operator("rackfocus.node_bake", text="Bake All Nodes").all_nodes = True
-            if node_baked.has_files(node_baked.default_place(scene, one)):
+            if nodes.place(one.name).is_there:
                 layout.operator("rackfocus.node_bake_use", icon="IMPORT")
         column = layout.column()
         column.use_property_split = True
@@ -101,15 +102,14 @@ class RACKFOCUS_PT_node_bake(bpy.types.Panel):
         column.prop(scene, "rackfocus_bake_format")
 
 
-def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.types.Node, place: Place) -> None:
-    found = node_bake.at_current_frame(scene, one, place)
-    fresh = found.keys() == {"fresh"}
+def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: Place) -> None:
+    told, frame = nodes.at_current_frame(name, place), nodes.scene.frame_current
     box = layout.box()
-    box.alert = not fresh
-    if fresh:
-        box.label(text=f"Frame {scene.frame_current}: baked, fresh", icon="CHECKMARK")
+    box.alert = not told.fresh
+    if told.fresh:
+        box.label(text=f"Frame {frame}: baked, fresh", icon="CHECKMARK")
     else:
-        words(box, f"Frame {scene.frame_current}: " + ", ".join(found), "ERROR")
+        words(box, f"Frame {frame}: {', '.join(told.reasons) or 'not baked'}", "ERROR")
     box.operator("rackfocus.node_bake_check", text="Check All Frames")
     layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
     row = layout.row(align=True)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Rack Focus nodes at work in a scene's compositor, as a bake takes them: each 3D scene behind them is rendered
+once for every frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...frame import coding
+from ...frame.freshness import Freshness
+from ...frame.recipe import NOTHING, Difference
+from ...media import baked
+from ..blender import versions
+from ..compositor import node_baked, node_recipe
+from ..compositor import session as compositor
+from ..compositor.session import Collected
+from ..errors import FrameError
+from ..session import session
+from ..shot import node
+from ..shot.baked_place import Place
+from .bake import Owners, Pixels, Task
+
+
+class Nodes(Owners):
+    """See `Owners`."""
+
+    kind, together = "node", True
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        super().__init__(scene)
+        self.compositor = scene.name
+        self._collected: dict[str, Collected] = {}
+        self._collected_at: int | None = None
+
+    def names(self, only: str = "") -> list[str]:
+        trees = versions.scene_trees(self.scene) if compositor.is_composited(self.scene) else []
+        found = [one.name for tree in trees for one in node.active_in(tree)]
+        twice = next((name for name in found if found.count(name) > 1), "")
+        if twice:
+            words = f'two effects of scene "{self.scene.name}" have a Rack Focus node "{twice}": rename one of them'
+            raise ValueError(words)
+        if only and only not in found:
+            there = ", ".join(f'"{name}"' for name in found) or "none at work"
+            words = f'the compositor of scene "{self.scene.name}" has no Rack Focus node "{only}" (it has {there})'
+            raise ValueError(words)
+        return [only] if only else found
+
+    def node(self, name: str) -> bpy.types.Node:
+        """Raises KeyError."""
+        return node.named(versions.scene_trees(self.scene), name)
+
+    def place(self, name: str, folder: str = "", kind: str = "") -> Place:
+        return node_baked.default_place(self.scene, self.node(name), folder, kind)
+
+    def place_read(self, name: str) -> Place | None:
+        return node_baked.place_of(self.node(name))
+
+    def frames(self, name: str) -> range:
+        return range(self.scene.frame_start, self.scene.frame_end + 1)
+
+    def covers(self, name: str, frame: int) -> bool:
+        return True
+
+    def size(self, name: str) -> tuple[int, int]:
+        render = self.scene.render
+        share = render.resolution_percentage / 100
+        return round(render.resolution_x * share), round(render.resolution_y * share)
+
+    def number(self, name: str, frame: int) -> int:
+        return node_baked.number_of(frame)
+
+    def task(self, name: str, frame: int) -> Task:
+        if name not in self.names():
+            raise FrameError("the node is gone, muted, or no longer in the compositor")
+        self._collected_at = None  # tasks come before pixels: what was made for the frame before is of no use
+        now = node_recipe.of(self.scene, self.node(name), frame)
+        return Task(lambda noted: node_recipe.difference(noted, now), lambda: self._pixels(name, frame, now))
+
+    def difference(self, name: str, frame: int, place: Place) -> Difference:
+        try:
+            noted = baked.notes_of(place.file(self.number(name, frame)))
+            return node_recipe.difference(noted, node_recipe.of(self.scene, self.node(name), frame))
+        except FrameError as problem:
+            return Difference(unsure=(problem.cause,))
+
+    def attach(self, name: str, place: Place) -> None:
+        node_baked.attach(self.node(name), place)
+
+    def detach(self, name: str) -> Place | None:
+        return node_baked.detach(self.node(name))
+
+    def at_current_frame(self, name: str, place: Place) -> Freshness:
+        """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
+        key = (self.scene.session_uid, name, self.scene.frame_current, place.folder)
+        seen = session.part(node_recipe.Seen)
+        if key not in seen:
+            seen[key] = self.look(name, [self.scene.frame_current], place)
+        return seen[key]
+
+    def _pixels(self, name: str, frame: int, notes: dict[str, Any]) -> Pixels:
+        if self._collected_at != frame:
+            self._collected, self._collected_at = compositor.collect(self.scene), frame
+        found = self._collected[name]
+        return Pixels(*_picture(found), {**notes, node_recipe.PIXELS: found.key or next(iter(NOTHING))})
+
+
+def _picture(found: Collected) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The pixels to be written, top row first, and where they count; (None, None) where nothing does."""
+    flat = found.made.flat if found.made is not None else None
+    if flat is None or found.made is None:
+        if found.whole and found.picture is not None:
+            return found.picture, np.ones(found.picture.shape[:2], bool)
+        return None, None
+    picture, counts = coding.decode(flat, found.made.width, found.made.height)
+    if found.whole and found.picture is not None:
+        picture[~counts] = found.picture[~counts]
+        counts = np.ones_like(counts)
+    return picture, counts
