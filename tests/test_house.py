@@ -84,6 +84,15 @@ def test_inside_the_package_imports_are_relative():
         assert "blender_rackfocus" not in _imports(path), path.relative_to(TOP)
 
 
+def test_only_the_command_line_prints_and_all_else_logs():
+    """Words for the console are logged; the handler in addon/log and the verbs, whose results they are, print."""
+    for module, tree in house.modules().items():
+        if module != "addon/log" and house.room_of(module) != "cli":
+            calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+            assert not [call.lineno for call in calls if getattr(call.func, "id", "") == "print"], module
+            assert not [call.lineno for call in calls if ast.unparse(call.func).endswith("print_exc")], module
+
+
 def test_every_source_says_its_licence_and_purpose():
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")

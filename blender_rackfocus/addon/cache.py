@@ -7,6 +7,7 @@ A store that cannot be read or written is no reason to fail: frames are computed
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import sys
@@ -20,7 +21,10 @@ from ..frame import recipe
 from ..frame.job import Job, Made
 from ..media import MediaError
 from ..media.store import Store
+from .log import once
 from .session import session
+
+_log = logging.getLogger(__name__)
 
 ROOT = __package__.rpartition(".")[0]
 """The package's name, as Blender knows the add-on."""
@@ -32,10 +36,10 @@ _FREE_BYTES = 2**30
 
 
 class _Keeping:
-    """What was said of the store, the store in use, and the thread that writes into it. waiting: what it writes."""
+    """The store in use, and the thread that writes into it. waiting: what it writes. problem: why it keeps nothing."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.problem = ""
         self.stores: dict[tuple[str, int], Store] = {}
         self.writer = ThreadPoolExecutor(1, "rackfocus-store")
         self.waiting: list[Future] = []
@@ -178,7 +182,7 @@ def _write(where: Store, key: str, array: np.ndarray, picture: str) -> None:
 
 def problem() -> str:
     """Why frames are not kept, empty when they are."""
-    return next(iter(_keeping().told), "")
+    return _keeping().problem
 
 
 def _key(job: Job) -> str | None:
@@ -195,6 +199,6 @@ def _free_bytes(path: str) -> int:
 
 
 def _tell(words: str) -> None:
-    if words not in _keeping().told:
-        _keeping().told.add(words)
-        print(f"Rack Focus: {words}", file=sys.stderr, flush=True)
+    keeping = _keeping()
+    keeping.problem = keeping.problem or words
+    _log.warning("%s", words, extra=once(keeping))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import math
 import os
 import re
@@ -26,7 +27,9 @@ from collections.abc import Iterator
 import bpy
 
 from ..media import MediaError
+from . import log
 
+_log = logging.getLogger(__name__)
 _SESSION = re.compile(r"blender_\w{6}")
 _BREAKER_NAME = "Rack Focus stops this render"
 
@@ -126,7 +129,7 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     _session = _session_folder()
     for problem in problems:
         _failed[scene.session_uid, problem.owner, problem.frame] = str(problem)
-        print(f"Rack Focus: Error: {problem}", file=sys.stderr, flush=True)
+        _log.error("%s", problem)
     end_render(inside=inside)
 
 
@@ -194,7 +197,8 @@ def _exit_status() -> None:
     """Python ends. Frames that could not be made and were not repaired make the process fail."""
     if not _failed:
         return
-    print(f"Rack Focus: {len(_failed)} frame(s) could not be rendered", file=sys.stderr)
+    log.register()  # Blender may have taken it out, with the extension
+    _log.info("%d frame(s) could not be rendered", len(_failed))
     sys.stdout.flush()
     sys.stderr.flush()
     if _session:  # Blender's own end does not come, and Blender can no longer be asked

@@ -8,7 +8,7 @@ import sys
 from .. import cli
 from ..core.crew import crew
 from ..media.movies import close_movies
-from . import errors, events, ui
+from . import errors, events, log, ui
 from .blender import stillness
 from .compositor import session as compositor
 from .depth import cards, sources
@@ -25,6 +25,7 @@ MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events
 
 def register() -> None:
     """Add everything to Blender."""
+    log.register()
     for module in MODULES:
         module.register()
 
@@ -37,6 +38,7 @@ def unregister() -> None:
     session.close()
     close_movies()
     crew.crew.go()
+    log.unregister()
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{_PACKAGE}."):
             for value in list(vars(module).values()):

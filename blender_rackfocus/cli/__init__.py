@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from ..addon import log
 from ..media import MediaError
 from . import chatter, stop
 from .common import CommandError, UsageError, reason, say, version
@@ -84,11 +85,11 @@ def main(argv: Sequence[str], prog: str = "python -m blender_rackfocus") -> int:
 def run_process(argv: Sequence[str], prog: str = "python -m blender_rackfocus") -> int:
     """`main` for a process that is there for it alone: what Blender says goes to a log, which is named."""
     verb = argv[0] if argv and argv[0] in VERBS_WITH_BLENDER else ""
-    log = chatter.divert(verb) if verb else None
+    messages = chatter.divert(verb) if verb else None
     status, words = _done(argv, prog)
     stop.too_late()
-    if log is not None and status != 2:
-        say(f"Blender's own messages: {log}")
+    if messages is not None and status != 2:
+        say(f"Blender's own messages: {messages}")
     if words:
         say(words)
     return status
@@ -96,6 +97,7 @@ def run_process(argv: Sequence[str], prog: str = "python -m blender_rackfocus") 
 
 def _done(argv: Sequence[str], prog: str) -> tuple[int, str]:
     """Run one verb; the exit status, and what went wrong."""
+    log.register()
     if hasattr(signal, "SIGXFSZ"):
         with suppress(ValueError):  # a limit on the size of files is an error to be told, not the end of the process
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -15,11 +15,10 @@ in the middle of a render come back right.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-import sys
 import tempfile
-import traceback
 from dataclasses import dataclass, field
 
 import bpy
@@ -34,9 +33,12 @@ from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
 from ..blender import rendering, stillness, versions
 from ..errors import FrameError
+from ..log import once
 from ..scenes import passes, scene_passes, upstream
 from ..shot import group, intact, node, pixels
 from . import node_baked, node_pixels, node_recipe, node_values, preview
+
+_log = logging.getLogger(__name__)
 
 OWN_TREE = "rackfocus_own_tree"
 """Custom property of a scene that is being rendered: the trees that are its own, by their effects."""
@@ -73,7 +75,7 @@ def _label(slot: versions.Slot | None, name: str) -> str:
     return f"{slot.effect}: {name}" if slot is not None and slot.effect else name
 
 
-@dataclass
+@dataclass(eq=False)
 class _Session:
     """One scene's render: its trees in the order in which they work, and a scene that tells the working copies' values
     at a frame.
@@ -88,7 +90,6 @@ class _Session:
     passes: dict[int, passes.PassScene] = field(default_factory=dict)
     problem: str = ""
     installed: bool = False
-    warned: set[str] = field(default_factory=set)
     collected: dict[str, Collected] | None = None
     last: dict[int, tuple[bpy.types.Image, preview.Wish, Made | None]] = field(default_factory=dict)
 
@@ -588,9 +589,7 @@ def _warn_of_camera(session: _Session, one: passes.PassScene) -> None:
 
 def _warn(session: _Session, text: str) -> None:
     """Say something once in a render."""
-    if text not in session.warned:
-        session.warned.add(text)
-        print(f"Rack Focus: Warning: {text}", file=sys.stderr, flush=True)
+    _log.warning("%s", text, extra=once(session))
 
 
 # --- After it --------------------------------------------------------------------------------------------------------
@@ -631,7 +630,7 @@ def on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
             if not rendering.is_inside() and scene.session_uid not in _sessions:
                 scene_passes.begin(scene)
     except BaseException as error:  # said, and the render stopped, at the first frame
-        traceback.print_exc()
+        _log.exception("a render could not begin")
         _failed_begin[scene.session_uid] = errors.unexpected(error)
 
 
@@ -644,7 +643,7 @@ def on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
     except FrameError as error:
         problems = [_refused(scene, scene_passes.STAND_IN, error.cause)]
     except BaseException as error:  # Blender would print it and render on, with whatever pixels are there
-        traceback.print_exc()
+        _log.exception("a frame could not be made")
         problems = [_refused(scene, node.NODE_NAME, errors.unexpected(error))]
     if problems:
         with stillness.still():

@@ -11,9 +11,9 @@ picture: Blender then has no reason to render the 3D scene for the strip either.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-import sys
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ OWN_SWITCH = "rackfocus_strip_compositing"
 """Custom properties of a scene while its stand-in is in place: its own tree, and whether it used it."""
 STAND_IN = "Rack Focus Scene Strip"
 
+_log = logging.getLogger(__name__)
 _session = uuid.uuid4().hex
 _folder = ""
 _prints: dict[int, str] = {}
@@ -109,7 +110,7 @@ def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
             try:
                 store.put(key, kept, what="scene passes", scene=scene.name, frame=frame)
             except MediaError as error:
-                print(f"Rack Focus: Warning: {error}", file=sys.stderr)
+                _log.warning("%s", error)
     _write(path, kept)
     return path
 

@@ -13,8 +13,8 @@ cannot do that, so those who bake such strips are told.
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
 from dataclasses import dataclass
 
 import bpy
@@ -24,13 +24,16 @@ from ...frame.job import Job, Made
 from ...media import baked
 from ..blender import strips
 from ..errors import FrameError
+from ..log import once
 from ..session import session
 from ..shot import baked_place, group, modifier
 from ..shot.baked_place import DURATION, FIRST, Place
 
+_log = logging.getLogger(__name__)
 
-class _Remarked(set[tuple[str, str]]):
-    """(strip, words) that were said."""
+
+class _Remarks:
+    """What is said once of baked frames is said again of another file's."""
 
 
 def number_of(strip: bpy.types.Strip, frame: float) -> int:
@@ -154,10 +157,7 @@ def made_from(path: str) -> Made:
 
 def remark(strip: str, words: str) -> None:
     """Tell the user, once, what cannot be checked about a strip's baked frames."""
-    said = session.part(_Remarked)
-    if (strip, words) not in said:
-        said.add((strip, words))
-        print(f'Rack Focus: Warning: strip "{strip}": {words}', file=sys.stderr, flush=True)
+    _log.warning('strip "%s": %s', strip, words, extra=once(session.part(_Remarks)))
 
 
 def shown_inside(scene: bpy.types.Scene) -> list[str]:

@@ -9,9 +9,9 @@ thread each, so that a slow final frame never keeps a draft waiting. During play
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-import traceback
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,8 @@ from ...media import MediaError
 from .. import cache, signals
 from ..session import session
 from . import frames, views
+
+_log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.02
 """How long the main thread waits for a draft before it goes on without."""
@@ -258,7 +260,7 @@ def _grant(wish: Wish, draft_width: int) -> Made | Exception:
     except (MediaError, ValueError) as error:
         return error
     except Exception as error:  # a thread that dies would leave its frame unmade without a word
-        traceback.print_exc()
+        _log.exception("a draft could not be made")
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
 
 

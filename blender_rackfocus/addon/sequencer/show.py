@@ -9,8 +9,8 @@ the file: they are dropped before it is written, and made again after.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ from ..errors import FrameError
 from ..session import session
 from ..shot import clock, group, intact, modifier, ownership, pixels
 from . import baked_strips, frames, live, staleness, views
+
+_log = logging.getLogger(__name__)
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
@@ -286,7 +288,7 @@ def show_final(scene: bpy.types.Scene, *_rest: object) -> None:
         # Off too while Blender renders a scene's camera for a strip: then nothing of its timeline is seen.
         problems = show(scene, final=True) if scene.render.use_sequencer else []
     except BaseException as error:  # Blender would print it, and render on with whatever pixels are there
-        traceback.print_exc()
+        _log.exception("a frame could not be made")
         problems = [FrameError(errors.unexpected(error), "of this scene", scene.frame_current)]
     if problems:
         with stillness.still():

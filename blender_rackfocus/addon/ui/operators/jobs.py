@@ -7,7 +7,7 @@ A job's work touches nothing of Blender's. What it made is used on the main thre
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from ...depth.estimate import time_left
 from ...session import session
 from . import baking
 
+_log = logging.getLogger(__name__)
 _TICK_S = 0.1
 _INSET, _INSET_PX = 0.35, 240
 """Of a job's picture in the preview: at most this share of its width, and about so many pixels of its own."""
@@ -320,7 +321,7 @@ def _printing(job: Job) -> Callable[..., None]:
         tell(share, phase, seconds_left)
         if int(10 * share) != told:
             told = int(10 * share)
-            print(f"Rack Focus: {job.words()}", file=sys.stderr, flush=True)
+            _log.info("%s", job.words())
 
     return say
 
