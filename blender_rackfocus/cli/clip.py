@@ -45,6 +45,8 @@ def open_clip(name: str, fps: float | None, still_frames: int) -> Clip:
     Raises UsageError where nothing is there, CommandError where it cannot be read.
     """
     path = Path(name).absolute()
+    if path.suffix.lower() == ".blend":
+        raise UsageError(f'{name} is an edit, no clip: "bake {name}" makes the frames that it refocuses')
     try:
         if path.is_file() and path.suffix.lower() not in PICTURES:
             return _movie(path)

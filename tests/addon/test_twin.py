@@ -16,7 +16,7 @@ from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, wr
 from blender_rackfocus.addon.blender import curves
 from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
-from blender_rackfocus.addon.twin import twin
+from blender_rackfocus.addon.twin import twin, twin_group
 
 _RENDER_PLAIN = """
 import sys, bpy
@@ -80,7 +80,7 @@ def test_plain_blender_renders_the_twin_refocused(shot, made) -> None:
     assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
     found = twin.find(strip)
     assert modifier.find(strip) is None
-    told = found.node_group[twin.MEASURED]
+    told = found.node_group[twin_group.MEASURED]
     shown = plain_blender(shot, 1, 3, 4)
     for frame, picture in shown.items():
         print(frame, db(picture, real[frame]), db(own[frame], real[frame]), told)
@@ -122,7 +122,7 @@ def test_keys_drivers_and_the_way_back(shot) -> None:
     assert keys(strip) == before
     driver.expression = "1.4 + 0 * frame"
     assert difference(shot.still(3), real) == 0
-    assert not [one for one in bpy.data.node_groups if twin.MARK in one]
+    assert not [one for one in bpy.data.node_groups if twin_group.MARK in one]
 
 
 @pytest.mark.parametrize("kind", ["INVERSE", "NORMALISED", "LINEAR_Z", "CENTIMETRES"])
@@ -150,7 +150,7 @@ def test_what_depth_numbers_mean(shot, kind) -> None:
     shot.set(strip, **{"Focus Distance": 4.0, "Blades": 5, "Near Strength": 0.5, "Max Blur": 20.0})
     real = shot.still(1)
     assert bpy.ops.rackfocus.convert_to_nodes(strip_name="A") == {"FINISHED"}
-    assert twin.find(strip).node_group[twin.MEASURED] > 28
+    assert twin.find(strip).node_group[twin_group.MEASURED] > 28
     assert db(shot.still(1), real) > 28
 
 
@@ -179,8 +179,8 @@ def test_what_cannot_be_converted_is_said_and_left(shot) -> None:
     for one in (strip, held):
         assert modifier.find(one) is not None
         assert twin.find(one) is None
-    assert not [one for one in bpy.data.node_groups if twin.MARK in one]
-    assert not [one for one in bpy.data.images if twin.MARK in one]
+    assert not [one for one in bpy.data.node_groups if twin_group.MARK in one]
+    assert not [one for one in bpy.data.images if twin_group.MARK in one]
     with pytest.raises(RuntimeError, match="not converted"):
         bpy.ops.rackfocus.convert_back(strip_name="A")
 
@@ -261,4 +261,4 @@ def test_a_plate_with_its_own_depth_pass_is_converted_frame_by_frame(shot) -> No
     assert (reader.image.type, reader.image.source) == ("MULTILAYER", "SEQUENCE")
     used = {link.from_socket.name for link in twin.find(strip).node_group.links if link.from_node == reader}
     assert used == {"Depth"}
-    assert twin.find(strip).node_group[twin.MEASURED] > 20
+    assert twin.find(strip).node_group[twin_group.MEASURED] > 20

@@ -102,12 +102,13 @@ class _Session:
 class Collected:
     """One node's frame as a bake wants it. picture: what came in, top row first. made: None where the node does
     nothing. key: what `node_pixels.key_of_frame` tells. whole: the picture that comes in is not the one that Blender
-    itself would render, so nothing of that may be seen."""
+    itself would render, so nothing of that may be seen. came: all that came in; None where the node does nothing."""
 
     picture: np.ndarray | None
     made: Made | None
     key: str
     whole: bool
+    came: preview.Kept | None = None
 
 
 _sessions: dict[int, _Session] = {}
@@ -353,8 +354,11 @@ def _fill(
     region = _region(session.scene.render) if _shows_a_render(level, one) else None
     watched = session.collected is None and preview.is_wanted()
 
+    def came(picture: np.ndarray, depth: RawDepth | None) -> preview.Kept:
+        return preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, one))
+
     def keep(picture: np.ndarray, depth: RawDepth | None, made: Made | None) -> None:
-        kept = preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, one))
+        kept = came(picture, depth)
         preview.keep(image, frame + subframe, kept)
         session.last[image.session_uid] = image, preview.as_rendered(one, kept), made
 
@@ -392,7 +396,7 @@ def _fill(
     if session.collected is not None:
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
-        session.collected[one.name] = Collected(picture, made, key, whole)
+        session.collected[one.name] = Collected(picture, made, key, whole, came(picture, depth))
 
 
 def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:

@@ -12,16 +12,12 @@ that is retimed cannot have one, and one that is moved afterwards has to be conv
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
-import tempfile
 from dataclasses import dataclass, replace
 
 import bpy
 import cv2
-import numpy as np
 
 from ... import media
 from ...core.depth import DepthConvention
@@ -30,43 +26,13 @@ from ...frame import inputs
 from ...frame.job import Job
 from ...frame.make import refocus
 from ...media import MediaError, stills
-from ..blender import curves, strips
+from ..blender import strips
 from ..depth import sources
 from ..errors import FrameError
-from ..scenes import passes, upstream
 from ..sequencer import frames
 from ..shot import focus_keys, group, modifier
-from . import twin_nodes
+from . import likeness, twin_group, twin_nodes
 
-MARK = "rackfocus_twin"
-"""Custom property of a twin's node group."""
-ORIGINAL = "rackfocus_twin_original"
-KEYS = "rackfocus_twin_keys"
-MEASURED = "rackfocus_twin_db"
-MEASURED_WIDTH = 320
-"""Pixels across of the picture on which a twin is measured: circles shrink with it, and with them the time that
-Blender's nodes take, which grows with the fourth power of the width."""
-LEFT_OUT = (
-    "Squeeze",
-    "Spherical Aberration",
-    "Cat's Eye",
-    "Vignetting",
-    "Axial Chromatic",
-    "Highlight Gain",
-    "Breathing",
-)
-"""Inputs that Blender's nodes have nothing for."""
-NAME = "Rack Focus Nodes"
-_KEY = (
-    "interpolation",
-    "easing",
-    "type",
-    "handle_left_type",
-    "handle_right_type",
-    "amplitude",
-    "period",
-    "back",
-)
 _NUMBERED = re.compile(r"^.*?(\d+)\D*\.[^.]+$")
 """A file of a numbered sequence: Blender counts the last number in the name."""
 
@@ -86,15 +52,14 @@ class Depth:
 def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
     """The strip's modifier with a node-only twin, or None."""
     for found in getattr(strip, "modifiers", ()):
-        if found.type == "COMPOSITOR" and found.node_group is not None and MARK in found.node_group:
+        if found.type == "COMPOSITOR" and found.node_group is not None and twin_group.MARK in found.node_group:
             return found
     return None
 
 
 def left_out(found: bpy.types.StripModifier) -> list[str]:
-    """Inputs away from their defaults that a twin does not have."""
-    defaults = {entry.name: entry.default for entry in inputs.INPUTS}
-    return [name for name in LEFT_OUT if not math.isclose(modifier.socket(found, name).value, defaults[name])]
+    """Inputs of a modifier away from their defaults that a twin does not have."""
+    return twin_group.left_out({name: modifier.socket(found, name).value for name in inputs.NAMES})
 
 
 def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, float]:
@@ -109,10 +74,10 @@ def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, floa
     try:
         told = _measure(strip, found, scene, frame, tree, depth)
     except (MediaError, FrameError, ValueError) as error:
-        _discard(tree)
+        twin_group.discard(tree)
         raise FrameError.of(error, strip.name, frame) from error
-    tree[MEASURED] = told[0]
-    _spell_out_focus(strip, found, tree)
+    tree[twin_group.MEASURED] = told[0]
+    twin_group.spell_out_focus(strip.id_data, _focus_path(found, tree), tree)
     found.node_group = tree
     found.input_mask_type = "STRIP" if depth.kind == "STRIP" else "ID"
     strip.invalidate_cache("COMPOSITE")
@@ -123,17 +88,17 @@ def back(strip: bpy.types.Strip) -> None:
     """The Rack Focus modifier again, with the focus keys it had."""
     found = find(strip)
     tree = found.node_group
-    original = tree.get(ORIGINAL)
-    path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
-    if KEYS in tree:
-        curve = curves.at_work(strip.id_data, path)
-        if curve is not None:
-            _write_keys(curve, json.loads(tree[KEYS]))
+    original = twin_group.original_of(tree)
+    twin_group.put_keys_back(strip.id_data, _focus_path(found, tree), tree)
     found.node_group = original if original is not None else group.new_group()
     found.input_mask_type = "ID"
     if not modifier.is_used(tree):
-        _discard(tree)
+        twin_group.discard(tree)
     strip.invalidate_cache("COMPOSITE")
+
+
+def _focus_path(found: bpy.types.StripModifier, tree: bpy.types.NodeTree) -> str:
+    return focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
 
 
 def _inside(strip: bpy.types.Strip, frame: int) -> int:
@@ -209,12 +174,7 @@ def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.
 
 def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
     """The twin's node group: a copy, so that its inputs are the same to Blender too, with other nodes."""
-    tree = original.copy()
-    tree.name = NAME
-    del tree[group.GROUP_MARK]
-    tree[MARK] = 1
-    tree[ORIGINAL] = original
-    tree.nodes.clear()
+    tree = twin_group.empty_copy(original)
     image = None
     if depth.kind == "STRIP":
         socket = tree.interface.new_socket(twin_nodes.DEPTH, in_out="INPUT", socket_type="NodeSocketColor")
@@ -222,17 +182,17 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
         tree.interface.move(socket, order[0].position + 1)
     else:
         image = bpy.data.images.load(depth.path)
-        image.name = f"{NAME} Depth"
+        image.name = f"{twin_group.NAME} Depth"
         image.size[:]  # Blender looks into a file when asked, and only a single file: then it knows of layers
         if depth.kind != "FILE":
             image.source = depth.kind
         image.colorspace_settings.is_data = True
-        image[MARK] = True
+        image[twin_group.MARK] = True
     try:
         layer = _output(image, depth.layer) if depth.layer else ""
         twin_nodes.build(tree, depth.convention, image, layer)
     except (KeyError, ValueError) as error:
-        _discard(tree)
+        twin_group.discard(tree)
         raise FrameError(f"Blender's Image node does not show this depth ({error})", path=depth.path) from error
     reader = tree.nodes.get(twin_nodes.DEPTH)
     if reader is not None and depth.kind != "FILE":
@@ -255,53 +215,6 @@ def _count(reader: bpy.types.Node, depth: Depth) -> None:
     reader.use_auto_refresh = True
 
 
-def _discard(tree: bpy.types.NodeTree) -> None:
-    reader = tree.nodes.get(twin_nodes.DEPTH)
-    image = reader.image if reader is not None else None
-    bpy.data.node_groups.remove(tree)
-    if image is not None and not modifier.is_used(image):
-        bpy.data.images.remove(image)
-
-
-# --- Focus keys ------------------------------------------------------------------------------------------------------
-
-
-def _spell_out_focus(strip: bpy.types.Strip, found: bpy.types.StripModifier, tree: bpy.types.NodeTree) -> None:
-    """Between its keys our focus runs in dioptres, Blender's in metres: where that differs there is a key on every
-    frame, and the keys as they were wait in the group."""
-    scene = strip.id_data
-    path = focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
-    curve = curves.at_work(scene, path)
-    if curve is None or len(curve.keyframe_points) < 2 or any(not one.mute for one in curve.modifiers):
-        return
-    first, last = (curve.keyframe_points[end].co.x for end in (0, -1))
-    wanted = [(frame, focus_keys.read(curve, frame)) for frame in range(math.floor(first), math.ceil(last) + 1)]
-    if all(math.isclose(metres, curve.evaluate(frame), rel_tol=1e-3) for frame, metres in wanted):
-        return
-    tree[KEYS] = json.dumps([_key(point) for point in curve.keyframe_points])
-    plain = {"interpolation": "LINEAR", "easing": "AUTO", "type": "GENERATED"}
-    _write_keys(curve, [{"co": pair, **plain} for pair in wanted])
-
-
-def _key(point: bpy.types.Keyframe) -> dict:
-    places = {name: tuple(getattr(point, name)) for name in ("co", "handle_left", "handle_right")}
-    return {**places, **{name: getattr(point, name) for name in _KEY}}
-
-
-def _write_keys(curve: bpy.types.FCurve, keys: list[dict]) -> None:
-    curve.keyframe_points.clear()
-    curve.keyframe_points.add(len(keys))
-    for point, key in zip(curve.keyframe_points, keys, strict=True):
-        point.co = key["co"]
-        for name in _KEY:
-            if name in key:
-                setattr(point, name, key[name])
-        for name in ("handle_left", "handle_right"):
-            if name in key:
-                setattr(point, name, key[name])
-    curve.update()
-
-
 # --- How near it comes -----------------------------------------------------------------------------------------------
 
 
@@ -314,7 +227,7 @@ def _measure(
     depth: Depth,
 ) -> tuple[float, float]:
     """dB of the twin, and of the picture untouched, against the real result of a frame. Raises MediaError, FrameError,
-    ValueError, FrameError."""
+    ValueError."""
     job = replace(_job(strip, found, scene, frame), draft=False)
     picture, depth_m = frames.sources(job)
     if float(picture[..., 3].min()) < 1.0:
@@ -322,69 +235,7 @@ def _measure(
     raw = None
     if depth.kind == "STRIP":
         raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None).values
-    if picture.shape[1] > MEASURED_WIDTH:
-        size = MEASURED_WIDTH, max(1, round(picture.shape[0] * MEASURED_WIDTH / picture.shape[1]))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
-        raw = raw if raw is None else cv2.resize(raw, size, interpolation=cv2.INTER_NEAREST)
+    picture, depth_m = likeness.small(picture, cv2.INTER_AREA), likeness.small(depth_m)
     real = refocus(job, picture, depth_m)
-    shown = _rendered(tree, job, picture, raw, frame)
-    return decibels(shown, real), decibels(picture, real)
-
-
-def decibels(one: np.ndarray, other: np.ndarray) -> float:
-    """Peak signal to noise of two scene-linear pictures as a screen shows them: (H, W, 4) each. Higher is nearer; 99
-    where they are the same."""
-    error = float(np.mean((_seen(one) - _seen(other)) ** 2))
-    return min(99.0, -10.0 * math.log10(max(error, 1e-12)))
-
-
-def _seen(picture: np.ndarray) -> np.ndarray:
-    light = np.clip(picture[..., :3].astype(np.float64), 0.0, 1.0)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-
-
-def _rendered(
-    tree: bpy.types.NodeTree, job: Job, picture: np.ndarray, raw: np.ndarray | None, frame: int
-) -> np.ndarray:
-    """What the twin makes of a picture: a small scene of its own composites it."""
-    blank = bpy.data.scenes.new(NAME)
-    outer = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
-    images = []
-    try:
-        outer.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        one = outer.nodes.new("CompositorNodeGroup")
-        one.node_tree, one.name = tree, NAME
-        for name, value in zip(inputs.NAMES, job.values, strict=True):
-            socket = one.inputs[name]
-            socket.default_value = int(value) if socket.type == "INT" else value
-        planes = {"Image": picture}
-        if raw is not None:
-            planes[twin_nodes.DEPTH] = np.dstack([raw, raw, raw, np.ones_like(raw)])
-        for name, plane in planes.items():
-            images.append(_image(plane))
-            reader = outer.nodes.new("CompositorNodeImage")
-            reader.image = images[-1]
-            outer.links.new(reader.outputs[0], one.inputs[name])
-        outer.links.new(one.outputs[0], outer.nodes.new("NodeGroupOutput").inputs[0])
-        height, width = picture.shape[:2]
-        blank.render.resolution_x, blank.render.resolution_y = width, height
-        blank.render.resolution_percentage = 100
-        with tempfile.TemporaryDirectory(prefix="rackfocus_twin_", dir=bpy.app.tempdir or None) as folder:
-            return upstream.result(upstream.prepare(blank, {NAME: outer}, folder), frame, 0.0)
-    finally:
-        passes.sweep()
-        bpy.data.scenes.remove(blank)
-        bpy.data.node_groups.remove(outer)
-        for image in images:
-            bpy.data.images.remove(image)
-
-
-def _image(plane: np.ndarray) -> bpy.types.Image:
-    height, width = plane.shape[:2]
-    image = bpy.data.images.new(NAME, width, height, alpha=True, float_buffer=True)
-    image.colorspace_settings.is_data = True
-    image.pixels.foreach_set(np.ascontiguousarray(plane[::-1], np.float32).reshape(-1))
-    image.update()
-    image.update_tag()
-    return image
+    values = dict(zip(inputs.NAMES, job.values, strict=True))
+    return likeness.measured(tree, values, picture, likeness.small(raw) if raw is not None else None, real, frame)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Convert a strip's Rack Focus modifier to Blender's own nodes, and back."""
+"""Convert a strip's Rack Focus modifier, or a Rack Focus node, to Blender's own nodes, and back."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import bpy
 
 from ... import signals
+from ...blender import versions
 from ...errors import FrameError
-from ...shot import modifier, ownership
-from ...twin import twin
+from ...shot import modifier, node, ownership
+from ...twin import node_twin, twin
 from .on_strip import OnStrip
 
 
@@ -34,10 +37,7 @@ class RACKFOCUS_OT_convert_to_nodes(OnStrip, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         signals.redraw()
-        told = f"Converted to nodes: {near_db:.1f} dB from the real result here (untouched picture {plain_db:.1f} dB)"
-        self.report({"INFO"}, told)
-        if ignored:
-            self.report({"WARNING"}, f"The nodes have nothing for: {', '.join(ignored)}")
+        _report(self, near_db, plain_db, ignored)
         return {"FINISHED"}
 
 
@@ -60,4 +60,69 @@ class RACKFOCUS_OT_convert_back(OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (RACKFOCUS_OT_convert_to_nodes, RACKFOCUS_OT_convert_back)
+def _report(operator: bpy.types.Operator, near_db: float, plain_db: float, ignored: list[str]) -> None:
+    told = f"Converted to nodes: {near_db:.1f} dB from the real result here (untouched picture {plain_db:.1f} dB)"
+    operator.report({"INFO"}, told)
+    if ignored:
+        operator.report({"WARNING"}, f"The nodes have nothing for: {', '.join(ignored)}")
+
+
+class _OnNode:
+    """Operators on one node of the compositor: the named one, or the active one."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    node_name: bpy.props.StringProperty(name="Node", description="Name of the node; empty for the active one")
+
+    def nodes(self, context: bpy.types.Context) -> list[bpy.types.Node]:
+        """Those meant, of every tree that shows in a render."""
+        trees = versions.scene_trees(context.scene)
+        if self.node_name:
+            return [tree.nodes[self.node_name] for tree in trees if self.node_name in tree.nodes]
+        tree = getattr(context.space_data, "edit_tree", None) or versions.scene_tree(context.scene)
+        return [tree.nodes.active] if tree is not None and tree.nodes.active is not None else []
+
+
+class RACKFOCUS_OT_node_convert_to_nodes(_OnNode, bpy.types.Operator):
+    """Exchange the Rack Focus node's inside for an approximation from Blender's own nodes, with the same inputs, keys
+    and links, for a file that is handed on without the extension. Renders the current frame and says how near it comes,
+    in dB"""
+
+    bl_idname = "rackfocus.node_convert_to_nodes"
+    bl_label = "Convert to Nodes"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        found = [one for one in self.nodes(context) if node.is_node(one)]
+        if not found:
+            self.report({"ERROR"}, "Select a Rack Focus node in the compositor")
+            return {"CANCELLED"}
+        try:
+            told = node_twin.convert(context.scene, found[0])
+        except FrameError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        _report(self, *told)
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_node_convert_back(_OnNode, bpy.types.Operator):
+    """Exchange the approximation from Blender's own nodes for the Rack Focus node that it was made from"""
+
+    bl_idname = "rackfocus.node_convert_back"
+    bl_label = "Convert Back"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        found = [one for one in self.nodes(context) if node_twin.is_one(one)]
+        if not found:
+            self.report({"ERROR"}, "Select a node that was converted to Blender's own nodes")
+            return {"CANCELLED"}
+        node_twin.back(context.scene, found[0])
+        return {"FINISHED"}
+
+
+CLASSES = (
+    RACKFOCUS_OT_convert_to_nodes,
+    RACKFOCUS_OT_convert_back,
+    RACKFOCUS_OT_node_convert_to_nodes,
+    RACKFOCUS_OT_node_convert_back,
+)

@@ -15,6 +15,7 @@ from ...compositor import preview
 from ...compositor import session as compositor
 from ...shot import node
 from ...shot.baked_place import Place
+from ...twin import node_twin, twin_group
 from ..operators.baking import Progress
 from . import bake as bake_panel
 from .text import problem, words
@@ -39,6 +40,8 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         layout.operator("rackfocus.node_add", icon="CAMERA_DATA")
         if versions.HAS_EFFECTS:
             layout.operator("rackfocus.effect_add", icon="CAMERA_DATA")
+        if node_twin.is_one(one):
+            _draw_twin(layout, one)
         if one is None or not node.is_node(one):
             return
         told = preview.word_of(context.scene, one)
@@ -63,6 +66,14 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             column.prop(one, "rackfocus_depth_scale")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
+        layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
+
+
+def _draw_twin(layout: bpy.types.UILayout, one: bpy.types.Node) -> None:
+    """A node whose inside was converted to Blender's own nodes, and how near it comes."""
+    layout.label(text=f"{one.name}: Blender's own nodes", icon="NODETREE")
+    layout.label(text=f"{one.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
+    layout.operator("rackfocus.node_convert_back", icon="LOOP_BACK")
 
 
 class RACKFOCUS_PT_node_bake(bpy.types.Panel):

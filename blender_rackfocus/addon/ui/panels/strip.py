@@ -15,7 +15,7 @@ from ...blender.context import active_strip, sequencer_scene
 from ...depth import estimate, networks, sources
 from ...sequencer import frames
 from ...shot import modifier
-from ...twin import twin
+from ...twin import twin, twin_group
 from ..operators import jobs
 from .lens_inputs import CHARACTER, RARE, USUAL, inputs_of
 from .text import problem, words
@@ -185,7 +185,7 @@ def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     """A strip whose modifier was converted to Blender's own nodes: the same inputs, and how near it comes."""
     found = twin.find(strip)
     layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
-    measured = found.node_group.get(twin.MEASURED, 0.0)
+    measured = found.node_group.get(twin_group.MEASURED, 0.0)
     layout.label(text=f"{measured:.1f} dB from the real result when converted")
     inputs_of(layout, found, (*USUAL, *RARE))
     ignored = twin.left_out(found)
