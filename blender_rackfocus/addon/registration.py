@@ -11,14 +11,14 @@ from ..media.movies import close_movies
 from . import errors, events, log, ui
 from .blender import stillness
 from .compositor import session as compositor
-from .depth import cards, sources
+from .depth import cards, sources, touches
 from .desk import doctor
 from .sequencer import show, views
 from .session import session
 from .shot import baked_place, clock, marks, node_settings, settings
 from .ui.operators import jobs
 
-PROPERTIES = (settings, sources, cards, doctor, node_settings, baked_place, marks, clock, views)
+PROPERTIES = (settings, sources, cards, touches, doctor, node_settings, baked_place, marks, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 

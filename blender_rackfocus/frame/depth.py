@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from ..core.fit import Fit, fitted
 from ..craft.depth_repair import unstep
 from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
+from ..craft.touch import Touch, touched
 from ..media import RawDepth, Window
 from .job import FileFrame, Job
 
@@ -73,10 +75,22 @@ def in_metres(
 
 
 def on_picture(
-    raw: RawDepth, convention: DepthConvention, picture: np.ndarray, fit: bool, window: Window | None = None
+    raw: RawDepth,
+    convention: DepthConvention,
+    picture: np.ndarray,
+    fit: bool,
+    window: Window | None = None,
+    touches: Sequence[Touch] = (),
 ) -> tuple[np.ndarray, Fit]:
-    """`in_metres` for a picture, (H, W, 3 or 4) float32 scene-linear, and made to fit it where that is wanted; and what
-    was done for it. Raises as `in_metres`."""
+    """`in_metres` for a picture, (H, W, 3 or 4) float32 scene-linear, made to fit it where that is wanted, and touched
+    up by hand; and what was done for the fit. Raises as `in_metres`."""
+    depth_m, done = _fitting(raw, convention, picture, fit, window)
+    return touched(depth_m, picture, touches), done
+
+
+def _fitting(
+    raw: RawDepth, convention: DepthConvention, picture: np.ndarray, fit: bool, window: Window | None
+) -> tuple[np.ndarray, Fit]:
     depth_m = in_metres(raw, convention, picture.shape[:2], window)
     if not fit:
         return depth_m, Fit()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.depth import DepthConvention
+from ..craft.touch import Touch
 from ..media import identity
 from ..media.colour import OcioConfig
 from . import inputs
@@ -45,7 +46,7 @@ class Job:
     grade: saturation, multiply, and whether alpha is multiplied too. colour: the colour configuration; None knows
     sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across. fit_depth: depth that does not fit
     the picture is made to (`core.fit`). fills: width and height of a canvas that the picture has to fill, opaque, or
-    the frame cannot be made; None where it need not.
+    the frame cannot be made; None where it need not. touches: strokes that correct this frame's depth, in their order.
     """
 
     picture: FileFrame
@@ -63,6 +64,7 @@ class Job:
     colour: OcioConfig | None = None
     fit_depth: bool = False
     fills: tuple[int, int] | None = None
+    touches: tuple[Touch, ...] = ()
 
     def value(self, name: str) -> float:
         """One input by name."""

@@ -97,7 +97,8 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
     if job.fills is not None:
         _check_fills(job.picture.path, picture, job.fills)
     try:
-        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, media.window_of(job.picture.path))
+        window = media.window_of(job.picture.path)
+        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, window, job.touches)
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
 

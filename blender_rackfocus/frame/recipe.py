@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .. import media
+from ..craft.touch import Touch
 from ..media import MediaError, identity
 from ..media.store import key_of
 from . import inputs
@@ -25,7 +26,7 @@ NOTHING = {"nothing": True}
 """The recipe of a frame in which the modifier does nothing."""
 
 
-_BEFORE_IT_WAS_NOTED = {"fit_depth": False}
+_BEFORE_IT_WAS_NOTED = {"fit_depth": False, "touches": []}
 """What older versions did and did not note; else what they did not note is taken for what it is now."""
 
 
@@ -191,7 +192,14 @@ def _reading(job: Job) -> dict[str, Any]:
         "grade": [_plain(value) for value in job.grade],
         "colour": list(job.colour.fingerprint()) if job.colour else [],
         "fit_depth": job.fit_depth,
+        "touches": [_touch(one) for one in job.touches],
     }
+
+
+def _touch(one: Touch) -> str:
+    """A stroke in short: its points would fill the notes."""
+    told = one.kind, [[_number(x), _number(y)] for x, y in one.points], one.edges
+    return short_hash(repr((*told, _number(one.radius), _number(one.factor), _number(one.dioptres))))
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from ...media import MediaError
 from .. import cache
 from ..blender import colour_config, strips
 from ..depth import sources as depth_sources
+from ..depth import touches
 from ..errors import FrameError
 from ..scenes import scene_passes
 from ..session import session
@@ -133,6 +134,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         depth, reference, layer = source.depth(parts.depth, picture, draft)
         path = depth.path
         convention = DepthConvention() if source.by_hand else settings.convention_of(deep)
+        strokes = touches.on(deep, picture.index) if strip.type in modifier.KINDS else ()
     except (FrameError, MediaError, ValueError) as error:
         raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
@@ -152,6 +154,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         colour=colour_config.of(strip.id_data),
         fit_depth=deep.rackfocus_fit_depth,
         fills=parts.canvas,
+        touches=strokes,
     )
 
 

@@ -24,18 +24,22 @@ from . import (
     recipes,
     strip_modifier,
     subject,
+    touch,
     twin,
 )
 
 _MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
 _NODES = (compositor, baking, bake)
-_DEPTH = (networks, cards, subject, doctor)
+_DEPTH = (networks, cards, subject, touch, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)
 
 
 _PROPERTY = type(bpy.props.BoolProperty())
-REMEMBERED = {("RACKFOCUS_OT_rack", "feel"), ("RACKFOCUS_OT_rack", "follow")}
+REMEMBERED = {
+    *(("RACKFOCUS_OT_rack", name) for name in ("feel", "follow")),
+    *(("RACKFOCUS_OT_touch_up", name) for name in ("radius", "factor", "dioptres", "edges", "hold")),
+}
 """(operator, property): habits of a hand, which the next call by menu or dialog starts from. Everything else belongs to
 one call: a strip's name, a frame, a place in the picture that were remembered would do it to the wrong thing."""
 

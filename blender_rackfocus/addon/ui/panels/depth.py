@@ -10,7 +10,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender.context import active_strip
-from ...depth import cards, estimate, sources
+from ...depth import cards, estimate, sources, touches
 from ...shot import modifier
 from . import networks
 from .text import words
@@ -104,9 +104,56 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
             column.prop(strip, f"rackfocus_{name}")
 
 
+class RACKFOCUS_UL_touches(bpy.types.UIList):
+    """The strokes on the strip's depth."""
+
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_name, index, _flag) -> None:
+        row = layout.row(align=True)
+        row.prop(item, "kind", text="")
+        row.label(text=f"frame {item.frame}")
+        row.prop(item, "hold", text="", icon="PINNED" if item.hold else "UNPINNED", emboss=False)
+
+
+class RACKFOCUS_PT_touch_up(_Tab, bpy.types.Panel):
+    bl_label = "Touch Up"
+    bl_order = 14  # behind the desk
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        layout.operator_context = "INVOKE_DEFAULT"
+        grid = layout.grid_flow(columns=2, align=True)
+        for kind, label, _description, icon, _number in touches.KINDS:
+            grid.operator("rackfocus.touch_up", text=label, icon=icon).kind = kind
+        strokes = strip.rackfocus_touches
+        if not strokes:
+            return
+        row = layout.row()
+        row.template_list(
+            "RACKFOCUS_UL_touches", "", strip, "rackfocus_touches", strip, "rackfocus_touches_active", rows=3
+        )
+        column = row.column(align=True)
+        column.operator("rackfocus.touch_remove", text="", icon="REMOVE").index = -1
+        column.operator("rackfocus.touch_remove", text="", icon="TRASH").every = True
+        active = strip.rackfocus_touches_active
+        if active < len(strokes):
+            one = strokes[active]
+            column = layout.column()
+            column.use_property_split = True
+            pushed = one.kind in {"NEARER", "FARTHER"}
+            for name in ("radius", *(("factor", "dioptres") if pushed else ()), "edges", "hold"):
+                column.prop(one, name)
+            if one.hold and one.motion:
+                words(layout, one.lost or "Held through the shot", "ERROR" if one.lost else "CHECKMARK")
+                layout.operator("rackfocus.touch_follow", text="Follow Again").index = active
+        if touches.waiting(strip):
+            words(layout, "What is held is followed through the shot once:", "INFO")
+            layout.operator("rackfocus.touch_follow", icon="TRACKING").index = -1
+
+
 class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
     bl_label = "Depth Doctor"
-    bl_order = 14  # behind the desk
+    bl_order = 15  # behind the desk
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -130,7 +177,14 @@ class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
         layout.operator("rackfocus.depth_from_points", icon="EYEDROPPER")
 
 
-CLASSES = (RACKFOCUS_PT_estimate, RACKFOCUS_UL_cards, RACKFOCUS_PT_cards, RACKFOCUS_PT_doctor)
+CLASSES = (
+    RACKFOCUS_PT_estimate,
+    RACKFOCUS_UL_cards,
+    RACKFOCUS_PT_cards,
+    RACKFOCUS_UL_touches,
+    RACKFOCUS_PT_touch_up,
+    RACKFOCUS_PT_doctor,
+)
 
 
 def register() -> None:

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Touch up: the strokes on a strip's depth. They are the strip's own: saved, undone, duplicated and copied with it.
+
+A stroke is told in shares of the picture and by the clip's frame, so that moving, trimming, slipping and retiming the
+strip keep it where it was drawn. One that is held also keeps where it lies on the other frames. `on` and `task_of` ask
+Blender and need the main thread; `run` is plain work.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ...craft import matte
+from ...craft.carried import Matrix, carry, moved
+from ...craft.touch import Touch
+from ...estimate.files import MovieFrames, StillFrames
+from .. import signals
+from . import estimate, mattes
+
+KINDS = (
+    ("NEARER", "Nearer", "What is under the stroke comes nearer", "ADD", 0),
+    ("FARTHER", "Farther", "What is under the stroke goes farther away", "REMOVE", 1),
+    ("AS_HERE", "As Here", "What is under the stroke becomes as far as it is where the stroke begins", "EYEDROPPER", 2),
+    ("SMOOTH", "Smooth", "What is under the stroke becomes even", "MOD_SMOOTH", 3),
+)
+_STILL: set[str] = set()
+_APART = 0.25
+"""Points of a stroke nearer to each other than this share of the brush's radius are one."""
+
+
+class RACKFOCUS_PG_touch(bpy.types.PropertyGroup):
+    """A stroke that corrects depth."""
+
+    kind: bpy.props.EnumProperty(
+        name="Stroke", description="What it does to the depth", items=KINDS, options=_STILL, update=signals.redraw
+    )
+    frame: bpy.props.IntProperty(name="Frame", description="Of the clip, on which it was drawn; 0 is the first")
+    points: bpy.props.StringProperty(name="Points", description="Where it was drawn", options={"HIDDEN"})
+    radius: bpy.props.FloatProperty(
+        name="Brush",
+        description="Radius of the brush, in percent of the picture's width",
+        subtype="PERCENTAGE",
+        default=3.0,
+        min=0.1,
+        soft_max=20.0,
+        max=100.0,
+        options=_STILL,
+        update=signals.redraw,
+    )
+    factor: bpy.props.FloatProperty(
+        name="Times",
+        description="How many times nearer or farther: 2 halves or doubles the distance",
+        default=1.25,
+        min=1.0,
+        soft_max=4.0,
+        max=1000.0,
+        options=_STILL,
+        update=signals.redraw,
+    )
+    dioptres: bpy.props.FloatProperty(
+        name="Dioptres",
+        description="How much nearer or farther besides, in 1/m, as a lens counts: also what is infinitely far moves",
+        default=0.0,
+        min=0.0,
+        soft_max=2.0,
+        max=1000.0,
+        options=_STILL,
+        update=signals.redraw,
+    )
+    edges: bpy.props.BoolProperty(
+        name="Keep to Edges",
+        description="It ends where the picture has an edge; off, it fades to the brush's rim alone",
+        default=True,
+        options=_STILL,
+        update=signals.redraw,
+    )
+    hold: bpy.props.BoolProperty(
+        name="Hold",
+        description="It stays on what it was drawn over through the whole shot, once it was followed; off, it is for "
+        "the one frame",
+        options=_STILL,
+        update=signals.redraw,
+    )
+    motion: bpy.props.StringProperty(name="Motion", description="Where it lies on other frames", options={"HIDDEN"})
+    lost: bpy.props.StringProperty(
+        name="Lost", description="Where and why it ends before the shot does", options=_STILL
+    )
+
+
+PROPERTIES = {
+    "rackfocus_touches": bpy.props.CollectionProperty(
+        type=RACKFOCUS_PG_touch, name="Touches", description="Strokes that correct the depth, one after the other"
+    ),
+    "rackfocus_touches_active": bpy.props.IntProperty(name="Active Stroke", min=0, options=_STILL),
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stroke to follow: its frame and points as the strip keeps them, which tell it from others, and itself."""
+
+    frame: int
+    points: str
+    touch: Touch
+
+
+@dataclass(frozen=True)
+class Task:
+    """Strokes to follow through a shot. wanted: the frames of the clip that the strip shows, rising."""
+
+    frames: MovieFrames | StillFrames
+    wanted: tuple[int, ...]
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Where a stroke lies, as the strip keeps it, and where and why it ends early; '' where it does not."""
+
+    held: Held
+    motion: str
+    lost: str
+
+
+def on(strip: bpy.types.Strip, index: int) -> tuple[Touch, ...]:
+    """The strokes on a frame of a strip's clip, in their order. Raises ValueError where one cannot be read."""
+    found = []
+    for number, one in enumerate(strip.rackfocus_touches, 1):
+        try:
+            touch = _touch(one)
+            if one.frame == index:
+                found.append(touch)
+            elif one.hold and one.motion and (matrix := _motion(one.motion).get(index)) is not None:
+                found.append(moved(touch, matrix))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"stroke {number} on its depth cannot be read ({error}): delete it (Touch Up)") from error
+    return tuple(found)
+
+
+def add(strip: bpy.types.Strip, frame: int, touch: Touch, *, hold: bool = False) -> RACKFOCUS_PG_touch:
+    """Put one more stroke on a strip's depth. frame: of its clip."""
+    one = strip.rackfocus_touches.add()
+    one.kind, one.frame, one.hold = touch.kind, frame, hold
+    one.points = text_of(touch.points)
+    one.radius, one.factor, one.dioptres, one.edges = 100 * touch.radius, touch.factor, touch.dioptres, touch.edges
+    strip.rackfocus_touches_active = len(strip.rackfocus_touches) - 1
+    return one
+
+
+def text_of(points: Iterable[Sequence[float]]) -> str:
+    """Points as a strip keeps them."""
+    return json.dumps([[round(float(x), 5), round(float(y), 5)] for x, y in points])
+
+
+def points_of(text: str) -> tuple[tuple[float, float], ...]:
+    """Points that a strip keeps. Raises ValueError, TypeError."""
+    return tuple((float(x), float(y)) for x, y in json.loads(text))
+
+
+def thinned(points: Sequence[tuple[float, float]], radius: float, aspect: float) -> tuple[tuple[float, float], ...]:
+    """A stroke as the mouse drew it, without the points that say nothing. radius: a share of the width. aspect: height
+    over width."""
+    kept = [points[0]]
+    for x, y in points[1:]:
+        if np.hypot(x - kept[-1][0], (y - kept[-1][1]) * aspect) >= _APART * radius:
+            kept.append((x, y))
+    return tuple(kept)
+
+
+def waiting(strip: bpy.types.Strip) -> list[int]:
+    """The strokes that are to be held and were not followed yet, by their places in the list."""
+    return [number for number, one in enumerate(strip.rackfocus_touches) if one.hold and not one.motion]
+
+
+def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[int]) -> Task:
+    """What is to be followed. Raises EstimateError, FrameError, MediaError, ValueError."""
+    shown, frames, _paths = estimate.clip_of(strip, scene)
+    held = []
+    for number in numbers:
+        one = strip.rackfocus_touches[number]
+        held.append(Held(one.frame, one.points, _touch(one)))
+    # The drawn frame may lie outside what the strip shows now: it was shown once, and what lies between leads to it.
+    wanted = {one.index for one in shown}
+    last = max(len(frames) - 1, 0)
+    low, high = min(wanted | {one.frame for one in held}), max(wanted | {one.frame for one in held})
+    return Task(frames, tuple(range(max(low, 0), min(high, last) + 1)), tuple(held))
+
+
+def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> list[Followed]:
+    """Follow strokes through a shot. progress: called with (share, phase). Stopped, it returns what was followed until
+    then. Raises MediaError, ValueError."""
+    made: list[Followed] = []
+    total = max(len(task.held) * len(task.wanted), 1)
+
+    @functools.lru_cache(maxsize=256)
+    def look(index: int) -> np.ndarray:
+        return matte.small(mattes.coded(task.frames[index]))
+
+    for number, held in enumerate(task.held):
+        lies: dict[int, Matrix] = {}
+        lost = []
+        for one in carry(look, task.wanted, held.frame, held.touch):
+            progress((number * len(task.wanted) + len(lies)) / total, f"stroke {number + 1} of {len(task.held)}")
+            if one.matrix is not None:
+                lies[one.frame] = one.matrix
+            else:
+                lost.append(f"lost on frame {one.frame} of the clip: {one.why}")
+            if cancelled():
+                lost.append("not followed to the end: stopped by the user")
+                break
+        motion = json.dumps([[frame, *lies[frame]] for frame in sorted(lies)])
+        made.append(Followed(held, motion, "; ".join(lost)))
+        if cancelled():
+            break
+    return made
+
+
+def keep(strip: bpy.types.Strip, made: Iterable[Followed]) -> int:
+    """Put what was followed on the strip's strokes that are still there; how many those are."""
+    count = 0
+    for followed in made:
+        for one in strip.rackfocus_touches:
+            if (one.frame, one.points) == (followed.held.frame, followed.held.points):
+                one.hold, one.motion, one.lost = True, followed.motion, followed.lost
+                count += 1
+    return count
+
+
+def _touch(one: RACKFOCUS_PG_touch) -> Touch:
+    return Touch(one.kind, points_of(one.points), one.radius / 100, one.factor, one.dioptres, one.edges)
+
+
+@functools.lru_cache(maxsize=512)
+def _motion(text: str) -> dict[int, Matrix]:
+    return {int(frame): tuple(map(float, matrix)) for frame, *matrix in json.loads(text)}  # type: ignore[misc]
+
+
+def register() -> None:
+    bpy.utils.register_class(RACKFOCUS_PG_touch)
+    for name, definition in PROPERTIES.items():
+        setattr(bpy.types.Strip, name, definition)
+
+
+def unregister() -> None:
+    for name in reversed(PROPERTIES):
+        delattr(bpy.types.Strip, name)
+    bpy.utils.unregister_class(RACKFOCUS_PG_touch)

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Strokes over a strip's picture in the preview: what operators share that are drawn with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import blf
+import bpy
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+
+from ...blender.context import sequencer_scene
+from ...depth import mattes
+from ...sequencer import eyedropper
+from .eyedropper import previews
+
+_LEAST, _MOST = 0.002, 0.2
+"""Of a brush's radius, as shares of the picture's width."""
+WHITE, RED = (1.0, 1.0, 1.0, 1.0), (1.0, 0.2, 0.1, 1.0)
+
+
+class Brush:
+    """Operators on a strip (`OnStrip`) that draw over its picture, modal between `take_up` and `put_away`.
+
+    A subclass says in `struck` what becomes of a stroke, and in `looked` of the picture that it is drawn on; points are
+    shares of the picture's width and height from its top left. elsewhere: what the preview says while another frame
+    shows than the one that was drawn on last.
+    """
+
+    elsewhere: ClassVar[str] = ""
+
+    _points: list[tuple[float, float]]
+    _brush: float
+    _frame: float
+    _index: int
+    _size: tuple[float, float]
+    _mouse: tuple[int, int]
+    _region: bpy.types.Region | None
+
+    def looked(self, context: bpy.types.Context, picture: np.ndarray) -> None:
+        """The picture (H, W, 3) uint8 of the frame that is drawn on now, `_index` of the clip."""
+
+    def begun(self, event: bpy.types.Event) -> None:
+        """A stroke begins."""
+
+    def struck(self, context: bpy.types.Context, points: tuple[tuple[float, float], ...]) -> None:
+        """A stroke is over."""
+        raise NotImplementedError
+
+    def ink(self) -> tuple[float, ...]:
+        """The colour of the stroke that is being drawn."""
+        return WHITE
+
+    def drawn_below(self, context: bpy.types.Context, region: bpy.types.Region) -> None:
+        """Draw into the preview below stroke and brush."""
+
+    def take_up(self, context: bpy.types.Context, radius: float, status: str) -> None:
+        """Begin. radius: a share of the width. Raises as `mattes.picture_of`."""
+        self._points, self._brush, self._mouse, self._region = [], radius, (0, 0), None
+        self.look_at(context)
+        self._drawing = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (self,), "PREVIEW", "POST_PIXEL")
+        context.workspace.status_text_set(status)
+        context.window.cursor_modal_set("PAINT_BRUSH")
+
+    def put_away(self, context: bpy.types.Context) -> None:
+        """End."""
+        bpy.types.SpaceSequenceEditor.draw_handler_remove(self._drawing, "PREVIEW")
+        context.window.cursor_modal_restore()
+        context.workspace.status_text_set(None)
+        self.redraw(context)
+
+    def look_at(self, context: bpy.types.Context) -> None:
+        """Draw on the picture of the current frame from now on."""
+        scene = sequencer_scene(context)
+        self._frame = scene.frame_current_final
+        self._index, picture = mattes.picture_of(self.strip(context), scene, self._frame)  # type: ignore[attr-defined]
+        self._size = float(picture.shape[1]), float(picture.shape[0])
+        self.looked(context, picture)
+
+    def on_brush(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str] | None:
+        """What becomes of an event that is the brush's; None for others."""
+        if event.type == "MOUSEMOVE":
+            self._move(context, event)
+            return {"RUNNING_MODAL"} if self._points else {"PASS_THROUGH"}
+        if event.type == "LEFTMOUSE":
+            return self._button(context, event)
+        if event.value == "PRESS" and event.type in {"LEFT_BRACKET", "RIGHT_BRACKET"}:
+            factor = 1.25 if event.type == "RIGHT_BRACKET" else 0.8
+            self._brush = min(max(self._brush * factor, _LEAST), _MOST)
+            self.redraw(context)
+            return {"RUNNING_MODAL"}
+        return None
+
+    def redraw(self, context: bpy.types.Context) -> None:
+        """Let the previews show what changed."""
+        for region in previews(context):
+            region.tag_redraw()
+
+    def corners(self, context: bpy.types.Context, region: bpy.types.Region) -> list[tuple[float, float]]:
+        """The picture's corners in a region's pixels: bottom left, bottom right, top right, top left."""
+        return [self._on_screen(context, region, *corner) for corner in ((0, 1), (1, 1), (1, 0), (0, 0))]
+
+    def _button(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.value == "PRESS":
+            self._move(context, event)
+            point = self._under(context)
+            if point is None:
+                return {"PASS_THROUGH"}  # a click on the timeline or a panel
+            if sequencer_scene(context).frame_current_final != self._frame:
+                self.look_at(context)
+            self.begun(event)
+            self._points = [point]
+        elif self._points:
+            points, self._points = tuple(self._points), []
+            self.struck(context, points)
+        return {"RUNNING_MODAL"}
+
+    def _move(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
+        here = (
+            region
+            for region in previews(context)
+            if 0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
+        )
+        self._region = next(here, None)
+        if self._region is not None:
+            self._mouse = event.mouse_x - self._region.x, event.mouse_y - self._region.y
+            point = self._under(context) if self._points else None
+            if point is not None:
+                self._points.append(point)
+        self.redraw(context)
+
+    def _under(self, context: bpy.types.Context) -> tuple[float, float] | None:
+        """The point of the picture under the mouse, as shares of its size."""
+        if self._region is None:
+            return None
+        point = eyedropper.view_point(self._region, sequencer_scene(context), *self._mouse)
+        found = eyedropper.through(*point, self._placements(context))
+        return None if found is None else (found[0] / self._size[0], found[1] / self._size[1])
+
+    def _placements(self, context: bpy.types.Context) -> list[eyedropper.Placement]:
+        return eyedropper.placements_of(self.strip(context), self._size)  # type: ignore[attr-defined]
+
+    def _on_screen(
+        self, context: bpy.types.Context, region: bpy.types.Region, x: float, y: float
+    ) -> tuple[float, float]:
+        """The region's pixel of a point of the picture (shares of its size)."""
+        at = x * self._size[0], y * self._size[1]
+        for placement in reversed(self._placements(context)):
+            u, v = eyedropper.from_strip(*at, placement)
+            at = u + placement.canvas[0] / 2, placement.canvas[1] / 2 - v
+        render = sequencer_scene(context).render
+        return region.view2d.view_to_region(u * render.pixel_aspect_x / render.pixel_aspect_y, v, clip=False)
+
+    def _circle(self, context: bpy.types.Context, region: bpy.types.Region) -> list[tuple[float, float]]:
+        left, right = (self._on_screen(context, region, share, 0.5) for share in (0, self._brush))
+        radius = float(np.hypot(right[0] - left[0], right[1] - left[1]))
+        turn = np.linspace(0, 2 * np.pi, 33)
+        x, y = self._mouse
+        return [(x + radius * float(np.cos(angle)), y + radius * float(np.sin(angle))) for angle in turn]
+
+
+def previews_problem(context: bpy.types.Context) -> str:
+    """Why nothing can be drawn over, empty where it can."""
+    if any(True for _ in previews(context)):
+        return ""
+    return "No sequencer preview is open: choose Preview or Sequencer & Preview"
+
+
+def tint_texture(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 0.45) -> gpu.types.GPUTexture:
+    """A mask, (h, w) float32, 0 to 1, as a colour to lay over a picture."""
+    shown = np.empty((*mask.shape, 4), np.float32)
+    shown[..., :3] = colour
+    shown[..., 3] = opacity * mask
+    flat = np.ascontiguousarray(shown[::-1]).reshape(-1)
+    buffer = gpu.types.Buffer("FLOAT", flat.size, flat.tolist())
+    return gpu.types.GPUTexture(mask.shape[::-1], format="RGBA16F", data=buffer)
+
+
+def draw_picture(texture: gpu.types.GPUTexture, corners: list[tuple[float, float]]) -> None:
+    """A texture between four corners, as `Brush.corners` gives them."""
+    shader = gpu.shader.from_builtin("IMAGE")
+    places = ((0, 0), (1, 0), (1, 1), (0, 1))
+    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners, "texCoord": places})
+    shader.uniform_sampler("image", texture)
+    batch.draw(shader)
+
+
+def _draw(brush: Brush) -> None:
+    context, region = bpy.context, bpy.context.region
+    if brush.strip_name not in sequencer_scene(context).sequence_editor.strips_all:  # type: ignore[attr-defined]
+        return
+    gpu.state.blend_set("ALPHA")
+    brush.drawn_below(context, region)
+    _draw_line([brush._on_screen(context, region, *point) for point in brush._points], brush.ink())
+    if region == brush._region:
+        _draw_line(brush._circle(context, region), (1, 1, 1, 0.8))
+    if brush.elsewhere and sequencer_scene(context).frame_current_final != brush._frame:
+        blf.size(0, 14 * context.preferences.system.ui_scale)
+        blf.position(0, 20, 20, 0)
+        blf.color(0, 1, 1, 1, 1)
+        blf.draw(0, brush.elsewhere)
+    gpu.state.blend_set("NONE")
+
+
+def _draw_line(points: list[tuple[float, float]], colour: tuple[float, ...]) -> None:
+    if len(points) < 2:
+        return
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    batch = batch_for_shader(shader, "LINE_STRIP", {"pos": points})
+    shader.uniform_float("color", colour)
+    batch.draw(shader)
