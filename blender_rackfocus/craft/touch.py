@@ -26,6 +26,8 @@ _GRAIN, _EDGE = 6.0, 30.0
 """Of 255: a step in the picture that is none, and one above it that costs as much as the brush's whole radius."""
 _BEND, _BREAK = 0.05, 0.15
 """The same of the depth, as shares of the dioptres on the nearer side."""
+_COLOURS = 32
+"""Of what is under a line, as many are looked at."""
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _FAR_DIOPTRES = np.float32(1e-9)
 
@@ -169,11 +171,13 @@ def _grown(look: np.ndarray, depth_m: np.ndarray | None, points: np.ndarray, rad
         dioptres = None if depth_m is None else (np.float32(1) / depth_m)
     far = np.minimum(_along(points, radius, look.shape[:2]), np.float32(radius))
     far = np.where(far <= max(0.75, 0.1 * radius), far, np.float32(radius))  # what the line itself covers
+    strange = _strange(smooth, far < radius)
     ways = []
     for dy, dx in _STEPS:
         here, there = _beside(smooth.shape[:2], dy, dx)
         step = np.linalg.norm(smooth[here] - smooth[there], axis=2)
-        cost = float(np.hypot(dy, dx)) + radius * np.maximum(step - _GRAIN, 0) / _EDGE
+        edge = np.maximum(step - _GRAIN, 0) / _EDGE * np.maximum(strange[here], strange[there])
+        cost = float(np.hypot(dy, dx)) + radius * edge
         if dioptres is not None:
             a, b = dioptres[here], dioptres[there]
             bend = np.abs(a - b) / np.maximum(np.maximum(a, b), _FAR_DIOPTRES)
@@ -187,6 +191,18 @@ def _grown(look: np.ndarray, depth_m: np.ndarray | None, points: np.ndarray, rad
         if np.array_equal(before, far):
             break
     return far
+
+
+def _strange(smooth: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """How unlike the colours under the line every pixel's is, (h, w) float32, 0 to 1: a pattern that was drawn over has
+    edges, and ends at none of them."""
+    colours = np.unique(smooth[line] // _GRAIN, axis=0) * np.float32(_GRAIN) + np.float32(_GRAIN / 2)
+    if not len(colours):
+        return np.ones(line.shape, np.float32)
+    least = np.full(line.shape, np.float32(np.inf))
+    for colour in colours[:: max(1, len(colours) // _COLOURS)]:
+        least = np.minimum(least, np.linalg.norm(smooth - colour, axis=2))
+    return np.clip((least - _GRAIN) / _EDGE, 0, 1).astype(np.float32)
 
 
 def _beside(shape: tuple[int, int], dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

@@ -210,7 +210,7 @@ class Network:
 
 def with_kept(settings: NetworkSettings) -> NetworkSettings:
     """The settings, and what a person has set for this very network where they say nothing themselves."""
-    if not settings.notes:
+    if not settings.notes or not settings.path:
         return settings
     values = kept.recall(settings.notes, _checksums(Path(settings.path), None)[0])["set"]
     plain = NetworkSettings("")
@@ -320,7 +320,10 @@ class _Finding:
             usual: Direction = "NEARER" if kind == "RELATIVE" else "FARTHER"
             direction = meaning.direction if meaning.direction and kind == meaning.kind else usual
         why = meaning.why if given.kind == given.direction == "AUTO" else "set by hand"
-        return replace(first, kind=kind, direction=direction, why={**first.why, "kind": why})
+        made = replace(first, kind=kind, direction=direction, why={**first.why, "kind": why})
+        if self.pictures or "lines" not in self.recalled:
+            self._keep({"lines": made.lines(), "outputs": outputs})
+        return made
 
     def _told_form(self) -> tuple[Form, str] | None:
         """The picture's form where it is known without trying."""
@@ -404,8 +407,9 @@ class _Finding:
         return tried, plane
 
     def _keep(self, values: dict[str, object]) -> None:
+        self.recalled = {**self.recalled, **values}
         try:
-            kept.keep(self.settings.notes, self.sha256, "found", values)
+            kept.keep(self.settings.notes, self.sha256, "found", self.recalled)
         except OSError as error:
             _log.warning("what was found about %s cannot be kept (%s)", self.name, error)
 

@@ -169,6 +169,16 @@ def _open_network(frames: Frames, settings: EstimateSettings, indices: Sequence[
     return _network_source(network, frames, indices, why)
 
 
+def look_at_network(frames: Frames, settings: NetworkSettings, indices: Sequence[int]) -> list[str]:
+    """What is found about a network on pictures of a clip: a line for each, and what makes it doubtful. Raises
+    EstimateError."""
+    network = load_network(settings, _two_pictures(frames, indices))
+    try:
+        return [*network.found.lines(), *_doubts(network, frames, indices)]
+    finally:
+        network.close()
+
+
 def _two_pictures(frames: Frames, indices: Sequence[int]) -> list[np.ndarray]:
     """Two pictures of the clip with something to see, as far apart as such are; fewer where there is little."""
     seen = [(index, frames[index]) for index in _samples(indices, 5)]

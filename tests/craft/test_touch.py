@@ -111,6 +111,20 @@ def test_it_ends_at_the_pictures_edge_and_without_edges_it_does_not():
     np.testing.assert_array_equal(drawn[:, 103:], slope()[:, 103:])
 
 
+def test_a_pattern_that_was_drawn_over_does_not_stop_it():
+    rng = np.random.default_rng(4)
+    cloth = np.kron(rng.random((24, 40, 1)), np.ones((5, 5, 3))) * (0.3, 0.12, 0.05) + (0.4, 0.1, 0.05)
+    picture = cloth.astype(np.float32)
+    picture[:, 130:] = (0.05, 0.1, 0.4)
+    touch = Touch("NEARER", ((0.55, 0.3), (0.55, 0.7)), 0.1)
+    area = area_of(picture, touch)
+    weight = np.zeros((120, 200), np.float32)
+    weight[area.rows, area.columns] = area.weight
+    under = from_line_px(points=touch.points) < 8
+    assert weight[under].mean() > 0.8
+    assert weight[:, 131:].max() < 0.05
+
+
 def test_what_is_pushed_ends_at_the_depths_own_edge_and_what_is_healed_does_not():
     depth_m = np.full((120, 200), 2.0, np.float32)
     depth_m[:, 100:] = 6.0

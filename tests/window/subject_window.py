@@ -6,7 +6,6 @@ a sequence), what is drawn (JSON): {"strokes": [[inside, [[x, y], ...]], ...], "
 frame, "subject": [x, y], "room": [x, y], "frames": how many}; points are shares of the picture from its top left.
 """
 
-import itertools
 import json
 import sys
 import time
@@ -16,65 +15,25 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import hand
 import stage
-from stage import SHOT, part, play, scene, show_sidebars, show_tab, told
+from hand import in_preview, send
+from stage import SHOT, part, play, scene, show_tab, told
 
 DRAWN = json.loads(sys.argv[sys.argv.index("--") + 4])
 bpy.context.preferences.view.render_display_type = "NONE"
-size = [0, 0]
 
 
 def strip():
     return scene().sequence_editor.strips_all["Shot"]
 
 
-def preview():
-    for area in stage.sequencers():
-        if area.spaces.active.view_type in {"PREVIEW", "SEQUENCER_PREVIEW"}:
-            return area, next(region for region in area.regions if region.type == "PREVIEW")
-    raise AssertionError("no preview in this workspace")
-
-
-def in_preview(operator, *args, **given):
-    area, region = preview()
-    with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
-        return operator(*args, **given)
-
-
-def mouse(x, y):
-    """Window pixel of a point of the picture."""
-    _area, region = preview()
-    u, v = region.view2d.view_to_region((x - 0.5) * size[0], (0.5 - y) * size[1], clip=False)
-    return {"x": int(region.x + u), "y": int(region.y + v)}
-
-
-def send(kind, value, x, y, **keys):
-    bpy.context.window.event_simulate(kind, value, **mouse(x, y), **keys)
-
-
 def key(name):
-    for value in ("PRESS", "RELEASE"):
-        send(name, value, *DRAWN["subject"])
+    hand.key(name, *DRAWN["subject"])
 
 
 def set_up():
-    one = scene()
-    one.view_settings.view_transform = "Standard"
-    editor = one.sequence_editor or one.sequence_editor_create()
-    if SHOT.suffix == ".png":
-        made = editor.strips.new_image("Shot", str(SHOT), 1, 1, fit_method="ORIGINAL")
-        for other in sorted(SHOT.parent.glob("p_*.png"))[1:]:
-            made.elements.append(other.name)
-    else:
-        made = editor.strips.new_movie("Shot", str(SHOT), 1, 1, fit_method="ORIGINAL")
-    made.right_handle = 1 + DRAWN["frames"]
-    size[:] = made.elements[0].orig_width, made.elements[0].orig_height
-    one.render.resolution_x, one.render.resolution_y = size
-    one.frame_start, one.frame_end = 1, DRAWN["frames"]
-    editor.active_strip = made
-    one.frame_set(1)
-    in_preview(bpy.ops.sequencer.view_all_preview)
-    show_sidebars()
+    hand.open_clip(SHOT, DRAWN["frames"])
     bpy.ops.rackfocus.modifier_add(strip_name="Shot")
 
 
@@ -87,18 +46,7 @@ def begin(card):
 
 
 def strokes(drawn):
-    def strike(inside, points):
-        def step():
-            keys = {} if inside else {"ctrl": True}
-            send("LEFTMOUSE", "PRESS", *points[0], **keys)
-            for (ax, ay), (bx, by) in itertools.pairwise(points):
-                for i in range(1, 9):
-                    send("MOUSEMOVE", "NOTHING", ax + (bx - ax) * i / 8, ay + (by - ay) * i / 8, **keys)
-            send("LEFTMOUSE", "RELEASE", *points[-1], **keys)
-
-        return step
-
-    return [strike(*one) for one in drawn]
+    return [hand.stroke(points, **({} if inside else {"ctrl": True})) for inside, points in drawn]
 
 
 def jobs():

@@ -63,3 +63,17 @@ def convention_of(one: bpy.types.Node, raw: RawDepth) -> DepthConvention:
         )
     named = frame_depth.by_name(raw.layer, near_m, far_m)
     return named.convention if named is not None else DepthConvention("METRES")
+
+
+def meaning_told(one: bpy.types.Node, raw: RawDepth, convention: DepthConvention) -> str:
+    """What a depth's numbers are taken for, in words; and what they look like, where that is something else. A node
+    does not go by the look of one frame: the next may look otherwise."""
+    if one.rackfocus_depth_kind != "AUTO":
+        return frame_depth.sentence(raw, frame_depth.Meaning(convention, "as set"))
+    told = frame_depth.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
+    if frame_depth.by_name(raw.layer, one.rackfocus_near_m, one.rackfocus_far_m) is not None:
+        return frame_depth.sentence(raw, frame_depth.Meaning(convention, f"its pass is called {raw.layer}"))
+    looks = frame_depth.guess(raw, one.rackfocus_near_m, one.rackfocus_far_m)
+    if looks.convention.kind != convention.kind or looks.convention.scale != convention.scale:
+        told += f". Doubtful: {looks.why}. Set what its numbers mean if that is so"
+    return told

@@ -115,6 +115,7 @@ _sessions: dict[int, _Session] = {}
 """By the scene's `session_uid`: two linked scenes may have one name."""
 _shown: dict[tuple[int, str], str] = {}
 _fits: dict[tuple[int, str], str] = {}  # what was done to each node's depth when it was rendered last
+_meant: dict[tuple[int, str], str] = {}  # what its numbers were taken for
 _failed_begin: dict[int, str] = {}
 
 
@@ -337,6 +338,11 @@ def fit_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     return _told(_fits, scene, one) if one.rackfocus_fit_depth else ""
 
 
+def meaning_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+    """What the numbers of a node's depth were taken for when it was rendered last in this window; empty before."""
+    return _told(_meant, scene, one)
+
+
 def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     labels = [_label(slot, one.name) for slot in versions.slots(scene) if slot.tree == one.id_data]
     return next((words[scene.session_uid, each] for each in labels if (scene.session_uid, each) in words), "")
@@ -379,6 +385,8 @@ def _fill(
     convention = node_values.convention_of(one, depth)
     depth_m, fit = frame_depth.on_picture(depth, convention, picture, one.rackfocus_fit_depth)
     _fits[session.scene.session_uid, level.label(one.name)] = fit.sentence()
+    if watched:
+        _meant[session.scene.session_uid, level.label(one.name)] = node_values.meaning_told(one, depth, convention)
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
@@ -720,4 +728,5 @@ def unregister() -> None:
     for session in list(_sessions.values()):
         end(session.scene)
     _fits.clear()
+    _meant.clear()
     _shown.clear()

@@ -48,8 +48,9 @@ def task_of(
     """The estimate of the frames that a strip shows.
 
     handles: frames more on either side, as far as the clip goes. model_path: '' takes the strip's, else the
-    preferences' model. model_kind: AUTO, RELATIVE or METRIC. focal_known: the modifier's focal length is the shot's.
-    beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, FrameError, MediaError.
+    preferences' model. model_kind: AUTO, RELATIVE, DISTANCE or METRIC. focal_known: the modifier's focal length
+    is the shot's. beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, FrameError,
+    MediaError.
     """
     shown, frames, paths = clip_of(strip, scene)
     numbers = _numbers(strip)
@@ -102,6 +103,7 @@ def use_files(strip: bpy.types.Strip, first: Path, provenance: Provenance, *, be
     strip.rackfocus_depth_offset = strip.rackfocus_depth_stream = 0
     strip.rackfocus_depth_kind = provenance.kind
     strip.rackfocus_depth_scale = 1.0
+    strip.rackfocus_depth_low, strip.rackfocus_depth_high = 0.0, 1.0
     strip.rackfocus_white_near = True
     strip.rackfocus_depth_ramp = "INVERSE_Z"
     strip.rackfocus_depth_source = "FILE"
@@ -166,8 +168,6 @@ def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -
     path = bpy.path.abspath(model_path) if model_path else model_of(strip)
     if not path:
         return None
-    if kind == "AUTO":
-        kind = getattr(cache.preferences(), "depth_model_kind", "AUTO")
     asked = NetworkSettings(path, cast(Kind, kind), invert, notes=os.path.join(cache.user_folder(), "models"))
     return with_kept(asked) if os.path.isfile(path) else asked
 

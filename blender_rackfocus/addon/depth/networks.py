@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import bpy
 
-from ...estimate import EstimateError, models
+from ...estimate import EstimateError, NetworkSettings, models, with_kept
+from ...estimate import kept as kept_notes
 from .. import cache
 
 OFFLINE = (
@@ -61,3 +63,31 @@ def in_use(path: str | os.PathLike[str], strip: bpy.types.Strip | None) -> bool:
     own = strip.rackfocus_model_path if strip is not None else ""
     chosen = own or getattr(cache.preferences(), "depth_model", "")
     return bool(chosen) and os.path.abspath(bpy.path.abspath(chosen)) == os.path.abspath(path)
+
+
+def found(path: str) -> list[str]:
+    """What was found about a network when it ran last, a line for each; empty before, and where its file is gone."""
+    return [str(line) for line in _notes(path)["found"].get("lines", ())]
+
+
+def outputs(path: str) -> list[str]:
+    """The outputs of a network that may be its depth, as far as it was looked at."""
+    return [str(name) for name in _notes(path)["found"].get("outputs", ())]
+
+
+def settings_of(path: str) -> NetworkSettings:
+    """How a network is used: what was set for it by hand; the rest is found out. Raises EstimateError."""
+    return with_kept(NetworkSettings(path, notes=folder()))
+
+
+def _notes(path: str) -> dict[str, dict]:
+    try:
+        at = os.stat(path)
+        return kept_notes.recall(folder(), _checksum(path, at.st_size, at.st_mtime_ns))
+    except OSError:
+        return {"set": {}, "found": {}}
+
+
+@functools.lru_cache(maxsize=16)
+def _checksum(path: str, _size: int, _time: int) -> str:
+    return models.checksum(path)

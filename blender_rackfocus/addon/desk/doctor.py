@@ -5,7 +5,7 @@ that are not."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -170,6 +170,7 @@ def set_convention(strip: bpy.types.Strip, convention: DepthConvention) -> None:
     strip.rackfocus_depth_scale = convention.scale
     if convention.kind == "NORMALISED":
         strip.rackfocus_near_m, strip.rackfocus_far_m = convention.near_m, min(convention.far_m, 1e6)
+        strip.rackfocus_depth_low, strip.rackfocus_depth_high = convention.low, convention.high
 
 
 def repair(
@@ -287,6 +288,7 @@ def from_two_points(
         scale = float(np.sqrt(wanted[0] * wanted[1]))
         return DepthConvention(now.kind, scale=scale), f"scale {scale:.4g}"
     words = ""
+    values = (values[0] - now.low) / (now.high - now.low), (values[1] - now.low) / (now.high - now.low)
     for white_near in (now.white_near, not now.white_near):
         try:
             found = doctor.near_far_from_points(
@@ -297,6 +299,7 @@ def from_two_points(
                 raise
             words = f", turned around: {'black' if white_near else 'white'} is near"
             continue
+        found = replace(found, low=now.low, high=now.high)
         return found, f"near {found.near_m:.4g} m, far {found.far_m:.4g} m{words}"
     raise ValueError("the two points contradict each other")
 

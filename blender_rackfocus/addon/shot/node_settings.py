@@ -31,6 +31,8 @@ DEPTH = (
     "rackfocus_far_m",
     "rackfocus_white_near",
     "rackfocus_depth_scale",
+    "rackfocus_depth_low",
+    "rackfocus_depth_high",
     "rackfocus_fit_depth",
 )
 

@@ -102,6 +102,22 @@ PROPERTIES = {
         options=_STILL,
         update=signals.redraw,
     ),
+    "rackfocus_depth_low": bpy.props.FloatProperty(
+        name="Lowest",
+        description="The number in the depth that stands for 0: what is farthest where white is near",
+        default=0.0,
+        precision=4,
+        options=_STILL,
+        update=signals.redraw,
+    ),
+    "rackfocus_depth_high": bpy.props.FloatProperty(
+        name="Highest",
+        description="The number in the depth that stands for 1: what is nearest where white is near",
+        default=1.0,
+        precision=4,
+        options=_STILL,
+        update=signals.redraw,
+    ),
     "rackfocus_fit_depth": bpy.props.BoolProperty(
         name="Fit to Picture",
         description="Part soft edges of the depth, and put its edges where the picture has them. Depth that fits is "
@@ -153,15 +169,22 @@ def put_first_settings_on(strip: bpy.types.Strip | bpy.types.Node) -> None:
 
 def convention_of(strip: bpy.types.Strip) -> DepthConvention | None:
     """The depth convention set on a strip, or None where it is to be guessed. Raises ValueError as the core does."""
-    if strip.rackfocus_depth_kind == "AUTO":
+    kind, low, high = strip.rackfocus_depth_kind, strip.rackfocus_depth_low, strip.rackfocus_depth_high
+    if kind == "AUTO":
         return None
+    if kind != "NORMALISED":
+        low, high = 0.0, 1.0
+    elif low >= high:
+        raise ValueError(f"the depth's Lowest number ({low:g}) must be below its Highest ({high:g})")
     return DepthConvention(
-        kind=strip.rackfocus_depth_kind,
+        kind=kind,
         near_m=strip.rackfocus_near_m,
         far_m=strip.rackfocus_far_m,
         white_near=strip.rackfocus_white_near,
         ramp=strip.rackfocus_depth_ramp,
         scale=strip.rackfocus_depth_scale,
+        low=low,
+        high=high,
     )
 
 

@@ -118,7 +118,9 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
     if strip.type in {"SCENE", modifier.ADJUSTMENT} or sources.of(strip).by_hand:
         raise FrameError("its depth is no file that a node could read; bake the strip instead", strip.name, at)
     if len(strip.rackfocus_touches):
-        raise FrameError("its depth is touched up, which Blender's nodes cannot; bake the strip instead", strip.name, at)
+        raise FrameError(
+            "its depth is touched up, which Blender's nodes cannot; bake the strip instead", strip.name, at
+        )
     if strip not in set(strip.id_data.sequence_editor.strips):
         raise FrameError("it lies inside a meta strip; take it out first", strip.name, at)
     job = _job(strip, found, scene, at)

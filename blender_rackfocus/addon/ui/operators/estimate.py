@@ -44,8 +44,9 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
         name="Model Gives",
         description="What the network's numbers mean",
         items=(
-            ("AUTO", "Automatic", "As the preferences say, else as the file's name suggests"),
+            ("AUTO", "Automatic", "As was set for this network, else as its graph and a trial tell"),
             ("RELATIVE", "Relative", "Nearness without a scale: near and far are yours to set"),
+            ("DISTANCE", "Distance", "Distance without a scale: near and far are yours to set"),
             ("METRIC", "Metric", "Metres"),
         ),
     )

@@ -8,10 +8,14 @@ from typing import ClassVar
 
 import bpy
 
-from ....estimate import EstimateError, models
-from ...blender.context import active_strip
-from ...depth import networks
+from ....estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models
+from ....estimate.reading import FORMS
+from ....media import MediaError
+from ...blender.context import active_strip, sequencer_scene
+from ...depth import estimate, networks
+from ...errors import FrameError
 from .jobs import Job, OnThread
+from .on_strip import OnStrip
 
 
 class _Anywhere:
@@ -104,4 +108,158 @@ class RACKFOCUS_OT_network_use(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (RACKFOCUS_OT_network_get, RACKFOCUS_OT_network_use)
+class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
+    """Try the network on pictures of this strip, and say what was found: its input, in which form it takes the picture,
+    which output is the depth, what its numbers mean"""
+
+    bl_idname = "rackfocus.network_look"
+    bl_label = "Look at the Network"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    expected = (EstimateError, MediaError, ValueError)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            settings = networks.settings_of(estimate.model_of(strip))
+            shown, frames, _paths = estimate.clip_of(strip, sequencer_scene(context))
+        except (EstimateError, FrameError, MediaError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        last = max(len(frames) - 1, 0)
+        indices = sorted({min(max(one.index, 0), last) for one in shown})
+
+        def work(job: Job) -> list[str]:
+            job.tell(0.1, "trying it on the clip")
+            try:
+                return look_at_network(frames, settings, indices)
+            finally:
+                frames.close()
+
+        return self.begin(context, self.bl_label, work)
+
+    def finish(self, _context: bpy.types.Context, outcome: list[str]) -> set[str]:
+        doubtful = [line for line in outcome if line.startswith("doubtful")]
+        self.report({"WARNING" if doubtful else "INFO"}, "; ".join(doubtful or outcome))
+        return {"FINISHED"}
+
+
+_FOUND = ("FOUND", "Found Out", "As its graph and a trial tell")
+_FORMS = {"IMAGENET": "ImageNet", "UNIT": "0 to 1", "BYTE": "0 to 255", "SYMMETRIC": "-1 to 1"}
+_OWN = "OWN"
+
+
+class RACKFOCUS_OT_network_settings(bpy.types.Operator):
+    """Say yourself how the network is used, where what was found is wrong. It is kept with the network, by its
+    checksum, wherever its file lies"""
+
+    bl_idname = "rackfocus.network_settings"
+    bl_label = "Set How the Network Is Used"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="File", description="The network's file (.onnx)", options={"HIDDEN"})
+    kind: bpy.props.EnumProperty(
+        name="Gives",
+        description="What its numbers mean",
+        items=(
+            ("AUTO", *_FOUND[1:]),
+            ("RELATIVE", "Nearness without a Scale", "As disparity: near and far are yours to set"),
+            ("DISTANCE", "Distance without a Scale", "Near and far are yours to set"),
+            ("METRIC", "Metres", "True distances"),
+        ),
+    )
+    direction: bpy.props.EnumProperty(
+        name="Larger Is",
+        description="What a larger number means",
+        items=(("AUTO", *_FOUND[1:]), ("NEARER", "Nearer", ""), ("FARTHER", "Farther", "")),
+    )
+    form: bpy.props.EnumProperty(
+        name="Picture As",
+        description="In which form it takes the picture's numbers",
+        items=(_FOUND, *((key, name, "") for key, name in _FORMS.items()), (_OWN, "Mean and Deviation", "Set below")),
+    )
+    mean: bpy.props.FloatVectorProperty(name="Mean", description="Of red, green, blue, 0 to 1", size=3, precision=4)
+    deviation: bpy.props.FloatVectorProperty(
+        name="Deviation",
+        description="Of red, green, blue, 0 to 1",
+        size=3,
+        precision=4,
+        default=(1.0, 1.0, 1.0),
+        min=1e-6,
+    )
+    long_side_px: bpy.props.IntProperty(
+        name="Long Side",
+        description="Pixels of its input's longer side, where the file leaves it free; 0: found out",
+        min=0,
+    )
+    multiple: bpy.props.IntProperty(
+        name="Multiple", description="Its input's sides are multiples of this; 0: found out", min=0, max=256
+    )
+    output: bpy.props.StringProperty(name="Output", description="The output that is the depth; empty: found out")
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        self.filepath = self.filepath or estimate.model_of(active_strip(context))
+        try:
+            now = networks.settings_of(self.filepath)
+        except EstimateError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for name in ("kind", "direction", "long_side_px", "multiple", "output"):
+            setattr(self, name, getattr(now, name))
+        self.form = "FOUND"
+        if now.mean is not None and now.std is not None:
+            known = (key for key, name in _FORMS.items() if FORMS[name] == (tuple(now.mean), tuple(now.std)))
+            self.form = next(known, _OWN)
+            self.mean, self.deviation = now.mean, now.std
+        return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Keep")
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        for line in networks.found(self.filepath):
+            column.label(text=line)
+        column = self.layout.column()
+        column.use_property_split = True
+        for name in ("kind", "direction", "form"):
+            column.prop(self, name)
+        if self.form == _OWN:
+            column.prop(self, "mean")
+            column.prop(self, "deviation")
+        for name in ("long_side_px", "multiple", "output"):
+            column.prop(self, name)
+        there = networks.outputs(self.filepath)
+        if len(there) > 1:
+            self.layout.label(text=f"Outputs that may be its depth: {', '.join(there)}")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = self.filepath or estimate.model_of(active_strip(context))
+        mean, std = {"FOUND": (None, None), _OWN: (tuple(self.mean), tuple(self.deviation))}.get(self.form) or FORMS[
+            _FORMS[self.form]
+        ]
+        try:
+            keep_settings(
+                NetworkSettings(
+                    path,
+                    self.kind,
+                    direction=self.direction,
+                    long_side_px=self.long_side_px,
+                    multiple=self.multiple,
+                    mean=mean,
+                    std=std,
+                    output=self.output,
+                    notes=networks.folder(),
+                )
+            )
+        except (EstimateError, ValueError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, "Kept: the next estimate uses it so. Look at the Network shows what that makes of it")
+        return {"FINISHED"}
+
+
+CLASSES = (
+    RACKFOCUS_OT_network_get,
+    RACKFOCUS_OT_network_use,
+    RACKFOCUS_OT_network_look,
+    RACKFOCUS_OT_network_settings,
+)

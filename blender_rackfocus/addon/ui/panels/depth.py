@@ -4,7 +4,6 @@ draws."""
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar
 
 import bpy
@@ -44,7 +43,7 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
         layout.prop(strip, "rackfocus_model_path", text="Network")
         model = estimate.model_of(strip)
         if model:
-            words(layout, os.path.basename(model))
+            networks.draw_chosen(layout, model)
         else:
             words(layout, "No network is chosen. None can be shipped; these can be had:")
             networks.draw_table(layout, strip)

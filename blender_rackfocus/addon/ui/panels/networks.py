@@ -3,11 +3,29 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
 
 from ....estimate import models
 from ...depth import networks
 from .text import words
+
+
+def draw_chosen(layout: bpy.types.UILayout, path: str) -> None:
+    """The network that is chosen: what was found about it, and the buttons that find it out and set it."""
+    box = layout.box()
+    words(box, os.path.basename(path), "NETWORK_DRIVE")
+    told = networks.found(path)
+    for line in told:
+        words(box, line, "DOT")
+    if not told:
+        words(box, "What it takes and gives is found out when it is used first")
+    row = box.row(align=True)
+    row.operator_context = "EXEC_DEFAULT"
+    row.operator("rackfocus.network_look", text="Look at It", icon="VIEWZOOM")
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("rackfocus.network_settings", text="Set", icon="PREFERENCES").filepath = path
 
 
 def draw_table(layout: bpy.types.UILayout, strip: bpy.types.Strip | None) -> None:

@@ -62,8 +62,12 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             column.prop(one, "rackfocus_far_m")
             column.prop(one, "rackfocus_white_near")
             column.prop(one, "rackfocus_depth_ramp")
+        if kind == "NORMALISED":
+            column.prop(one, "rackfocus_depth_low")
+            column.prop(one, "rackfocus_depth_high")
         if kind in {"METRES", "INVERSE"}:
             column.prop(one, "rackfocus_depth_scale")
+        words(column, compositor.meaning_told(context.scene, one), "INFO")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")

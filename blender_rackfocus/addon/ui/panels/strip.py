@@ -113,6 +113,8 @@ def _draw_numbers(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     if kind == "NORMALISED":
         layout.prop(strip, "rackfocus_white_near")
         layout.prop(strip, "rackfocus_depth_ramp")
+        layout.prop(strip, "rackfocus_depth_low")
+        layout.prop(strip, "rackfocus_depth_high")
     if kind in {"METRES", "INVERSE"}:
         layout.prop(strip, "rackfocus_depth_scale")
 
