@@ -56,9 +56,9 @@ def moved(touch: Touch, matrix: Matrix) -> Touch:
 def carry(look: Callable[[int], np.ndarray], frames: Sequence[int], drawn: int, touch: Touch) -> Iterator[Carried]:
     """Where a stroke lies on every frame of a shot, from the drawn one outwards; each frame once.
 
-    look: frame -> (h, w, 3) uint8, as `matte.small` gives. frames: rising; drawn is one of them. On either side it ends
-    where the stroke is lost: that frame is told with matrix None, those beyond it not at all. Raises ValueError where
-    drawn is not among the frames, or the stroke lies outside the picture.
+    look: frame -> (h, w, 3) uint8, as `guided.small` gives. frames: rising; drawn is one of them. On either side it
+    ends where the stroke is lost: that frame is told with matrix None, those beyond it not at all. Raises ValueError
+    where drawn is not among the frames, or the stroke lies outside the picture.
     """
     if drawn not in frames:
         raise ValueError(f"frame {drawn} is none of those that are followed")

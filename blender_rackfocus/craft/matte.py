@@ -3,9 +3,8 @@
 
 On a frame with strokes GrabCut (Rother, Kolmogorov, Blake, SIGGRAPH 2004) tells the subject from the rest by colour and
 edges, or a mask network says what it takes for one. From there the matte is carried along the motion of the picture,
-frame by frame, and decided anew in a band around its border. A guided filter (He, Sun, Tang, ECCV 2010; its fast form,
-arXiv:1505.00996) brings it to the picture's own edges at full size. All that decides is small: `WORK_WIDTH` pixels
-across.
+frame by frame, and decided anew in a band around its border. `guided` brings it to the picture's own edges at full
+size. All that decides is small: `guided.WORK_WIDTH` pixels across.
 """
 
 from __future__ import annotations
@@ -16,15 +15,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-WORK_WIDTH = 480
+from . import guided
+
 _BAND = 0.03
 """Around a matte that was carried here, this share of the width is decided anew."""
 _PINHOLE = 0.03
 """A hole smaller than this share of the width, squared, is an eye or a button."""
-_REACH = 0.008
-"""Radius of the guided filter, as a share of the width."""
-_EDGE = 1e-4
-"""What counts as an edge for the guided filter, as a variance of values 0 to 1."""
 _ITERATIONS = {"begun": 4, "carried": 2}
 """Of GrabCut: more where nothing is known yet."""
 _SEEN = 0.6
@@ -45,21 +41,13 @@ class Stroke:
     inside: bool = True
 
 
-def small(picture: np.ndarray) -> np.ndarray:
-    """A picture or a matte, (H, W, ...), at most `WORK_WIDTH` across, as all decisions are made on."""
-    height, width = picture.shape[:2]
-    if width <= WORK_WIDTH:
-        return picture
-    return cv2.resize(picture, (WORK_WIDTH, max(1, round(height * WORK_WIDTH / width))), interpolation=cv2.INTER_AREA)
-
-
 def decide(
     look: np.ndarray, strokes: Sequence[Stroke], before: np.ndarray | None = None, proposed: np.ndarray | None = None
 ) -> np.ndarray:
     """The matte of one frame.
 
-    look: (h, w, 3) uint8 RGB, as `small` gives. strokes: of this frame. before: (h, w) float32, a matte that is about
-    right: carried here, or to be corrected. proposed: (h, w) float32, a network's mask of every subject.
+    look: (h, w, 3) uint8 RGB, as `guided.small` gives. strokes: of this frame. before: (h, w) float32, a matte that is
+    about right: carried here, or to be corrected. proposed: (h, w) float32, a network's mask of every subject.
     Returns (h, w) float32, 0 to 1. Raises ValueError where nothing says what the subject is.
     """
     if look.ndim != 3 or look.shape[2] != 3 or look.dtype != np.uint8:
@@ -91,8 +79,8 @@ def follow(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(frame, matte) for every frame of a shot, each once, from the frames with strokes outwards.
 
-    looks: pictures as `small` gives, by frame, without gaps. A frame with strokes is decided there; every other is
-    carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in time.
+    looks: pictures as `guided.small` gives, by frame, without gaps. A frame with strokes is decided there; every other
+    is carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in time.
     Raises ValueError where no stroke says what the subject is.
     """
     asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
@@ -131,20 +119,6 @@ def follow(
                 between[frame] = matte
             else:
                 yield frame, matte
-
-
-def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """A matte at the picture's size and edges.
-
-    picture: (H, W, 3) uint8 RGB. look: (h, w, 3) uint8, what the matte (h, w) was decided on. Returns (H, W) float32,
-    0 to 1.
-    """
-    size = picture.shape[1::-1]
-    slope, offset = (
-        cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in _guided(look, matte, _radius(look))
-    )
-    followed = np.einsum("ijk,ijk->ij", slope, picture.astype(np.float32) / 255) + offset
-    return _steep(np.clip(followed, 0, 1)).astype(np.float32)
 
 
 def _back(
@@ -271,37 +245,4 @@ def _refined(look: np.ndarray, cut: np.ndarray) -> np.ndarray:
     pinholes = np.flatnonzero(sizes[:, cv2.CC_STAT_AREA] < (_PINHOLE * look.shape[1]) ** 2)
     whole = (cut | np.isin(parts, pinholes)).astype(np.uint8) * 255
     whole = cv2.medianBlur(whole, 5).astype(np.float32) / 255
-    slope, offset = _guided(look, whole, _radius(look))
-    followed = np.einsum("ijk,ijk->ij", slope, look.astype(np.float32) / 255) + offset
-    return np.clip(followed, 0, 1).astype(np.float32)
-
-
-def _radius(look: np.ndarray) -> int:
-    return max(2, round(_REACH * look.shape[1]))
-
-
-def _guided(look: np.ndarray, matte: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """The guided filter's (h, w, 3) slope and (h, w) offset: matte = slope . colour + offset within each window."""
-    guide = look.astype(np.float32) / 255
-    side = (2 * radius + 1,) * 2
-
-    def mean(plane: np.ndarray) -> np.ndarray:
-        return cv2.boxFilter(plane, cv2.CV_32F, side, borderType=cv2.BORDER_REFLECT)
-
-    middle, level = mean(guide), mean(matte)
-    spread = np.empty((*matte.shape, 3, 3), np.float32)
-    for i in range(3):
-        for j in range(i, 3):
-            spread[..., i, j] = spread[..., j, i] = (
-                mean(guide[..., i] * guide[..., j]) - middle[..., i] * middle[..., j]
-            )
-    spread += np.eye(3, dtype=np.float32) * np.float32(_EDGE)
-    together = mean(guide * matte[..., None]) - middle * level[..., None]
-    slope = np.linalg.solve(spread, together[..., None])[..., 0].astype(np.float32)
-    offset = level - np.einsum("ijk,ijk->ij", slope, middle)
-    return mean(slope), mean(offset.astype(np.float32))
-
-
-def _steep(matte: np.ndarray) -> np.ndarray:
-    """Nearly nothing is nothing, and nearly all is all: a filter's haze would put a veil of depth over the room."""
-    return np.clip((matte - 0.1) / 0.8, 0, 1)
+    return guided.to_edges(look, whole)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .matte import WORK_WIDTH, full
-from .track import depth_at_point
+from .guided import WORK_WIDTH, full
 
 NEARER, FARTHER, AS_HERE, SMOOTH = KINDS = ("NEARER", "FARTHER", "AS_HERE", "SMOOTH")
 
@@ -144,7 +143,9 @@ def _depth_under(depth_m: np.ndarray, touch: Touch) -> float:
     height, width = depth_m.shape
     x, y = (float(np.clip(share, 0, 1)) * size for share, size in zip(touch.points[0], (width, height), strict=True))
     radius = max(1, round(0.2 * touch.radius * width))
-    return depth_at_point(depth_m, min(x, width - 0.5), min(y, height - 0.5), radius)
+    column, row = min(int(x), width - 1), min(int(y), height - 1)
+    there = depth_m[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1]
+    return float(np.sort(there, axis=None)[(there.size - 1) // 2])  # one that is there: no mean of two surfaces
 
 
 def _along(points: np.ndarray, radius: float, shape: tuple[int, int]) -> np.ndarray:

@@ -25,6 +25,8 @@ OTHER_SETTING = {
     "rackfocus_far_m": 80.0,
     "rackfocus_white_near": False,
     "rackfocus_depth_scale": 0.5,
+    "rackfocus_depth_low": 0.1,
+    "rackfocus_depth_high": 0.9,
     "rackfocus_fit_depth": True,
 }
 MEANINGLESS = {

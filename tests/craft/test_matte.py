@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_rackfocus.craft import matte
+from blender_rackfocus.craft import guided, matte
 from blender_rackfocus.craft.matte import Stroke
 
 HEIGHT, WIDTH = 180, 320
@@ -103,9 +103,9 @@ def test_at_full_size_the_matte_has_the_pictures_edge():
     pictures, masks = shot(1)
     large = cv2.resize(pictures[0], (4 * WIDTH, 4 * HEIGHT), interpolation=cv2.INTER_CUBIC)
     true = cv2.resize(masks[0][0].astype(np.float32), (4 * WIDTH, 4 * HEIGHT), interpolation=cv2.INTER_CUBIC) > 0.5
-    look = matte.small(large)
+    look = guided.small(large)
     assert look.shape == (270, 480, 3)
-    made = matte.full(large, look, matte.decide(look, [over(60, 80, frame=0)]))
+    made = guided.full(large, look, matte.decide(look, [over(60, 80, frame=0)]))
     assert made.shape == true.shape
     assert likeness(made > 0.5, true) > 0.97
     outer = cv2.distanceTransform((~true).astype(np.uint8), cv2.DIST_L2, 5)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from blender_rackfocus.core.depth import DepthConvention
+from blender_rackfocus.craft.touch import Touch
 from blender_rackfocus.frame import inputs, recipe
 from blender_rackfocus.frame.job import Job, stamped
 from blender_rackfocus.media.colour import OcioConfig
@@ -66,6 +67,7 @@ def others(folder: Path) -> dict[str, object]:
         "grade": (1.0, 1.1, False),
         "colour": OcioConfig("/somewhere/config.ocio", digest="another configuration"),
         "fit_depth": True,
+        "touches": (Touch("NEARER", ((0.5, 0.5),)),),
     }
 
 

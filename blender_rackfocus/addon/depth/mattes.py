@@ -19,7 +19,7 @@ import bpy
 import cv2
 import numpy as np
 
-from ...craft import matte
+from ...craft import guided, matte
 from ...craft.matte import Stroke
 from ...estimate import Cancelled, EstimateError, models
 from ...estimate.files import MovieFrames, StillFrames, clip_key
@@ -105,7 +105,7 @@ def run(
     looks = {}
     for number, index in enumerate(task.wanted):
         step(0.15 * number / count, "reading")
-        looks[index] = coded(matte.small(task.frames[index]))
+        looks[index] = coded(guided.small(task.frames[index]))
     opened = MaskNetwork(task.network) if task.network else None
     made: dict[int, np.ndarray] = {}
     try:
@@ -121,7 +121,7 @@ def run(
         for number, index in enumerate(task.wanted):
             step(0.75 + 0.25 * number / count, "writing")
             small = made[index].astype(np.float32) / np.float32(255)
-            whole = matte.full(coded(task.frames[index]), looks[index], small)
+            whole = guided.full(coded(task.frames[index]), looks[index], small)
             _write(part / _name(index), whole)
         os.replace(part, task.folder)
     except OSError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ...craft import matte
+from ...craft import guided
 from ...craft.carried import Matrix, carry, moved
 from ...craft.touch import Touch
 from ...estimate.files import MovieFrames, StillFrames
@@ -200,7 +200,7 @@ def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[
 
     @functools.lru_cache(maxsize=256)
     def look(index: int) -> np.ndarray:
-        return matte.small(mattes.coded(task.frames[index]))
+        return guided.small(mattes.coded(task.frames[index]))
 
     for number, held in enumerate(task.held):
         lies: dict[int, Matrix] = {}

@@ -9,7 +9,7 @@ import bpy
 import gpu
 import numpy as np
 
-from ....craft import matte
+from ....craft import guided, matte
 from ....craft.matte import Stroke
 from ....estimate import EstimateError
 from ....media import MediaError
@@ -151,7 +151,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         self._texture = None  # the window's own: it goes before the window does
 
     def looked(self, context: bpy.types.Context, picture: np.ndarray) -> None:
-        self._look = matte.small(picture)
+        self._look = guided.small(picture)
         self._decide(context)
 
     def begun(self, event: bpy.types.Event) -> None:
@@ -198,7 +198,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         before = None
         if self._before:
             whole = mattes.read(bpy.path.abspath(self._before), self._index)
-            before = matte.small(whole)
+            before = guided.small(whole)
         self._matte: np.ndarray | None = before
         if before is not None or any(stroke.inside for stroke in here):
             self._matte = matte.decide(self._look, here, before)

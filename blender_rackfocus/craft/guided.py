@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was decided on a small picture, at the size and the edges of the whole one: the guided filter (He, Sun, Tang,
+ECCV 2010; its fast form, arXiv:1505.00996)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+WORK_WIDTH = 480
+_REACH = 0.008
+"""Radius of the filter, as a share of the width."""
+_EDGE = 1e-4
+"""What counts as an edge, as a variance of values 0 to 1."""
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A picture or a matte, (H, W, ...), at most `WORK_WIDTH` across, as all decisions are made on."""
+    height, width = picture.shape[:2]
+    if width <= WORK_WIDTH:
+        return picture
+    return cv2.resize(picture, (WORK_WIDTH, max(1, round(height * WORK_WIDTH / width))), interpolation=cv2.INTER_AREA)
+
+
+def to_edges(look: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """A matte (h, w) float32, 0 to 1, soft where the edges of its picture (h, w, 3) uint8 RGB are."""
+    slope, offset = _guided(look, matte, _radius(look))
+    followed = np.einsum("ijk,ijk->ij", slope, look.astype(np.float32) / 255) + offset
+    return np.clip(followed, 0, 1).astype(np.float32)
+
+
+def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """A matte at the picture's size and edges.
+
+    picture: (H, W, 3) uint8 RGB. look: (h, w, 3) uint8, what the matte (h, w) was decided on. Returns (H, W) float32,
+    0 to 1.
+    """
+    size = picture.shape[1::-1]
+    slope, offset = (
+        cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in _guided(look, matte, _radius(look))
+    )
+    followed = np.einsum("ijk,ijk->ij", slope, picture.astype(np.float32) / 255) + offset
+    return _steep(np.clip(followed, 0, 1)).astype(np.float32)
+
+
+def _radius(look: np.ndarray) -> int:
+    return max(2, round(_REACH * look.shape[1]))
+
+
+def _guided(look: np.ndarray, matte: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """The guided filter's (h, w, 3) slope and (h, w) offset: matte = slope . colour + offset within each window."""
+    guide = look.astype(np.float32) / 255
+    side = (2 * radius + 1,) * 2
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        return cv2.boxFilter(plane, cv2.CV_32F, side, borderType=cv2.BORDER_REFLECT)
+
+    middle, level = mean(guide), mean(matte)
+    spread = np.empty((*matte.shape, 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            spread[..., i, j] = spread[..., j, i] = (
+                mean(guide[..., i] * guide[..., j]) - middle[..., i] * middle[..., j]
+            )
+    spread += np.eye(3, dtype=np.float32) * np.float32(_EDGE)
+    together = mean(guide * matte[..., None]) - middle * level[..., None]
+    slope = np.linalg.solve(spread, together[..., None])[..., 0].astype(np.float32)
+    offset = level - np.einsum("ijk,ijk->ij", slope, middle)
+    return mean(slope), mean(offset.astype(np.float32))
+
+
+def _steep(matte: np.ndarray) -> np.ndarray:
+    """Nearly nothing is nothing, and nearly all is all: a filter's haze would put a veil of depth over the room."""
+    return np.clip((matte - 0.1) / 0.8, 0, 1)
