@@ -80,8 +80,8 @@ def follow(
     """(frame, matte) for every frame of a shot, each once, from the frames with strokes outwards.
 
     looks: pictures as `guided.small` gives, by frame, without gaps. A frame with strokes is decided there; every other
-    is carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in time.
-    Raises ValueError where no stroke says what the subject is.
+    is carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in
+    time. Raises ValueError where no stroke says what the subject is.
     """
     asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
     begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)

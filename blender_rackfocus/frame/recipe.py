@@ -26,7 +26,7 @@ NOTHING = {"nothing": True}
 """The recipe of a frame in which the modifier does nothing."""
 
 
-_BEFORE_IT_WAS_NOTED = {"fit_depth": False, "touches": []}
+_BEFORE_IT_WAS_NOTED = {"fit_depth": False, "fills": None, "touches": []}
 """What older versions did and did not note; else what they did not note is taken for what it is now."""
 
 
@@ -192,6 +192,7 @@ def _reading(job: Job) -> dict[str, Any]:
         "grade": [_plain(value) for value in job.grade],
         "colour": list(job.colour.fingerprint()) if job.colour else [],
         "fit_depth": job.fit_depth,
+        "fills": list(job.fills) if job.fills else None,
         "touches": [_touch(one) for one in job.touches],
     }
 

@@ -67,6 +67,7 @@ def others(folder: Path) -> dict[str, object]:
         "grade": (1.0, 1.1, False),
         "colour": OcioConfig("/somewhere/config.ocio", digest="another configuration"),
         "fit_depth": True,
+        "fills": (64, 48),
         "touches": (Touch("NEARER", ((0.5, 0.5),)),),
     }
 

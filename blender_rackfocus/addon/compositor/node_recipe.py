@@ -69,6 +69,10 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
     }
 
 
+_BEFORE_IT_WAS_NOTED = {"rackfocus_fit_depth": False, "rackfocus_depth_low": 0.0, "rackfocus_depth_high": 1.0}
+"""What older versions did and did not note."""
+
+
 def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     """What tells a baked frame with these notes from what `of` tells now, in words."""
     if notes is None or PIXELS not in notes:
@@ -76,7 +80,7 @@ def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     stale = list(recipe.changed_inputs(notes, now["inputs"]))
     if notes.get("lens") != now["lens"]:
         stale.append("Lens changed")
-    if {"rackfocus_fit_depth": False, **(notes.get("reading") or {})} != now["reading"]:  # older ones did not fit
+    if {**_BEFORE_IT_WAS_NOTED, **(notes.get("reading") or {})} != now["reading"]:
         stale.append("depth settings changed")
     if notes.get("colour", now["colour"]) != now["colour"]:  # older versions did not note it
         stale.append("colour management changed")
