@@ -356,9 +356,9 @@ def _composite(
     """The picture through the lens, and the coverage of what is nearer than focus."""
     height, width = coc.shape
     stand = Stand(layer_step(width, quality), FINENESS[quality])
-    light = unmixed(light, coc, work) if quality == "final" else light
+    light, strands = unmixed(light, coc, work) if quality == "final" else (light, None)
     hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work, seen)
-    levels = levels_of(light, coc, hidden, stand, aperture, quality, work)
+    levels = levels_of(light, coc, hidden, strands, stand, aperture, quality, work)
     rim = max(level.scale for level in levels)
     wanted = _tile_wanted(aperture, quality, rim)
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)

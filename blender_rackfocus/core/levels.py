@@ -17,6 +17,7 @@ from .aperture import Aperture
 from .blur import reach_px, reduced_radius
 from .cells import Cells, back_of, front_of
 from .crew.workers import Workers, bands, up_to
+from .edges import Strands
 from .hidden import Hidden
 from .planes import at_most, halved, with_sign_of
 from .rim import continue_beyond
@@ -135,6 +136,7 @@ def levels_of(
     light: np.ndarray,
     coc: np.ndarray,
     hidden: Sequence[Hidden],
+    strands: Strands | None,
     stand: Stand,
     aperture: Aperture,
     quality: str,
@@ -143,6 +145,7 @@ def levels_of(
     """The picture's samples, at the sizes at which their layers are blurred.
 
     light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them
+    strands what is before some of them, kept where something is hidden too
     returns levels from full size down; heights and widths (without margins) are multiples of the largest scale
     """
     levels = _empty_levels(stand, max(float(coc.max()), -float(coc.min())), aperture, quality)
@@ -156,7 +159,9 @@ def levels_of(
         size = height // level.scale, width // level.scale
         level.sheets.extend(Sheet.blank(pairs, *size, level.margin, work.empty) for _ in range(count))
     parts = bands(height, width, max(grid, *(one.cell for one in hidden)) if hidden else grid)
-    used = set().union(*work.each(partial(_fill, levels, light, coc, hidden, stand), [(rows,) for rows in parts]))
+    used = set().union(
+        *work.each(partial(_fill, levels, light, coc, hidden, strands, stand), [(rows,) for rows in parts])
+    )
     for level in levels:
         kept = [sheet for number, sheet in enumerate(level.sheets) if (level.scale, number) in used]
         level.sheets[:] = kept
@@ -166,7 +171,13 @@ def levels_of(
 
 
 def _fill(
-    levels: list[Level], light: np.ndarray, coc: np.ndarray, hidden: Sequence[Hidden], stand: Stand, rows: slice
+    levels: list[Level],
+    light: np.ndarray,
+    coc: np.ndarray,
+    hidden: Sequence[Hidden],
+    strands: Strands | None,
+    stand: Stand,
+    rows: slice,
 ) -> set[tuple[int, int]]:
     """Write a band of rows to the sheets; tells which ones are needed: (scale, number)."""
     light, coc = light[rows], coc[rows]
@@ -181,6 +192,8 @@ def _fill(
     for number, (one, coverage) in enumerate(zip(hidden, coverages, strict=True), 1):
         if _behind(one, coverage, rows, stand, full, own[number]):
             used.add((1, number))
+    if hidden and strands is not None and strands.put(rows, stand.at, own[1]):
+        used.add((1, 1))
     if not reduced:
         return used
     behind = [
