@@ -79,3 +79,8 @@ class Made:
     width: int
     height: int
     flat: np.ndarray | None
+
+    @property
+    def size_bytes(self) -> int:
+        """What its pixels take in memory."""
+        return self.flat.nbytes if self.flat is not None else 0

@@ -16,7 +16,7 @@ from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import effect, preview
 from blender_rackfocus.addon.session import session
 from blender_rackfocus.addon.shot import group, node
-from blender_rackfocus.frame import coding
+from blender_rackfocus.frame import coding, memory
 
 EXACT = 1e-6
 HALF = 5e-4
@@ -135,7 +135,7 @@ def test_the_cameras_lens_and_the_depths_meaning_are_followed(comp):
 
 def test_memory_has_an_end_and_the_last_frame_stays(comp, monkeypatch):
     one = comp.racked(comp.layers.outputs["Image"], None)
-    monkeypatch.setattr(preview, "_MEMORY_BYTES", 1)
+    monkeypatch.setattr(memory.BUDGET, "limit_bytes", 1)
     comp.animation(1, 3)
     comp.scene.frame_set(2)
     assert "frame 2" in preview.word_of(comp.scene, one)

@@ -13,7 +13,6 @@ right before it, the preview follows the changes.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -25,6 +24,7 @@ from ...frame import coding, inputs
 from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region, as_kept, refocused
+from ...frame.memory import Memory
 from ...media import RawDepth
 from ..blender import versions
 from ..errors import FrameError
@@ -33,7 +33,6 @@ from ..session import session
 from ..shot import camera_lens, group, node, pixels
 from . import node_values
 
-_MEMORY_BYTES = 800 * 2**20
 _POLL_S = 0.03
 _NO_PASSES = "no passes"
 
@@ -86,7 +85,7 @@ class Wish:
 class _Preview:
     """kept: by image (`session_uid`) and frame. wishes: not yet begun, by image. running: what is being made."""
 
-    kept: OrderedDict[tuple[int, float], Kept] = field(default_factory=OrderedDict)
+    kept: Memory[tuple[int, float], Kept] = field(default_factory=lambda: Memory(lambda kept: kept.size_bytes))
     wishes: dict[int, Wish] = field(default_factory=dict)
     running: tuple[int, Wish, Future[np.ndarray]] | None = None
     problems: dict[int, str] = field(default_factory=dict)
@@ -111,11 +110,7 @@ def is_wanted() -> bool:
 
 def keep(image: bpy.types.Image, frame: float, kept: Kept) -> None:
     """Keep what came into the node with this image at a frame."""
-    there = _preview().kept
-    there.pop((image.session_uid, frame), None)
-    there[image.session_uid, frame] = kept
-    while len(there) > 1 and sum(one.size_bytes for one in there.values()) > _MEMORY_BYTES:
-        there.popitem(last=False)
+    _preview().kept.keep((image.session_uid, frame), kept)
 
 
 def as_rendered(one: bpy.types.Node, kept: Kept) -> Wish:

@@ -21,6 +21,7 @@ import numpy as np
 from ...craft import cards
 from ...estimate import Provenance
 from ...estimate.files import write_depth
+from ...frame.memory import Memory
 from ...media import MediaError, is_movie, movies
 from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
@@ -32,10 +33,8 @@ from . import mattes
 
 SCENE_NAME = "Rack Focus Cards"
 DRAFT_WIDTH = 960
-_KEPT = 64
-"""Masks in memory; a draft's takes 2 MB, one of HD 8 MB."""
 
-_drawn: dict[tuple, np.ndarray] = {}
+_drawn: Memory[tuple[int, int, int, int], np.ndarray] = Memory(lambda mask: mask.nbytes)
 _folder: tempfile.TemporaryDirectory | None = None
 
 
@@ -214,11 +213,7 @@ def draw(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarra
     """A mask as Blender's Mask strip shows it at a frame of its animation: (height, width) float32, 0 to 1, top row
     first. Raises MediaError where Blender gives none."""
     key = (mask.session_uid, frame, width, height)
-    if key not in _drawn:
-        while len(_drawn) >= _KEPT:
-            del _drawn[next(iter(_drawn))]
-        _drawn[key] = _render(mask, frame, width, height)
-    return _drawn[key]
+    return _drawn.made(key, lambda: _render(mask, frame, width, height))
 
 
 def forget(*_rest: object) -> None:

@@ -7,11 +7,8 @@ files with their size and time, so equal jobs make equal pixels, and what was ma
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +21,7 @@ from ...frame import inputs
 from ...frame import make as making
 from ...frame.job import Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
+from ...frame.memory import Memory
 from ...media import MediaError
 from .. import cache
 from ..blender import colour_config, strips
@@ -73,7 +71,7 @@ def fit_told(strip: Any, scene: Any) -> str:
     if found is None or not strip.rackfocus_fit_depth:
         return ""
     try:
-        known = _kept().sources.peek(making.reading_of(look_job(_shown_now(strip, scene), found)))
+        known = _kept().sources.get(making.reading_of(look_job(_shown_now(strip, scene), found)))
     except (FrameError, MediaError, ValueError):
         return ""  # the preview says why
     return known[2].sentence() if known is not None else ""
@@ -93,7 +91,7 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def circles_cut(job: Job) -> Cut | None:
     """Where the circles of a job's frame are cut; None where they are not, or its depth is not in memory now."""
-    known = _kept().sources.peek(making.reading_of(job))
+    known = _kept().sources.get(making.reading_of(job))
     if known is None:
         return None
     values = dict(zip(inputs.NAMES, job.values, strict=True))
@@ -161,7 +159,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
 def make(job: Job) -> Made:
     """The job's pixels, from memory or the store when they were made before. Raises MediaError, or ValueError naming a
     bad input."""
-    return _kept().results.get(job, lambda: _kept_or_made(job))
+    return _kept().results.made(job, lambda: _kept_or_made(job))
 
 
 def forget() -> None:
@@ -197,67 +195,20 @@ def read_ahead(job: Job) -> None:
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    return _kept().sources.get(making.reading_of(job), lambda: making.read(job))[:2]
+    return _kept().sources.made(making.reading_of(job), lambda: making.read(job))[:2]
 
 
-def _bytes_of(item: Any) -> int:
-    if isinstance(item, Made):
-        return item.flat.nbytes if item.flat is not None else 0
-    picture, depth_m, _fit = item
+def _source_bytes(source: tuple[np.ndarray, np.ndarray, Any]) -> int:
+    picture, depth_m, _fit = source
     return picture.nbytes + depth_m.nbytes
-
-
-class _Memory:
-    """The most recently used results, up to a number of bytes."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._items: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = Lock()
-        self._making = Lock()  # whoever comes while an item is being made waits for it instead of making it again
-
-    def get(self, key: Any, make_it: Callable[[], Any]) -> Any:
-        item = self._found(key)
-        if item is not None:
-            return item
-        with self._making:
-            item = self._found(key)
-            if item is None:
-                item = make_it()
-                self._keep(key, item)
-            return item
-
-    def peek(self, key: Any) -> Any | None:
-        """An item, if it is there; it is not made."""
-        return self._found(key)
-
-    def alone(self, make_it: Callable[[], Any]) -> Any:
-        """Make something while nobody makes an item, and keep nothing."""
-        with self._making:
-            return make_it()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._items.clear()
-
-    def _found(self, key: Any) -> Any | None:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-            return self._items.get(key)
-
-    def _keep(self, key: Any, item: Any) -> None:
-        with self._lock:
-            self._items[key] = item
-            while len(self._items) > 1 and sum(map(_bytes_of, self._items.values())) > self._limit_bytes:
-                self._items.popitem(last=False)
 
 
 class _Kept:
     """Made and read frames, and the threads that make and read some ahead."""
 
     def __init__(self) -> None:
-        self.results, self.sources = _Memory(400 * 2**20), _Memory(400 * 2**20)
+        self.results: Memory[Job, Made] = Memory(lambda made: made.size_bytes)
+        self.sources: Memory[Job, tuple[np.ndarray, np.ndarray, Any]] = Memory(_source_bytes)
         self.ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
         self.reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
 

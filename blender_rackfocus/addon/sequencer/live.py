@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import bpy
 
 from ...frame.job import Job, Made
+from ...frame.memory import Memory
 from ...media import MediaError
 from .. import cache, signals
 from ..session import session
@@ -40,7 +41,6 @@ IDLE_S = 0.35
 POLL_S = 0.03
 SMALLEST_DRAFT = 320
 """Pixels across below which playback does not shrink drafts."""
-_MEMORY_BYTES = 400 * 2**20
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,19 @@ class _Worker:
                     return
                 image, (wish, width, due_s) = self._waiting.popitem(last=False)
                 self._busy = wish
-            granted = self._home.granted  # another, when the file has changed meanwhile
+            granted = self._home.granted
             outcome = _grant(wish, width)
             with self._changed:
-                if granted is self._home.granted:
-                    self._home.keep(image, _Granted(wish, due_s), outcome)
+                self._home.keep(granted, image, _Granted(wish, due_s), outcome)
                 self._busy = None
                 self._changed.notify_all()
+
+
+class _Grants(Memory[Wish, "Made | Exception"]):
+    """What was made of each wish, or why it could not be; never fewer than a draft and its final frame."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda outcome: outcome.size_bytes if isinstance(outcome, Made) else 0, least=2)
 
 
 class _Live:
@@ -130,7 +136,7 @@ class _Live:
 
     def __init__(self) -> None:
         self.drafts, self.finals = _Worker("rackfocus-draft", self), _Worker("rackfocus-final", self)
-        self.granted: OrderedDict[Wish, Made | Exception] = OrderedDict()
+        self.granted = _Grants()
         self.lock = threading.Lock()
         self.wanted: dict[int, Wish] = {}
         self.newest: dict[int, _Granted] = {}
@@ -145,21 +151,21 @@ class _Live:
         before, self.asked_s[image] = self.asked_s.get(image, now), now
         return max(nominal_s, min(now - before, LONGEST_FRAME_S))
 
-    def keep(self, image: int, granted: _Granted, outcome: Made | Exception) -> None:
-        """A wish of an image is granted."""
+    def keep(self, grants: _Grants, image: int, granted: _Granted, outcome: Made | Exception) -> None:
+        """A wish of an image is granted. grants: those there were when it was begun; others, when the file has changed
+        meanwhile."""
         with self.lock:
-            self.granted[granted.wish] = outcome
-            self.newest[image] = granted
-            while len(self.granted) > 2 and sum(map(_bytes_of, self.granted.values())) > _MEMORY_BYTES:
-                self.granted.popitem(last=False)
-            self.news = True
+            if grants is self.granted:
+                self.granted.keep(granted.wish, outcome)
+                self.newest[image] = granted
+                self.news = True
 
     def forget(self) -> None:
         """Files or the file changed: nothing made before counts, nor what is being made."""
         self.drafts.drop()
         self.finals.drop()
         with self.lock:
-            self.granted, self.newest, self.wanted = OrderedDict(), {}, {}
+            self.granted, self.newest, self.wanted = _Grants(), {}, {}
 
     def close(self) -> None:
         """End the threads and the timer."""
@@ -190,18 +196,20 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
         _live().last_change = time.monotonic()
         _live().finals.drop()
     for ready in (final, wish):
-        if ready in _live().granted:
+        outcome = _live().granted.get(ready)
+        if outcome is not None:
             _live().newest[image] = _Granted(ready, time.monotonic())
             _poll_later()
-            return ready, _outcome(ready)
+            return ready, _made_or_raised(outcome)
     started = time.monotonic()
     _live().drafts.ask(image, wish, _width(playing))
     patience_s = max(PATIENCE_S, PLAYBACK_SHARE * _live().frame_s(image, frame_s)) if playing else PATIENCE_S
     _live().drafts.wait_for(wish, patience_s)
     _adapt(playing, (time.monotonic() - started) / patience_s)
     _poll_later()
-    if wish in _live().granted:
-        return wish, _outcome(wish)
+    outcome = _live().granted.get(wish)
+    if outcome is not None:
+        return wish, _made_or_raised(outcome)
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
     newest = _live().newest.get(image)
     made = _live().granted.get(newest.wish) if newest is not None else None
@@ -212,7 +220,8 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
             return replace(newest.wish, whole=True), made
     if playing:
         _live().drafts.wait_for(wish, LONGEST_WAIT_S)
-    return wish, _outcome(wish) if wish in _live().granted else None
+        outcome = _live().granted.get(wish)
+    return wish, _made_or_raised(outcome) if outcome is not None else None
 
 
 def _may_hold(newest: _Granted, made: Made, view: str) -> bool:
@@ -244,8 +253,7 @@ def stop() -> None:
     session.drop(_Live)
 
 
-def _outcome(wish: Wish) -> Made:
-    outcome = _live().granted[wish]
+def _made_or_raised(outcome: Made | Exception) -> Made:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -262,10 +270,6 @@ def _grant(wish: Wish, draft_width: int) -> Made | Exception:
     except Exception as error:  # a thread that dies would leave its frame unmade without a word
         _log.exception("a draft could not be made")
         return ValueError(f"the frame could not be made ({type(error).__name__}: {error})")
-
-
-def _bytes_of(outcome: Made | Exception) -> int:
-    return outcome.flat.nbytes if isinstance(outcome, Made) and outcome.flat is not None else 0
 
 
 def _width(playing: bool) -> int:
