@@ -25,6 +25,7 @@ from comp_shot import (
 from test_compositor_effects import EXACT, Stack, times
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.bake.nodes import Nodes
 from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import effect, preview
 from blender_rackfocus.addon.scenes import scene_passes
@@ -168,6 +169,62 @@ def test_switched_off_for_renders_or_for_the_preview(stack, one):
     assert preview.word_of(stack.scene, one) == "Not in a tree that renders show: no passes"
     mine.enable_for_render, mine.enable_for_preview = True, False
     assert difference(stack.still(2), wanted(one, 2, **TOLD)) < EXACT
+
+
+def key_switch(mine, frames):
+    for frame, is_on in frames.items():
+        mine.enable_for_render = is_on
+        mine.keyframe_insert("enable_for_render", frame=frame)
+
+
+@pytest.mark.parametrize("start", [1, 2])
+def test_effects_that_keys_switch_on_and_off(stack, start):
+    """Whatever is on where the render begins: one before it, and Rack Focus itself, frame by frame."""
+    key_switch(stack.brighter("Before", 1.0), {1: True, 2: False, 3: True, 4: False})
+    made = effect.add(stack.scene)
+    give(stack.scene, made, **TOLD)
+    key_switch(stack.scene.compositor_effects["Rack Focus"], {1: True, 2: True, 3: False, 4: False})
+    stack.brighter("After", -1.0)
+    stack.scene.frame_set(start)
+    shown = stack.animation(1, 4)
+    for frame, stops, racked in ((1, 1, True), (2, 0, True), (3, 1, False), (4, 0, False)):
+        came = times(picture(frame), 2.0**stops)
+        wished = wanted(made, frame, came, **TOLD) if racked else came
+        assert difference(shown[frame], times(wished, 0.5)) < EXACT, frame
+    assert [frame for _, frame in CountingEngine.rendered] == [1, 2, 3, 4]
+
+
+def test_a_strip_cannot_follow_effects_that_keys_switch(stack):
+    key_switch(stack.brighter("Keyed", 1.0), {1: True, 3: False})
+    edit = Edit(stack)
+    edit.rack()
+    assert not edit.animation(12, 12)
+    (message,) = errors.failures()
+    assert 'the effect "Keyed" of scene "Scene" is switched on and off by keys' in message
+
+
+def test_a_duplicate_shares_the_tree_and_has_its_own_focus(stack, one):
+    with bpy.context.temp_override(scene=stack.scene):
+        assert bpy.ops.scene.duplicate_compositor_effect() == {"FINISHED"}
+    first, second = versions.slots(stack.scene)
+    assert first.tree == second.tree
+    second.given(node.origin(one.inputs["Focus Distance"])).value = FAR_M
+    wished = wanted(one, 2, wanted(one, 2, **TOLD), **TOLD | {"Focus Distance": FAR_M})
+    assert difference(stack.still(2), wished) < EXACT
+    with pytest.raises(ValueError, match=f'its own copy of the tree "{one.id_data.name}"'):
+        Nodes(stack.scene).names()
+
+
+def test_an_effect_after_it_that_shows_the_render_again(stack, one):
+    stack.effect("After")
+    mixed = stack.tree.nodes.new("ShaderNodeMix")
+    mixed.data_type, mixed.inputs[0].default_value = "RGBA", 0.5
+    stack.link(stack.input.outputs[0], mixed.inputs[6])
+    stack.link(stack.layers().outputs["Image"], mixed.inputs[7])
+    stack.show(mixed.outputs[2])
+    half = 0.5 * wanted(one, 2, **TOLD) + 0.5 * picture(2)
+    assert difference(stack.still(2), half) < EXACT
+    assert len(CountingEngine.rendered) == 1
 
 
 def test_inside_a_group_it_is_refused_by_name(stack, one):

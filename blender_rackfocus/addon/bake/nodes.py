@@ -40,8 +40,9 @@ class Nodes(Owners):
         found = [one.name for tree in trees for one in node.active_in(tree)]
         twice = next((name for name in found if found.count(name) > 1), "")
         if twice:
-            words = f'two effects of scene "{self.scene.name}" have a Rack Focus node "{twice}": rename one of them'
-            raise ValueError(words)
+            shared = next((tree.name for tree in trees if trees.count(tree) > 1), "")
+            todo = f'give each its own copy of the tree "{shared}"' if shared else "rename one of them"
+            raise ValueError(f'two effects of scene "{self.scene.name}" have a Rack Focus node "{twice}": {todo}')
         if only and only not in found:
             there = ", ".join(f'"{name}"' for name in found) or "none at work"
             words = f'the compositor of scene "{self.scene.name}" has no Rack Focus node "{only}" (it has {there})'

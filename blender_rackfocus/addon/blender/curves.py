@@ -60,6 +60,16 @@ def at_work(block: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
     return curve if curve is not None and is_at_work(curve) else None
 
 
+def is_animated(block: bpy.types.ID, path: str) -> bool:
+    """Whether anything moves a property: a curve of the action, NLA strips, a driver."""
+    animation = block.animation_data
+    if animation is None:
+        return False
+    return at_work(block, path) is not None or any(
+        curve.data_path == path for curve in (*animation.drivers, *filter(is_at_work, of_nla(animation)))
+    )
+
+
 def remove(block: bpy.types.ID, path: str) -> None:
     """Take a property's F-curve out of the action that a datablock uses."""
     for bag in own_bags(block):

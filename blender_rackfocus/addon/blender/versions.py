@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import bpy
 
+from . import curves
+
 HAS_EFFECTS = "compositor_effects" in bpy.types.Scene.bl_rna.properties
 """Whether scenes have a stack of effects."""
 RENDERS_FOR_GROUPS = bpy.app.version >= (5, 3, 0)
@@ -34,6 +36,16 @@ class Slot:
             return self.scene.compositor_effects[self.effect].node_group
         return self.scene.compositing_node_group
 
+    @property
+    def is_on(self) -> bool:
+        """Whether renders show the tree at the frame that the scene stands at: that can be keyed."""
+        return not self.effect or self.scene.compositor_effects[self.effect].enable_for_render
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether animation decides that."""
+        return bool(self.effect) and _is_switched(self.scene.compositor_effects[self.effect])
+
     def put(self, tree: bpy.types.NodeTree | None) -> None:
         """Have the place hold a tree."""
         if not HAS_EFFECTS:
@@ -51,11 +63,16 @@ class Slot:
 
 
 def slots(scene: bpy.types.Scene) -> list[Slot]:
-    """The places whose trees a render shows, in the order in which they work."""
+    """The places whose trees a render shows, now or at other frames, in the order in which they work."""
     if HAS_EFFECTS:
-        shown = [each for each in scene.compositor_effects if each.enable_for_render and each.node_group is not None]
-        return [Slot(scene, each.name) for each in shown]
+        with_tree = [each for each in scene.compositor_effects if each.node_group is not None]
+        return [Slot(scene, each.name) for each in with_tree if each.enable_for_render or _is_switched(each)]
     return [Slot(scene, "")] if scene.compositing_node_group is not None else []
+
+
+def _is_switched(effect: bpy.types.bpy_struct) -> bool:
+    """Whether animation switches an effect on and off for renders."""
+    return curves.is_animated(effect.id_data, effect.path_from_id("enable_for_render"))
 
 
 def scene_trees(scene: bpy.types.Scene) -> list[bpy.types.NodeTree]:

@@ -168,6 +168,9 @@ def _print(scene: bpy.types.Scene, one: bpy.types.Node, feeding: list[_Feeding],
     """A hash of what feeds a node, with its values at the frame and how it is linked."""
     digest = hashlib.blake2b(digest_size=16)
     for part in feeding:
+        if part.slot is not None and part.slot.is_switched:
+            effect = scene.compositor_effects[part.slot.effect]
+            digest.update(f"{part.slot.effect} {_at(scene, effect, 'enable_for_render', frame, unsure)}\0".encode())
         for each in part.nodes:
             _print_node(digest, scene, each, frame, unsure)
             if part.slot is not None and each.bl_idname == _COMES_IN:

@@ -66,6 +66,11 @@ class _Level:
         """A node of this tree, told apart from those of other effects."""
         return _label(self.slot, name)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the tree counts at the frame that its scene stands at."""
+        return self.slot is None or self.slot.is_on
+
     def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
         """The effect's own input behind a socket; None where it comes from elsewhere."""
         return self.slot.given(source) if self.slot is not None else None
@@ -309,6 +314,9 @@ def show(scene: bpy.types.Scene) -> list[FrameError]:
     problems: list[FrameError] = []
     for level, one in nodes:
         label = level.label(one.name)
+        if not level.is_on:
+            _do_nothing(session, one)
+            continue
         try:
             _fill(session, level, one, level.work.evaluated_get(depsgraph).nodes[one.name], frame, subframe)
         except (FrameError, MediaError, ValueError) as error:
@@ -369,10 +377,8 @@ def _fill(
         session.last[image.session_uid] = image, preview.as_rendered(one, kept), made
 
     if node_values.is_idle(values):
-        _show_own(one, image)
-        if session.collected is not None:
-            session.collected[one.name] = Collected(None, None, "", False)
-        elif watched:
+        _do_nothing(session, one)
+        if watched:
             picture = _picture(session, level, one, frame, subframe)
             try:
                 depth = _depth(session, level, one, frame, subframe)
@@ -405,6 +411,13 @@ def _fill(
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
         session.collected[one.name] = Collected(picture, made, key, whole, came(picture, depth))
+
+
+def _do_nothing(session: _Session, one: bpy.types.Node) -> None:
+    """A frame at which a node changes nothing."""
+    _show_own(one, group.image_of(one.node_tree))
+    if session.collected is not None:
+        session.collected[one.name] = Collected(None, None, "", False)
 
 
 def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:

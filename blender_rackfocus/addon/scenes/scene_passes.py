@@ -124,6 +124,12 @@ def problem_of(scene: bpy.types.Scene) -> str:
     """Why a scene's strip cannot be refocused; empty when it can."""
     if any(node.active_in(tree) for tree in _own_trees(scene).values()):
         return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
+    switched = next((slot.effect for slot in versions.slots(scene) if slot.is_switched), "")
+    if switched:
+        return (
+            f'the effect "{switched}" of scene "{scene.name}" is switched on and off by keys, which a '
+            "strip cannot follow: refocus there, with an effect"
+        )
     if scene.render.use_multiview:
         return "stereo renders (several views) cannot be refocused"
     if scene.render.use_border:
