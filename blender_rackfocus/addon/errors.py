@@ -23,11 +23,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import bpy
 
 from ..media import MediaError
 from . import log
+from .session import session
 
 _log = logging.getLogger(__name__)
 _SESSION = re.compile(r"blender_\w{6}")
@@ -68,55 +70,69 @@ class FrameError(Exception):
         return f"{where}: {self.cause}" if where else self.cause
 
 
-_shown: dict[tuple[int, int, str], str] = {}
-_failed: dict[tuple[int, str, float], str] = {}
-_session = ""
-"""Blender's session folder, asked for when a frame failed."""
-_stopping = False
-_nested = 0
+@dataclass
+class _Told:
+    """shown: what is wrong now, by the scene drawn, the strip's scene and the strip. failed: frames that a render could
+    not make, by scene, strip and frame. folder: Blender's session folder, asked for when a frame failed. stopping,
+    nested: a render of our own is under way inside another, to make that fail or for its sake."""
+
+    shown: dict[tuple[int, int, str], str] = field(default_factory=dict)
+    failed: dict[tuple[int, str, float], str] = field(default_factory=dict)
+    folder: str = ""
+    stopping: bool = False
+    nested: int = 0
+
+    def forget(self) -> None:
+        """Another file was opened. What failed is still to be told when Blender ends."""
+        self.shown.clear()
+
+
+def _told() -> _Told:
+    return session.part(_Told)
 
 
 def note(drawn: int, scene: int, strip: str, message: str) -> None:
     """Keep what is wrong with a strip for the panel. drawn: the scene whose frame was drawn; scene: the strip's own;
     both by their `session_uid`, because scenes of several files may have one name."""
-    _shown[drawn, scene, strip] = message
+    _told().shown[drawn, scene, strip] = message
 
 
 def clear(drawn: int) -> None:
     """A scene's frame is drawn anew: what is still wrong will be noted again."""
-    for key in [key for key in _shown if key[0] == drawn]:
-        del _shown[key]
+    shown = _told().shown
+    for key in [key for key in shown if key[0] == drawn]:
+        del shown[key]
 
 
 def of(scene: int, strip: str) -> str:
     """What is wrong with a strip at the moment; empty when all is well."""
-    return next((text for (_, where, name), text in _shown.items() if (where, name) == (scene, strip)), "")
+    return next((text for (_, where, name), text in _told().shown.items() if (where, name) == (scene, strip)), "")
 
 
 def failed_frames(scene: int, strip: str) -> list[float]:
     """Frames of a strip that a render could not make and that no later render made after all."""
-    return sorted(frame for where, name, frame in _failed if (where, name) == (scene, strip))
+    return sorted(frame for where, name, frame in _told().failed if (where, name) == (scene, strip))
 
 
 def all_shown() -> list[str]:
     """Everything that is wrong at the moment."""
-    return list(dict.fromkeys(_shown.values()))
+    return list(dict.fromkeys(_told().shown.values()))
 
 
 def failures() -> list[str]:
     """Frames that a render could not make and that no later render made after all."""
-    return list(_failed.values())
+    return list(_told().failed.values())
 
 
 def forget() -> None:
-    """Drop everything: another file was opened, or a test has seen what it wanted."""
-    _shown.clear()
-    _failed.clear()
+    """Drop everything: what failed was told, or a test has seen what it wanted."""
+    _told().shown.clear()
+    _told().failed.clear()
 
 
 def made(scene: int, strip: str, frame: float) -> None:
     """A render made this frame: an earlier failure of it is repaired."""
-    _failed.pop((scene, strip, frame), None)
+    _told().failed.pop((scene, strip, frame), None)
 
 
 def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: bool = False) -> None:
@@ -125,10 +141,10 @@ def stop_render(scene: bpy.types.Scene, problems: list[FrameError], *, inside: b
     inside: a scene is being rendered for a scene strip. Rendering another timeline there would wait for ever; where the
     signal does not serve, the failure is only said and makes the process fail.
     """
-    global _session
-    _session = _session_folder()
+    told = _told()
+    told.folder = _session_folder()
     for problem in problems:
-        _failed[scene.session_uid, problem.owner, problem.frame] = str(problem)
+        told.failed[scene.session_uid, problem.owner, problem.frame] = str(problem)
         _log.error("%s", problem)
     end_render(inside=inside)
 
@@ -150,23 +166,23 @@ def unexpected(error: BaseException) -> str:
 
 def is_stopping() -> bool:
     """Whether the render that calls now is one of our own inside another: the failing one, or a `nested` one."""
-    return _stopping or _nested > 0
+    return _told().stopping or _told().nested > 0
 
 
 @contextlib.contextmanager
 def nested() -> Iterator[None]:
     """While we render something of our own inside a render, our handlers leave that alone."""
-    global _nested
-    _nested += 1
+    told = _told()
+    told.nested += 1
     try:
         yield
     finally:
-        _nested -= 1
+        told.nested -= 1
 
 
 def _fail_inside() -> None:
-    global _stopping
-    _stopping = True
+    told = _told()
+    told.stopping = True
     scene = bpy.data.scenes.get(_BREAKER_NAME) or bpy.data.scenes.new(_BREAKER_NAME)
     scene.is_runtime_data = True
     try:
@@ -182,7 +198,7 @@ def _fail_inside() -> None:
     except RuntimeError:
         pass  # the failed write we are after
     finally:
-        _stopping = False
+        told.stopping = False
 
 
 def sweep() -> None:
@@ -195,15 +211,20 @@ def sweep() -> None:
 
 def _exit_status() -> None:
     """Python ends. Frames that could not be made and were not repaired make the process fail."""
-    if not _failed:
-        return
+    told = _told()
+    if told.failed:
+        _fail(len(told.failed), told.folder)
+
+
+def _fail(count: int, folder: str) -> None:
+    """End the process with status 1."""
     log.register()  # Blender may have taken it out, with the extension
-    _log.info("%d frame(s) could not be rendered", len(_failed))
+    _log.info("%d frame(s) could not be rendered", count)
     sys.stdout.flush()
     sys.stderr.flush()
-    if _session:  # Blender's own end does not come, and Blender can no longer be asked
+    if folder:  # Blender's own end does not come, and Blender can no longer be asked
         with contextlib.suppress(OSError):  # whatever holds a file stays
-            os.rmdir(_session)
+            os.rmdir(folder)
     os._exit(1)
 
 
@@ -222,6 +243,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    if not _failed:  # Blender takes add-ons out before Python ends: what failed is still to be told then
-        atexit.unregister(_exit_status)
-    _shown.clear()
+    atexit.unregister(_exit_status)
+    told = _told()
+    if told.failed:  # Blender takes add-ons out before Python ends: what failed is still to be told then
+        atexit.register(_fail, len(told.failed), told.folder)

@@ -20,7 +20,6 @@ from .session import session
 def _another_file(*_rest: object) -> None:
     session.another_file()
     signals.edited()
-    errors.forget()
 
 
 CALLS: dict[str, tuple[Callable[..., None], ...]] = {

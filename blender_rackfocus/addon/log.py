@@ -56,15 +56,15 @@ class _Once(logging.Filter):
         return is_new
 
 
-_console = _Console()
-_console.setFormatter(_Named())
-_console.addFilter(_Once())
+_CONSOLE = _Console()
+_CONSOLE.setFormatter(_Named())
+_CONSOLE.addFilter(_Once())
 
 
 def register() -> None:
     """Let the extension be heard. What is said goes to no other console too."""
     tree = logging.getLogger(TREE)
-    tree.addHandler(_console)
+    tree.addHandler(_CONSOLE)
     tree.setLevel(logging.INFO)
     tree.propagate = False
 
@@ -72,6 +72,6 @@ def register() -> None:
 def unregister() -> None:
     """Take the console out again; the loggers are as Python made them."""
     tree = logging.getLogger(TREE)
-    tree.removeHandler(_console)
+    tree.removeHandler(_CONSOLE)
     tree.setLevel(logging.NOTSET)
     tree.propagate = True

@@ -52,6 +52,8 @@ if end == "disabled":  # as Blender does before Python ends
     blender_rackfocus.unregister()
 elif end == "exit":
     sys.exit(0)
+elif end == "another file":
+    bpy.ops.wm.read_factory_settings(use_empty=True)
 """
 
 
@@ -69,7 +71,7 @@ def broken(tmp_path):
     return tmp_path / "clip"
 
 
-@pytest.mark.parametrize("end", ["plain", "disabled", "exit"])
+@pytest.mark.parametrize("end", ["plain", "disabled", "exit", "another file"])
 def test_a_frame_that_could_not_be_made_is_told_by_the_status(broken, tmp_path, end):
     ran = _run(broken, tmp_path / "out", end)
     assert ran.returncode == 1, ran.stderr

@@ -13,6 +13,7 @@ from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.blender import versions
 from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.addon.scenes import scene_passes
+from blender_rackfocus.addon.session import session
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.frame import inputs
 
@@ -82,7 +83,7 @@ def test_another_focus_renders_nothing_also_in_another_session(edit):
     edit.animation(12, 13, "first")
     edit.set(**{"Focus Distance": FAR_M})
     scene_passes.forget()
-    scene_passes._folder = ""  # what a new session finds: the store, no temporary files
+    session.drop(scene_passes.Kept)  # what a new session finds: the store, no temporary files
     made = edit.animation(12, 13, "second")
     assert [frame for _, frame in CountingEngine.rendered] == [2, 3]
     for frame in made:
@@ -212,7 +213,7 @@ def test_the_same_frame_has_the_same_key_in_another_session(edit):
     first = job()
     key, notes = recipe.store_key(first), recipe.of(first)
     scene_passes.forget()
-    scene_passes._folder = ""
+    session.drop(scene_passes.Kept)
     again = job()
     assert again.picture.path != first.picture.path
     assert recipe.store_key(again) == key

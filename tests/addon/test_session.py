@@ -4,6 +4,7 @@ anything."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from blender_rackfocus.addon.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
+ADDON = ROOT / "blender_rackfocus" / "addon"
 
 LIFE = """
 import collections, os, sys, threading, time, types
@@ -21,6 +23,7 @@ from pathlib import Path
 from blender_rackfocus.addon import cache, errors, registration
 from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.strips import Strips
+from blender_rackfocus.addon.depth import cards
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views
 from blender_rackfocus.addon.session import session
@@ -34,12 +37,14 @@ def ours():
     return dict((n, m) for n, m in sys.modules.items() if n.startswith("blender_rackfocus"))
 
 def boxes():
-    # what a module holds in a box of its own: (module, name) -> how much
+    # what a module, or a class in it, holds in a box of its own: (owner, name) -> how much
     found = dict()
     for name, module in ours().items():
-        for key, value in vars(module).items():
-            if isinstance(value, BOXES) and key.lower() == key and not key.startswith("__"):
-                found[name, key] = len(value)
+        classes = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == name]
+        for owner in (module, *classes):
+            for key, value in vars(owner).items():
+                if isinstance(value, BOXES) and not key.startswith("__"):
+                    found[name, owner.__name__, key] = len(value)
     return found
 
 def caches():
@@ -64,6 +69,9 @@ bpy.ops.wm.read_factory_settings(use_empty=True)
 shot = Shot(Path({folder!r}))
 shot.scene.name = NAME
 strip = shot.racked(shot.pictures(), shot.depths()[0], NAME)
+mask = bpy.data.masks.new(NAME)
+cards.draw(mask, 1, 8, 8)
+errors.note(1, shot.scene.session_uid, NAME, "wrong")
 shot.key(strip, "Focus Distance", dict([(1, NEAR_M), (4, FAR_M)]))
 bpy.ops.wm.save_as_mainfile(filepath={folder!r} + "/first.blend")
 shot.animation("out", 1, 4)
@@ -93,6 +101,29 @@ left = dict(threads=threads(), timers=timers(), handlers=handlers(), caches=cach
 left["boxes"] = [key for key, size in boxes().items() if size > before.get(key, 0)]
 print("LEFT", dict((key, value) for key, value in left.items() if value))
 """
+
+
+def _state_of_its_own(source: str) -> list[str]:
+    """What a module holds that may change: names bound anew from functions, and boxes or objects that are no constant,
+    which is told by its capitals, nor the module's logger."""
+    tree = ast.parse(source)
+    found = [name for each in ast.walk(tree) if isinstance(each, ast.Global) for name in each.names]
+    for each in tree.body:
+        if isinstance(each, ast.Assign | ast.AnnAssign) and each.value is not None:
+            targets = each.targets if isinstance(each, ast.Assign) else [each.target]
+            names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+            found += [name for name in names if name.lstrip("_")[0].islower() and name != "_log"]
+    return found
+
+
+def test_only_the_session_remembers():
+    assert _state_of_its_own("A = 1\nkept = {}\ndef f():\n    global B\n    B = 2\n") == ["B", "kept"]
+    own = {
+        f"{path.relative_to(ADDON)}: {name}"
+        for path in ADDON.rglob("*.py")
+        for name in _state_of_its_own(path.read_text(encoding="utf-8"))
+    }
+    assert own == {"session.py: session"}
 
 
 def test_nothing_is_left_of_a_life_with_two_files(tmp_path):

@@ -14,45 +14,59 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import bpy
+
+from ..session import session
 
 PATIENCE_S = 10.0
 """How long the main thread is waited for. It may be waiting itself, for the render that is to end: then it is just as
 still."""
 _WHILE_RENDERING_S, _ELSE_S = 0.005, 0.1
 
-_asked, _here, _over = threading.Event(), threading.Event(), threading.Event()
-_depth = 0
+
+@dataclass
+class _Stillness:
+    """asked: the main thread is wanted. here: it has come. over: it may go. depth: how many are nested."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    here: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    depth: int = 0
+
+    def forget(self) -> None:
+        """It has nothing of a file."""
 
 
 @contextlib.contextmanager
 def still() -> Iterator[None]:
     """The main thread waits while this lasts. May be nested."""
-    global _depth
     if threading.current_thread() is threading.main_thread() or not bpy.app.timers.is_registered(_come):
         yield
         return
-    if not _depth:
-        _over.clear()
-        _here.clear()
-        _asked.set()
-        _here.wait(PATIENCE_S)
-    _depth += 1
+    now = session.part(_Stillness)
+    if not now.depth:
+        now.over.clear()
+        now.here.clear()
+        now.asked.set()
+        now.here.wait(PATIENCE_S)
+    now.depth += 1
     try:
         yield
     finally:
-        _depth -= 1
-        if not _depth:
-            _asked.clear()
-            _over.set()
+        now.depth -= 1
+        if not now.depth:
+            now.asked.clear()
+            now.over.set()
 
 
 def _come() -> float:
     """The main thread looks whether it is wanted."""
-    if _asked.is_set():
-        _here.set()
-        _over.wait()
+    now = session.part(_Stillness)
+    if now.asked.is_set():
+        now.here.set()
+        now.over.wait()
     return _WHILE_RENDERING_S if bpy.app.is_job_running("RENDER") else _ELSE_S
 
 

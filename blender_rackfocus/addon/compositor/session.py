@@ -35,6 +35,7 @@ from ..blender import rendering, stillness, versions
 from ..errors import FrameError
 from ..log import once
 from ..scenes import passes, scene_passes, upstream
+from ..session import session as memory
 from ..shot import group, intact, node, pixels
 from . import node_baked, node_pixels, node_recipe, node_values, preview
 
@@ -116,12 +117,27 @@ class Collected:
     came: preview.Kept | None = None
 
 
-_sessions: dict[int, _Session] = {}
-"""By the scene's `session_uid`: two linked scenes may have one name."""
-_shown: dict[tuple[int, str], str] = {}
-_fits: dict[tuple[int, str], str] = {}  # what was done to each node's depth when it was rendered last
-_meant: dict[tuple[int, str], str] = {}  # what its numbers were taken for
-_failed_begin: dict[int, str] = {}
+@dataclass
+class _Renders:
+    """All by the scene's `session_uid`, as two linked scenes may have one name, and by the node's label.
+
+    sessions: what renders now. failed_begin: why a render could not begin. shown, fits, meant: what was wrong with a
+    node when it was rendered last, what was done to its depth, and what its numbers were taken for."""
+
+    sessions: dict[int, _Session] = field(default_factory=dict)
+    failed_begin: dict[int, str] = field(default_factory=dict)
+    shown: dict[tuple[int, str], str] = field(default_factory=dict)
+    fits: dict[tuple[int, str], str] = field(default_factory=dict)
+    meant: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """The folders of renders that never came to an end go."""
+        while self.sessions:
+            shutil.rmtree(self.sessions.popitem()[1].folder, ignore_errors=True)
+
+
+def _renders() -> _Renders:
+    return memory.part(_Renders)
 
 
 def is_composited(scene: bpy.types.Scene) -> bool:
@@ -160,7 +176,7 @@ def begin(scene: bpy.types.Scene) -> None:
     folder = tempfile.mkdtemp(prefix="rackfocus_", dir=bpy.app.tempdir or None)
     values = bpy.data.scenes.new(VALUES_NAME)
     passes.runtime(values)
-    session = _sessions[scene.session_uid] = _Session(scene, levels, values, folder, problem=problem)
+    session = _renders().sessions[scene.session_uid] = _Session(scene, levels, values, folder, problem=problem)
     if problem:
         return
     try:
@@ -294,9 +310,10 @@ def show(scene: bpy.types.Scene) -> list[FrameError]:
     """Render the passes of the scene's current frame and fill the image of every Rack Focus node. Returns what went
     wrong."""
     frame, subframe = scene.frame_current, scene.frame_subframe
-    if scene.session_uid in _failed_begin:
-        return [_refused(scene, node.NODE_NAME, _failed_begin[scene.session_uid])]
-    session = _sessions.get(scene.session_uid)
+    renders = _renders()
+    if scene.session_uid in renders.failed_begin:
+        return [_refused(scene, node.NODE_NAME, renders.failed_begin[scene.session_uid])]
+    session = renders.sessions.get(scene.session_uid)
     if session is None:
         return []
     nodes = session.nodes()
@@ -322,10 +339,10 @@ def show(scene: bpy.types.Scene) -> list[FrameError]:
         except (FrameError, MediaError, ValueError) as error:
             _show_own(one, group.image_of(one.node_tree))
             problem = FrameError.of(error, label, frame, compositor=scene.name)
-            _shown[scene.session_uid, label] = str(problem)
+            renders.shown[scene.session_uid, label] = str(problem)
             problems.append(problem)
         else:
-            _shown.pop((scene.session_uid, label), None)
+            renders.shown.pop((scene.session_uid, label), None)
             errors.made(scene.session_uid, label, frame)
     return problems
 
@@ -337,18 +354,18 @@ def _refused(scene: bpy.types.Scene, label: str, cause: str) -> FrameError:
 
 def problem_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What was wrong with a node when it was rendered last; empty when all was well."""
-    return _told(_shown, scene, one)
+    return _told(_renders().shown, scene, one)
 
 
 def fit_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What was done so that a node's depth fits its picture when it was rendered last; empty where it is left as it
     is."""
-    return _told(_fits, scene, one) if one.rackfocus_fit_depth else ""
+    return _told(_renders().fits, scene, one) if one.rackfocus_fit_depth else ""
 
 
 def meaning_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What the numbers of a node's depth were taken for when it was rendered last in this window; empty before."""
-    return _told(_meant, scene, one)
+    return _told(_renders().meant, scene, one)
 
 
 def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, one: bpy.types.Node) -> str:
@@ -390,9 +407,10 @@ def _fill(
     depth = _depth(session, level, one, frame, subframe)
     convention = node_values.convention_of(one, depth)
     depth_m, fit = frame_depth.on_picture(depth, convention, picture, one.rackfocus_fit_depth)
-    _fits[session.scene.session_uid, level.label(one.name)] = fit.sentence()
+    renders, place = _renders(), (session.scene.session_uid, level.label(one.name))
+    renders.fits[place] = fit.sentence()
     if watched:
-        _meant[session.scene.session_uid, level.label(one.name)] = node_values.meaning_told(one, depth, convention)
+        renders.meant[place] = node_values.meaning_told(one, depth, convention)
     path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
@@ -435,7 +453,7 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
     them is rendered once. Leaves nothing behind. Raises FrameError."""
     try:
         begin(scene)
-        session = _sessions.get(scene.session_uid)
+        session = _renders().sessions.get(scene.session_uid)
         if session is None:
             raise _refused(scene, node.NODE_NAME, "its compositor does not show in a render")
         session.collected = {}
@@ -444,7 +462,7 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
             raise problems[0]
         return session.collected
     finally:
-        session = _sessions.get(scene.session_uid)
+        session = _renders().sessions.get(scene.session_uid)
         for one in (
             each for level in (session.levels if session is not None else ()) for each in node.in_tree(level.own)
         ):
@@ -622,8 +640,8 @@ def _warn(session: _Session, text: str) -> None:
 
 def end(scene: bpy.types.Scene) -> None:
     """Give a scene its own tree back and remove what was made for its render."""
-    session = _sessions.pop(scene.session_uid, None)
-    _failed_begin.pop(scene.session_uid, None)
+    session = _renders().sessions.pop(scene.session_uid, None)
+    _renders().failed_begin.pop(scene.session_uid, None)
     restore(scene)
     if session is None:
         return
@@ -652,11 +670,11 @@ def on_render_init(scene: bpy.types.Scene, *_rest: object) -> None:
     try:
         with stillness.still():
             begin(scene)
-            if not rendering.is_inside() and scene.session_uid not in _sessions:
+            if not rendering.is_inside() and scene.session_uid not in _renders().sessions:
                 scene_passes.begin(scene)
     except BaseException as error:  # said, and the render stopped, at the first frame
         _log.exception("a render could not begin")
-        _failed_begin[scene.session_uid] = errors.unexpected(error)
+        _renders().failed_begin[scene.session_uid] = errors.unexpected(error)
 
 
 def on_render_pre(scene: bpy.types.Scene, *_rest: object) -> None:
@@ -689,7 +707,7 @@ def on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
 
 def on_save(*_rest: object) -> None:
     """The file is about to be written."""
-    for session in _sessions.values():
+    for session in _renders().sessions.values():
         restore(session.scene)
     for scene in bpy.data.scenes:
         scene_passes.restore(scene)
@@ -697,7 +715,7 @@ def on_save(*_rest: object) -> None:
 
 def on_saved(*_rest: object) -> None:
     """The file was written, or could not be."""
-    for session in _sessions.values():
+    for session in _renders().sessions.values():
         if session.installed:
             _install(session)
     scene_passes.put_back()
@@ -723,7 +741,7 @@ def on_frame_change(*_rest: object) -> None:
 
 def on_load(*_rest: object) -> None:
     """Another file was opened, or an undo changed this one."""
-    _sessions.clear()
+    _renders().sessions.clear()
     scene_passes.forget()
     node_recipe.forget()
     scene_passes.end()
@@ -738,8 +756,5 @@ def register() -> None:
 
 def unregister() -> None:
     signals.off_redraw(_refresh)
-    for session in list(_sessions.values()):
+    for session in list(_renders().sessions.values()):
         end(session.scene)
-    _fits.clear()
-    _meant.clear()
-    _shown.clear()

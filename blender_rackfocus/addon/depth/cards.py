@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 
 import bpy
 import cv2
@@ -29,13 +30,34 @@ from .. import errors, signals
 from ..blender import strips
 from ..errors import FrameError
 from ..scenes import passes
+from ..session import session
 from . import mattes
 
 SCENE_NAME = "Rack Focus Cards"
 DRAFT_WIDTH = 960
 
-_drawn: Memory[tuple[int, int, int, int], np.ndarray] = Memory(lambda mask: mask.nbytes)
-_folder: tempfile.TemporaryDirectory | None = None
+
+@dataclass
+class _Kept:
+    """drawn: masks, by mask, frame and size. folder: of this process, gone with it; none before it is needed."""
+
+    drawn: Memory[tuple[int, int, int, int], np.ndarray] = field(
+        default_factory=lambda: Memory(lambda mask: mask.nbytes)
+    )
+    folder: tempfile.TemporaryDirectory | None = None
+
+    def forget(self) -> None:
+        """Masks may have changed."""
+        self.drawn.clear()
+
+    def close(self) -> None:
+        """The folder goes."""
+        if self.folder is not None:
+            self.folder.cleanup()
+
+
+def _kept() -> _Kept:
+    return session.part(_Kept)
 
 
 class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
@@ -213,12 +235,12 @@ def draw(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarra
     """A mask as Blender's Mask strip shows it at a frame of its animation: (height, width) float32, 0 to 1, top row
     first. Raises MediaError where Blender gives none."""
     key = (mask.session_uid, frame, width, height)
-    return _drawn.made(key, lambda: _render(mask, frame, width, height))
+    return _kept().drawn.made(key, lambda: _render(mask, frame, width, height))
 
 
 def forget(*_rest: object) -> None:
     """Masks may have changed."""
-    _drawn.clear()
+    _kept().forget()
 
 
 def _render(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarray:
@@ -303,11 +325,10 @@ def _size_of(picture: strips.MediaFrame) -> tuple[int, int]:
 
 
 def _place() -> str:
-    """A folder of this process, gone with it."""
-    global _folder
-    if _folder is None or not os.path.isdir(_folder.name):
-        _folder = tempfile.TemporaryDirectory(prefix="rackfocus-cards-", ignore_cleanup_errors=True)
-    return _folder.name
+    kept = _kept()
+    if kept.folder is None or not os.path.isdir(kept.folder.name):
+        kept.folder = tempfile.TemporaryDirectory(prefix="rackfocus-cards-", ignore_cleanup_errors=True)
+    return kept.folder.name
 
 
 def _keep(depth_m: np.ndarray, told: Provenance) -> str:
@@ -336,11 +357,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _folder
     for name in reversed(PROPERTIES):
         delattr(bpy.types.Strip, name)
     bpy.utils.unregister_class(RACKFOCUS_PG_card)
-    forget()
-    if _folder is not None:
-        _folder.cleanup()
-        _folder = None

@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import tempfile
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
@@ -27,6 +28,7 @@ from ...media.store import key_of
 from .. import cache
 from ..blender import colour_config, retiming, strips, versions
 from ..errors import FrameError
+from ..session import session
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 
@@ -36,13 +38,7 @@ OWN_SWITCH = "rackfocus_strip_compositing"
 STAND_IN = "Rack Focus Scene Strip"
 
 _log = logging.getLogger(__name__)
-_session = uuid.uuid4().hex
-_folder = ""
-_prints: dict[int, str] = {}
-_pass_scenes: dict[tuple[int, int], passes.PassScene] = {}
-_upstreams: dict[tuple[int, int], upstream.Upstream] = {}
-_stand_ins: dict[int, StandIn] = {}
-_rendered: list[tuple[str, float]] = []
+_PROCESS = uuid.uuid4().hex
 
 
 @dataclass
@@ -53,6 +49,28 @@ class StandIn:
     tree: bpy.types.NodeTree
     image: bpy.types.Image
     camera: bpy.types.Object | None
+
+
+@dataclass
+class Kept:
+    """folder: where this session's passes lie, empty before there are any. prints: of the scenes as they are now.
+    pass_scenes, upstreams: by scene and camera. stand_ins: by the scene's `session_uid`. rendered: scene and frame."""
+
+    folder: str = ""
+    prints: dict[int, str] = field(default_factory=dict)
+    pass_scenes: dict[tuple[int, int], passes.PassScene] = field(default_factory=dict)
+    upstreams: dict[tuple[int, int], upstream.Upstream] = field(default_factory=dict)
+    stand_ins: dict[int, StandIn] = field(default_factory=dict)
+    rendered: list[tuple[str, float]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """The folder goes."""
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _now() -> Kept:
+    return session.part(Kept)
 
 
 def is_one(strip: bpy.types.Strip) -> bool:
@@ -91,7 +109,7 @@ def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     seen_by = camera or passes.camera_at(scene, math.floor(frame))
     key = key_of(
         kind="scene passes",
-        file=_lives_in(scene) or _session,
+        file=_lives_in(scene) or _PROCESS,
         scene=scene.name,
         frame=round(float(frame), 4),  # whoever asks, in single precision or double
         camera=[seen_by.name, _lives_in(seen_by)] if seen_by is not None else [],
@@ -145,12 +163,12 @@ def renew(scene: bpy.types.Scene) -> None:
 
 def forget() -> None:
     """The scenes may have changed: look at them again."""
-    _prints.clear()
+    _now().prints.clear()
 
 
 def rendered() -> list[tuple[str, float]]:
     """(scene, frame) of every passes render of this session, for tests and for the curious."""
-    return list(_rendered)
+    return list(_now().rendered)
 
 
 # --- While a timeline renders ----------------------------------------------------------------------------------------
@@ -171,13 +189,13 @@ def begin(scene: bpy.types.Scene) -> None:
                 wanted[strip.scene] = None
     for inner in wanted:
         # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.
-        if inner.session_uid not in _stand_ins and not problem_of(inner) and len(cameras[inner]) == 1:
+        if inner.session_uid not in _now().stand_ins and not problem_of(inner) and len(cameras[inner]) == 1:
             _put(inner, next(iter(cameras[inner])))
 
 
 def show(scene: bpy.types.Scene) -> None:
     """Blender renders a scene for a strip: have its stand-in show the right frame. Raises FrameError."""
-    found = _stand_ins.get(scene.session_uid)
+    found = _now().stand_ins.get(scene.session_uid)
     if found is not None:
         found.image.filepath = file_of(scene, scene.frame_current_final, found.camera, True)
         found.image.reload()
@@ -186,9 +204,10 @@ def show(scene: bpy.types.Scene) -> None:
 
 def end() -> None:
     """Give the scenes their own trees back."""
-    _stand_ins.clear()
-    _pass_scenes.clear()
-    _upstreams.clear()
+    now = _now()
+    now.stand_ins.clear()
+    now.pass_scenes.clear()
+    now.upstreams.clear()
     for scene in bpy.data.scenes:
         restore(scene)
 
@@ -206,7 +225,7 @@ def restore(scene: bpy.types.Scene) -> None:
 
 def put_back() -> None:
     """After a file was written in the middle of a render: the stand-ins again."""
-    for found in _stand_ins.values():
+    for found in _now().stand_ins.values():
         _install(found)
 
 
@@ -220,8 +239,8 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     shown.image = bpy.data.images.load(path, check_existing=False)
     passes.runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
-    _stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
-    _install(_stand_ins[scene.session_uid])
+    stands = _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
+    _install(stands)
 
 
 def _install(found: StandIn) -> None:
@@ -275,18 +294,19 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
         wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
     place = scene.session_uid, camera.session_uid if camera is not None else 0
     whole = math.floor(frame)
-    if place not in _pass_scenes:
-        _pass_scenes[place] = passes.prepare(scene, wanted, {layer}, scene, _temporary())
-    found = _pass_scenes[place]
+    now = _now()
+    if place not in now.pass_scenes:
+        now.pass_scenes[place] = passes.prepare(scene, wanted, {layer}, scene, _temporary())
+    found = now.pass_scenes[place]
     passes.render(found, whole, frame - whole, camera)
-    _rendered.append((scene.name, frame))
+    now.rendered.append((scene.name, frame))
     depth = passes.read(found, layer, passes.DEPTH)
     if own:
-        if place not in _upstreams:
+        if place not in now.upstreams:
             images = {scene.session_uid: found.image}
             works = {effect: upstream.with_stand_ins(tree, images) for effect, tree in own.items()}
-            _upstreams[place] = upstream.prepare(scene, works, _temporary())
-        picture = upstream.result(_upstreams[place], whole, frame - whole)
+            now.upstreams[place] = upstream.prepare(scene, works, _temporary())
+        picture = upstream.result(now.upstreams[place], whole, frame - whole)
     else:
         picture = passes.read(found, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
@@ -312,17 +332,18 @@ def _write(path: str, kept: np.ndarray) -> None:
 
 
 def _print(scene: bpy.types.Scene) -> str:
-    if scene.session_uid not in _prints:
+    prints = _now().prints
+    if scene.session_uid not in prints:
         own = _own_trees(scene)
         told = [scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own.values())]
         if versions.HAS_EFFECTS and own:
             told.append(scene_print.of_effects(scene, own))
-        _prints[scene.session_uid] = "".join(told)
-    return _prints[scene.session_uid]
+        prints[scene.session_uid] = "".join(told)
+    return prints[scene.session_uid]
 
 
 def _temporary() -> str:
-    global _folder
-    if not os.path.isdir(_folder):
-        _folder = tempfile.mkdtemp(prefix="rackfocus_scenes_", dir=bpy.app.tempdir or None)
-    return _folder
+    now = _now()
+    if not os.path.isdir(now.folder):
+        now.folder = tempfile.mkdtemp(prefix="rackfocus_scenes_", dir=bpy.app.tempdir or None)
+    return now.folder

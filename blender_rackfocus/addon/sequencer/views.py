@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import bpy
 import cv2
@@ -24,6 +23,7 @@ from ...frame.make import refocus
 from ...media import MediaError
 from ...media.colour import linear_to_srgb
 from .. import errors, signals
+from ..blender import hooks
 from ..blender.context import sequencer_scene
 from ..shot import marks, modifier
 from . import eyedropper, frames
@@ -41,7 +41,6 @@ CHART_HEIGHT = 150
 """Of the chart, in pixels of an unscaled screen, where the preview is tall enough."""
 CHART_SHARE = 0.2
 """Of the preview's height, that the chart takes at most."""
-_chart_handle: Any = None
 
 
 def current() -> str:
@@ -146,7 +145,6 @@ def _changed(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None
 
 
 def register() -> None:
-    global _chart_handle
     bpy.types.WindowManager.rackfocus_view = bpy.props.EnumProperty(
         name="View",
         description="What the preview shows; a render always gets the result",
@@ -160,15 +158,10 @@ def register() -> None:
         update=_changed,
         options={"SKIP_SAVE"},
     )
-    if not bpy.app.background:
-        _chart_handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw_chart, (), "PREVIEW", "POST_PIXEL")
+    hooks.draw_over(bpy.types.SpaceSequenceEditor, "PREVIEW", _draw_chart)
 
 
 def unregister() -> None:
-    global _chart_handle
-    if _chart_handle is not None:
-        bpy.types.SpaceSequenceEditor.draw_handler_remove(_chart_handle, "PREVIEW")
-        _chart_handle = None
     del bpy.types.WindowManager.rackfocus_chart
     del bpy.types.WindowManager.rackfocus_view
     _chart.cache_clear()

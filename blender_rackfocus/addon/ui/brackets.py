@@ -10,13 +10,14 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import bpy
 import gpu
 
 from ...craft import pull
 from ...craft.focus_chart import distance_text
+from ..blender import hooks
 from ..blender.context import sequencer_scene, strip_named
 from ..desk import brackets
 from ..desk.pull import pull_focus
@@ -31,8 +32,6 @@ HALF_PX, ARM_PX, WORDS_PX = 30, 11, 12
 SCALE_PX, EDGE_PX = 240, 112
 """Height of the scale at the right edge, and its distance from it."""
 SHARP, SOFT = (1.0, 0.80, 0.35, 1.0), (0.92, 0.95, 1.0, 0.85)
-_handle: Any = None
-_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,6 @@ CLASSES = (RACKFOCUS_OT_bracket_rack, RACKFOCUS_OT_overlays_toggle, RACKFOCUS_GT
 
 
 def register() -> None:
-    global _handle
     bpy.types.WindowManager.rackfocus_show_marks = bpy.props.BoolProperty(
         name="Focus Marks",
         description="Show marks on their subjects, with their distances, and where the focus is",
@@ -274,22 +272,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     getattr(bpy.types, _PLACE).append(_draw_overlay)
-    if bpy.app.background:
-        return
-    _handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (), "PREVIEW", "POST_PIXEL")
+    hooks.draw_over(bpy.types.SpaceSequenceEditor, "PREVIEW", _draw)
     for name in ("Sequencer", "Preview"):
-        keymap = bpy.context.window_manager.keyconfigs.addon.keymaps.new(name=name, space_type="SEQUENCE_EDITOR")
-        _keys.append((keymap, keymap.keymap_items.new("rackfocus.overlays_toggle", "F", "PRESS", shift=True)))
+        hooks.add_key(name, "SEQUENCE_EDITOR", "rackfocus.overlays_toggle", "F", shift=True)
 
 
 def unregister() -> None:
-    global _handle
-    for keymap, item in _keys:
-        keymap.keymap_items.remove(item)
-    _keys.clear()
-    if _handle is not None:
-        bpy.types.SpaceSequenceEditor.draw_handler_remove(_handle, "PREVIEW")
-        _handle = None
     getattr(bpy.types, _PLACE).remove(_draw_overlay)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -7,11 +7,12 @@ import bpy
 import rna_keymap_ui
 
 from ...craft import recipes
+from ..blender import hooks
 from ..blender.context import active_strip
 from ..shot import modifier
 
+_PIE = "wm.call_menu_pie"
 _KEYMAPS = (("Sequencer", "SEQUENCE_EDITOR"), ("Preview", "SEQUENCE_EDITOR"))
-_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 class RACKFOCUS_MT_recipes(bpy.types.Menu):
@@ -104,7 +105,7 @@ CLASSES = (RACKFOCUS_MT_recipes, RACKFOCUS_MT_strip, RACKFOCUS_MT_pie)
 def draw_shortcuts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The shortcuts, to be changed, in the preferences."""
     user = context.window_manager.keyconfigs.user
-    for keymap, item in _keys:
+    for keymap, item in hooks.keys_of(_PIE):
         found = user.keymaps.get(keymap.name)
         own = next((one for one in found.keymap_items if one.idname == item.idname
                     and one.properties.name == item.properties.name), None) if found else None  # fmt: skip
@@ -118,20 +119,13 @@ def register() -> None:
         bpy.utils.register_class(cls)
     for name, draw in _PLACES:
         getattr(bpy.types, name).append(draw)
-    config = bpy.context.window_manager.keyconfigs.addon
-    if config is None:  # background
-        return
     for name, space in _KEYMAPS:
-        keymap = config.keymaps.new(name=name, space_type=space)
-        item = keymap.keymap_items.new("wm.call_menu_pie", "F", "PRESS")
-        item.properties.name = RACKFOCUS_MT_pie.bl_idname
-        _keys.append((keymap, item))
+        item = hooks.add_key(name, space, _PIE, "F")
+        if item is not None:
+            item.properties.name = RACKFOCUS_MT_pie.bl_idname
 
 
 def unregister() -> None:
-    for keymap, item in _keys:
-        keymap.keymap_items.remove(item)
-    _keys.clear()
     for name, draw in reversed(_PLACES):
         getattr(bpy.types, name).remove(draw)
     for cls in reversed(CLASSES):

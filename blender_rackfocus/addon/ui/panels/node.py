@@ -10,7 +10,7 @@ import blf
 import bpy
 
 from ...bake.nodes import Nodes
-from ...blender import versions
+from ...blender import hooks, versions
 from ...compositor import preview
 from ...compositor import session as compositor
 from ...shot import node
@@ -164,7 +164,6 @@ def _draw_words() -> None:
             blf.draw(0, word)
 
 
-_handles: list[object] = []
 CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
 
 
@@ -172,15 +171,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.NODE_MT_add.append(_draw_add)
-    if not bpy.app.background:
-        _handles.append(bpy.types.SpaceNodeEditor.draw_handler_add(_draw_words, (), "WINDOW", "POST_PIXEL"))
+    hooks.draw_over(bpy.types.SpaceNodeEditor, "WINDOW", _draw_words)
     if versions.HAS_EFFECTS:
         bpy.types.SCENE_MT_add_compositor_effect.append(_draw_add_effect)
 
 
 def unregister() -> None:
-    while _handles:
-        bpy.types.SpaceNodeEditor.draw_handler_remove(_handles.pop(), "WINDOW")
     if versions.HAS_EFFECTS:
         bpy.types.SCENE_MT_add_compositor_effect.remove(_draw_add_effect)
     bpy.types.NODE_MT_add.remove(_draw_add)

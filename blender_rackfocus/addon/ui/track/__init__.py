@@ -8,10 +8,11 @@ draws nothing: a gizmo has its press before any tool.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import bpy
 
+from ...blender import hooks
 from . import draw, layout, operators
 from .timelines import is_on, redraw, shown
 
@@ -22,8 +23,6 @@ _KEYS = (
     ("rackfocus.track_menu", "RIGHTMOUSE", "PRESS"),
 )
 """Where there is nothing of ours a press is Blender's own, so clicks there are counted when they end."""
-_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
-_handle: Any = None
 
 
 class RACKFOCUS_GT_track(bpy.types.Gizmo):
@@ -79,7 +78,6 @@ CLASSES = (*operators.CLASSES, RACKFOCUS_GT_track, RACKFOCUS_GGT_track)
 
 
 def register() -> None:
-    global _handle
     bpy.types.WindowManager.rackfocus_show_track = bpy.props.BoolProperty(
         name="Focus Track",
         description="Show focus on the strips: the curve in dioptres, racks and keys to drag, marks, and what is sharp",
@@ -90,22 +88,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     getattr(bpy.types, _PLACE).append(_draw_overlay)
-    if bpy.app.background:
-        return
-    _handle = bpy.types.SpaceSequenceEditor.draw_handler_add(draw.draw, (), "WINDOW", "POST_PIXEL")
-    keymap = bpy.context.window_manager.keyconfigs.addon.keymaps.new(name="Sequencer", space_type="SEQUENCE_EDITOR")
+    hooks.draw_over(bpy.types.SpaceSequenceEditor, "WINDOW", draw.draw)
     for operator, key, value in _KEYS:
-        _keys.append((keymap, keymap.keymap_items.new(operator, key, value)))
+        hooks.add_key("Sequencer", "SEQUENCE_EDITOR", operator, key, value)
 
 
 def unregister() -> None:
-    global _handle
-    for keymap, item in _keys:
-        keymap.keymap_items.remove(item)
-    _keys.clear()
-    if _handle is not None:
-        bpy.types.SpaceSequenceEditor.draw_handler_remove(_handle, "WINDOW")
-        _handle = None
     draw.forget()
     getattr(bpy.types, _PLACE).remove(_draw_overlay)
     for cls in reversed(CLASSES):

@@ -13,6 +13,7 @@ from ....craft import pull
 from ....craft.focus_chart import distance_text
 from ...blender.context import sequencer_scene, strip_named
 from ...desk.track import Track
+from ...session import session
 from ...shot import marks
 from ..operators.rack import FEELS
 from . import edit, layout
@@ -39,9 +40,6 @@ class _Clicks:
         double = near and now - then < context.preferences.inputs.mouse_double_click_time / 1000
         self._last = (-math.inf if double else now, event.mouse_x, event.mouse_y)
         return double
-
-
-_clicks = _Clicks()
 
 
 def _under(context: bpy.types.Context, event: bpy.types.Event) -> tuple[Timeline, layout.Hit | None]:
@@ -103,7 +101,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         timeline, hit = _under(context, event)
         self._grips: list[edit.Grip] = []
-        if _clicks.is_second(context, event) and _make(self, context, event, timeline):
+        if session.part(_Clicks).is_second(context, event) and _make(self, context, event, timeline):
             return self._until_released(context)
         if hit is None:
             return {"PASS_THROUGH"}  # the strip's own
@@ -240,7 +238,7 @@ class RACKFOCUS_OT_track_click(_OnTrack, bpy.types.Operator):
     bl_label = "Make a Rack"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if not is_on(context) or not _clicks.is_second(context, event):
+        if not is_on(context) or not session.part(_Clicks).is_second(context, event):
             return {"PASS_THROUGH"}
         if not _make(self, context, event, shown().look(context)):
             return {"PASS_THROUGH"}
