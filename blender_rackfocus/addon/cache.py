@@ -12,7 +12,9 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -107,20 +109,28 @@ def store() -> Store | None:
     return _keeping().stores[key]
 
 
-def has(job: Job) -> bool:
-    """Whether the store has a file for a job's final frame."""
-    key, where = _key(job), store()
-    return key is not None and where is not None and os.path.exists(where.path(key))
+def has(key: str) -> bool:
+    """Whether the store has a file for a frame."""
+    where = store()
+    return bool(key) and where is not None and os.path.exists(where.path(key))
 
 
-def get(job: Job) -> Made | None:
-    """A job's frame as it was kept, None where it was not."""
-    key = _key(job)
-    return fetch(key) if key is not None else None
+def made(key: str, picture: str, make: Callable[[], Made], *, keeps: bool = True) -> Made:
+    """A frame from the store; made where it is not there, and kept for the next time.
+
+    key: empty for one that has none. picture: what `Store.contents` shows. keeps: else what is made is not kept, as a
+    draft. What `make` makes are half floats in value where it is kept.
+    """
+    kept = _fetch(key) if key else None
+    if kept is not None:
+        return kept
+    now = make()
+    if key and keeps:
+        _keep(key, now, picture)
+    return now
 
 
-def fetch(key: str) -> Made | None:
-    """The frame kept under a key, None where there is none."""
+def _fetch(key: str) -> Made | None:
     where = store()
     kept = where.get(key) if where is not None else None
     if kept is None:
@@ -133,16 +143,8 @@ def fetch(key: str) -> Made | None:
     return Made(width, height, kept.astype(np.float32).reshape(-1))
 
 
-def put(job: Job, made: Made) -> None:
-    """`keep` a job's frame."""
-    key = _key(job)
-    if key is not None:
-        keep(key, made, os.path.basename(job.picture.path))
-
-
-def keep(key: str, made: Made, picture: str) -> None:
-    """Keep a frame, whose pixels are half floats in value, written while Blender goes on. picture: what
-    `Store.contents` shows. Never raises: what cannot be kept is said once."""
+def _keep(key: str, made: Made, picture: str) -> None:
+    """Written while Blender goes on. Never raises: what cannot be kept is said once."""
     where = store()
     if where is None:
         return
@@ -185,11 +187,12 @@ def problem() -> str:
     return _keeping().problem
 
 
-def _key(job: Job) -> str | None:
+def key_of(job: Job) -> str:
+    """The key of a job's final frame; empty where a file of it is missing."""
     try:
-        return recipe.store_key(job)
+        return recipe.store_key(replace(job, draft=False))
     except MediaError:
-        return None
+        return ""
 
 
 def _free_bytes(path: str) -> int:

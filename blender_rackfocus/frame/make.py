@@ -48,10 +48,10 @@ def make(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = 
     if job.draft and width > draft_width:
         return Made(width, height, _draft(job, picture, depth_m, draft_width))
     made = Made(width, height, encode(_refocus(job, picture, depth_m), picture))
-    return made if job.draft else as_kept(made)
+    return made if job.draft else _as_kept(made)
 
 
-def as_kept(made: Made) -> Made:
+def _as_kept(made: Made) -> Made:
     """A frame in the half floats that the store keeps."""
     return made if made.flat is None else replace(made, flat=quantised(made.flat).astype(np.float32))
 
@@ -66,14 +66,21 @@ def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
 
 def refocused(
     picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
+) -> Made:
+    """The picture of a node, (H, W, 4) float32, through the lens of these inputs, at final quality, as `make` makes a
+    job's; outside the region it stays. Raises ValueError."""
+    height, width = picture.shape[:2]
+    return _as_kept(Made(width, height, encode(_node_picture(picture, depth_m, values, region), picture)))
+
+
+def _node_picture(
+    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None
 ) -> np.ndarray:
-    """The picture of a node through the lens of these inputs, at final quality; outside the region it stays. Raises
-    ValueError."""
     if region is not None:
         part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
         cut = region.rows, region.columns
         made = picture.copy()
-        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
+        made[cut] = _node_picture(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part, None)
         return made
     made = _through_lens(picture, depth_m, values, "final")
     changed = np.any(made != picture, axis=2, keepdims=True)

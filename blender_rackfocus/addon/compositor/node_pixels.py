@@ -13,9 +13,8 @@ import hashlib
 import numpy as np
 
 from ...frame import inputs
-from ...frame.coding import encode
 from ...frame.job import Made
-from ...frame.make import Region, as_kept, refocused
+from ...frame.make import Region, refocused
 from ...frame.renderer import renderer
 from ...media.store import key_of
 from .. import cache
@@ -24,19 +23,12 @@ from .. import cache
 def make(
     name: str, picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
 ) -> Made:
-    """`refocused`, as the node's image wants it; from the store where it was made before.
+    """`refocused`; from the store where it was made before.
 
     name: of the node, for those who look into the store. Raises ValueError.
     """
     key = key_of_frame(picture, depth_m, values, region) if cache.store() is not None else ""
-    kept = cache.fetch(key) if key else None
-    if kept is not None:
-        return kept
-    height, width = picture.shape[:2]
-    made = as_kept(Made(width, height, encode(refocused(picture, depth_m, values, region), picture)))
-    if key:
-        cache.keep(key, made, name)
-    return made
+    return cache.made(key, name, lambda: refocused(picture, depth_m, values, region))
 
 
 def key_of_frame(

@@ -7,8 +7,8 @@ files with their size and time, so equal jobs make equal pixels, and what was ma
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -174,13 +174,11 @@ def compute(job: Job, draft_width: int) -> Made:
 
 
 def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
-    kept = cache.get(replace(job, draft=False))  # also for a draft: nothing is quicker, or better
-    if kept is not None:
-        return kept
-    made = making.make(job, *_source(job), draft_width)
-    if not job.draft:
-        cache.put(job, made)
-    return made
+    def make() -> Made:
+        return making.make(job, *_source(job), draft_width)
+
+    # The final frame, if it is kept, also for a draft: nothing is quicker, or better.
+    return cache.made(cache.key_of(job), os.path.basename(job.picture.path), make, keeps=not job.draft)
 
 
 def make_ahead(job: Job) -> None:
@@ -191,7 +189,7 @@ def make_ahead(job: Job) -> None:
 
 def read_ahead(job: Job) -> None:
     """Begin to read a job's files, if it will have to be made: while the frame before it is being made."""
-    _kept().reading_ahead.submit(lambda: None if cache.has(replace(job, draft=False)) else _source(job))
+    _kept().reading_ahead.submit(lambda: None if cache.has(cache.key_of(job)) else _source(job))
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -53,6 +53,24 @@ def image_of(group: bpy.types.NodeTree) -> bpy.types.Image | None:
     return node.image if node is not None else None
 
 
+def own(tree: bpy.types.NodeTree, taken: set[bpy.types.ID]) -> bpy.types.NodeTree:
+    """The node group, and in it an image, for one owner alone: a copy where another has it, or another file. taken:
+    what others have; both join it."""
+    if tree in taken or tree.library is not None:
+        tree = tree.copy()
+        if tree.library is not None:
+            tree.make_local()
+        tree.asset_clear()
+        upgrade(tree)
+    taken.add(tree)
+    node = tree.nodes.get(IMAGE_NODE)
+    if node is not None:
+        if node.image is None or node.image in taken or node.image.library is not None:
+            node.image = new_image()
+        taken.add(node.image)
+    return tree
+
+
 def baked_node(group: bpy.types.NodeTree) -> bpy.types.Node | None:
     """The node that reads the baked frames; None where there are none."""
     node = group.nodes.get(BAKED_NODE)

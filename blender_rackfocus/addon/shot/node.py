@@ -89,20 +89,11 @@ def hidden_in_groups(tree: bpy.types.NodeTree | None, seen: frozenset[str] = fro
 
 def separate(trees: list[bpy.types.NodeTree]) -> None:
     """Give every Rack Focus node of these trees a group and an image of its own: duplicated nodes share them."""
-    groups: set[bpy.types.NodeTree] = set()
-    images: set[bpy.types.Image] = set()
+    taken: set[bpy.types.ID] = set()
     for one in (node for tree in trees for node in in_tree(tree)):
-        if one.node_tree in groups or one.node_tree.library is not None:
-            one.node_tree = one.node_tree.copy()
-            group.upgrade(one.node_tree)
-        groups.add(one.node_tree)
-        image = group.image_of(one.node_tree)
-        if image is None or image in images or image.library is not None:
-            image = group.new_image()
-            inner = one.node_tree.nodes.get(group.IMAGE_NODE)
-            if inner is not None:
-                inner.image = image
-        images.add(image)
+        own = group.own(one.node_tree, taken)
+        if own != one.node_tree:
+            one.node_tree = own
 
 
 def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
