@@ -64,23 +64,24 @@ def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
     return _refocus(job, _graded(job, picture), depth_m)
 
 
-def refocused(
+def make_of_picture(
     picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
 ) -> Made:
-    """The picture of a node, (H, W, 4) float32, through the lens of these inputs, at final quality, as `make` makes a
-    job's; outside the region it stays. Raises ValueError."""
+    """`refocused`, as `make` makes a job's frame. Raises ValueError."""
     height, width = picture.shape[:2]
-    return _as_kept(Made(width, height, encode(_node_picture(picture, depth_m, values, region), picture)))
+    return _as_kept(Made(width, height, encode(refocused(picture, depth_m, values, region), picture)))
 
 
-def _node_picture(
-    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None
+def refocused(
+    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
 ) -> np.ndarray:
+    """The picture of a node through the lens of these inputs, at final quality; outside the region it stays. Raises
+    ValueError."""
     if region is not None:
         part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
         cut = region.rows, region.columns
         made = picture.copy()
-        made[cut] = _node_picture(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part, None)
+        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
         return made
     made = _through_lens(picture, depth_m, values, "final")
     changed = np.any(made != picture, axis=2, keepdims=True)

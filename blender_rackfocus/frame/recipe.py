@@ -26,7 +26,7 @@ NOTHING = {"nothing": True}
 """The recipe of a frame in which the modifier does nothing."""
 
 
-_BEFORE_IT_WAS_NOTED = {"fit_depth": False, "fills": None, "touches": []}
+_BEFORE_IT_WAS_NOTED: dict[str, Any] = {"fit_depth": False, "fills": None, "touches": []}
 """What older versions did and did not note; else what they did not note is taken for what it is now."""
 
 

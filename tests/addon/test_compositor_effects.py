@@ -308,7 +308,7 @@ def test_an_effects_bake_goes_by_its_inputs_and_the_effects_before_it(stack, mon
         assert [made.state for made in under_way] == ["baked"] * 3
     node_baked.attach(one, place)
     asked = []
-    monkeypatch.setattr(node_pixels, "refocused", lambda *given: asked.append(given))
+    monkeypatch.setattr(node_pixels, "make_of_picture", lambda *given: asked.append(given))
     baked = stack.animation(1, 3, "baked")
     assert not asked
     assert all(difference(baked[frame], live[frame]) < EXACT for frame in (1, 2, 3))

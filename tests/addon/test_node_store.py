@@ -30,8 +30,8 @@ def comp(registered, tmp_path, monkeypatch):
 def computed(monkeypatch):
     """The frames that the core is asked for."""
     asked = []
-    refocused = node_pixels.refocused
-    monkeypatch.setattr(node_pixels, "refocused", lambda *given: (asked.append(given), refocused(*given))[1])
+    refocused = node_pixels.make_of_picture
+    monkeypatch.setattr(node_pixels, "make_of_picture", lambda *given: (asked.append(given), refocused(*given))[1])
     return asked
 
 

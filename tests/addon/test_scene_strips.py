@@ -11,11 +11,11 @@ from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, pictu
 
 from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.blender import versions
-from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.addon.scenes import scene_passes
 from blender_rackfocus.addon.session import session
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.frame import coding, inputs
+from blender_rackfocus.frame import inputs
+from blender_rackfocus.frame.make import refocused
 
 CLOSE = 2e-3
 """The sequencer's own rounding of a linear picture through its colour space."""
@@ -55,9 +55,7 @@ class Edit:
         found = modifier.find(self.strip)
         values = {name: modifier.socket(found, name).value for name in inputs.NAMES}
         sharp = picture(inner_frame) if source is None else source
-        made = node_pixels.refocused(sharp, depth_m(inner_frame), values)
-        ours, counts = coding.decode(made.flat, made.width, made.height)
-        return np.where(counts[..., None], ours, sharp)
+        return refocused(sharp, depth_m(inner_frame), values)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...frame import inputs
 from ...frame.job import Made
-from ...frame.make import Region, refocused
+from ...frame.make import Region, make_of_picture
 from ...frame.renderer import renderer
 from ...media.store import key_of
 from .. import cache
@@ -23,12 +23,12 @@ from .. import cache
 def make(
     name: str, picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
 ) -> Made:
-    """`refocused`; from the store where it was made before.
+    """`make_of_picture`; from the store where it was made before.
 
     name: of the node, for those who look into the store. Raises ValueError.
     """
     key = key_of_frame(picture, depth_m, values, region) if cache.store() is not None else ""
-    return cache.made(key, name, lambda: refocused(picture, depth_m, values, region))
+    return cache.made(key, name, lambda: make_of_picture(picture, depth_m, values, region))
 
 
 def key_of_frame(

@@ -23,7 +23,7 @@ from ...core.depth import DepthConvention
 from ...frame import coding, inputs
 from ...frame import depth as frame_depth
 from ...frame.job import Made
-from ...frame.make import Region, refocused
+from ...frame.make import Region, make_of_picture
 from ...frame.memory import Memory
 from ...media import RawDepth
 from ..blender import versions
@@ -77,7 +77,7 @@ class Wish:
         if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")
         depth_m, _fit = frame_depth.on_picture(self.kept.depth, self.convention, came, self.fit)
-        return _whole(came, refocused(came, depth_m, values, self.kept.region))
+        return _whole(came, make_of_picture(came, depth_m, values, self.kept.region))
 
 
 @dataclass
