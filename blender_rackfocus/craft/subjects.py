@@ -28,28 +28,43 @@ _CLEAR = 0.45
 _APART = 1.25
 """The background is farther than the foreground by this factor at least."""
 _MIDDLE = 0.35
-"""What is no farther than this from the picture's middle, as a share of its sides, is near it."""
+"""What comes nearer than this to the picture's middle, as a share of its sides, is near it."""
+_CUT = 0.35
+"""Share of its outline that the picture's edge may cut off from what is near the middle."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """Something that stands out. distance_m: its median. x, y: its middle, shares of width and height from the top left
-    corner. area: share of the picture. clear: share of its outline behind which it is farther."""
+    corner. area: share of the picture. clear: share of its outline behind which it is farther. reach: how near it comes to
+    the picture's middle, as a share of the picture's sides. cut: share of its outline that is the picture's edge."""
 
     distance_m: float
     x: float
     y: float
     area: float
     clear: float
+    reach: float = 0.0
+    cut: float = 0.0
 
     @property
     def off_middle(self) -> float:
         """How far its middle is from the picture's, as a share of the picture's sides."""
         return math.hypot(self.x - 0.5, self.y - 0.5)
 
+    @property
+    def is_central(self) -> bool:
+        """Whether it is near the picture's middle, and not what the picture's edge cuts through."""
+        return self.off_middle <= _MIDDLE or (self.reach <= _MIDDLE and self.cut <= _CUT)
+
 
 def subjects(depth_m: np.ndarray) -> list[Subject]:
     """What stands out of a depth, the nearest first; may be empty. depth_m: (H, W) metres, > 0; inf = nothing there."""
+    return [subject for subject, _ in outlined(depth_m)]
+
+
+def outlined(depth_m: np.ndarray) -> list[tuple[Subject, np.ndarray]]:
+    """`subjects`, each with where it is: (h, w) bool, the depth's own size or, of a larger one, about 320 pixels across."""
     depth = np.asarray(depth_m)
     size = (_WIDTH, max(8, round(depth.shape[0] * _WIDTH / depth.shape[1])))
     small = depth.astype(np.float32)
@@ -60,8 +75,8 @@ def subjects(depth_m: np.ndarray) -> list[Subject]:
     square = np.ones((3, 3), np.uint8)
     standing = cv2.morphologyEx((known & _upright(far)).astype(np.uint8), cv2.MORPH_OPEN, square)
     standing = cv2.morphologyEx(standing, cv2.MORPH_CLOSE, square) & known
-    found = [_subject(part, far) for part in _parts(standing, far)]
-    return sorted((one for one in found if one.clear >= _CLEAR), key=lambda one: one.distance_m)
+    found = [(_subject(part, far), part) for part in _parts(standing, far)]
+    return sorted((one for one in found if one[0].clear >= _CLEAR), key=lambda one: one[0].distance_m)
 
 
 def _upright(far: np.ndarray) -> np.ndarray:
@@ -82,11 +97,13 @@ def _parts(standing: np.ndarray, far: np.ndarray) -> list[np.ndarray]:
         if inside[y, x] != free:
             continue
         flags = 4 | cv2.FLOODFILL_MASK_ONLY | (filled << 8)
-        area = cv2.floodFill(far, mask, (int(x), int(y)), 0, _STEP / 2, _STEP / 2, flags)[0]
-        part = inside == filled if area >= _LEAST_AREA * far.size else None
-        if part is not None:
+        area, _, _, (left, top, wide, high) = cv2.floodFill(far, mask, (int(x), int(y)), 0, _STEP / 2, _STEP / 2, flags)
+        box = inside[top : top + high, left : left + wide]
+        if area >= _LEAST_AREA * far.size:
+            part = np.zeros(far.shape, bool)
+            part[top : top + high, left : left + wide] = box == filled
             found.append(part)
-        inside[inside == filled] = counted
+        box[box == filled] = counted
     return found
 
 
@@ -96,14 +113,19 @@ def _subject(part: np.ndarray, far: np.ndarray) -> Subject:
     clear = float((far[outline] > middle + _STEP).mean()) if outline.any() else 0.0
     rows, columns = np.nonzero(part)
     height, width = part.shape
-    return Subject(math.exp(middle), columns.mean() / width, rows.mean() / height, float(part.mean()), clear)
+    reach = float(np.hypot((columns + 0.5) / width - 0.5, (rows + 0.5) / height - 0.5).min())
+    ends = [part[0], part[-1], part[:, 0], part[:, -1]]
+    cut = sum(int(np.count_nonzero(end)) for end in ends)
+    around = cut + int(np.count_nonzero(outline)) / 2  # the outline is two pixels wide
+    x, y = (float(columns.mean()) + 0.5) / width, (float(rows.mean()) + 0.5) / height
+    return Subject(math.exp(middle), x, y, float(part.mean()), clear, reach, cut / around)
 
 
 def middle_subject(depth_m: np.ndarray) -> float:
     """Distance in metres of the nearest clear subject near the picture's middle; without one there, of the nearest
     subject, else of the nearest mode. Raises ValueError if nothing is at a finite distance."""
     found = subjects(depth_m)
-    central = [one for one in found if one.off_middle <= _MIDDLE] or found
+    central = [one for one in found if one.is_central] or found
     return central[0].distance_m if central else histogram_modes(depth_m)[0]
 
 
