@@ -15,10 +15,10 @@ from .depth import cards, sources, touches
 from .desk import doctor
 from .sequencer import show, views
 from .session import session
-from .shot import baked_place, clock, marks, node_settings, settings
+from .shot import baked_place, clock, marks, node_settings, proposals, settings
 from .ui.operators import jobs
 
-PROPERTIES = (settings, sources, cards, touches, doctor, node_settings, baked_place, marks, clock, views)
+PROPERTIES = (settings, sources, cards, touches, doctor, node_settings, baked_place, marks, proposals, clock, views)
 _PACKAGE = __package__.rpartition(".")[0]
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 

@@ -156,8 +156,8 @@ class Watch:
     ) -> None:
         """Look at one frame. They come in order of time, evenly, a few a second at least.
 
-        picture: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) metres, > 0; inf = nothing there. marked: name and
-        distance (metres) of the marks on this frame. people: how much each pixel is a person, (h, w) 0 to 1 of any
+        picture: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) metres, > 0; inf = nothing there. marked: name
+        and distance (metres) of the marks on this frame. people: how much each pixel is a person, (h, w) 0 to 1 of any
         size, where something can tell. Raises ValueError for frames out of order.
         """
         if self._frames and frame <= self._frames[-1]:
@@ -297,7 +297,8 @@ class Watch:
         """How much a subject counts: its size, how near the middle it comes, a person, a mark. 0 to 1."""
         area = float(np.percentile([one.subject.area for one in track.seen], 80))
         off = min(one.subject.off_middle for one in track.seen)
-        size = 1 - math.exp(-area / 0.015)
+        clear = float(np.median([one.subject.clear for one in track.seen]))
+        size = (1 - math.exp(-area / 0.015)) * min(1.0, (clear - 0.3) / 0.25)
         central = 1.0 if off < 0.3 else math.exp(-(((off - 0.3) / 0.25) ** 2))
         person = max(one.weight for one in track.seen)
         weight = size * (0.35 + 0.65 * central)
@@ -311,8 +312,11 @@ class Watch:
         full = float(np.percentile([one.subject.area for one in reach], 80))
         there = next(one.at for one in reach if one.subject.area >= _THERE[ENTERS] * full)
         onset = self._frames[track.first]
-        moved = max(one.speed for one in reach) / (5 * _SPEED)
-        own = min(1.0, 0.5 + 0.5 * moved)  # else it is the camera that turned to it
+        moved = min(max(one.speed for one in reach) / (5 * _SPEED), 1.0)
+        came_in = track.seen[0].edge and track.seen[0].subject.area < 0.6 * full
+        if not came_in and moved < 0.5:
+            return None  # the depth has changed its mind
+        own = 0.5 + 0.5 * moved  # else it is the camera that turned to it
         strength = own * (0.45 + 0.55 * self._weight(track))
         return _Change(track, ENTERS, onset, self._frames[there], strength, self._frames[there] - onset)
 
@@ -331,6 +335,9 @@ class Watch:
         seconds = self._seconds(ats[a], ats[b])
         if drop < _NEARER or seconds <= 0 or drop / seconds < _NEARER_RATE:
             return None
+        way = track.seen[a : b + 1]
+        if not _grows(way, logs[a : b + 1]) and np.mean([one.speed >= _SPEED for one in way]) < 0.3:
+            return None  # only its depth has changed
         share = (logs[a] - logs[a : b + 1]) / drop
         onset, there = (self._frames[ats[a + int(np.argmax(share >= part))]] for part in (0.1, _THERE[NEARER]))
         strength = (1 - math.exp(-drop / 0.12)) * (0.35 + 0.65 * self._weight(track))
@@ -496,6 +503,15 @@ def _likeness(track: _Track, seen: _Seen, mask: np.ndarray) -> float:
     near = 0.3 if way < 0.6 * math.sqrt(before.area) else 0.0
     likeness = max(common, near)
     return likeness * (1 - apart / _ALIKE) if likeness >= 0.2 else 0.0
+
+
+def _grows(way: Sequence[_Seen], logs: np.ndarray) -> bool:
+    """Whether a subject grows in the picture as it comes nearer: as the square, where the picture's edge cuts nothing
+    off. logs: of its distances."""
+    areas = np.log([one.subject.area for one in way])
+    if len(way) < 3 or areas[-1] - areas[0] < 0.8 * (logs[0] - logs[-1]) or areas.std() == 0:
+        return False
+    return float(np.corrcoef(areas, -logs)[0, 1]) >= 0.7
 
 
 def _name(track: _Track, marked: Sequence[tuple[str, float]]) -> None:

@@ -29,15 +29,15 @@ _APART = 1.25
 """The background is farther than the foreground by this factor at least."""
 _MIDDLE = 0.35
 """What comes nearer than this to the picture's middle, as a share of its sides, is near it."""
-_CUT = 0.35
+_CUT = 0.2
 """Share of its outline that the picture's edge may cut off from what is near the middle."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """Something that stands out. distance_m: its median. x, y: its middle, shares of width and height from the top left
-    corner. area: share of the picture. clear: share of its outline behind which it is farther. reach: how near it comes to
-    the picture's middle, as a share of the picture's sides. cut: share of its outline that is the picture's edge."""
+    corner. area: share of the picture. clear: share of its outline behind which it is farther. reach: how near it comes
+    to the picture's middle, as a share of the picture's sides. cut: share of its outline that is the picture's edge."""
 
     distance_m: float
     x: float
@@ -64,7 +64,7 @@ def subjects(depth_m: np.ndarray) -> list[Subject]:
 
 
 def outlined(depth_m: np.ndarray) -> list[tuple[Subject, np.ndarray]]:
-    """`subjects`, each with where it is: (h, w) bool, the depth's own size or, of a larger one, about 320 pixels across."""
+    """`subjects`, each with where it is: (h, w) bool, of the depth's size, a larger one's at 320 pixels across."""
     depth = np.asarray(depth_m)
     size = (_WIDTH, max(8, round(depth.shape[0] * _WIDTH / depth.shape[1])))
     small = depth.astype(np.float32)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -32,6 +33,9 @@ def always(value: float) -> Way:
     return lambda _frame: value
 
 
+STILL = always(0.0)
+
+
 @dataclass
 class Person:
     """Somebody upright on the floor. metres, x_m: distance and place across, metres."""
@@ -41,7 +45,6 @@ class Person:
     tall_m: float = 1.7
     wide_m: float = 0.6
     there: Callable[[float], bool] = lambda _frame: True
-    cloth: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass
@@ -50,15 +53,17 @@ class Shot:
 
     people: Sequence[Person]
     frames: int = 96
-    turn_px: Way = always(0.0)
-    travel_m: Way = always(0.0)
+    turn_px: Way = STILL
+    travel_m: Way = STILL
     wall_m: float = 14.0
     noise: float = 0.0
     flicker: float = 0.0
 
     def look(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(7)
-        wall = cv2.resize(rng.random((40, 160)).astype(np.float32), (4 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_CUBIC)
+        wall = cv2.resize(
+            rng.random((40, 160)).astype(np.float32), (4 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_CUBIC
+        )
         ahead, turned = self.travel_m(frame), self.turn_px(frame)
         y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
         down = (y - HEIGHT / 2) / FOCAL_PX
@@ -86,7 +91,9 @@ class Shot:
             picture = np.where(inside, drawn, picture)
             depth = np.where(inside, np.float32(metres), depth)
         wild = np.random.default_rng(1000 + frame)
-        depth = depth * (1 + self.noise * wild.standard_normal(depth.shape)) * (1 + self.flicker * wild.standard_normal())
+        depth = (
+            depth * (1 + self.noise * wild.standard_normal(depth.shape)) * (1 + self.flicker * wild.standard_normal())
+        )
         return np.repeat(np.clip(picture, 0, 1)[..., None], 3, axis=2).astype(np.float32), depth.astype(np.float32)
 
     def proposals(self, **told) -> list[follow.Proposal]:
@@ -107,7 +114,7 @@ ANNA = Person(always(3.0), always(-0.3))
 def test_where_nothing_changes_focus_rests():
     found = Shot([ANNA, Person(always(6.0), always(0.9))]).proposals()
     assert said(found) == [("opens", 3.0)]
-    assert found[0].frame == 1 and found[0].length == 0
+    assert (found[0].frame, found[0].length) == (1, 0)
 
 
 def test_focus_arrives_with_who_enters():
@@ -126,7 +133,8 @@ def test_focus_goes_to_who_comes_nearer_and_stays_with_them():
     found = Shot([ANNA, walker]).proposals()
     assert [one.reason for one in found] == ["opens", "comes nearer"]
     nearer = found[1]
-    assert 20 < nearer.frame < 80 and nearer.start < nearer.frame - 6
+    assert 20 < nearer.frame < 80
+    assert nearer.start < nearer.frame - 6
     assert nearer.distance_m == pytest.approx(walker.metres(nearer.frame), rel=0.05)
     mark = nearer.mark()
     for frame in (70, 80, 95):
@@ -143,7 +151,7 @@ def test_focus_goes_to_who_moves():
 def test_focus_does_not_stay_where_nobody_is_left():
     leaver = Person(always(3.0), between(30, 55, -0.3, -4.0))
     found = Shot([leaver, Person(always(6.0), always(0.6))]).proposals()
-    assert said(found)[0] == ("opens", 3.0) and said(found)[-1] == ("leaves", 6.0)
+    assert (said(found)[0], said(found)[-1]) == (("opens", 3.0), ("leaves", 6.0))
     gone = next(f for f in range(1, 97) if leaver.x_m(f) + 0.3 < -0.5 * WIDTH / FOCAL_PX * 3)
     assert abs(found[-1].start - gone) <= 8
 
@@ -153,7 +161,7 @@ def test_focus_goes_to_and_fro_between_two_who_take_turns():
     ben = Person(always(6.0), lambda f: 0.7 + between(25, 45, 0, 0.6)(f) - between(115, 135, 0, 0.6)(f))
     found = Shot([anna, ben], frames=150).proposals()
     assert said(found) == [("opens", 3.0), ("moves", 6.0), ("moves", 3.0), ("moves", 6.0)]
-    assert all(b.start >= a.frame for a, b in zip(found, found[1:], strict=False))
+    assert all(b.start >= a.frame for a, b in pairwise(found))
 
 
 @pytest.mark.parametrize("moved", [{"turn_px": between(10, 90, 0, 60)}, {"travel_m": between(10, 90, 0, 1.0)}],
@@ -172,7 +180,8 @@ def test_noise_of_the_depth_changes_nothing(wild):
     quiet, noisy = Shot(people).proposals(), Shot(people, **wild).proposals()
     assert [one.reason for one in noisy] == [one.reason for one in quiet]
     for a, b in zip(quiet, noisy, strict=True):
-        assert abs(a.frame - b.frame) <= 4 and b.distance_m == pytest.approx(a.distance_m, rel=0.05)
+        assert abs(a.frame - b.frame) <= 4
+        assert b.distance_m == pytest.approx(a.distance_m, rel=0.05)
     still = Shot([ANNA, Person(always(6.0), always(0.9))], **wild).proposals()
     assert [one.reason for one in still] == ["opens"]
 
@@ -192,7 +201,8 @@ def test_a_person_counts_more():
     walker = Person(always(7.0), between(30, 60, 5.5, 2.6), wide_m=0.5)
     plain = Shot([ANNA, walker]).proposals()[1]
     person = Shot([ANNA, walker]).proposals(people=np.ones((9, 16), np.float32))[1]
-    assert person.reason == plain.reason == "enters" and person.strength > plain.strength
+    assert person.reason == plain.reason == "enters"
+    assert person.strength > plain.strength
 
 
 def test_frames_must_rise():

@@ -15,6 +15,7 @@ from . import (
     doctor,
     estimate,
     eyedropper,
+    follow,
     jobs,
     lens,
     mark_track,
@@ -28,7 +29,7 @@ from . import (
     twin,
 )
 
-_MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, recipes, lens, estimate, twin)
+_MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, follow, recipes, lens, estimate, twin)
 _NODES = (compositor, baking, bake)
 _DEPTH = (networks, cards, subject, touch, doctor)
 

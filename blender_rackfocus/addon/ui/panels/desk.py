@@ -12,9 +12,10 @@ import bpy
 
 from ....craft import lenses, phrase, pull
 from ....craft.distances import distance_text, with_feet
+from ....craft.follow import STRONG
 from ...blender.context import active_strip
-from ...desk import shots
-from ...shot import marks, modifier
+from ...desk import follow, shots
+from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
 from ..operators.rack import FEELS
 from ..operators.recipes import DIRECTIONS, RECIPES, REPLACE
@@ -90,6 +91,7 @@ class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
         row.operator("rackfocus.eyedropper", text="Pick", icon="EYEDROPPER").action = "FOCUS"
         _draw_marks(layout, strip)
         _draw_rack(layout, strip)
+        _draw_proposals(layout, strip)
         _draw_sentence(layout, strip)
 
 
@@ -127,6 +129,25 @@ def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     button.from_mark, button.to_mark = (_known(strip, name) for name in (scene.rackfocus_from, scene.rackfocus_to))
     button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
     row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
+    row.operator("rackfocus.follow_shot", text="Follow Shot", icon="VIEWZOOM")
+
+
+def _draw_proposals(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    """What Follow the Shot proposes: no keys until they are kept."""
+    found = proposals.read(strip)
+    if not found:
+        return
+    box = layout.box().column(align=True)
+    row = box.row(align=True)
+    row.label(text="Proposed", icon="VIEWZOOM")
+    row.operator("rackfocus.proposal_keep", text="Keep All").index = -1
+    row.operator("rackfocus.proposal_delete", text="", icon="TRASH").index = -1
+    for index, one in enumerate(found):
+        row = box.row(align=True)
+        row.active = one.strength >= STRONG
+        row.label(text=follow.told(one), icon="KEYFRAME_HLT" if one.strength >= STRONG else "KEYFRAME")
+        row.operator("rackfocus.proposal_keep", text="", icon="CHECKMARK").index = index
+        row.operator("rackfocus.proposal_delete", text="", icon="X").index = index
 
 
 def _known(strip: bpy.types.Strip, name: str) -> str:

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow the Shot: decisions proposed in a thread, with progress and Esc; kept or deleted one by one, or all."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ....craft.follow import Proposal
+from ....estimate import EstimateError
+from ....media import MediaError
+from ... import errors, signals
+from ...blender import strips
+from ...desk import follow
+from ...shot import proposals
+from .jobs import OnThread
+from .rack import OnRackedStrip, racked_strip
+
+_EXPECTED = (MediaError, ValueError, errors.FrameError, strips.StripError, EstimateError)
+
+
+class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
+    """Propose where to rack in this shot, from its depth, motion and marks: who enters, comes nearer, moves or leaves.
+    Nothing is keyed: the proposals appear on the focus track, to be kept, dragged or deleted. Esc stops"""
+
+    bl_idname = "rackfocus.follow_shot"
+    bl_label = "Follow the Shot"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    expected = _EXPECTED
+    kept = "Stopped: nothing was proposed"
+
+    network: bpy.props.StringProperty(
+        name="Mask Network",
+        description="Network file (.onnx) that masks people; empty takes the preferences' own, or none",
+        subtype="FILE_PATH",
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return self._follow(context, wait=False)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._follow(context, wait=True)
+
+    def _follow(self, context: bpy.types.Context, *, wait: bool) -> set[str]:
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            task = follow.plan(strip, bpy.path.abspath(self.network))
+        except _EXPECTED as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._where = strip.id_data.name, strip.name
+        return self.begin(
+            context, "Follow the Shot", lambda job: follow.run(task, job.tell, job.is_stopping), wait=wait
+        )
+
+    def finish(self, _context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
+        scene = bpy.data.scenes.get(self._where[0])
+        strip = scene.sequence_editor.strips_all.get(self._where[1]) if scene and scene.sequence_editor else None
+        if strip is None:
+            self.report({"ERROR"}, f'"{self._where[1]}" is not there any more')
+            return {"CANCELLED"}
+        if not outcome:
+            self.report({"WARNING"}, "Nothing stands out of this shot's depth: see what Depth Doctor says of it")
+            return {"CANCELLED"}
+        proposals.put(strip, outcome)
+        signals.edited()
+        self.report({"INFO"}, "; ".join(follow.told(one) for one in outcome))
+        return {"FINISHED"}
+
+
+class _OnProposals(OnRackedStrip):
+    """Operators on one proposal of a strip, or on all."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    index: bpy.props.IntProperty(name="Proposal", description="Which one, 0 the first; -1 all", default=-1, min=-1)
+
+    def found(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip, or None after reporting what is missing."""
+        strip = racked_strip(self, context, self.strip_name)
+        if strip is None:
+            return None
+        if self.index >= len(proposals.of(strip)) or not len(proposals.of(strip)):
+            self.report({"ERROR"}, f'"{strip.name}" has no such proposal: use Follow the Shot first')
+            return None
+        return strip
+
+
+class RACKFOCUS_OT_proposal_keep(_OnProposals, bpy.types.Operator):
+    """Make it keys: focus arrives with its subject and stays with it. Keys by hand stay"""
+
+    bl_idname = "rackfocus.proposal_keep"
+    bl_label = "Keep Proposal"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.found(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            if self.index >= 0:
+                kept, problems = 1, follow.keep(strip, self.index)
+            else:
+                kept, problems = follow.keep_all(strip)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        signals.edited()
+        for problem in problems:
+            self.report({"WARNING"} if self.index < 0 else {"INFO"}, problem)
+        if not kept:
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{kept} kept")
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_proposal_delete(_OnProposals, bpy.types.Operator):
+    """Take the proposal off the list"""
+
+    bl_idname = "rackfocus.proposal_delete"
+    bl_label = "Delete Proposal"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.found(context)
+        if strip is None:
+            return {"CANCELLED"}
+        if self.index < 0:
+            proposals.put(strip, ())
+        else:
+            proposals.remove(strip, self.index)
+        signals.edited()
+        return {"FINISHED"}
+
+
+CLASSES = (RACKFOCUS_OT_follow_shot, RACKFOCUS_OT_proposal_keep, RACKFOCUS_OT_proposal_delete)
