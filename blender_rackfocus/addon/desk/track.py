@@ -22,15 +22,16 @@ import numpy as np
 from ...core.lens import Lens, depth_of_field_m
 from ...craft import decisions, pull
 from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
+from ...craft.follow import STRONG
 from ...frame import inputs
 from .. import errors, signals
 from ..blender import curves
 from ..errors import FrameError
 from ..sequencer import baked_strips
 from ..session import session
-from ..shot import focus_keys, group, marks, modifier
+from ..shot import focus_keys, group, marks, modifier, proposals
 from ..shot.focus import Focus
-from . import shots
+from . import follow, shots
 
 BUDGET_S = 0.001
 """Longest time that one redraw spends on looking what has changed (seconds)."""
@@ -63,6 +64,18 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Proposed:
+    """A proposal of Follow the Shot. start, frame: the rack's frames; strong: whether much speaks for it; words: it, in
+    words."""
+
+    start: float
+    frame: float
+    dioptre: float
+    strong: bool
+    words: str
+
+
+@dataclass(frozen=True)
 class MarkLine:
     """A mark along the strip. frames, dioptres: (N,) float64, rising in time; two frames for a fixed distance."""
 
@@ -78,7 +91,8 @@ class Track:
     strip: its name. first, last: frames it shows on. frames, dioptres: the curve, (N,) float64, rising in time. near_d,
     far_d: what is sharp at each of them, near_d >= dioptres >= far_d. beyond: (N,) bool, nearer than the lens focuses.
     low_d, high_d: ends of the scale. baked: (first, last) frames that have a baked file. problem: what is wrong now,
-    empty when all is well. failed: frames that could not be rendered.
+    empty when all is well. failed: frames that could not be rendered. proposed: what is no key yet, in the order in
+    which the strip has it.
     """
 
     strip: str
@@ -97,6 +111,7 @@ class Track:
     baked: tuple[tuple[int, int], ...]
     problem: str
     failed: tuple[float, ...]
+    proposed: tuple[Proposed, ...] = ()
 
     def share(self, dioptre: Any) -> Any:
         """How far up distances lie, a number or an array: 0 at the bottom (near) to 1 at the top (far)."""
@@ -123,7 +138,11 @@ def of_strip(strip: bpy.types.Strip) -> Track:
     frames, dioptres = _curve(focus, keys, first, last)
     near_d, far_d = _sharp(strip, found, frames, dioptres)
     lines = tuple(_mark_lines(strip, first, last))
-    low_d, high_d = _scale(dioptres, [line.dioptres for line in lines])
+    proposed = tuple(
+        Proposed(one.start, one.frame, 1 / one.distance_m, one.strength >= STRONG, follow.told(one))
+        for one in proposals.read(strip)
+    )
+    low_d, high_d = _scale(dioptres, [*(line.dioptres for line in lines), [one.dioptre for one in proposed]])
     curve = focus.curve
     chosen = {p.co.x for p in curve.keyframe_points if p.select_control_point} if curve is not None else set()
     return Track(
@@ -145,6 +164,7 @@ def of_strip(strip: bpy.types.Strip) -> Track:
         baked=tuple(_baked(strip, found, first, last)),
         problem=errors.of(strip.id_data.session_uid, strip.name),
         failed=tuple(errors.failed_frames(strip.id_data.session_uid, strip.name)),
+        proposed=proposed,
     )
 
 
@@ -215,8 +235,8 @@ def _mark_lines(strip: bpy.types.Strip, first: int, last: int) -> Iterable[MarkL
         yield MarkLine(mark.name, at.astype(float), 1 / np.maximum(metres, NEAREST_M))
 
 
-def _scale(dioptres: np.ndarray, others: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Ends of the scale: focus and marks, and some air."""
+def _scale(dioptres: np.ndarray, others: Sequence[Sequence[float] | np.ndarray]) -> tuple[float, float]:
+    """Ends of the scale: focus, marks and proposals, and some air."""
     everything = np.concatenate([dioptres, *others])
     low, high = float(everything.min()), float(everything.max())
     air = max(0.15 * (high - low), 0.1 * high, 0.01)
@@ -302,6 +322,7 @@ class Tracks:
             strip.content_start,
             tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in curve_of.items()),
             tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
+            tuple((p.at, p.length, p.distance_m, p.strength, p.reason, p.name) for p in proposals.of(strip)),
             _changed_at(place.folder) if place is not None else 0,
             errors.of(uid, strip.name),
             tuple(errors.failed_frames(uid, strip.name)),

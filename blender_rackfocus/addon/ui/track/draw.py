@@ -9,7 +9,7 @@ import bpy
 import gpu
 import numpy as np
 
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text
 from ...desk.track import tracks
 from .. import gpu_draw
 from . import layout
@@ -100,7 +100,12 @@ def _draw_hover(timeline: Timeline) -> None:
     box, track, scale = layout.box_of(row, view), timeline.rows[found.row].track, timeline.view.scale
     if not box.has_curve:
         return
-    if found.part == "POINT":
+    if found.part == "PROPOSAL":
+        one = track.proposed[found.proposal]
+        x, y, size = view.x(one.frame), box.y(float(track.share(one.dioptre))), 9 * scale
+        corners = [(x - size, y), (x, y - size), (x + size, y), (x, y + size), (x - size, y)]
+        gpu_draw.path(corners, layout.CHOSEN, 1.5 * scale)
+    elif found.part == "POINT":
         at = [point for point in track.points if point.frame in found.frames]
         for point in at:
             x, y = view.x(point.frame), box.y(min(max(float(track.share(point.dioptre)), 0), 1))
@@ -127,6 +132,8 @@ def _draw_told(timeline: Timeline, row: layout.Row, found: layout.Hit) -> None:
     if found.part == "BODY":
         words = f"{distance_text(row.track.focus_m(first))} to {distance_text(row.track.focus_m(last))}, "
         words += f"{last - first:g} frames"
+    elif found.part == "PROPOSAL":
+        words = f"proposed: {row.track.proposed[found.proposal].words}"
     elif found.part == "HOLD":
         words = f"holds {distance_text(row.track.focus_m(first))}"
     else:

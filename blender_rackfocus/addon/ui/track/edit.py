@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import bpy
 
 from ....craft import decisions, pull
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text
 from ....craft.focus_curve import Key
+from ... import signals
 from ...desk import shots
 from ...desk.pull import pull_focus
-from ...shot import focus_keys, marks, modifier
+from ...shot import focus_keys, marks, modifier, proposals
 from ...shot.focus import Focus
 
 
@@ -55,7 +56,7 @@ class Grip:
         keys = decisions.dragged(self.keys, self.chosen, frames)
         if dioptres:
             for i in self.chosen:
-                keys = decisions.refocused(keys, i, self._moved_m(self.keys[i].focus_m, dioptres))
+                keys = decisions.refocused(keys, i, within_reach(self.focus, 1 / self.keys[i].focus_m + dioptres))
         self.focus.write(keys)
         focus_keys.select(self.focus.curve, [keys[i].frame for i in self.chosen])
 
@@ -64,9 +65,40 @@ class Grip:
         focus_keys.restore(self.focus.curve, self.kept)
         self.focus.socket.value = self.focus.curve.evaluate(self.focus.scene.frame_current_final)
 
-    def _moved_m(self, focus_m: float, dioptres: float) -> float:
-        nearest_m = 1.001 * self.focus.nearest_m()
-        return min(max(1 / max(1 / focus_m + dioptres, 1 / pull.INFINITY_M), nearest_m), pull.INFINITY_M)
+
+class ProposalGrip:
+    """A proposal in a hand: what `Grip` is for keys."""
+
+    def __init__(self, strip: bpy.types.Strip, index: int) -> None:
+        self.focus = Focus(strip)
+        self.keys: list[Key] = []
+        self.chosen: list[int] = []
+        self._index, self._one, self._span = index, proposals.read(strip)[index], marks.span(strip)
+
+    def room(self, frames: float) -> float:
+        """How much of a way it can go within the strip."""
+        return max(min(frames, self._span[1] - self._one.frame), self._span[0] - self._one.frame)
+
+    def move(self, frames: float, dioptres: float) -> None:
+        """Move it in time (frames) and in distance (dioptres)."""
+        metres = self._one.distance_m
+        if dioptres:
+            metres = within_reach(self.focus, 1 / metres + dioptres)
+        proposals.move(self.focus.strip, self._index, self._one.frame + frames, metres)
+        signals.edited()
+
+    def put_back(self) -> None:
+        """Make everything what it was."""
+        kept = proposals.read(self.focus.strip)
+        kept[self._index] = self._one
+        proposals.put(self.focus.strip, kept)
+        signals.edited()
+
+
+def within_reach(focus: Focus, dioptre: float) -> float:
+    """A distance in dioptres as the metres that a lens can be set to."""
+    nearest_m = 1.001 * focus.nearest_m()
+    return min(max(1 / max(dioptre, 1 / pull.INFINITY_M), nearest_m), pull.INFINITY_M)
 
 
 def choose(strip: bpy.types.Strip, frames: Collection[float], others: Iterable[bpy.types.Strip], *, add: bool) -> None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,9 @@ POINTS: dict[str, tuple[Colour, float]] = {
     "FOLLOWED": ((0.55, 0.95, 0.62, 1.0), 2.5),
 }
 """Colour and half size in pixels of a key, by its role."""
+PROPOSED: Colour = (0.93, 0.55, 1.0, 0.95)
+STRONG_PX, WEAK_PX, RIM_PX = 6.0, 4.0, 1.4
+"""Half sizes of a proposal's hollow point, a strong one's and a weak one's, and how thick its rim is."""
 SMALL = 3.0
 """Points of this half size and less are left out where frames lie close together."""
 
@@ -113,12 +117,13 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Hit:
-    """What lies under a point. part: POINT, START, END, BODY (of a rack or move), HOLD. frames: the keys that are
-    dragged with it."""
+    """What lies under a point. part: POINT, START, END, BODY (of a rack or move), HOLD, PROPOSAL. frames: the keys that
+    are dragged with it; of a proposal, when it arrives. proposal: which one."""
 
     row: int
     part: str
     frames: tuple[float, ...]
+    proposal: int = -1
 
 
 def box_of(row: Row, view: View) -> Box:
@@ -153,6 +158,9 @@ def hit(rows: Sequence[Row], view: View, x: float, y: float) -> Hit | None:
             continue
         if not box.has_curve:
             continue
+        proposal = _proposal(row, box, view, x, y)
+        if proposal is not None:
+            return Hit(index, "PROPOSAL", (row.track.proposed[proposal].frame,), proposal)
         found = _point(row, box, view, x, y) or _bar(row, box, view, x, y) or _on_curve(row, box, view, x, y)
         if found is not None:
             return Hit(index, *found)
@@ -187,6 +195,16 @@ def _point(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tup
         if away <= least:
             best, least = point, away
     return ("POINT", (best.frame,)) if best is not None else None
+
+
+def _proposal(row: Row, box: Box, view: View, x: float, y: float) -> int | None:
+    best, least = None, REACH_PX * view.scale
+    for index, one in enumerate(row.track.proposed):
+        if row.track.first <= one.frame <= row.track.last + 1:
+            away = math.hypot(view.x(one.frame) - x, box.y(float(row.track.share(one.dioptre))) - y)
+            if away <= least:
+                best, least = index, away
+    return best
 
 
 def _bar(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
@@ -238,6 +256,7 @@ def _columns(track: Track) -> dict[str, np.ndarray]:
     runs: list[tuple[float, float, Colour]] = [(first, last + 1, BAKED) for first, last in t.baked]
     runs += [(f, f + 1, WRONG) for f in t.failed if t.first <= f <= t.last]
     runs += [(t.first, t.last + 1, WRONG)] if t.problem else []
+    proposed = [p for p in t.proposed if t.first <= p.frame <= t.last + 1]
     goes_on = np.ones(t.frames.size, bool)
     goes_on[-1] = False
     return {
@@ -250,6 +269,11 @@ def _columns(track: Track) -> dict[str, np.ndarray]:
         "point_share": np.array([t.share(p.dioptre) for p in points]),
         "point_size": np.array([POINTS[p.kind][1] for p in points]),
         "point_colour": _colours([CHOSEN if p.selected else POINTS[p.kind][0] for p in points]),
+        "proposed_start": np.array([max(p.start, t.first) for p in proposed]),
+        "proposed_frame": np.array([p.frame for p in proposed]),
+        "proposed_share": np.array([t.share(p.dioptre) for p in proposed]),
+        "proposed_from": np.array([t.share(t.dioptre_at(max(p.start, t.first))) for p in proposed]),
+        "proposed_size": np.array([STRONG_PX if p.strong else WEAK_PX for p in proposed]),
         "bar_first": np.array([bar[1] for bar in bars]), "bar_last": np.array([bar[2] for bar in bars]),
         "bar_colour": _colours([STRETCHES[bar[0]] for bar in bars]),
         "run_first": np.array([run[0] for run in runs]), "run_last": np.array([run[1] for run in runs]),
@@ -266,7 +290,7 @@ class Joined:
         columns = {name: np.concatenate([one[name] for one in sets]) for name in sets[0]} if sets else {}
         self.columns = {name: column if column.dtype == bool else column.astype(np.float32)
                         for name, column in columns.items()}  # fmt: skip
-        kinds = ("curve_frame", "mark_frame", "point_frame", "bar_first", "run_first")
+        kinds = ("curve_frame", "mark_frame", "point_frame", "proposed_frame", "bar_first", "run_first")
         rows = np.arange(len(sets))
         self.rows = {name[:-6]: np.repeat(rows, [one[name].size for one in sets]) for name in kinds}
 
@@ -337,7 +361,16 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     b = a + 1
     px, py = x(c["mark_frame"]), y(row, c["mark_share"])
     named = np.stack([px[a], py[a], px[b], py[b]], 1).reshape(-1, 2)
-    lines = (named, coloured(MARK, row[a], 2)), (curve, curve_colour)
+    lines = [(named, coloured(MARK, row[a], 2)), (curve, curve_colour)]
+
+    row = at["proposed"]
+    which = np.flatnonzero(curved[row])
+    row = row[which]
+    cx, cy = x(c["proposed_frame"][which]), y(row, c["proposed_share"][which])
+    leads = np.stack([x(c["proposed_start"][which]), y(row, c["proposed_from"][which]), cx, cy], 1).reshape(-1, 2)
+    lines.append((leads, np.repeat(np.array([PROPOSED], np.float32) * (1, 1, 1, 0.45), 2 * which.size, axis=0)))
+    hollow = _hollow(cx, cy, c["proposed_size"][which] * np.float32(view.scale), np.float32(RIM_PX * view.scale))
+    ghosts = hollow, np.repeat(np.array([PROPOSED], np.float32), len(hollow), axis=0)
 
     row, size = at["point"], c["point_size"]
     which = np.flatnonzero(curved[row] & ((size > SMALL) | (view.px_per_frame > 1.5)))
@@ -345,7 +378,7 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     cx, cy = x(c["point_frame"][which]), y(row, c["point_share"][which])
     under = _diamonds(cx, cy, size + np.float32(1.5 * view.scale)), coloured(OUTLINE, row, 6)
     points = _diamonds(cx, cy, size), coloured(c["point_colour"][which], row, 6)
-    return Geometry(*_joined(solid), *_joined(lines), *_joined((under, points)))
+    return Geometry(*_joined(solid), *_joined(lines), *_joined((under, points, ghosts)))
 
 
 def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -361,6 +394,19 @@ def _rectangles(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.n
 def _diamonds(x: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
     corners = np.stack([x - size, y, x, y - size, x + size, y, x - size, y, x + size, y, x, y + size], 1)
     return corners.reshape(-1, 2)
+
+
+def _hollow(x: np.ndarray, y: np.ndarray, size: np.ndarray, rim: float | np.floating) -> np.ndarray:
+    """Diamonds of which only the rim is drawn."""
+    turn = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, 0))
+    quads = []
+    for (ax, ay), (bx, by) in pairwise(turn):
+        outer = x + ax * size, y + ay * size, x + bx * size, y + by * size
+        small = size - 1.4 * rim
+        inner = x + ax * small, y + ay * small, x + bx * small, y + by * small
+        quads += [outer[0], outer[1], outer[2], outer[3], inner[2], inner[3]]
+        quads += [outer[0], outer[1], inner[2], inner[3], inner[0], inner[1]]
+    return np.stack(quads, 1).reshape(-1, 2).astype(np.float32)
 
 
 def _end_to_end(columns: Sequence[np.ndarray]) -> np.ndarray:

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 import bpy
 
 from ....craft import pull
-from ....craft.focus_chart import distance_text
+from ....craft.distances import distance_text
+from ... import signals
 from ...blender.context import sequencer_scene, strip_named
+from ...desk import follow
 from ...desk.track import Track
 from ...session import session
-from ...shot import marks
+from ...shot import marks, proposals
 from ..operators.rack import FEELS
 from . import edit, layout
 from .timelines import Drag, Timeline, is_on, redraw, shown, strips_shown
@@ -93,31 +96,57 @@ class _OnTrack:
 
 class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
     """Drag on the focus track: a point in time or distance, a rack as a whole, its edges for its length. A double click
-    makes a rack that arrives there, on the curve a key; Shift-click adds to what is selected"""
+    makes a rack that arrives there, on the curve a key, and keeps what is proposed; Shift-click adds to what is
+    selected"""
 
     bl_idname = "rackfocus.track_drag"
     bl_label = "Drag Focus"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         timeline, hit = _under(context, event)
-        self._grips: list[edit.Grip] = []
-        if session.part(_Clicks).is_second(context, event) and _make(self, context, event, timeline):
-            return self._until_released(context)
+        self._grips: list[edit.Grip | edit.ProposalGrip] = []
+        if session.part(_Clicks).is_second(context, event):
+            if hit is not None and hit.part == "PROPOSAL":
+                return self._keep(context, timeline, hit)
+            if _make(self, context, event, timeline):
+                return self._until_released(context)
         if hit is None:
             return {"PASS_THROUGH"}  # the strip's own
         row = timeline.rows[hit.row]
         strip = _strip_of(context, row.track)
         _take(context, strip, add=event.shift)
         others = _selected(context)
+        if hit.part == "PROPOSAL":
+            return self._hold(context, event, timeline, hit, [edit.ProposalGrip(strip, hit.proposal)])
         if event.shift:
             edit.choose(strip, hit.frames, others, add=True)
             return self._until_released(context)
         if not edit.are_several(strip, hit.frames, others):
             edit.choose(strip, hit.frames, others, add=False)
-        self._hit, self._row, self._view = hit, row, timeline.view
+        return self._hold(context, event, timeline, hit, edit.grips(strip, hit.frames, hit.part, others))
+
+    def _keep(self, context: bpy.types.Context, timeline: Timeline, hit: layout.Hit) -> set[str]:
+        """A double click on a proposal makes it keys."""
+        try:
+            follow.keep(_strip_of(context, timeline.rows[hit.row].track), hit.proposal)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+        signals.edited()
+        return self._until_released(context)
+
+    def _hold(
+        self,
+        context: bpy.types.Context,
+        event: bpy.types.Event,
+        timeline: Timeline,
+        hit: layout.Hit,
+        held: Sequence[edit.Grip | edit.ProposalGrip],
+    ) -> set[str]:
+        """Begin to drag."""
+        self._hit, self._row, self._view = hit, timeline.rows[hit.row], timeline.view
         self._start = self._mouse = event.mouse_region_x, event.mouse_region_y
-        self._axis = {"POINT": "", "HOLD": "Y"}.get(hit.part, "X")
-        self._grips = edit.grips(strip, hit.frames, hit.part, others)
+        self._axis = {"POINT": "", "PROPOSAL": "", "HOLD": "Y"}.get(hit.part, "X")
+        self._grips = list(held)
         names = {grip.focus.strip.name for grip in self._grips}
         self._targets = self._frames_to_snap_to(context, timeline, names)
         tracks = [one.track for one in timeline.rows if one.track.strip in names]
@@ -158,7 +187,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
         if not self._axis:
             self._axis = "X" if abs(dx) >= abs(dy) else "Y"
         self._moved = True
-        free = event.shift and self._hit.part == "POINT"
+        free = event.shift and self._hit.part in {"POINT", "PROPOSAL"}
         frames = self._frames(context, dx, event.ctrl) if free or self._axis == "X" else 0.0
         dioptres = self._dioptres(dy, frames) if free or self._axis == "Y" else 0.0
         try:
@@ -186,14 +215,19 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
     def _dioptres(self, dy: float, frames: float) -> float:
         """How far in distance, caught by marks and by other keys of the strip."""
         track, box = self._row.track, layout.box_of(self._row, self._view)
-        frame = self._hit.frames[0]
-        start = track.dioptre_at(frame)
+        frame, start = self._hit.frames[0], self._dioptre_held()
         share = float(track.share(start)) + dy / max(box.top - box.bottom, FINE_PX * self._view.scale)
         wanted = track.dioptre(share)
         targets = [float(_at(mark, frame + frames)) for mark in track.marks]
         targets += [point.dioptre for point in track.points if point.frame not in self._hit.frames]
         within = SNAP_PX * self._view.scale / (box.top - box.bottom) * (track.high_d - track.low_d)
         return wanted + edit.snapped([wanted], targets, within)[0] - start
+
+    def _dioptre_held(self) -> float:
+        """The distance of what was taken, in dioptres."""
+        if self._hit.part == "PROPOSAL":
+            return self._row.track.proposed[self._hit.proposal].dioptre
+        return self._row.track.dioptre_at(self._hit.frames[0])
 
     def _frames_to_snap_to(self, context: bpy.types.Context, timeline: Timeline, held: set[str]) -> list[float]:
         scene = sequencer_scene(context)
@@ -208,12 +242,14 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
 
     def _words(self, frames: float, dioptres: float) -> str:
         track, held = self._row.track, self._hit.frames
-        metres = 1 / max(track.dioptre_at(held[0]) + dioptres, 1 / pull.INFINITY_M)
+        metres = 1 / max(self._dioptre_held() + dioptres, 1 / pull.INFINITY_M)
         if self._hit.part == "BODY":
             return f"frames {min(held) + frames:g} to {max(held) + frames:g}"
         if self._hit.part == "HOLD":
             return distance_text(metres)
         words = f"frame {held[0] + frames:g}, {distance_text(metres)}"
+        if self._hit.part == "PROPOSAL":
+            return words
         around = [s for s in track.stretches if s.kind != "HOLD" and held[0] in (s.first, s.last)]
         if len(around) == 1:
             length = around[0].last - around[0].first
@@ -291,6 +327,11 @@ class RACKFOCUS_OT_track_remove(_OnTrack, bpy.types.Operator):
         if hit is None or hit.part == "HOLD":
             return {"PASS_THROUGH"}
         strip = _strip_of(context, timeline.rows[hit.row].track)
+        if hit.part == "PROPOSAL":
+            proposals.remove(strip, hit.proposal)
+            signals.edited()
+            redraw(context)
+            return {"FINISHED"}
         others = [one for one in _selected(context) if one != strip]
         if not edit.are_several(strip, hit.frames, others):
             return self._remove(context, [(strip, _ends(strip, hit))])
@@ -337,6 +378,8 @@ class RACKFOCUS_OT_track_menu(_OnTrack, bpy.types.Operator):
         track = timeline.rows[hit.row].track
         strip = _strip_of(context, track)
         _take(context, strip, add=False)
+        if hit.part == "PROPOSAL":
+            return _proposal_menu(context, strip, track, hit.proposal)
         first, last = min(hit.frames), max(hit.frames)
         named = [mark.name for mark in marks.of(strip)]
         title = f"Frame {first:g}" if first == last else f"Frames {first:g} to {last:g}"
@@ -364,6 +407,24 @@ class RACKFOCUS_OT_track_menu(_OnTrack, bpy.types.Operator):
 
         context.window_manager.popup_menu(draw, title=title, icon="IPO_EASE_IN_OUT")
         return {"FINISHED"}
+
+
+def _proposal_menu(context: bpy.types.Context, strip: bpy.types.Strip, track: Track, index: int) -> set[str]:
+    """What can be done with a proposal."""
+
+    def draw(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+        for operator, text, icon, which in (
+            ("rackfocus.proposal_keep", "Keep", "CHECKMARK", index),
+            ("rackfocus.proposal_delete", "Delete", "X", index),
+            ("rackfocus.proposal_keep", "Keep All", "NONE", -1),
+            ("rackfocus.proposal_delete", "Delete All", "NONE", -1),
+        ):
+            button = menu.layout.operator(operator, text=text, icon=icon)
+            button.strip_name, button.index = strip.name, which
+
+    words = track.proposed[index].words
+    context.window_manager.popup_menu(draw, title=f"Proposed: {words}", icon="VIEWZOOM")
+    return {"FINISHED"}
 
 
 class RACKFOCUS_OT_track_feel(_OnTrack, bpy.types.Operator):
