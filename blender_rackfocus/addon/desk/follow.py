@@ -57,7 +57,7 @@ class Task:
 def plan(strip: bpy.types.Strip, network: str = "") -> Task:
     """What has to be looked at of what a strip shows. network: instead of the preferences' mask network.
 
-    Raises ValueError, errors.FrameError.
+    Raises ValueError, FrameError.
     """
     found = modifier.find(strip)
     if found is None:

@@ -10,14 +10,14 @@ import bpy
 from ....craft.follow import Proposal
 from ....estimate import EstimateError
 from ....media import MediaError
-from ... import errors, signals
-from ...blender import strips
+from ... import signals
 from ...desk import follow
+from ...errors import FrameError
 from ...shot import proposals
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip
 
-_EXPECTED = (MediaError, ValueError, errors.FrameError, strips.StripError, EstimateError)
+_EXPECTED = (MediaError, ValueError, FrameError, EstimateError)
 
 
 class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
