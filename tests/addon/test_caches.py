@@ -112,6 +112,31 @@ def test_strips_at_random_beside_fresh_ones(shot):
     assert len({made.tobytes() for made in seen.values()}) == len(seen) == 8
 
 
+def test_an_adjustment_strip_over_a_cut_that_moves(shot):
+    """Every frame is what it is where nothing was kept, whatever was edited above or below in between."""
+    below = [shot.strip(shot.pictures(name, seed=seed), name, start=1) for name, seed in (("one", 0), ("two", 1))]
+    for strip in below:
+        strip.rackfocus_depth_path = shot.depths()[0]
+    below[1].channel = 2
+    over = shot.scene.sequence_editor.strips.new_effect("over", "ADJUSTMENT", 3, 1, length=4)
+    assert bpy.ops.rackfocus.modifier_add(strip_name="over", start=False) == {"FINISHED"}
+    shot.set(over, **{"Focal Length": 200.0, "F-Stop": 1.4})
+    caches_on(shot.scene)
+    chance, seen = random.Random(9), {}
+    for _ in range(30):
+        focus_m, cut, frame = chance.choice([NEAR_M, FAR_M]), chance.choice([2, 4]), chance.randint(1, 4)
+        shot.set(over, **{"Focus Distance": focus_m})
+        below[1].left_handle = cut
+        made = shot.still(frame)
+        if (focus_m, cut, frame) not in seen:
+            seen[focus_m, cut, frame] = made
+            for strip in (*below, over):
+                strip.invalidate_cache("RAW")
+            assert np.array_equal(made, shot.still(frame))
+        assert np.array_equal(made, seen[focus_m, cut, frame])
+    assert len({made.tobytes() for made in seen.values()}) == 12  # at two of four frames the cut changes what shows
+
+
 @pytest.mark.skipif(not versions.HAS_EFFECTS, reason="this Blender keeps no composited frames")
 def test_the_windows_compositor_keeps_no_frames_of_ours(comp, monkeypatch):
     """Only a window has that cache: there it is switched off for scenes with a node at work, and for no other."""
