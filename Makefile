@@ -38,10 +38,11 @@ test-bpy: ready
 test-next: ready-next
 	$(PY_NEXT) -m pytest -q $(BPY_ROOMS)
 
-lint: ready ## ruff (rules and format) and mypy
+lint: ready ## ruff (rules and format), mypy, and whether arrays say their shapes
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m tools.docstrings
 
 demo: ready ## model, ray-trace and rack a shot (SHOT=chess, cafe or letter)
 	$(PY) -m blender_rackfocus demo --shot $(SHOT)

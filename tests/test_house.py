@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import house
+from tools import docstrings, house
 
 TOP = Path(__file__).resolve().parent.parent
 PACKAGE = TOP / "blender_rackfocus"
@@ -99,6 +99,28 @@ def test_every_source_says_its_licence_and_purpose():
         assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n"), path.relative_to(TOP)
         if path.is_relative_to(PACKAGE) and path.stat().st_size > 80:
             assert ast.get_docstring(ast.parse(text)), f"{path.relative_to(TOP)} has no docstring"
+
+
+def test_public_functions_say_the_shape_type_and_unit_of_their_arrays():
+    assert docstrings.unsaid() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "unsaid"),
+    [
+        ("picture: (H, W) float32, metres. Returns (N,) bool.", []),
+        ("picture: (H, W, 3 or 4) float32, scene-linear. Returns two, (h, w, ...) of any type, its own.", []),
+        ("A mask: (H, W) float32, 0 to 1.\n\nother, picture: (H, W) uint8 RGB.", []),
+        ("picture: (H, W). Returns (N,) bool.", ["picture"]),
+        ("picture: (H, W) float32. Returns (N,) float32.", ["picture", "the result"]),
+        ("picture: what was read. Its mask. Is (H, W) bool.", ["picture", "the result"]),
+        ("The picture (H, W) float32, metres, made (N,) bool.", ["picture"]),
+        ("", ["picture", "the result"]),
+    ],
+)
+def test_what_a_docstring_does_not_say_is_found(text, unsaid):
+    source = f"def made(picture: np.ndarray, size: int) -> np.ndarray:\n    {text!r}"
+    assert docstrings.missing(ast.parse(source).body[0]) == unsaid
 
 
 def test_the_manifest_alone_has_a_version():

@@ -60,26 +60,26 @@ class Aperture:
     """The opening of the lens. Every field is a plain number (or a picture); equal fields make equal,
     equally hashed apertures.
 
-    blades : 0 for a circle, or 3..16 straight blades. The polygon is inscribed in the circle of confusion,
+    blades: 0 for a circle, or 3..16 straight blades. The polygon is inscribed in the circle of confusion,
         as in Cycles: the same f-number gives the same circumradius, and (n / 2 pi) sin(2 pi / n) of the
         circle's area.
-    rotation_deg : turns blades or picture counter-clockwise, degrees.
-    roundness : 0..1. Curvature of the blades as a share of the circle's: 0 straight, 1 a full circle.
-    squeeze : > 0. Anamorphic squeeze: height of the disc over its width. 2 (an anamorphic 2x) makes an
+    rotation_deg: turns blades or picture counter-clockwise, degrees.
+    roundness: 0..1. Curvature of the blades as a share of the circle's: 0 straight, 1 a full circle.
+    squeeze: > 0. Anamorphic squeeze: height of the disc over its width. 2 (an anamorphic 2x) makes an
         ellipse 1:2, upright: as wide as half a radius to each side, as tall as a radius.
-    obstruction : 0..<1. Share of the opening's *area* that a central mirror hides (ring bokeh); the hole has
+    obstruction: 0..<1. Share of the opening's *area* that a central mirror hides (ring bokeh); the hole has
         the outline's shape and sqrt(obstruction) of its diameter. In a picture kernel it is a circle with
         that share of the full circle.
-    spherical : -1..1. Spherical aberration. Brightness across the disc is 1 + spherical (2 rho^2 - 1), rho
+    spherical: -1..1. Spherical aberration. Brightness across the disc is 1 + spherical (2 rho^2 - 1), rho
         the distance from the centre in radii: 1 makes a bright rim and dark centre of far points, -1 a
         bright core. Near points get the opposite, as in a real lens.
-    cats_eye : 0..1. How far the barrel's rim, a circle as large as the circle of confusion, has moved over
+    cats_eye: 0..1. How far the barrel's rim, a circle as large as the circle of confusion, has moved over
         the iris at the picture's corner, in radii. 1 leaves the overlap of two circles one radius apart (39
         % of the area).
-    vignetting : 0..1. Light lost to the barrel, on the scale of `cats_eye`: the picture's corner keeps the
+    vignetting: 0..1. Light lost to the barrel, on the scale of `cats_eye`: the picture's corner keeps the
         share of area that two circles so far apart overlap. Set both alike for a real lens; 0 keeps the
         exposure even. See `vignetting_gain`.
-    picture : None or a 2-D array, any grey picture (finite, >= 0, not all 0) used as the opening instead of
+    picture: None or a 2-D array, any grey picture (finite, >= 0, not all 0) used as the opening instead of
         blades. Its longer side spans the diameter. Kept as a read-only float32 copy.
 
     Raises ValueError naming the field that is out of range.
@@ -133,15 +133,15 @@ class Aperture:
 def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CENTRE) -> np.ndarray:
     """The light that a point spreads, as a picture of the aperture at `radius_px`.
 
-    radius_px : signed radius of the circle of confusion in pixels, any real number; negative is nearer than
-        the focus plane (turned by 180 degrees, spherical aberration reversed), as `lens.coc_px` gives it.
-    field : where in the picture the point stands: (x right, y down) from the centre, in half diagonals, so
-        that a corner is at distance 1. Only the cat's eye depends on it.
+    radius_px: signed radius of the circle of confusion in pixels, any real number; negative is nearer than the focus
+    plane (turned by 180 degrees, spherical aberration reversed), as `lens.coc_px` gives it. field: where in the picture
+    the point stands: (x right, y down) from the centre, in half diagonals, so that a corner is at distance 1. Only the
+    cat's eye depends on it.
 
-    Returns a read-only float32 array (odd height, odd width), centred, >= 0, sum 1. Each element is the
-    light that falls on that pixel's unit square: horizontally integrated exactly, vertically by the midpoint
-    rule on at least 12 scan lines a pixel and 192 a radius. Below 0.8 px the kernel is a share (radius / 0.8)^2
-    of the kernel at 0.8 px, the rest staying on the centre pixel (see `_SMALL_RADIUS_PX`).
+    Returns (odd height, odd width) float32, read-only, centred, >= 0, sum 1. Each element is the light that falls on
+    that pixel's unit square: horizontally integrated exactly, vertically by the midpoint rule on at least 12 scan lines
+    a pixel and 192 a radius. Below 0.8 px the kernel is a share (radius / 0.8)^2 of the kernel at 0.8 px, the rest
+    staying on the centre pixel (see `_SMALL_RADIUS_PX`).
 
     Raises ValueError if a number is not finite.
     """
@@ -155,6 +155,7 @@ def kernel(radius_px: float, aperture: Aperture, field: tuple[float, float] = CE
 
 def kernels_over_field(radius_px: float, aperture: Aperture) -> Callable[[tuple[float, float]], np.ndarray]:
     """A function that gives `kernel(radius_px, aperture, field)` for many field positions quickly, all of one shape.
+    Returns what gives (odd height, odd width) float32, >= 0, sum 1.
 
     From a radius of 12 px on the kernel without the cat's eye is drawn once and cut by the barrel's rim, its edge
     softened over one pixel; by the sum of absolute differences that is within 2 % of the exact kernel.
@@ -194,8 +195,9 @@ def vignetting_gain(height: int, width: int, aperture: Aperture) -> np.ndarray:
 
 
 def field_axes(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Field positions of pixel centres: x (width,) rightwards and y (height,) downwards, in half diagonals
-    from the centre.
+    """Field positions of pixel centres, in half diagonals from the centre.
+
+    Returns x, (width,) float64 rightwards, and y, (height,) float64 downwards.
     """
     half_diagonal = 0.5 * math.hypot(height, width)
     x, y = np.arange(width) - 0.5 * (width - 1), np.arange(height) - 0.5 * (height - 1)
@@ -203,8 +205,9 @@ def field_axes(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def overlap_share(distance: np.ndarray | float) -> np.ndarray:
-    """Area that two unit circles `distance` apart have in common, over the area of one: (2 acos(d/2) - d
-    sqrt(1 - d^2/4)) / pi.
+    """Area that two unit circles have in common, over the area of one: (2 acos(d/2) - d sqrt(1 - d^2/4)) / pi.
+
+    distance: (...) float64, between their centres in radii, or a number. Returns (...) float64, 0 to 1.
     """
     d = np.clip(np.asarray(distance, dtype=np.float64), 0.0, 2.0)
     return (2.0 * np.arccos(0.5 * d) - d * np.sqrt(1.0 - 0.25 * d * d)) / math.pi

@@ -40,7 +40,7 @@ def largest_px(shape: tuple[int, int], aperture: Aperture) -> float:
 
 
 def circles_cut(depth_m: np.ndarray, lens: Lens, aperture: Aperture) -> Cut | None:
-    """Where `defocus_frame` cuts circles, None if nowhere. depth_m (H, W) float32 metres, > 0; +inf allowed."""
+    """Where `defocus_frame` cuts circles, None if nowhere. depth_m: (H, W) float32, metres, > 0; +inf allowed."""
     limit_px = largest_px(depth_m.shape, aperture)
     nearest, farthest = float(depth_m.min()), float(depth_m.max())
     ends = np.abs(coc_px(np.array([nearest, farthest], np.float32), lens, depth_m.shape[1]))

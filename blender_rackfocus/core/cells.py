@@ -37,7 +37,10 @@ class Cells:
 
     @staticmethod
     def of(colour: np.ndarray, place: np.ndarray) -> "Cells":
-        """Cells of one pixel: colour (h, w, C), place (h, w)."""
+        """Cells of one pixel.
+
+        colour: (h, w, C) float32, scene-linear. place: (h, w) float32, layers as `Stand.at` counts them.
+        """
         if colour.shape[2] == 3:
             colour = cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)
         return Cells(1, colour, place, place, place)
@@ -52,9 +55,11 @@ class Cells:
 def front_of(cells: Cells, light: np.ndarray, place: np.ndarray, layers: tuple[int, int], into: Sequence[Sheet]) -> int:
     """Write the picture's samples that belong to some layers; tells how many sheets were needed.
 
-    cells   of the size wanted, made of light (h, w, C) and place (h, w), both contiguous
-    layers  the first and the last, on either side of focus
-    into    two sheets, A and B; those not needed are left as they were
+    cells: of the size wanted, made of light and place, both contiguous.
+    light: (h, w, C) float32, scene-linear.
+    place: (h, w) float32, layers as `Stand.at` counts them.
+    layers: the first and the last, on either side of focus.
+    into: two sheets, A and B; those not needed are left as they were.
     """
     share = _share(np.abs(place), layers)
     if share is None:

@@ -70,12 +70,13 @@ def defocus_frame(
 ) -> np.ndarray:
     """The picture as the lens would have taken it.
 
-    rgba      (H, W, 4) or (H, W, 3) float32, scene-linear, alpha premultiplied, top row first; values may exceed 1
-    depth_m   (H, W) float32, metres along the optical axis, > 0; +inf (or >= 1e9) is the far background
-    behind    what is known of the surfaces that depth_m hides; it counts where it is farther than they are
-    returns   new array of rgba's shape, float32; bit for bit rgba where the circle's radius is below a quarter pixel
-              and nothing spreads over it; circles larger than the picture are cut (`bound.circles_cut` tells where)
-    raises    ValueError naming the argument for wrong shapes, dtypes, non-finite pixels or depth that is NaN or <= 0
+    rgba: (H, W, 4) or (H, W, 3) float32, scene-linear, alpha premultiplied, top row first; values may exceed 1.
+    depth_m: (H, W) float32, metres along the optical axis, > 0; +inf (or >= 1e9) is the far background.
+    behind: what is known of the surfaces that depth_m hides; it counts where it is farther than they are.
+    Returns (H, W, 4) or (H, W, 3) float32, a new array of rgba's shape; bit for bit rgba where the circle's radius is
+    below a quarter pixel and nothing spreads over it; circles larger than the picture are cut (`bound.circles_cut`
+    tells where).
+    Raises ValueError naming the argument for wrong shapes, dtypes, non-finite pixels or depth that is NaN or <= 0.
     """
     _check(rgba, depth_m, quality)
     if behind is not None:
@@ -111,6 +112,7 @@ def magnified(picture: np.ndarray, scale: float) -> np.ndarray:
     """The picture scaled about its centre within its frame, as a lens that breathes shows it; borders are mirrored.
 
     Blur is magnified with the rest: of a lens that breathes in full the circle is the textbook's f^2 / (N (s - f)).
+    picture: (H, W, C) float32, scene-linear. Returns (H, W, C) float32, scene-linear.
     """
     height, width = picture.shape[:2]
     shift_x, shift_y = (width - 1) / 2 * (1 - scale), (height - 1) / 2 * (1 - scale)

@@ -56,10 +56,10 @@ class DepthConvention:
 def to_metres(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
     """Raw depth to metres along the camera's axis.
 
-    raw: (H, W) numbers as a file stores them. Returns a new (H, W) float32 array, everywhere > 0; +inf where nothing
-    is there (>= 1e9 m; raw 0 of INVERSE). Pixels that say nothing (not a number; negative; zero metres or
-    less; an infinite 1/z) take the farther of their
-    neighbours' depths. Raises ValueError for another shape, and where no pixel says anything.
+    raw: (H, W) of any type, numbers as a file stores them. Returns (H, W) float32, metres, a new array, everywhere >
+    0; +inf where nothing is there (>= 1e9 m; raw 0 of INVERSE). Pixels that say nothing (not a number; negative;
+    zero metres or less; an infinite 1/z) take the farther of their neighbours' depths. Raises ValueError for another
+    shape, and where no pixel says anything.
     """
     values = _plane(raw)
     metres = _metres(values, convention)
@@ -132,11 +132,11 @@ def _fill_rows(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
 def fit_to_picture(depth: np.ndarray, height: int, width: int, even: bool = False) -> np.ndarray:
     """Depth at the picture's size. Never averages across an edge: a depth between two objects belongs to neither.
 
-    depth: (H, W) metres, +inf allowed. Of the same shape: itself. Smaller or larger with the same proportions
-    (within 2 %, networks round their sizes): nearest neighbour, and between neighbours that lie on one surface a
-    straight line in 1/z, which is what a flat surface is. even: that line between all neighbours of a smaller depth,
-    for whoever parts its edges afterwards. Returns float32.
-    Raises ValueError naming both sizes where the proportions differ.
+    depth: (H, W) float32, metres, +inf allowed. Of the same shape: itself. Smaller or larger with the same
+    proportions (within 2 %, networks round their sizes): nearest neighbour, and between neighbours that lie on one
+    surface a straight line in 1/z, which is what a flat surface is. even: that line between all neighbours of a
+    smaller depth, for whoever parts its edges afterwards. Returns (H, W) float32, metres. Raises ValueError naming
+    both sizes where the proportions differ.
     """
     rows, columns = depth.shape
     if (rows, columns) == (height, width):

@@ -55,7 +55,8 @@ class Strands:
     def put(self, rows: slice, place_of: Callable[[np.ndarray], np.ndarray], sheet: Sheet) -> bool:
         """Write the strands of these rows over what a sheet of them holds; False if there are none.
 
-        What lies hidden behind such a pixel is its own surface, and not missed. place_of makes places of circles.
+        What lies hidden behind such a pixel is its own surface, and not missed. place_of: circles, (n, m) float32
+        px, to places, as `Stand.at` does.
         """
         start, stop = np.searchsorted(self.at, (rows.start * self.width, rows.stop * self.width))
         if start == stop:
@@ -73,10 +74,11 @@ class Strands:
 
 
 def unmixed(rgb: np.ndarray, coc: np.ndarray, work: Workers) -> tuple[np.ndarray, Strands | None]:
-    """The picture with the near surface's colour taken out of pixels on the far side of edges: a new array. And what
-    of it is a strand.
+    """The picture with the near surface's colour taken out of pixels on the far side of edges: a new array. And what of
+    it is a strand.
 
-    rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
+    rgb: (H, W, C) float32, scene-linear. coc: (H, W) float32, signed radius in pixels.
+    Returns (H, W, C) float32, scene-linear, and the strands, None without any.
     """
     out = work.empty(rgb.shape)
     found = work.each(partial(_unmix_band, rgb, coc, out), [(rows,) for rows in bands(*coc.shape)])

@@ -72,9 +72,10 @@ class Hidden:
     cell: int
 
     def coverage(self, rows: slice, coc: np.ndarray) -> np.ndarray | None:
-        """How far there is something behind the pixels of rows from a multiple of `cell` on: (h, W) 0..1, or None.
+        """How far there is something behind the pixels of rows from a multiple of `cell` on; None where nothing is.
 
-        coc  (h, W) the circles of what is in front, in these rows; it may go on beyond the picture
+        coc: (h, W) float32, px: the circles of what is in front, in these rows; it may go on beyond the picture.
+        Returns (h, W) float32, 0 to 1.
         """
         reach = self.reach[self._own(rows)]
         if not np.isfinite(reach).any():
@@ -92,7 +93,8 @@ class Hidden:
     ) -> None:
         """Write what lies behind these rows, at 1 / scale of the size, 1 or 2.
 
-        coverage  (h, w) of that size;  place_of  what to make of its circles
+        coverage: (h, w) float32, 0 to 1, of that size. place_of: circles, (n, m) float32 px, to places, as
+        `Stand.at` does.
         """
         own, ratio = self._own(rows), self.cell // scale
         around = slice(max(own.start - 1, 0), own.stop + 1)
@@ -135,8 +137,8 @@ def hidden_samples(
 
     What is known takes the place of what is continued, unless that is nearer: then it lies between the two.
 
-    rgb   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels
-    cell  edge of the search's cells in pixels, >= 2; larger ones are taken where the search would go far
+    rgb: (H, W, C) float32, scene-linear. coc: (H, W) float32, signed radius in pixels.
+    cell: edge of the search's cells in pixels, >= 2; larger ones are taken where the search would go far.
     """
     continued = _continued(rgb, coc, cell, work)
     known = None if seen is None else _known(seen, 2, work)

@@ -35,7 +35,8 @@ class Highlights:
 def highlight_factor(rgb: np.ndarray, highlights: Highlights) -> np.ndarray:
     """Factor by which each pixel's light is multiplied: (H, W) float32, 1 below the threshold, 1 + gain from clip on.
 
-    Between the two it follows smoothstep t^2 (3 - 2 t), so no edge appears in a gradient that runs into white.
+    rgb: (H, W, C) float32, scene-linear. Between the two it follows smoothstep t^2 (3 - 2 t), so no edge appears in
+    a gradient that runs into white.
     """
     brightness = rgb[..., :3].max(axis=-1)
     span = highlights.clip - highlights.threshold

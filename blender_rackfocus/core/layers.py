@@ -80,11 +80,11 @@ def render_tile(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Blur and composite one tile.
 
-    levels   from full size down, the first with layer 0; scales divide one another
-    place    (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
-             reach over the picture, which is continued there. As many pixels as the largest scale are wrong at the rim
-    returns  (sum of pairs (P, h, 2 w), coverage (h, w) reached by layers nearer than focus), the sum yet to be divided
-             by its coverage; None where all is in focus
+    levels: from full size down, the first with layer 0; scales divide one another.
+    place: (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
+    reach over the picture, which is continued there. As many pixels as the largest scale are wrong at the rim.
+    Returns (P, h, 2 w) float32, the sum of pairs, yet to be divided by its coverage, and (h, w) float32, 0 to 1,
+    what layers nearer than focus cover of it; None where all is in focus.
     """
     windows = [_Window(level, place, light) for level in levels]
     if all(window.numbers in ([], [0]) for window in windows):

@@ -64,9 +64,9 @@ class Lens:
 def coc_px(depth_m: np.ndarray | float, lens: Lens, width_px: int) -> np.ndarray:
     """Signed radius of the circle of confusion, in pixels of a picture width_px wide.
 
-    depth_m   array of any shape or number, metres along the optical axis, > 0; +inf allowed
-    returns   float32 array of depth_m's shape: negative in front of the focus plane, 0 on it, positive behind
-    raises    ValueError for NaN or non-positive depth, or a width below 1
+    depth_m: (...) float32, metres along the optical axis, > 0, +inf allowed; or a number.
+    Returns (...) float32, pixels: negative in front of the focus plane, 0 on it, positive behind.
+    Raises ValueError for NaN or non-positive depth, or a width below 1.
 
     radius = width / 2 * f^2 / (N sensor) * (1 / s - 1 / d), then strengths, protected range and limit.
     """
@@ -81,7 +81,10 @@ def coc_px(depth_m: np.ndarray | float, lens: Lens, width_px: int) -> np.ndarray
 
 
 def coc_from_dioptres(inverse_depth: np.ndarray, lens: Lens, width_px: int) -> np.ndarray:
-    """`coc_px` of 1 / depth (float32, 0 = infinity), unchecked."""
+    """`coc_px` of 1 / depth, unchecked.
+
+    inverse_depth: (...) float32, 1/metres, 0 = infinity. Returns (...) float32, pixels.
+    """
     scale = np.float32(radius_per_dioptre(lens, width_px))
     near_d, far_d = protected_dioptres(lens)
     if near_d == far_d and lens.far_strength == lens.near_strength:  # one line through all of it, much the quickest

@@ -61,10 +61,11 @@ class Stand:
     fineness: float
 
     def at(self, coc: np.ndarray) -> np.ndarray:
-        """Where circles (h, w) stand among the layers: layer n at n, focus at 0, near negative.
+        """Where circles stand among the layers: layer n at n, focus at 0, near negative.
 
-        Between two layers they stand as the square of the radius does: discs mixed by such weights spread light as far,
-        by its variance, as the disc between them, so a rack changes as evenly as the circle grows.
+        coc: (h, w) float32, signed radius in pixels. Returns (h, w) float32, layers.
+        Between two layers they stand as the square of the radius does: discs mixed by such weights spread light as
+        far, by its variance, as the disc between them, so a rack changes as evenly as the circle grows.
         """
         size = np.abs(coc)
         size *= np.float32(1 / self.step)
@@ -144,9 +145,11 @@ def levels_of(
 ) -> list[Level]:
     """The picture's samples, at the sizes at which their layers are blurred.
 
-    light   (H, W, C) float32;  coc (H, W) float32 signed radius in pixels;  hidden what lies behind them
-    strands what is before some of them, kept where something is hidden too
-    returns levels from full size down; heights and widths (without margins) are multiples of the largest scale
+    light: (H, W, C) float32, scene-linear.
+    coc: (H, W) float32, signed radius in pixels.
+    hidden: what lies behind them.
+    strands: what is before some of them, kept where something is hidden too.
+    Returns levels from full size down; heights and widths (without margins) are multiples of the largest scale.
     """
     levels = _empty_levels(stand, max(float(coc.max()), -float(coc.min())), aperture, quality)
     grid = levels[-1].scale
@@ -243,6 +246,7 @@ def slots_of(place: np.ndarray, out: np.ndarray) -> None:
     """Write places as whole numbers, quick to search: FOCUS_SLOT in focus, n on layer n and between it and n - 1.
 
     Beyond focus, that is; before it, -n on layer -n and between it and -n + 1.
+    place: (h, w) float32, layers, as `Stand.at` gives. out: (h, w) uint8, slots, written.
     """
     outward = 0.5 - _ON_LAYER
     beyond = cv2.threshold(place, 0, 2 * outward, cv2.THRESH_BINARY)[1]

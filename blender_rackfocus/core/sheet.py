@@ -47,9 +47,10 @@ class Sheet:
 
 
 def pairs_of(colour: np.ndarray, coverage: np.ndarray | None, out: np.ndarray) -> None:
-    """Write channels (h, w, C) and coverage (1 if None) as interleaved pairs of planes, premultiplied, into `out`.
+    """Write channels and coverage as interleaved pairs of planes, premultiplied, into `out`.
 
-    Where `out` has room for the channels only, the last of them is the coverage, or 1.
+    colour: (h, w, C) float32, scene-linear. coverage: (h, w) float32, 0 to 1; None is 1. out: (P, h, 2 w) float32,
+    pairs. Where it has room for the channels only, the last of them is the coverage, or 1.
     """
     height, width, channels = colour.shape
     if coverage is not None:

@@ -17,11 +17,11 @@ import numpy as np
 class Card:
     """One mask and its distance.
 
-    mask : (H, W) float, 0 outside to 1 inside, soft edges welcome. distance_m : planar metres, > 0, inf allowed.
-    ground : the ground that it stands on, which passes through its lowest point at its distance: how much nearer the
+    mask: (H, W) float, 0 outside to 1 inside, soft edges welcome. distance_m: planar metres, > 0, inf allowed.
+    ground: the ground that it stands on, which passes through its lowest point at its distance: how much nearer the
     ground comes over one picture height downwards, as a share of the card's own nearness (1/z, even in the picture as
     a floor is in perspective; its horizon lies 1/ground picture heights above the card's foot). 0: no ground.
-    soft : how soft its edge is made, as a share of the picture's width.
+    soft: how soft its edge is made, as a share of the picture's width.
     """
 
     mask: np.ndarray

@@ -10,8 +10,9 @@ import numpy as np
 def unstep(raw: np.ndarray) -> np.ndarray:
     """Smooth out coarse steps (8 bits) without leaving any value's own step or crossing an edge.
 
-    raw : (H, W) float. Each value may move half a step to either side; among all pictures within these bounds the
-    smoothest (harmonic) is approached coarse to fine. Returns (H, W) float32. Not finite values stay.
+    raw: (H, W) float32 of any unit. Each value may move half a step to either side; among all pictures within these
+    bounds the smoothest (harmonic) is approached coarse to fine. Returns (H, W) float32 of the same. Not finite
+    values stay.
     """
     finite = np.isfinite(raw)
     levels, rank = np.unique(np.where(finite, raw, raw[finite].min() if finite.any() else 0), return_inverse=True)
@@ -62,7 +63,8 @@ def _relax(
 def mixed_edges(raw: np.ndarray, spread: float) -> tuple[np.ndarray, int, int]:
     """Pixels that lie between the two sides of a step: (mask, steps with such a pixel, clean steps).
 
-    spread : range of the values; a step is a change of more than 4 % of it between two smooth sides.
+    raw: (H, W) float32 of any unit. spread: range of the values; a step is a change of more than 4 % of it between
+    two smooth sides. Returns (H, W) bool, and the two counts.
     """
     mask = np.zeros(raw.shape, bool)
     mixed = clean = 0
@@ -93,7 +95,10 @@ def mixed_edges(raw: np.ndarray, spread: float) -> tuple[np.ndarray, int, int]:
 
 
 def part_edges(raw: np.ndarray, spread: float) -> np.ndarray:
-    """Give each pixel between two sides of a step to the side it is nearer to. (H, W) float32."""
+    """Give each pixel between two sides of a step to the side it is nearer to.
+
+    raw: (H, W) float32 of any unit. Returns (H, W) float32 of the same.
+    """
     out = raw.astype(np.float32)
     for _ in range(2):  # corners mix three sides and show once their neighbours are parted
         mask, mixed, _ = mixed_edges(out, spread)
@@ -112,7 +117,7 @@ def part_edges(raw: np.ndarray, spread: float) -> np.ndarray:
 def fill_holes(values: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Fill holes from their rims so that the surface runs on: the harmonic continuation, exact for planes in 1/z.
 
-    values : (H, W) float, in 1/z for depth. hole : (H, W) bool. Returns (H, W) float32.
+    values: (H, W) float32, in 1/z for depth. hole: (H, W) bool. Returns (H, W) float32 of the same unit.
     """
     if not hole.any():
         return values.astype(np.float32)
@@ -144,7 +149,11 @@ def _harmonic(patch: np.ndarray, inside: np.ndarray, rounds: int) -> np.ndarray:
 
 def pull_push(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Values where weight is above 0, elsewhere filled from around, coarse to fine (Gortler et al., "The Lumigraph",
-    SIGGRAPH 1996). value, weight : (H, W) float32, weight >= 0, value 0 where weight is. Returns (H, W) float32."""
+    SIGGRAPH 1996).
+
+    value: (H, W) float32 of any unit, 0 where weight is. weight: (H, W) float32, >= 0. Returns (H, W) float32 of
+    value's unit.
+    """
     if min(value.shape) <= 2 or weight.min() > 0:
         mean = float((value * weight).sum() / max(float(weight.sum()), 1e-9))
         return np.where(weight > 0, value, mean).astype(np.float32)

@@ -33,8 +33,8 @@ class Lines:
 def sloping_lines(raw: np.ndarray, stepped: bool = False) -> Lines:
     """Collect runs along rows and columns that cross no edge and have a slope worth measuring.
 
-    raw : (H, W) float, NaN/inf/>= 1e9 is left out. stepped: the values were smoothed out of coarse steps; use longer
-    runs only.
+    raw: (H, W) float32 of any unit, NaN/inf/>= 1e9 is left out. stepped: the values were smoothed out of coarse
+    steps; use longer runs only.
     """
     values = np.where(np.isfinite(raw) & (raw < FAR_LIMIT), raw, np.nan).astype(np.float64)
     known = values[np.isfinite(values)]
@@ -81,11 +81,12 @@ def _window_max(steps: np.ndarray, half: int) -> np.ndarray:
 
 
 def bend(lines: np.ndarray, rough: bool = False) -> float:
-    """How far runs (N, 5) are from straight: |middle - mean of ends| over half the rise; the third that is straightest
-    counts (planes among curved things). 0 = straight, 0.1 = plainly bent; inf for too few.
+    """How far runs are from straight: |middle - mean of ends| over half the rise; the third that is straightest counts
+    (planes among curved things). 0 = straight, 0.1 = plainly bent; inf for too few.
 
-    rough: values carry coarse rounding. Rounding bends either way, a wrong reading always one way: then the median of
-    the signed bend counts, in each third of the values, since a wrong curve cannot be right in all three.
+    lines: (N, 5) float64 of any unit, five places of each run. rough: values carry coarse rounding. Rounding bends
+    either way, a wrong reading always one way: then the median of the signed bend counts, in each third of the
+    values, since a wrong curve cannot be right in all three.
     """
     if len(lines) < _LEAST_SAMPLES or not np.isfinite(lines).all():
         return np.inf
@@ -103,7 +104,10 @@ def bend(lines: np.ndarray, rough: bool = False) -> float:
 
 
 def best_offset(values: np.ndarray, rough: bool = False) -> tuple[float, float]:
-    """(b, bend of 1/(v - b)): the offset that makes most runs straight. v - b keeps one sign."""
+    """(b, bend of 1/(v - b)): the offset that makes most runs straight. v - b keeps one sign.
+
+    values: (N, 5) float64 of any unit, five places of each run. rough: as for `bend`.
+    """
     first = (values[:, 4] - values[:, 0]) / 4
     second = (values[:, 4] - 2 * values[:, 2] + values[:, 0]) / 4
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -149,12 +153,18 @@ def nearer_below(lines: Lines) -> float:
 
 
 def srgb_decode(values: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1, continued above 1."""
+    """IEC 61966-2-1, continued above 1.
+
+    values: (...) float32, display-encoded. Returns (...) float32, linear, >= 0.
+    """
     v = np.maximum(values, 0)
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
 
 
 def ray_length(x: np.ndarray, y: np.ndarray, width: int, height: int, focal_mm: float, sensor_mm: float) -> np.ndarray:
-    """Distance along the ray per unit of planar depth, for pixel indices x, y; the sensor spans the width."""
+    """Distance along the ray per unit of planar depth; the sensor spans the width.
+
+    x, y: (...) float64, indices of pixels. Returns (...) float64, >= 1.
+    """
     focal_px = focal_mm / sensor_mm * width
     return np.sqrt(1 + ((x + 0.5 - width / 2) / focal_px) ** 2 + ((y + 0.5 - height / 2) / focal_px) ** 2)

@@ -69,10 +69,10 @@ def diagnose(
 ) -> list[Finding]:
     """What is wrong with a depth source.
 
-    depths : raw frames (H, W) float as read (whole-number files as 0-1), in order; None where a frame is missing.
-    pictures : the pictures they belong to, (H, W, 3 or 4) float32 scene-linear premultiplied; needed for size, alpha
-    and step. convention : how the numbers are taken to be meant (default metres). lens : needed for RAY_LENGTH.
-    Returns findings in the order their fixes apply; an empty list is a clean bill.
+    depths: raw frames, (H, W) float32 as read (whole-number files as 0-1), in order; None where a frame is missing.
+    pictures: those they belong to, (H, W, 3 or 4) float32, scene-linear premultiplied; needed for size, alpha and
+    step. convention: how the numbers are taken to be meant (default metres). lens: needed for RAY_LENGTH. Returns
+    findings in the order their fixes apply; an empty list is a clean bill.
     """
     convention = convention or DepthConvention()
     present = [np.asarray(d, np.float32) for d in depths if d is not None]
@@ -119,11 +119,11 @@ def treat(
 ) -> np.ndarray:
     """Apply the fixes of the findings to one raw frame and return metres.
 
-    raw : (H, W) float as read. near_m, far_m : the distances a finding with `needs` asks for (those of the smallest
-    and largest value there are; `near_far_from_points` makes them from two picked points). picture : needed by SIZE
-    and PREMULTIPLIED. lens : needed by RAY_LENGTH. FRAMES_MISSING and OUT_OF_STEP concern which frame is read: see
-    `between`.
-    Returns (H, W) float32 metres, +inf where there is nothing. Raises ValueError naming what is missing.
+    raw: (H, W) float32 as read. near_m, far_m: the distances a finding with `needs` asks for (those of the smallest
+    and largest value there are; `near_far_from_points` makes them from two picked points). picture: (H, W, 3 or 4)
+    float32, scene-linear; needed by SIZE and PREMULTIPLIED. lens: needed by RAY_LENGTH. FRAMES_MISSING and
+    OUT_OF_STEP concern which frame is read: see `between`. Returns (H, W) float32, metres, +inf where there is
+    nothing. Raises ValueError naming what is missing.
     """
     convention = convention or DepthConvention()
     names = {f.name: f for f in findings}
@@ -222,7 +222,7 @@ def near_far_from_points(
 ) -> DepthConvention:
     """Near and far of a normalised depth from two picked points of known distance.
 
-    value_a, value_b : raw values read at the points, 0-1. metres_a, metres_b : their distances.
+    value_a, value_b: raw values read at the points, 0-1. metres_a, metres_b: their distances.
     Raises ValueError where the two values are too close to tell, contradict the direction (then the depth is inverted),
     or put near or far behind the camera.
     """
@@ -249,7 +249,7 @@ def near_far_from_points(
 
 @dataclass(frozen=True)
 class Histogram:
-    """counts : (bins,) int; edges : (bins + 1,) raw values; unknown: pixels without a number; far: with inf or 1e9."""
+    """counts: (bins,) int; edges: (bins + 1,) raw values; unknown: pixels without a number; far: with inf or 1e9."""
 
     counts: np.ndarray
     edges: np.ndarray
@@ -258,7 +258,10 @@ class Histogram:
 
 
 def histogram(raw: np.ndarray, bins: int = 64) -> Histogram:
-    """How raw values spread, between their 0.5th and 99.5th percentile (what lies beyond falls into the end bins)."""
+    """How raw values spread, between their 0.5th and 99.5th percentile (what lies beyond falls into the end bins).
+
+    raw: (H, W) float32 of any unit; NaN and what is farther than all are counted apart.
+    """
     if bins < 1:
         raise ValueError("bins must be at least 1")
     raw = np.asarray(raw, np.float32)
@@ -723,7 +726,7 @@ def _unit(image: np.ndarray) -> np.ndarray:
 def between(before_m: np.ndarray, after_m: np.ndarray, share: float) -> np.ndarray:
     """A missing frame from its neighbours: even in 1/z where they agree, else the nearer in time.
 
-    before_m, after_m : (H, W) float32 metres; share : 0 at before, 1 at after. Returns (H, W) float32 metres.
+    before_m, after_m: (H, W) float32, metres; share: 0 at before, 1 at after. Returns (H, W) float32, metres.
     """
     if before_m.shape != after_m.shape:
         raise ValueError("before_m and after_m must have one shape")

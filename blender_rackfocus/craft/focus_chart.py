@@ -30,12 +30,12 @@ def focus_chart(
 ) -> np.ndarray:
     """A chart of any size over or beside the picture.
 
-    depth_m: (H, W) metres of the frame, inf = sky. marks: (name, metres) pairs. near_m, far_m: ends of the scale, None
-    = what the picture, the marks and the focus need. coc_limit_px: radius that counts as sharp in a picture as wide as
-    depth_m. Returns (height, width, 4) float32, scene-linear, premultiplied alpha, top row first.
+    depth_m: (H, W) float32, metres, of the frame, inf = sky. marks: (name, metres) pairs. near_m, far_m: ends of the
+    scale, None = what the picture, the marks and the focus need. coc_limit_px: radius that counts as sharp in a picture
+    as wide as depth_m. Returns (height, width, 4) float32, scene-linear, premultiplied alpha, top row first.
 
-    Along the bottom runs the logarithm of the distance; hills show the share of the picture at each, in the colours of
-    `scope.depth_view`. What has no distance (sky) stands as a bar at the right end.
+    Along the bottom runs the logarithm of the distance; hills show the share of the picture at each, in the colours
+    of `scope.depth_view`. What has no distance (sky) stands as a bar at the right end.
     """
     depth = np.asarray(depth_m, np.float32)
     if depth.ndim != 2 or depth.size == 0:

@@ -15,7 +15,10 @@ _EDGE = 1e-4
 
 
 def small(picture: np.ndarray) -> np.ndarray:
-    """A picture or a matte, (H, W, ...), at most `WORK_WIDTH` across, as all decisions are made on."""
+    """A picture or a matte at most `WORK_WIDTH` across, as all decisions are made on.
+
+    picture: (H, W, ...) of any type and meaning. Returns (h, w, ...) of any type, picture's own.
+    """
     height, width = picture.shape[:2]
     if width <= WORK_WIDTH:
         return picture
@@ -23,7 +26,10 @@ def small(picture: np.ndarray) -> np.ndarray:
 
 
 def to_edges(look: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """A matte (h, w) float32, 0 to 1, soft where the edges of its picture (h, w, 3) uint8 RGB are."""
+    """A matte, soft where the edges of its picture are.
+
+    look: (h, w, 3) uint8 RGB. matte: (h, w) float32, 0 to 1. Returns (h, w) float32, 0 to 1.
+    """
     slope, offset = _guided(look, matte, _radius(look))
     followed = np.einsum("ijk,ijk->ij", slope, look.astype(np.float32) / 255) + offset
     return np.clip(followed, 0, 1).astype(np.float32)
@@ -32,8 +38,8 @@ def to_edges(look: np.ndarray, matte: np.ndarray) -> np.ndarray:
 def full(picture: np.ndarray, look: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """A matte at the picture's size and edges.
 
-    picture: (H, W, 3) uint8 RGB. look: (h, w, 3) uint8, what the matte (h, w) was decided on. Returns (H, W) float32,
-    0 to 1.
+    picture: (H, W, 3) uint8 RGB. look: (h, w, 3) uint8, what the matte was decided on. matte: (h, w) float32, 0 to
+    1. Returns (H, W) float32, 0 to 1.
     """
     size = picture.shape[1::-1]
     slope, offset = (

@@ -64,8 +64,11 @@ def decide(
 
 
 def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """A matte moved along with the picture. matte: (h, w) float32 of the frame `here`; here, there: (h, w, 3) uint8.
-    Returns (h, w) float32 for the frame `there`."""
+    """A matte moved along with the picture.
+
+    matte: (h, w) float32, 0 to 1, of the frame `here`. here, there: (h, w, 3) uint8 RGB. Returns (h, w) float32, 0
+    to 1, for the frame `there`.
+    """
     after, before = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (there, here))
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(after, before, None)
     rows, columns = np.mgrid[: matte.shape[0], : matte.shape[1]].astype(np.float32)
@@ -79,9 +82,10 @@ def follow(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(frame, matte) for every frame of a shot, each once, from the frames with strokes outwards.
 
-    looks: pictures as `guided.small` gives, by frame, without gaps. A frame with strokes is decided there; every other
-    is carried from the nearest of those on either side, and where both reach it they are mixed by their nearness in
-    time. Raises ValueError where no stroke says what the subject is.
+    looks: pictures, (h, w, 3) uint8 RGB, as `guided.small` gives, by frame, without gaps. A frame with strokes is
+    decided there; every other is carried from the nearest of those on either side, and where both reach it they are
+    mixed by their nearness in time. Yields frames and (h, w) float32, 0 to 1. Raises ValueError where no stroke says
+    what the subject is.
     """
     asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
     begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)

@@ -31,9 +31,10 @@ def depth_view(
 ) -> np.ndarray:
     """Depth in false colour, bright near and dark far, with a scale in metres and contours at its numbers.
 
-    depth_m: (H, W) metres, > 0, inf = nothing there (nearly black). near_m, far_m: ends of the scale; None = those of
-    the picture (`depth_range_m`); give one pair for a whole shot, so that colours keep their meaning. Colours are even
-    in the square root of dioptres: between the lens's own scale (too coarse far away) and metres (too coarse nearby).
+    depth_m: (H, W) float32, metres, > 0, inf = nothing there (nearly black). near_m, far_m: ends of the scale; None
+    = those of the picture (`depth_range_m`); give one pair for a whole shot, so that colours keep their meaning.
+    Colours are even in the square root of dioptres: between the lens's own scale (too coarse far away) and metres
+    (too coarse nearby). Returns (H, W, 4) float32, scene-linear.
     """
     depth = _depth(depth_m)
     low, high = depth_range_m(depth)
@@ -54,8 +55,9 @@ def coc_view(
 ) -> np.ndarray:
     """The signed circle of confusion over the grey picture: orange in front of the focus, blue behind, grey in focus.
 
-    max_px: radius in pixels at full colour; None = a round number that 99 % of the picture stays below. Colour grows
-    with the root of the radius, so that the first pixels of blur show.
+    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. max_px: radius in pixels at full
+    colour; None = a round number that 99 % of the picture stays below. Colour grows with the root of the radius, so
+    that the first pixels of blur show. Returns (H, W, 4) float32, scene-linear.
     """
     picture, depth = _both(rgba, depth_m)
     radius = _radius(depth, lens)
@@ -80,7 +82,8 @@ def coc_view(
 def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: float = 0.5) -> np.ndarray:
     """What is in focus: the picture in grey, dark where it is out of focus, with its sharp edges in amber (peaking).
 
-    coc_limit_px: largest radius, in pixels, that counts as sharp.
+    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. coc_limit_px: largest radius, in
+    pixels, that counts as sharp. Returns (H, W, 4) float32, scene-linear.
     """
     picture, depth = _both(rgba, depth_m)
     _require(coc_limit_px > 0, "coc_limit_px", f"must be above 0, got {coc_limit_px}")
@@ -102,7 +105,11 @@ def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: 
 
 
 def split_view(before: np.ndarray, after: np.ndarray, position: float = 0.5, label: bool = True) -> np.ndarray:
-    """One picture left of a line, another right of it. position: 0..1 of the width. Both (H, W, 4), of one size."""
+    """One picture left of a line, another right of it.
+
+    before, after: (H, W, 4) float32, scene-linear, of one size. position: 0..1 of the width. Returns (H, W, 4)
+    float32, scene-linear.
+    """
     before, after = _picture(before), _picture(after)
     _require(before.shape == after.shape, "after", f"must have the shape of before {before.shape}, got {after.shape}")
     _require(0 <= position <= 1, "position", f"must be within 0..1, got {position}")
@@ -120,7 +127,10 @@ def split_view(before: np.ndarray, after: np.ndarray, position: float = 0.5, lab
 
 
 def depth_range_m(depth_m: np.ndarray) -> tuple[float, float]:
-    """Near and far end (metres) of what a picture shows, half a percent cut off either side; (1, 10) if empty."""
+    """Near and far end (metres) of what a picture shows, half a percent cut off either side; (1, 10) if empty.
+
+    depth_m: (H, W) float32, metres; what is not above 0 and finite is left out.
+    """
     sample = depth_m[:: max(1, depth_m.shape[0] // 135), :: max(1, depth_m.shape[1] // 240)]
     sample = sample[np.isfinite(sample) & (sample > 0)]
     if sample.size == 0:
@@ -160,7 +170,10 @@ def font() -> cv2.FontFace:
 
 
 def depth_colours(metres: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
-    """sRGB uint8 colours (N, 3) that `depth_view` gives these distances; beyond the ends, those of the ends."""
+    """The colours that `depth_view` gives these distances; beyond the ends, those of the ends.
+
+    metres: (N,) float64, > 0. Returns (N, 3) uint8, sRGB.
+    """
     places = np.clip([_depth_place(float(m), near_m, far_m) for m in metres], 0, 1)
     return _srgb_table(_depth_table())[np.round(1 + 254 * places).astype(int)]
 
@@ -175,7 +188,11 @@ def draw_text(
     weight: int = 400,
     anchor: float = 0.0,
 ) -> None:
-    """Write into (H, W, 3) uint8. x, y: on the baseline; anchor 0 = x is the left end, 0.5 the middle, 1 the right."""
+    """Write into a picture.
+
+    canvas: (H, W, 3) uint8 of any colours, written. x, y: on the baseline; anchor 0 = x is the left end, 0.5 the
+    middle, 1 the right.
+    """
     width = text_width(text, size, weight)
     start = round(x - anchor * width), round(y)
     cv2.putText(canvas, text, start, tuple(int(c) for c in colour), font(), size, weight)
@@ -188,7 +205,10 @@ def text_width(text: str, size: int, weight: int = 400) -> int:
 
 
 def to_linear(canvas: np.ndarray) -> np.ndarray:
-    """Scene-linear float32 of an sRGB-encoded uint8 picture of any shape (IEC 61966-2-1)."""
+    """Scene-linear light of an sRGB-encoded picture (IEC 61966-2-1).
+
+    canvas: (...) uint8, sRGB. Returns (...) float32, scene-linear, 0 to 1.
+    """
     return _linear(canvas)
 
 

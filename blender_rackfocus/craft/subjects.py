@@ -59,12 +59,19 @@ class Subject:
 
 
 def subjects(depth_m: np.ndarray) -> list[Subject]:
-    """What stands out of a depth, the nearest first; may be empty. depth_m: (H, W) metres, > 0; inf = nothing there."""
+    """What stands out of a depth, the nearest first; may be empty.
+
+    depth_m: (H, W) float32, metres, > 0; inf = nothing there.
+    """
     return [subject for subject, _ in outlined(depth_m)]
 
 
 def outlined(depth_m: np.ndarray) -> list[tuple[Subject, np.ndarray]]:
-    """`subjects`, each with where it is: (h, w) bool, of the depth's size, a larger one's at 320 pixels across."""
+    """`subjects`, each with where it is.
+
+    depth_m: (H, W) float32, metres, > 0; inf = nothing there. Returns masks, (h, w) bool, of the depth's size, a larger
+    one's at 320 pixels across.
+    """
     depth = np.asarray(depth_m)
     size = (_WIDTH, max(8, round(depth.shape[0] * _WIDTH / depth.shape[1])))
     small = depth.astype(np.float32)
@@ -123,7 +130,10 @@ def _subject(part: np.ndarray, far: np.ndarray) -> Subject:
 
 def middle_subject(depth_m: np.ndarray) -> float:
     """Distance in metres of the nearest clear subject near the picture's middle; without one there, of the nearest
-    subject, else of the nearest mode. Raises ValueError if nothing is at a finite distance."""
+    subject, else of the nearest mode.
+
+    depth_m: (H, W) float32, metres, > 0; inf = nothing there. Raises ValueError if nothing is at a finite distance.
+    """
     found = subjects(depth_m)
     central = [one for one in found if one.is_central] or found
     return central[0].distance_m if central else histogram_modes(depth_m)[0]
@@ -132,9 +142,9 @@ def middle_subject(depth_m: np.ndarray) -> float:
 def depth_modes(depth_m: np.ndarray) -> tuple[float, float]:
     """Distances of the foreground and of the background, metres; the latter may be inf.
 
-    depth_m: (H, W) metres, > 0; inf = nothing there. The foreground is the nearest subject, the background the one
-    behind it that stands out most: clear, large, and near the middle. Where no subject stands out, the nearest and
-    farthest mode of the histogram stand in. Raises ValueError if nothing is at a finite distance.
+    depth_m: (H, W) float32, metres, > 0; inf = nothing there. The foreground is the nearest subject, the background
+    the one behind it that stands out most: clear, large, and near the middle. Where no subject stands out, the
+    nearest and farthest mode of the histogram stand in. Raises ValueError if nothing is at a finite distance.
     """
     near_m, far_m = histogram_modes(depth_m)
     found = subjects(depth_m)
@@ -155,11 +165,11 @@ def _weight(one: Subject, near_m: float) -> float:
 def histogram_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:
     """Nearest and farthest mode of the depth histogram, metres.
 
-    depth_m: (H, W) metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall that runs
-    away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it is a hill. A
-    hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the ends of the
-    histogram (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the background (inf).
-    Raises ValueError if nothing is at a finite distance.
+    depth_m: (H, W) float32, metres, > 0; inf = nothing there. The histogram is over dioptres: there a floor or wall
+    that runs away from the camera is a plain (1/z is linear over the picture for every plane), and what stands on it
+    is a hill. A hill counts if it rises above the saddle beside it by a tenth of the highest. Without two hills the
+    ends of the histogram (2 % of the pixels cut off) stand in; with a single finite depth and sky, the sky is the
+    background (inf). Raises ValueError if nothing is at a finite distance.
     """
     depth = np.asarray(depth_m)
     valid = np.isfinite(depth) & (depth > 0)

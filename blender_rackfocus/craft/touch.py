@@ -73,8 +73,8 @@ def touched(depth_m: np.ndarray, picture: np.ndarray, touches: Sequence[Touch]) 
     """Depth with strokes on it, one after the other.
 
     depth_m: (H, W) float32 metres, +inf allowed. picture: (H, W, 3 or 4) float32 scene-linear, whose edges count.
-    Returns (H, W) float32; outside what the strokes reach every value is the one that was given, and with no strokes
-    the array itself is. Raises ValueError where the two differ in size.
+    Returns (H, W) float32, metres; outside what the strokes reach every value is the one that was given, and with no
+    strokes the array itself is. Raises ValueError where the two differ in size.
     """
     if picture.shape[:2] != depth_m.shape:
         raise ValueError(f"picture {picture.shape[:2]} and depth_m {depth_m.shape} must be of one size")
@@ -94,8 +94,8 @@ def touched(depth_m: np.ndarray, picture: np.ndarray, touches: Sequence[Touch]) 
 def area_of(picture: np.ndarray, touch: Touch, depth_m: np.ndarray | None = None) -> Area | None:
     """What a stroke reaches in a picture; None where it lies outside.
 
-    picture: (H, W, 3 or 4), float32 scene-linear or uint8 as a screen shows it. depth_m: (H, W) metres; where given,
-    what is pushed as it is (nearer, farther) also ends at the depth's own edges.
+    picture: (H, W, 3 or 4) float32, scene-linear, or uint8 as a screen shows it. depth_m: (H, W) float32, metres;
+    where given, what is pushed as it is (nearer, farther) also ends at the depth's own edges.
     """
     height, width = picture.shape[:2]
     points = np.array(touch.points) * (width, height)

@@ -65,11 +65,11 @@ def track_point(
 ) -> Iterator[TrackPoint]:
     """Follow a point, one `TrackPoint` for each picture, the first one included; stop asking to stop tracking.
 
-    pictures: (frame, picture) in order; a picture is (H, W), (H, W, 3) or (H, W, 4), float, scene-linear, all of one
+    pictures: frames and their pictures in order, (H, W), (H, W, 3) or (H, W, 4) float32, scene-linear, all of one
     size. Give them backwards to track backwards. x, y: the point in the first picture, pixels. radius_px: half the
-    patch's side, None = 3 % of the picture's width. depth_at: frame -> (H, W) metres; where given, corners at another
-    depth than the point (more than a fifth of its dioptres away) are not counted, so that the background does not pull
-    at it. Raises ValueError for a point outside the picture, or a picture of another size.
+    patch's side, None = 3 % of the picture's width. depth_at: frame -> (H, W) float32, metres; where given, corners
+    at another depth than the point (more than a fifth of its dioptres away) are not counted, so that the background
+    does not pull at it. Raises ValueError for a point outside the picture, or a picture of another size.
     """
     state = None
     for frame, picture in pictures:
@@ -92,10 +92,11 @@ def track_point(
 def depth_at_point(depth_m: np.ndarray, x: float, y: float, radius_px: int = 3, nearest: bool = False) -> float:
     """Distance in metres under a point, robustly; NaN where the patch holds nothing, inf for the sky.
 
-    depth_m: (H, W) metres. x, y: pixels, a pixel's centre at 0.5. radius_px: half the patch's side. The patch is a
-    disc; its pixels are sorted into surfaces (a step of more than a tenth of the dioptres starts a new one) and the
-    median of the surface that covers most of it is returned, weighted to the middle: a mean of two surfaces would focus
-    between them, on nothing. nearest: the nearest surface that covers at least a tenth of the patch instead.
+    depth_m: (H, W) float32, metres. x, y: pixels, a pixel's centre at 0.5. radius_px: half the patch's side. The
+    patch is a disc; its pixels are sorted into surfaces (a step of more than a tenth of the dioptres starts a new
+    one) and the median of the surface that covers most of it is returned, weighted to the middle: a mean of two
+    surfaces would focus between them, on nothing. nearest: the nearest surface that covers at least a tenth of the
+    patch instead.
     """
     height, width = depth_m.shape
     if not (0 <= x < width and 0 <= y < height):
@@ -126,8 +127,9 @@ def track_depths(
 ) -> tuple[list[float], list[float]]:
     """Frames and metres of a track, ready for `pull.Mark`: NaN where the point is lost or nothing lies under it.
 
-    A subject does not jump to and fro: a depth that leaves its surroundings in time for up to `SPIKE_FRAMES` frames and
-    comes back (somebody's hand passes, a hole in the depth) is taken out as well.
+    depth_at: frame -> (H, W) float32, metres. A subject does not jump to and fro: a depth that leaves its
+    surroundings in time for up to `SPIKE_FRAMES` frames and comes back (somebody's hand passes, a hole in the depth)
+    is taken out as well.
     """
     frames, metres = [], []
     for point in points:

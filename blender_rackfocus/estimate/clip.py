@@ -78,16 +78,16 @@ def estimate_clip(
 ) -> EstimateReport:
     """Estimate depth for the frames of a clip.
 
-    frames : len() and [i] -> (H, W, 4) float32 scene-linear; read in order, from one thread at a time.
-    sink : called as sink(index, depth, provenance) for every finished frame, in order. depth is (H, W) float32 of the
+    frames: len() and [i] -> (H, W, 4) float32 scene-linear; read in order, from one thread at a time.
+    sink: called as sink(index, depth, provenance) for every finished frame, in order. depth is (H, W) float32 of the
         picture's size: metres (planar, +inf = nothing) where provenance.metric, else nearness, 0 at the shot's 98th
         percentile of distance and 1 at its 2nd (it may exceed 1), with 1/z linear between: what core.depth calls
         NORMALISED with ramp INVERSE_Z and white near.
-    source : AUTO, STEREO, NETWORK or PARALLAX. indices : frames wanted, rising (default all); a gap parts shots.
-    done : frames the caller already has: they are not handed over again.
-    scratch : folder for small intermediate arrays; keep it to resume. None: a temporary one. clip_key : what identifies
+    source: AUTO, STEREO, NETWORK or PARALLAX. indices: frames wanted, rising (default all); a gap parts shots.
+    done: frames the caller already has: they are not handed over again.
+    scratch: folder for small intermediate arrays; keep it to resume. None: a temporary one. clip_key: what identifies
         the clip (path, size, time), so that another clip's scratch is not taken for this one's.
-    progress, cancelled : called after each frame's step; cancelled() true raises Cancelled and keeps what was done.
+    progress, cancelled: called after each frame's step; cancelled() true raises Cancelled and keeps what was done.
 
     Raises EstimateError with a text for the user; Cancelled; ValueError for bad arguments.
     """

@@ -20,7 +20,10 @@ _STEP = 0.05  # of the depth's range: a smaller step inside the reach is a slope
 
 
 def halved(picture: np.ndarray) -> np.ndarray:
-    """A picture wider than _FULL_WIDTH_PX at half size; any other as it is."""
+    """A picture wider than _FULL_WIDTH_PX at half size; any other as it is.
+
+    picture: (H, W, C) float32, scene-linear. Returns (h, w, C) float32, scene-linear.
+    """
     height, width = picture.shape[:2]
     if width <= _FULL_WIDTH_PX:
         return picture
@@ -30,8 +33,8 @@ def halved(picture: np.ndarray) -> np.ndarray:
 def look_of(picture: np.ndarray) -> np.ndarray:
     """What the edges of a picture are told from, small enough to be kept until its depth is ready.
 
-    picture : (H, W, 3 or 4) float32 scene-linear. Returns (h, w, 3) uint8, the square root of light: full size, or half
-    of it where the picture is wider than _FULL_WIDTH_PX.
+    picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w, 3) uint8, the square root of light: full size, or
+    half of it where the picture is wider than _FULL_WIDTH_PX.
     """
     picture = halved(picture)
     rgb = picture if picture.shape[2] == 3 else cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)  # drops alpha, no more
@@ -42,8 +45,9 @@ def look_of(picture: np.ndarray) -> np.ndarray:
 def upsample_by(nearness: np.ndarray, look: np.ndarray, shape: tuple[int, int], spread: float) -> np.ndarray:
     """Bring nearness to the size of a picture, with the picture's edges.
 
-    nearness : (h, w) float32 without NaN. look : what `look_of` kept of a picture of that shape, (H, W). spread : range
-    of the values, to tell a step from a slope. Returns (H, W) float32.
+    nearness: (h, w) float32 of any scale, without NaN. look: (h, w, 3) uint8, what `look_of` kept of a picture of
+    that shape, (H, W). spread: range of the values, to tell a step from a slope. Returns (H, W) float32 of
+    nearness's scale.
     """
     near = _follow(nearness, look, spread)
     if near.shape == shape:

@@ -214,10 +214,10 @@ class _Writer:
 
 
 def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "") -> None:
-    """Write one frame of depth as a sealed EXR that names its source; whole or not at all, and over nothing but
-    another one.
+    """Write one frame of depth as a sealed EXR that names its source; whole or not at all, and over nothing but another
+    one.
 
-    depth: (H, W) float32; metres are kept as float, nearness as half float. Raises MediaError.
+    depth: (H, W) float32, metres or nearness; metres are kept as float, nearness as half float. Raises MediaError.
     """
     oiio = openimageio(path)
     path = Path(path)

@@ -150,7 +150,10 @@ class Network:
         return _input_size(self.found, width, height)
 
     def blob(self, picture: np.ndarray) -> np.ndarray:
-        """(h, w, 3) of the network's own type: a scene-linear picture (H, W, 3 or 4) as the network is given it."""
+        """A picture as the network is given it.
+
+        picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w, 3) of any type and range, the network's own.
+        """
         height, width = picture.shape[:2]
         size = self.input_size(width, height)
         refuse_large(self._name, *size, self.frames or 1)
@@ -159,14 +162,18 @@ class Network:
     def run(self, picture: np.ndarray) -> np.ndarray:
         """The raw output for one picture.
 
-        picture : (H, W, 3 or 4) float32, scene-linear Rec.709, premultiplied.
-        Returns (h, w) float32 in the network's own size and unit. Raises EstimateError if it cannot run or gives
-        nothing usable (not one plane, NaN). A video network sees the picture standing still.
+        picture: (H, W, 3 or 4) float32, scene-linear Rec.709, premultiplied. Returns (h, w) float32 in the network's
+        own size and unit. Raises EstimateError if it cannot run or gives nothing usable (not one plane, NaN). A
+        video network sees the picture standing still.
         """
         return self.run_blobs([self.blob(picture)] * (self.frames or 1))[0]
 
     def run_blobs(self, blobs: Sequence[np.ndarray]) -> np.ndarray:
-        """(T, h, w) float32, the raw output for T `blob`s: one, or a video network's window. Raises as `run`."""
+        """The raw output for `blob`s: one, or a video network's window.
+
+        blobs: T pictures, (h, w, 3) of any type and range, the network's own. Returns (T, h, w) float32 in the
+        network's own unit. Raises as `run`.
+        """
         found = self.found
         try:
             outputs = self._process.run({found.picture.name: _laid_out(blobs, found.picture)}, [found.output])
@@ -181,12 +188,18 @@ class Network:
         return planes
 
     def nearness(self, picture: np.ndarray) -> np.ndarray:
-        """(h, w) float32, larger = nearer: 1/metres for a metric model, inverse depth of unknown scale otherwise."""
+        """Nearness of a picture: 1/metres for a metric model, inverse depth of unknown scale otherwise.
+
+        picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w) float32, larger = nearer.
+        """
         return self.as_nearness(self.run(picture))
 
     def constancy(self, picture: np.ndarray) -> float:
         """Correlation of the nearness of a picture with that of the same picture seen smaller, in a frame of its own
-        reflection: a network that knows what it sees says the same of it, -1 to 1."""
+        reflection: a network that knows what it sees says the same of it, -1 to 1.
+
+        picture: (H, W, 3 or 4) float32, scene-linear.
+        """
         rows, columns = (side // 6 for side in picture.shape[:2])
         framed = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
         plain, small = (self.as_nearness(self.run(one)) for one in (picture, framed))
@@ -195,7 +208,10 @@ class Network:
         return correlation(plain, cv2.resize(inner, plain.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
     def as_nearness(self, out: np.ndarray) -> np.ndarray:
-        """The raw output as nearness."""
+        """The raw output as nearness.
+
+        out: (h, w) float32 in the network's own unit. Returns (h, w) float32, larger = nearer.
+        """
         farther = (self.found.direction == "FARTHER") != self.settings.invert
         if self.found.kind == "RELATIVE":
             return -out if farther else out
@@ -241,10 +257,10 @@ def keep_settings(settings: NetworkSettings) -> None:
 def load_network(settings: NetworkSettings, pictures: Sequence[np.ndarray] = ()) -> Network:
     """Open the model in a process of its own, find out how it is used, and run it, so that failures come now.
 
-    pictures : two of the clip, (H, W, 3 or 4) float32 scene-linear, by which is told what the file does not tell, and
-        whether its answer depends on what it is shown; none: what remains open is assumed.
-    Raises EstimateError: file missing, not ONNX, cut short, no picture input, too large, no depth among its outputs,
-    not runnable here, or no answer to the picture; the message says which and what to do.
+    pictures: two of the clip, (H, W, 3 or 4) float32, scene-linear, by which is told what the file does not tell,
+    and whether its answer depends on what it is shown; none: what remains open is assumed. Raises EstimateError:
+    file missing, not ONNX, cut short, no picture input, too large, no depth among its outputs, not runnable here, or
+    no answer to the picture; the message says which and what to do.
     """
     _check(settings)
     path = Path(settings.path)
@@ -504,7 +520,10 @@ def _laid_out(blobs: Sequence[np.ndarray], picture: Picture) -> np.ndarray:
 
 
 def srgb_encode(linear: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1 encoding of linear light, clipped to 0-1."""
+    """IEC 61966-2-1 encoding of linear light, clipped to 0-1.
+
+    linear: (...) float32, linear light. Returns (...) float32, 0 to 1.
+    """
     x = np.clip(linear, 0.0, 1.0).astype(np.float32)
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(np.maximum(x, 1e-9), 1 / 2.4) - 0.055)
 

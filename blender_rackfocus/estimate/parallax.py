@@ -80,7 +80,10 @@ class Motion:
 
 
 def grey_for_flow(picture: np.ndarray, width_px: int = FLOW_WIDTH_PX) -> np.ndarray:
-    """(h, width) uint8 display-encoded luma of a scene-linear picture (H, W, 3 or 4)."""
+    """Display-encoded luma of a picture, `width` across.
+
+    picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, width) uint8, 0 to 255.
+    """
     height, width = picture.shape[:2]
     size = (width_px, max(16, round(height * width_px / width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if width > width_px else cv2.INTER_LINEAR)
@@ -89,7 +92,10 @@ def grey_for_flow(picture: np.ndarray, width_px: int = FLOW_WIDTH_PX) -> np.ndar
 
 
 def flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """DIS optical flow (Kroeger et al., ECCV 2016) from a to b; (h, w) uint8 each; returns (h, w, 2) float32 px."""
+    """DIS optical flow (Kroeger et al., ECCV 2016) from a to b.
+
+    a, b: (h, w) uint8, grey. Returns (h, w, 2) float32, px.
+    """
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(1)  # finer scales follow the noise: a resting camera then seems to move
     return dis.calc(a, b, None)
@@ -137,7 +143,10 @@ def _half_sphere(count: int) -> np.ndarray:
 
 
 def camera_motion(field: np.ndarray, focal_px: float, trust: np.ndarray | None = None) -> Motion:
-    """How the camera moved, from flow (h, w, 2) in pixels. trust: (h, w) bool, where the flow may be believed."""
+    """How the camera moved, told from flow.
+
+    field: (h, w, 2) float32, px. trust: (h, w) bool, where the flow may be believed.
+    """
     x, y = _rays(field.shape[:2], focal_px)
     ok = np.isfinite(field).all(-1) if trust is None else trust
     at = np.flatnonzero(ok)
@@ -208,8 +217,11 @@ def _best_direction(
 
 
 def nearness_from_flow(field: np.ndarray, focal_px: float, motion: Motion) -> np.ndarray:
-    """Inverse depth up to one factor, (h, w) float32, larger = nearer; NaN near the point the camera moves towards,
-    where nothing moves whatever its depth."""
+    """Inverse depth up to one factor; NaN near the point the camera moves towards, where nothing moves whatever its
+    depth.
+
+    field: (h, w, 2) float32, px. Returns (h, w) float32, larger = nearer.
+    """
     x, y = _rays(field.shape[:2], focal_px)
     rest = field / np.float32(focal_px) - (_rotation_basis(x, y) @ motion.rotation_rad).astype(np.float32)
     a = _translation_basis(x, y, motion.direction).astype(np.float32)
@@ -230,7 +242,10 @@ class View:
 
 
 def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> tuple[np.ndarray | None, Motion]:
-    """`pair_views` without the flow."""
+    """`pair_views` without the flow.
+
+    a, b: (h, w) uint8, grey. Returns (h, w) float32, larger = nearer, None where it cannot be told; and the motion.
+    """
     view = pair_views(a, b, settings)
     return view.nearness, view.motion
 
@@ -238,8 +253,8 @@ def pair_nearness(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> t
 def pair_views(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings) -> View:
     """Nearness of picture a from its flow to b (both `grey_for_flow`), and the motion.
 
-    Points whose flow does not come back from b to a (hidden in one of them) are NaN. The result is scaled so that its
-    median is 1: the length of the camera's step is unknown.
+    a, b: (h, w) uint8, grey. Points whose flow does not come back from b to a (hidden in one of them) are NaN. The
+    result is scaled so that its median is 1: the length of the camera's step is unknown.
     """
     a, b = (cv2.GaussianBlur(g, (0, 0), 0.7) for g in (a, b))
     focal_px = settings.focal_px(a.shape[1])
@@ -292,14 +307,20 @@ def _turned_back(b: np.ndarray, rotation_rad: np.ndarray, focal_px: float) -> tu
 
 
 def texture(grey: np.ndarray) -> np.ndarray:
-    """Local contrast in grey levels: where it is 0, flow is guessed by its neighbours."""
+    """Local contrast: where it is 0, flow is guessed by its neighbours.
+
+    grey: (h, w) uint8, 0 to 255. Returns (h, w) float32, grey levels.
+    """
     g = grey.astype(np.float32)
     mean = cv2.blur(g, (9, 9))
     return np.sqrt(np.maximum(cv2.blur(g * g, (9, 9)) - mean * mean, 0))
 
 
 def consistent(forth: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """(h, w) bool: following the flow forth and then back ends within a pixel of the start (Sundaram et al. 2010)."""
+    """Where following the flow forth and then back ends within a pixel of the start (Sundaram et al. 2010).
+
+    forth, back: (h, w, 2) float32, px. Returns (h, w) bool.
+    """
     h, w = forth.shape[:2]
     at = forth + places(h, w)
     home = cv2.remap(back, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -309,13 +330,16 @@ def consistent(forth: np.ndarray, back: np.ndarray) -> np.ndarray:
 
 
 def squares(field: np.ndarray) -> np.ndarray:
-    """(h, w): the squared length of each of a field's vectors (h, w, 2)."""
+    """The squared length of each of a field's vectors.
+
+    field: (h, w, 2) float32, px. Returns (h, w) float32, px^2.
+    """
     x, y = cv2.split(field)
     return x * x + y * y
 
 
 @lru_cache(maxsize=4)
 def places(height: int, width: int) -> np.ndarray:
-    """(h, w, 2) float32: x and y of each pixel."""
+    """x and y of each pixel. Returns (h, w, 2) float32, px."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return cv2.merge((x, y))

@@ -49,7 +49,11 @@ class Process:
         self.runtime = str(told["runtime"])
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str], limit_s: float = RUN_S) -> list[np.ndarray]:
-        """The outputs named, for the inputs given. Raises CannotRun."""
+        """The outputs named, for the inputs given.
+
+        inputs: by name, (...) of any type, as the network wants them. Returns (...) of any type, as it gives them.
+        Raises CannotRun.
+        """
         asked = {"do": "run", "inputs": list(inputs), "outputs": list(outputs)}
         return self._ask(asked, tuple(inputs.values()), limit_s)[1]
 

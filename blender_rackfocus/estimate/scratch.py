@@ -42,6 +42,10 @@ class Scratch:
         return self._path(name, index).is_file()
 
     def put(self, name: str, index: int, array: np.ndarray) -> None:
+        """Keep an array for the rest of this estimate.
+
+        array: (...) of any type and meaning.
+        """
         path = self._path(name, index)
         temporary = path.with_suffix(f".{os.getpid()}.part")
         with temporary.open("wb") as file:
@@ -49,7 +53,8 @@ class Scratch:
         os.replace(temporary, path)
 
     def get(self, name: str, index: int) -> np.ndarray | None:
-        """The array, or None where it is missing or broken (it is then made again)."""
+        """What was put, or None where it is missing or broken (it is then made again). Returns (...) of any type, as
+        it was."""
         try:
             with self._path(name, index).open("rb") as file:
                 return np.load(file)
@@ -57,7 +62,7 @@ class Scratch:
             return None
 
     def need(self, name: str, index: int) -> np.ndarray:
-        """The array; EstimateError where something took it away since it was put."""
+        """What was put; EstimateError where something took it away since. Returns (...) of any type, as it was."""
         array = self.get(name, index)
         if array is None:
             raise EstimateError(f"{self._path(name, index)} is gone or broken; estimate again, the rest is kept.")

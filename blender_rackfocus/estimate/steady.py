@@ -39,23 +39,34 @@ class Link:
     cut: bool
 
     def pack(self) -> np.ndarray:
+        """All of it as one array, to be kept. Returns (h, w, 5) float16, flows in pixels and flags."""
         flags = self.same_here.astype(np.float16) + 2 * self.same_there + 4 * float(self.cut)
         return np.dstack([self.back, self.forth, flags]).astype(np.float16)
 
     @staticmethod
     def unpack(packed: np.ndarray) -> Link:
+        """`pack` undone.
+
+        packed: (h, w, 5) float16, flows in pixels and flags.
+        """
         flags = packed[..., 4].astype(np.int32)
         flows = packed[..., :4].astype(np.float32)
         return Link(flows[..., :2], flows[..., 2:], flags % 2 > 0, flags // 2 % 2 > 0, bool(flags.flat[0] >= 4))
 
 
 def small_grey(picture: np.ndarray) -> np.ndarray:
-    """(h, 256) uint8 picture for motion and cuts."""
+    """A picture for motion and cuts.
+
+    picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, 256) uint8, grey.
+    """
     return grey_for_flow(picture, GREY_WIDTH_PX)
 
 
 def link(before: np.ndarray, here: np.ndarray) -> Link:
-    """Relate two neighbouring frames' `small_grey`."""
+    """Relate two neighbouring frames.
+
+    before, here: (h, w) uint8, grey, as `small_grey` gives.
+    """
     soft = [cv2.GaussianBlur(g, (0, 0), 0.8) for g in (before, here)]
     forth, back = flow(*soft), flow(soft[1], soft[0])
     noise = max(1.4826 * float(np.median(np.abs(soft[1].astype(np.float32) - warp(soft[0], back)))), 0.7)
@@ -78,8 +89,9 @@ def link(before: np.ndarray, here: np.ndarray) -> Link:
 def is_cut(before: np.ndarray, here: np.ndarray, back: np.ndarray) -> bool:
     """Whether two neighbouring frames belong to different shots.
 
-    After the motion is taken out, two frames of one shot still look alike: correlation of their (exposure-free)
-    pictures stays high, and so do their details. Dissolves are not found.
+    before, here: (h, w) uint8, grey. back: (h, w, 2) float32, px, the flow from here to before. After the motion is
+    taken out, two frames of one shot still look alike: correlation of their (exposure-free) pictures stays high, and
+    so do their details. Dissolves are not found.
     """
     a, b = _plain(warp(before, back)), _plain(here)
     alike = float((a * b).mean())
@@ -90,7 +102,10 @@ def is_cut(before: np.ndarray, here: np.ndarray, back: np.ndarray) -> bool:
 
 
 def consistent_share(before: np.ndarray, here: np.ndarray, back: np.ndarray) -> float:
-    """Share of the picture whose details (brightness taken off) are found again after the motion."""
+    """Share of the picture whose details (brightness taken off) are found again after the motion.
+
+    before, here: (h, w) uint8, grey. back: (h, w, 2) float32, px, the flow from here to before.
+    """
     a, b = (g.astype(np.float32) for g in (warp(before, back), here))
     a, b = (g - cv2.blur(g, (15, 15)) for g in (a, b))
     common = cv2.blur(a * b, (15, 15))
@@ -105,7 +120,10 @@ def _plain(grey: np.ndarray) -> np.ndarray:
 
 
 def warp(image: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """image sampled at each pixel's place plus the flow; (h, w) any float or uint8, field (h, w, 2)."""
+    """image sampled at each pixel's place plus the flow.
+
+    image: (h, w) of any type and meaning. field: (h, w, 2) float32, px. Returns (h, w) float32 of image's meaning.
+    """
     at = field + places(*field.shape[:2])
     return cv2.remap(image.astype(np.float32), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -120,7 +138,10 @@ def _at_size(field: np.ndarray, same: np.ndarray, shape: tuple[int, int]) -> tup
 
 
 def breathing(before: np.ndarray, here: np.ndarray, joint: Link) -> tuple[float, float]:
-    """(scale, offset) of here ~ scale * before + offset where both show the same; (1, 0) where nothing is known."""
+    """(scale, offset) of here ~ scale * before + offset where both show the same; (1, 0) where nothing is known.
+
+    before, here: (h, w) float32, nearness of neighbouring frames.
+    """
     field, same = _at_size(joint.back, joint.same_here, here.shape)
     moved = warp(before, field)
     known = same & np.isfinite(moved) & np.isfinite(here)
@@ -191,8 +212,9 @@ class Average:
     def carry(self, field: np.ndarray, same: np.ndarray, value: np.ndarray, spread: float) -> None:
         """Move what is known to the next frame's raster; forget it where it is not the same thing any more.
 
-        field, same: at grey size, from the next frame to the one left; value: the next frame's depth, spread: the
-        shot's range, by which a jump of depth is told from noise.
+        field: (h, w, 2) float32, px, and same: (h, w) bool, at grey size, from the next frame to the one left.
+        value: (H, W) float32, the next frame's nearness. spread: the shot's range, by which a jump of depth is told
+        from noise.
         """
         field, same = _at_size(field, same, value.shape)
         total, weight = self.sums
@@ -209,13 +231,21 @@ class Average:
         self._sums = total * fade, weight * fade
 
     def add(self, value: np.ndarray) -> None:
+        """Count a frame's own values; what is NaN says nothing.
+
+        value: (h, w) float32, nearness.
+        """
         known = np.isfinite(value)
         total, weight = self._sums or (np.zeros_like(value), np.zeros_like(value))
         self._sums = total + np.where(known, value, 0), weight + known.astype(np.float32)
 
 
 def merge(forward: Average, backward_total: np.ndarray, backward_weight: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Both directions' mean of one frame, its own value counted once; NaN where nobody knows."""
+    """Both directions' mean of one frame, its own value counted once; NaN where nobody knows.
+
+    backward_total, backward_weight: (h, w) float32, as `Average.sums` gives. value: (h, w) float32, nearness.
+    Returns (h, w) float32, nearness.
+    """
     known = np.isfinite(value)
     total, weight = forward.sums
     total = total + backward_total - np.where(known, value, 0)
@@ -226,7 +256,8 @@ def merge(forward: Average, backward_total: np.ndarray, backward_weight: np.ndar
 def flicker(before: np.ndarray, here: np.ndarray, joint: Link, spread: float) -> float:
     """How much depth changes where the picture does not: mean |change| along the motion, in % of the depth's range.
 
-    before, here: (h, w) nearness of neighbouring frames; spread: range of the shot's values (2nd to 98th percentile).
+    before, here: (h, w) float32, nearness of neighbouring frames; spread: range of the shot's values (2nd to 98th
+    percentile).
     """
     field, same = _at_size(joint.back, joint.same_here, here.shape)
     change = np.abs(here - warp(before, field))
@@ -235,7 +266,10 @@ def flicker(before: np.ndarray, here: np.ndarray, joint: Link, spread: float) ->
 
 
 def fill_unknown(value: np.ndarray) -> np.ndarray:
-    """NaN filled from around, coarse to fine (pull-push); all-NaN becomes 0."""
+    """NaN filled from around, coarse to fine (pull-push); all-NaN becomes 0.
+
+    value: (h, w) float32 of any unit. Returns (h, w) float32 of the same.
+    """
     known = np.isfinite(value)
     if known.all():
         return value

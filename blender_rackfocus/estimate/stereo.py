@@ -58,7 +58,8 @@ class StereoEvidence:
 def split(picture: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """First and second eye (views, not copies): left and right half, or top and bottom half.
 
-    picture : (H, W) or (H, W, C). An odd middle column or row belongs to neither.
+    picture: (H, W) or (H, W, C) of any type and meaning. An odd middle column or row belongs to neither. Returns
+    two, (h, w) or (h, w, C) of any type, picture's own.
     """
     height, width = picture.shape[:2]
     if layout == "SIDE_BY_SIDE":
@@ -71,8 +72,8 @@ def split(picture: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
 def disparity(left: np.ndarray, right: np.ndarray, low_px: float, high_px: float) -> np.ndarray:
     """Disparity of the left eye, x_left - x_right.
 
-    left, right : (H, W) or (H, W, 3) uint8 or float32 (display-encoded 0-1). low_px, high_px: range to search, low may
-    be negative (pictures shifted for a screen). Returns (H, W) float32 pixels, NaN where nothing matched.
+    left, right: (H, W) or (H, W, 3) uint8, or float32, display-encoded 0-1. low_px, high_px: range to search, low
+    may be negative (pictures shifted for a screen). Returns (H, W) float32 pixels, NaN where nothing matched.
     """
     left, right = _as_bytes(left), _as_bytes(right)
     if left.shape != right.shape:
@@ -104,8 +105,8 @@ def disparity(left: np.ndarray, right: np.ndarray, low_px: float, high_px: float
 def find_stereo(picture: np.ndarray, layout: Layout = "AUTO") -> StereoEvidence | None:
     """Look whether a frame is a stereo pair, how it is laid out, its disparity range and which eye comes first.
 
-    picture : (H, W, 3 or 4) float32 scene-linear. Returns None where the halves are not two views of one scene.
-    Two identical halves (a mirrored or doubled flat picture) are no stereo either.
+    picture: (H, W, 3 or 4) float32, scene-linear. Returns None where the halves are not two views of one scene. Two
+    identical halves (a mirrored or doubled flat picture) are no stereo either.
     """
     best = None
     for name in ("SIDE_BY_SIDE", "OVER_UNDER") if layout == "AUTO" else (layout,):
@@ -226,10 +227,10 @@ def search_range(found: list[StereoEvidence], settings: StereoSettings, eye_widt
 def stereo_nearness(picture: np.ndarray, settings: StereoSettings, low_px: float, high_px: float) -> np.ndarray:
     """Nearness of a whole stereo frame, both eyes each in their own half, so that it fits the strip's picture.
 
-    picture : (H, W, 3 or 4) float32 scene-linear. settings : without AUTO (`resolve`). low_px, high_px: disparity range
-    of one eye's pixels, in order (left minus right, after un-swapping).
-    Returns (h, w) float32 in the matcher's size: 1/metres if settings.metric, else disparity in pixels of a full eye;
-    NaN where only one eye saw the point.
+    picture: (H, W, 3 or 4) float32, scene-linear. settings: without AUTO (`resolve`). low_px, high_px: disparity
+    range of one eye's pixels, in order (left minus right, after un-swapping). Returns (h, w) float32 in the
+    matcher's size: 1/metres if settings.metric, else disparity in pixels of a full eye; NaN where only one eye saw
+    the point.
     """
     first, second = split(picture, settings.layout)
     left, right = (second, first) if settings.swapped == "YES" else (first, second)

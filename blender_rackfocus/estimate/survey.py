@@ -75,7 +75,7 @@ def survey_motion(
 ) -> MotionSurvey:
     """Look at a few places of the clip; raise EstimateError with the reason where camera movement cannot tell depth.
 
-    read : scene-linear picture (H, W, 3 or 4) of a frame by its index.
+    read: a frame's index -> its picture, (H, W, 3 or 4) float32, scene-linear.
     """
     if len(indices) < 2:
         raise EstimateError("one picture alone has no motion: parallax needs a moving camera")
@@ -121,7 +121,10 @@ def _look(read: Callable[[int], np.ndarray], settings: ParallaxSettings, indices
 
 
 def ground_of(nearness: np.ndarray) -> float:
-    """`ground_vote` of a nearness with gaps."""
+    """`ground_vote` of a nearness with gaps.
+
+    nearness: (h, w) float32, larger = nearer, NaN where it is not known.
+    """
     return ground_vote(np.where(np.isfinite(nearness), nearness, np.nanmedian(nearness)))
 
 
@@ -179,7 +182,10 @@ def _followed(nearness: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two depths (h, w) where both are known; 0 where that is hardly anywhere."""
+    """Correlation of the ranks of two depths where both are known; 0 where that is hardly anywhere.
+
+    a, b: (h, w) float32 of any unit, NaN where not known.
+    """
     known = np.isfinite(a) & np.isfinite(b)
     if known.mean() < 0.1:
         return 0.0
@@ -197,8 +203,8 @@ def hollow(nearness: np.ndarray) -> float:
     """Size of the largest hollow, as a share of the picture: an area that is farther than what is left, right and below
     of it, with sharp edges on these three sides.
 
-    Things are so, and not hollows: they stand before what is around them. A gap between two things ends at the ground
-    without an edge.
+    nearness: (h, w) float32, larger = nearer, NaN where it is not known. Things are so, and not hollows: they stand
+    before what is around them. A gap between two things ends at the ground without an edge.
     """
     height = max(16, round(_HOLLOW_WIDTH_PX * nearness.shape[0] / nearness.shape[1]))
     whole = np.where(np.isfinite(nearness), nearness, np.nanmedian(nearness)).astype(np.float32)

@@ -39,13 +39,18 @@ class Answers:
 
 def other_way_up(picture: np.ndarray) -> np.ndarray:
     """The picture turned by half a circle: of one clip, it is different from any other whatever the clip shows, and
-    what a network expects of pictures on the whole does not turn with it."""
+    what a network expects of pictures on the whole does not turn with it.
+
+    picture: (H, W, C) float32, scene-linear. Returns (H, W, C) float32, scene-linear.
+    """
     return np.ascontiguousarray(picture[::-1, ::-1])
 
 
 def compare(a: np.ndarray, b: np.ndarray, mirrored: np.ndarray, look_a: np.ndarray, look_b: np.ndarray) -> Answers:
-    """Judge two answers (h, w) by the pictures that they were given for, (H, W, 3) display-encoded 0-1; and the answer
-    to the first picture mirrored."""
+    """Judge two answers by the pictures that they were given for, and the answer to the first picture mirrored.
+
+    a, b, mirrored: (h, w) float32 of any unit. look_a, look_b: (H, W, 3) float32, display-encoded 0-1.
+    """
     if not all(usable(one) and one.std() > 0 for one in (a, b, mirrored)):
         return Answers(0.0, 1.0, 0.0)
     rest_a, rest_b = _unexplained(a, b), _unexplained(b, a)
@@ -56,17 +61,26 @@ def compare(a: np.ndarray, b: np.ndarray, mirrored: np.ndarray, look_a: np.ndarr
 
 
 def usable(answer: np.ndarray) -> bool:
-    """Whether all of an answer's numbers are such as a depth may have."""
+    """Whether all of an answer's numbers are such as a depth may have.
+
+    answer: (h, w) float32 of any unit.
+    """
     return bool((np.abs(answer) < _LARGEST).all())  # also false where there is NaN
 
 
 def ground_vote(answer: np.ndarray) -> float:
-    """Correlation of an answer with the row, -1 to 1: what is low in a picture is near, as a rule."""
+    """Correlation of an answer with the row, -1 to 1: what is low in a picture is near, as a rule.
+
+    answer: (h, w) float32, larger = nearer.
+    """
     return correlation(answer, np.broadcast_to(np.linspace(-1, 1, answer.shape[0])[:, None], answer.shape))
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two arrays of one shape; 0 where one of them is flat."""
+    """Of two arrays of one shape; 0 where one of them is flat.
+
+    a, b: (h, w) float32 of any unit.
+    """
     spread = float(a.std()) * float(b.std())
     return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
 

@@ -16,7 +16,7 @@ from .steady import link, small_grey
 class Windows:
     """The nearness of a clip's frames by a video network, asked for frame by frame in rising order.
 
-    read : picture of a frame by its index. indices : the clip's frames that are wanted; a gap parts them like a cut.
+    read: picture of a frame by its index. indices: the clip's frames that are wanted; a gap parts them like a cut.
     """
 
     def __init__(self, network: Network, read: Callable[[int], np.ndarray], indices: Sequence[int]) -> None:
@@ -32,7 +32,10 @@ class Windows:
         self._open: dict[int, np.ndarray] = {}  # frames that the next window has a word in, too
 
     def nearness(self, index: int, _picture: np.ndarray) -> np.ndarray:
-        """(h, w) float32, larger = nearer."""
+        """Nearness of a frame, told from the window that it lies in.
+
+        _picture: (H, W, 3 or 4) float32, scene-linear, not looked at. Returns (h, w) float32, larger = nearer.
+        """
         n = self._places[index]
         if n not in self._ready:
             self._window(min(self._open) if n in self._open else n)
@@ -80,7 +83,10 @@ class Windows:
 
 
 def aligned(values: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """(gain, offset) that bring values to target, robustly: a tenth of the points may be anything."""
+    """(gain, offset) that bring values to target, robustly: a tenth of the points may be anything.
+
+    values, target: (...) float32 of any unit, of one shape.
+    """
     x, y = values.ravel().astype(np.float64), target.ravel().astype(np.float64)
     step = max(1, x.size // 20_000)
     x, y = x[::step], y[::step]

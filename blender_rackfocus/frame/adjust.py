@@ -30,9 +30,8 @@ def adjust(
     """A strip's colour adjustments on a picture.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. colorspace, path: the strip's colour space and file.
-    ocio_config: names the sequencer's space. stream: which of a movie's video streams. Returns a new picture, or the
-    same one when there is nothing to do.
-    Raises MediaError.
+    ocio_config: names the sequencer's space. stream: which of a movie's video streams. Returns (H, W, 4) float32,
+    scene-linear: a new picture, or the same one when there is nothing to do. Raises MediaError.
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture

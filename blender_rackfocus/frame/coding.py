@@ -21,7 +21,8 @@ def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
     """What the node group wants of a refocused picture.
 
     result, source: (H, W, 4) float32, top row first. Pixels that differ get their alpha raised by TOUCHED; that of
-    the others becomes UNTOUCHED minus it. Returns a flat float32 array, bottom row first, or None when nothing differs.
+    the others becomes UNTOUCHED minus it. Returns (H * W * 4,) float32, bottom row first, or None when nothing
+    differs.
     """
     height, width = result.shape[:2]
     rows = (height, width * 4)
@@ -39,7 +40,8 @@ def encode(result: np.ndarray, source: np.ndarray) -> np.ndarray | None:
 
 def whole(flat: np.ndarray) -> np.ndarray:
     """An encoded picture of which every pixel counts: also those that were left alone are its own, not those of
-    whatever frame it is shown at. flat: as `encode` gives it, left as it is."""
+    whatever frame it is shown at. flat: (H * W * 4,) float32, as `encode` gives it, left as it is. Returns (H * W *
+    4,) float32, as well."""
     pixels = flat.reshape(-1, 4).copy()
     alpha = pixels[:, 3]
     np.copyto(alpha, np.float32(TOUCHED + UNTOUCHED) - alpha, where=alpha < TOUCHED_ABOVE)
@@ -47,7 +49,10 @@ def whole(flat: np.ndarray) -> np.ndarray:
 
 
 def decode(flat: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """`encode` undone: a picture, (H, W, 4) float32, top row first, and where it counts, (H, W) bool."""
+    """`encode` undone: a picture, and where it counts.
+
+    flat: (H * W * 4,) float32, as `encode` gives it. Returns (H, W, 4) float32, top row first, and (H, W) bool.
+    """
     picture = flat.reshape(height, width, 4)[::-1].copy()
     counts = picture[..., 3] > TOUCHED_ABOVE
     picture[..., 3] -= np.float32(TOUCHED)
@@ -55,8 +60,11 @@ def decode(flat: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.nd
 
 
 def encoded(picture: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
-    """A picture, (H, W, 4) float32, top row first, as the node group wants it where it counts, (H, W) bool: flat; None
-    where nothing does."""
+    """A picture as the node group wants it; None where nothing counts.
+
+    picture: (H, W, 4) float32, top row first. counts: (H, W) bool, where it counts. Returns (H * W * 4,) float32,
+    bottom row first.
+    """
     if not counts.any():
         return None
     coded = np.array(picture, np.float32)

@@ -82,8 +82,12 @@ def on_picture(
     window: Window | None = None,
     touches: Sequence[Touch] = (),
 ) -> tuple[np.ndarray, Fit]:
-    """`in_metres` for a picture, (H, W, 3 or 4) float32 scene-linear, made to fit it where that is wanted, and touched
-    up by hand; and what was done for the fit. Raises as `in_metres`."""
+    """`in_metres` for a picture, made to fit it where that is wanted, and touched up by hand; and what was done for the
+    fit.
+
+    picture: (H, W, 3 or 4) float32, scene-linear. Returns (H, W) float32, metres, and what was done. Raises as
+    `in_metres`.
+    """
     depth_m, done = _fitting(raw, convention, picture, fit, window)
     return touched(depth_m, picture, touches), done
 

@@ -40,8 +40,9 @@ class Region:
 def make(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = DRAFT_WIDTH) -> Made:
     """A job's pixels from its `read` picture and depth. Raises ValueError naming a bad input.
 
-    Final ones are half floats in value, whoever asks and however they come: what is computed now, what the store kept
-    and what was baked are the same pixels. draft_width: drafts are computed at most so many pixels across.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Final pixels are half
+    floats in value, whoever asks and however they come: what is computed now, what the store kept and what was baked
+    are the same pixels. draft_width: drafts are computed at most so many pixels across.
     """
     picture = _graded(job, picture)
     height, width = picture.shape[:2]
@@ -59,7 +60,8 @@ def _as_kept(made: Made) -> Made:
 def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
     """A picture through the core with a job's values, at a draft's or at final quality; graded as Blender does first.
 
-    picture: (H, W, 4) float32, depth_m: (H, W), as `read` gives them, or both made smaller.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. As `read` gives them,
+    or both made smaller. Returns (H, W, 4) float32, scene-linear, premultiplied.
     """
     return _refocus(job, _graded(job, picture), depth_m)
 
@@ -67,7 +69,10 @@ def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
 def make_of_picture(
     picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
 ) -> Made:
-    """`refocused`, as `make` makes a job's frame. Raises ValueError."""
+    """`refocused`, as `make` makes a job's frame.
+
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Raises ValueError.
+    """
     height, width = picture.shape[:2]
     return _as_kept(Made(width, height, encode(refocused(picture, depth_m, values, region), picture)))
 
@@ -75,8 +80,11 @@ def make_of_picture(
 def refocused(
     picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
 ) -> np.ndarray:
-    """The picture of a node through the lens of these inputs, at final quality; outside the region it stays. Raises
-    ValueError."""
+    """The picture of a node through the lens of these inputs, at final quality; outside the region it stays.
+
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Returns (H, W, 4)
+    float32, scene-linear, premultiplied. Raises ValueError.
+    """
     if region is not None:
         part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
         cut = region.rows, region.columns

@@ -94,5 +94,6 @@ def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | No
 
 
 def read_depth_frame(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> np.ndarray:
-    """`read_raw_depth(...).values`: (H, W) float32, the file's own numbers, not yet metres."""
+    """Depth as a file stores it: `read_raw_depth(...).values`. Returns (H, W) float32 of the file's own meaning, not
+    yet metres."""
     return read_raw_depth(path, index, layer).values

@@ -100,7 +100,10 @@ def refuse_foreign(path: str | os.PathLike[str]) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A baked EXR: (picture, counts) as `write` was given them, rounded to half floats. Raises MediaError."""
+    """A baked EXR: (picture, counts) as `write` was given them, rounded to half floats.
+
+    Returns (H, W, 4) float32, scene-linear, premultiplied, and (H, W) bool. Raises MediaError.
+    """
     oiio = openimageio(path)
     file = oiio.ImageInput.open(os.fspath(path))
     coded = file.read_image("float") if file is not None else None

@@ -59,7 +59,10 @@ class OcioConfig:
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
-    """sRGB-encoded values to linear light, elementwise; any shape, float32 out. Below 0 the linear part goes on."""
+    """sRGB-encoded values to linear light, elementwise. Below 0 the linear part goes on.
+
+    values: (...) float32, sRGB-encoded. Returns (...) float32, linear light.
+    """
     encoded = np.asarray(values, np.float32)
     linear = np.empty_like(encoded)
     # A few rows at a time stay in the processor's cache: twice as fast on a large picture.
@@ -75,7 +78,10 @@ def srgb_to_linear(values: np.ndarray) -> np.ndarray:
 
 
 def linear_to_srgb(values: np.ndarray) -> np.ndarray:
-    """Linear light to sRGB-encoded values, elementwise; the inverse of `srgb_to_linear`."""
+    """Linear light to sRGB-encoded values, elementwise; the inverse of `srgb_to_linear`.
+
+    values: (...) float32, linear light. Returns (...) float32, sRGB-encoded.
+    """
     linear = np.asarray(values, np.float32)
     curve = np.float32(1.055) * np.power(np.maximum(linear, 0.0), np.float32(1 / 2.4)) - np.float32(0.055)
     return np.where(linear <= 0.0031308, linear * np.float32(12.92), curve).astype(np.float32, copy=False)
@@ -86,9 +92,9 @@ def to_linear(
 ) -> np.ndarray:
     """Convert colours (not alpha) to scene-linear light of the working space.
 
-    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file, for the error's
-    text. ocio_config: None knows sRGB, Linear Rec.709 and Non-Color, and Rec.709 is the working space.
-    Returns (H, W, 3) float32. Raises MediaError for a space that cannot be converted.
+    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file, for the
+    error's text. ocio_config: None knows sRGB, Linear Rec.709 and Non-Color, and Rec.709 is the working space.
+    Returns (H, W, 3) float32, scene-linear. Raises MediaError for a space that cannot be converted.
     """
     kind = _kind(colorspace, path, ocio_config)
     if kind in ("DATA", "LINEAR"):
@@ -102,7 +108,10 @@ def to_linear(
 def from_linear(
     rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None
 ) -> np.ndarray:
-    """The way back from `to_linear`: scene-linear light to values of a colour space, (H, W, 3) float32."""
+    """The way back from `to_linear`: scene-linear light to values of a colour space.
+
+    rgb: (H, W, 3) float32, scene-linear. Returns (H, W, 3) float32 of that space.
+    """
     kind = _kind(colorspace, path, ocio_config)
     if kind in ("DATA", "LINEAR"):
         return np.asarray(rgb, np.float32)
@@ -137,11 +146,11 @@ def to_picture(
 ) -> np.ndarray:
     """Stored pixels to a Picture, as Blender does it: colours are made linear unmultiplied, alpha multiplies light.
 
-    rgba: (H, W, 4) as stored, uint8 or float32; float32 may be overwritten. straight: colours are not multiplied
-    by alpha; else they are, and are divided by it before a curve is applied: in 8 bits with rounding and clipping,
-    in floats not where alpha is 0 (light without cover). opaque: alpha is 1 everywhere, skip it.
-    Returns (H, W, 4) float32, scene-linear, premultiplied; a pixel that is not a number becomes 0, an
-    infinite one 65504 (the largest half). Raises MediaError.
+    rgba: (H, W, 4) of any type that is stored, uint8 or float32; float32 may be overwritten. straight: colours are
+    not multiplied by alpha; else they are, and are divided by it before a curve is applied: in 8 bits with rounding
+    and clipping, in floats not where alpha is 0 (light without cover). opaque: alpha is 1 everywhere, skip it.
+    Returns (H, W, 4) float32, scene-linear, premultiplied; a pixel that is not a number becomes 0, an infinite one
+    65504 (the largest half). Raises MediaError.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         convert = _bytes_to_picture if rgba.dtype == np.uint8 else _floats_to_picture

@@ -20,10 +20,11 @@ _GREY_TOLERANCE = 0.03
 
 
 def rgba(frame: Any, reformatter: Any, *, matrix: int, full_range: bool) -> np.ndarray:
-    """The stored colours and alpha, (H, W, 4): uint8, or float32 0..1 where there are more than 8 bits.
+    """The stored colours and alpha, (H, W, 4) uint8, 0 to 255, or float32 0..1 where there are more than 8 bits.
 
     Not linear and not turned. frame: av.VideoFrame. reformatter: av's VideoReformatter, for one thread at a time.
-    matrix: the tag of the stream as it was opened (ITU-T H.273); the frame's own tags count for nothing, as in Blender.
+    matrix: the tag of the stream as it was opened (ITU-T H.273); the frame's own tags count for nothing, as in
+    Blender.
     """
     byte = max(component.bits for component in frame.format.components) <= 8
     # Blender's swscale is not told where chroma samples sit; PyAV's would be, by the frame.
@@ -72,7 +73,10 @@ def rotation(frame: Any) -> int:
 
 
 def turned(pixels: np.ndarray, clockwise: int) -> np.ndarray:
-    """Pixels turned by a `rotation`."""
+    """Pixels turned by a `rotation`.
+
+    pixels: (H, W, ...) of any type and meaning. Returns (h, w, ...) of any type, pixels' own.
+    """
     return np.rot90(pixels, -clockwise // 90) if clockwise else pixels
 
 

@@ -86,7 +86,8 @@ class Movie:
         colorspace: str | None = None,
         ocio_config: colour.OcioConfig | None = None,
     ) -> np.ndarray:
-        """The picture at frame `index`; see `media.read_frame`. Raises MediaError."""
+        """The picture at frame `index`; see `media.read_frame`. Returns (H, W, 4) float32, scene-linear,
+        premultiplied. Raises MediaError."""
         return colour.to_picture(
             self._pixels(index, decoded.rgba),
             colorspace or self.colorspace,
@@ -109,7 +110,7 @@ class Movie:
         return RawDepth(values, True, "grey", self.bits)
 
     def read_raw_depth(self, index: int) -> np.ndarray:
-        """`read_depth(index).values`: (H, W) float32 in 0..1."""
+        """Depth as it is stored: `read_depth(index).values`. Returns (H, W) float32, 0 to 1."""
         return self.read_depth(index).values
 
     def times_s(self) -> np.ndarray:

@@ -12,13 +12,18 @@ ALPHA_OFFSET = 2.0
 
 
 def quantised(picture: np.ndarray) -> np.ndarray:
-    """The half floats that an EXR keeps of a float32 array of any shape; what is beyond their range becomes their
-    largest."""
+    """The half floats that an EXR keeps of a picture; what is beyond their range becomes their largest.
+
+    picture: (...) float32, scene-linear. Returns (...) float16, scene-linear.
+    """
     return np.clip(picture, -HALF_MAX, HALF_MAX).astype(np.float16)
 
 
 def rounded(picture: np.ndarray) -> np.ndarray:
-    """A picture, (H, W, 4) float32, as a baked EXR gives it back where it counts; alpha cut to 0..1."""
+    """A picture as a baked EXR gives it back where it counts; alpha cut to 0..1.
+
+    picture: (H, W, 4) float32, scene-linear. Returns (H, W, 4) float32, scene-linear.
+    """
     coded = np.array(picture, np.float32)
     coded[..., 3] = np.clip(coded[..., 3], 0.0, 1.0) + np.float32(ALPHA_OFFSET)
     coded = quantised(coded).astype(np.float32)

@@ -80,8 +80,9 @@ def read_picture(
 ) -> np.ndarray:
     """The picture in a file, as an image strip of Blender shows it; see `media.read_frame`.
 
-    colorspace None: linear for EXR and the other linear formats, sRGB for the rest. alpha_mode None: as the
-    file says. The size is the file's data window, as in Blender. Returns (H, W, 4) float32; raises MediaError.
+    colorspace None: linear for EXR and the other linear formats, sRGB for the rest. alpha_mode None: as the file
+    says. The size is the file's data window, as in Blender. Returns (H, W, 4) float32, scene-linear, premultiplied;
+    raises MediaError.
     """
     with _File(path) as file:
         chosen = naming.picture_channels(file.channels)

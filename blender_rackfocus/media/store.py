@@ -84,7 +84,8 @@ class Store:
         return os.path.join(self.folder, key[:2], key + SUFFIX)
 
     def get(self, key: str) -> np.ndarray | None:
-        """The array kept under `key`; None where there is none, or none that can be trusted."""
+        """The array kept under `key`; None where there is none, or none that can be trusted. Returns (...) of any
+        type, as it was put."""
         path = self.path(key)
         array = _read(path, key)
         if array is not None:
@@ -93,7 +94,11 @@ class Store:
         return array
 
     def put(self, key: str, array: np.ndarray, **notes: Any) -> None:
-        """Keep an array. notes: plain words for `contents`. Raises MediaError where the disk will not have it."""
+        """Keep an array.
+
+        array: (...) of any type that `get` gives again. notes: plain words for `contents`. Raises MediaError where
+        the disk will not have it.
+        """
         path = self.path(key)
         array = np.ascontiguousarray(array)
         if array.dtype.hasobject:

@@ -54,7 +54,10 @@ def is_of(
     values: dict[str, float],
     region: node_pixels.Region | None,
 ) -> bool:
-    """Whether a baked file is whole and shows just what these would make."""
+    """Whether a baked file is whole and shows just what these would make.
+
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres.
+    """
     notes = baked.notes_of(path)
     told = notes.get(node_recipe.PIXELS) if notes is not None else None
     return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)

@@ -25,7 +25,8 @@ def make(
 ) -> Made:
     """`make_of_picture`; from the store where it was made before.
 
-    name: of the node, for those who look into the store. Raises ValueError.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. name: of the node, for
+    those who look into the store. Raises ValueError.
     """
     key = key_of_frame(picture, depth_m, values, region) if cache.store() is not None else ""
     return cache.made(key, name, lambda: make_of_picture(picture, depth_m, values, region))
@@ -34,7 +35,10 @@ def make(
 def key_of_frame(
     picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
 ) -> str:
-    """The store's key of a frame: all that decides its pixels."""
+    """The store's key of a frame: all that decides its pixels.
+
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres.
+    """
     part = (region.rows.indices(len(picture)), region.columns.indices(picture.shape[1])) if region is not None else None
     return key_of(
         kind="node",

@@ -149,13 +149,16 @@ def read(folder: str, index: int) -> np.ndarray:
 
 
 def coded(picture: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 as a screen shows it, of (H, W, 4) float32 scene-linear."""
+    """A picture as a screen shows it.
+
+    picture: (H, W, 4) float32, scene-linear. Returns (H, W, 3) uint8, 0 to 255.
+    """
     return np.rint(255 * linear_to_srgb(np.clip(picture[..., :3], 0, 1))).astype(np.uint8)
 
 
 def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> tuple[int, np.ndarray]:
-    """(the clip's frame, its picture (H, W, 3) uint8) that a strip shows at a frame. Raises EstimateError, FrameError,
-    MediaError."""
+    """(the clip's frame, its picture (H, W, 3) uint8 RGB) that a strip shows at a frame. Raises EstimateError,
+    FrameError, MediaError."""
     here = strips.media_frame(strip, frame, scene)
     _, frames, _ = estimate.clip_of(strip, scene)
     try:

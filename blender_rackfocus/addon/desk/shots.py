@@ -42,7 +42,8 @@ def fps(scene: bpy.types.Scene) -> float:
 
 
 def depth_of(strip: bpy.types.Strip, frame: float) -> np.ndarray:
-    """Depth of what a strip shows at a frame of its scene, (H, W) metres. Raises FrameError, MediaError, ValueError."""
+    """Depth of what a strip shows at a frame of its scene, (H, W) float32, metres. Raises FrameError, MediaError,
+    ValueError."""
     return frames.sources(_depth_job(strip, frame))[1]
 
 

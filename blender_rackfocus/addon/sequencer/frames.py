@@ -99,7 +99,8 @@ def circles_cut(job: Job) -> Cut | None:
 
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """`sources` without keeping them: for whoever reads a whole clip once."""
+    """`sources` without keeping them: for whoever reads a whole clip once. Returns picture and depth, (H, W, 4)
+    float32, scene-linear, and (H, W) float32, metres."""
     return _kept().sources.alone(lambda: making.read(job))[:2]
 
 

@@ -86,7 +86,8 @@ def _chart(job: Job, named: tuple[tuple[str, float], ...], width: int, height: i
 
 
 def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | None:
-    """The focus chart of the strip that the preview shows, (height, width, 4) float32; None where there is none."""
+    """The focus chart of the strip that the preview shows, (height, width, 4) float32, scene-linear; None where
+    there is none."""
     found = eyedropper.candidates(scene, scene.frame_current_final)
     if not found:
         return None

@@ -35,7 +35,10 @@ def held(image: bpy.types.Image) -> object:
 
 @stillness.still()
 def fill(image: bpy.types.Image, width: int, height: int, flat: np.ndarray, key: object) -> None:
-    """Put encoded pixels into an image and make Blender notice."""
+    """Put encoded pixels into an image and make Blender notice.
+
+    flat: (height * width * 4,) float32, bottom row first, as `coding.encode` gives it.
+    """
     if tuple(image.size) != (width, height) or not image.is_float:
         image.source = "GENERATED"
         image.use_generated_float = True

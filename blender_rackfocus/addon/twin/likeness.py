@@ -21,8 +21,10 @@ Blender's nodes take, which grows with the fourth power of the width."""
 
 
 def decibels(one: np.ndarray, other: np.ndarray) -> float:
-    """Peak signal to noise of two scene-linear pictures as a screen shows them: (H, W, 4) each. Higher is nearer; 99
-    where they are the same."""
+    """Peak signal to noise of two pictures as a screen shows them. Higher is nearer; 99 where they are the same.
+
+    one, other: (H, W, 4) float32, scene-linear.
+    """
     error = float(np.mean((_seen(one) - _seen(other)) ** 2))
     return min(99.0, -10.0 * math.log10(max(error, 1e-12)))
 
@@ -40,14 +42,18 @@ def measured(
     real: np.ndarray,
     frame: int,
 ) -> tuple[float, float]:
-    """dB of a twin's group, and of the picture untouched, against the real result. picture, real: (H, W, 4); raw: the
-    depth's numbers, None where the group reads them itself. Raises FrameError."""
+    """dB of a twin's group, and of the picture untouched, against the real result. picture, real: (H, W, 4) float32,
+    scene-linear; raw: (H, W) float32, the depth's numbers, None where the group reads them itself. Raises
+    FrameError."""
     shown = _rendered(tree, values, picture, raw, frame)
     return decibels(shown, real), decibels(picture, real)
 
 
 def small(plane: np.ndarray, interpolation: int = cv2.INTER_NEAREST) -> np.ndarray:
-    """A picture or its depth at the size on which twins are measured."""
+    """A picture or its depth at the size on which twins are measured.
+
+    plane: (H, W, ...) float32 of any meaning. Returns (h, w, ...) float32 of the same.
+    """
     height, width = plane.shape[:2]
     if width <= MEASURED_WIDTH:
         return plane

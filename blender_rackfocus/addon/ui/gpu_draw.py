@@ -16,7 +16,10 @@ _FONT = 0
 
 
 def triangles(corners: np.ndarray, colours: np.ndarray) -> None:
-    """Filled triangles. corners: (N, 2) float32, three to each; colours: (N, 4) float32."""
+    """Filled triangles.
+
+    corners: (N, 2) float32, pixels, three to each; colours: (N, 4) float32, 0 to 1.
+    """
     if len(corners):
         gpu.state.blend_set("ALPHA")  # words and lines leave it as they like
         shader = gpu.shader.from_builtin("SMOOTH_COLOR")
@@ -24,7 +27,10 @@ def triangles(corners: np.ndarray, colours: np.ndarray) -> None:
 
 
 def lines(ends: np.ndarray, colours: np.ndarray, width_px: float) -> None:
-    """Lines. ends: (N, 2) float32, two to each; colours: (N, 4) float32."""
+    """Lines.
+
+    ends: (N, 2) float32, pixels, two to each; colours: (N, 4) float32, 0 to 1.
+    """
     if len(ends):
         gpu.state.blend_set("ALPHA")
         shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")

@@ -61,12 +61,12 @@ class Segment:
         return self._memory.name
 
     def bytes(self, start: int, end: int) -> np.ndarray:
-        """A part of it, (end - start) uint8."""
+        """A part of it. Returns (end - start,) uint8 of any meaning."""
         assert self._bytes is not None
         return self._bytes[start:end]
 
     def array(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: str) -> np.ndarray:
-        """An array that lies in it."""
+        """An array that lies in it. Returns (...) of any type, as asked."""
         return np.ndarray(shape, dtype, self._memory.buf, offset, strides)
 
     def unlink(self) -> None:
@@ -140,7 +140,8 @@ class Room:
         return self._at, self._end
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An array yet to be written. Raises OSError if there is no memory to share."""
+        """An array yet to be written. Returns (...) of any type, as asked. Raises OSError if there is no memory to
+        share."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         segment, start = self._place_for(size)
         self._end = start + size

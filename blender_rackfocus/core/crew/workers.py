@@ -35,11 +35,15 @@ class Workers:
         self._pool = pool
 
     def empty(self, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-        """An array yet to be written that all workers see; it ends with the frame, or with the `scratch` around it."""
+        """An array yet to be written that all workers see; it ends with the frame, or with the `scratch` around it.
+        Returns (...) of any type, as asked."""
         return np.empty(shape, dtype)
 
     def copy(self, array: np.ndarray) -> np.ndarray:
-        """A copy that all workers see, as `empty` gives."""
+        """A copy that all workers see, as `empty` gives.
+
+        array: (...) of any type and meaning. Returns (...) of any type, array's own.
+        """
         out = self.empty(array.shape, array.dtype)
         out[...] = array
         return out

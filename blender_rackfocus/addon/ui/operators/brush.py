@@ -40,7 +40,10 @@ class Brush:
     _region: bpy.types.Region | None
 
     def looked(self, context: bpy.types.Context, picture: np.ndarray) -> None:
-        """The picture (H, W, 3) uint8 of the frame that is drawn on now, `_index` of the clip."""
+        """The picture of the frame that is drawn on now, `_index` of the clip.
+
+        picture: (H, W, 3) uint8 RGB.
+        """
 
     def begun(self, event: bpy.types.Event) -> None:
         """A stroke begins."""
@@ -169,7 +172,10 @@ def previews_problem(context: bpy.types.Context) -> str:
 
 
 def tint_texture(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 0.45) -> gpu.types.GPUTexture:
-    """A mask, (h, w) float32, 0 to 1, as a colour to lay over a picture."""
+    """A mask as a colour to lay over a picture.
+
+    mask: (h, w) float32, 0 to 1.
+    """
     shown = np.empty((*mask.shape, 4), np.float32)
     shown[..., :3] = colour
     shown[..., 3] = opacity * mask
