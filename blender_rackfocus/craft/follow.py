@@ -156,9 +156,9 @@ class Watch:
     ) -> None:
         """Look at one frame. They come in order of time, evenly, a few a second at least.
 
-        picture: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) metres, > 0; inf = nothing there. marked: name
-        and distance (metres) of the marks on this frame. people: how much each pixel is a person, (h, w) 0 to 1 of any
-        size, where something can tell. Raises ValueError for frames out of order.
+        picture: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres, > 0; inf = nothing there.
+        marked: name and distance (metres) of the marks on this frame. people: (h, w) float32, 0 to 1, of any size:
+        how much each pixel is a person, where something can tell. Raises ValueError for frames out of order.
         """
         if self._frames and frame <= self._frames[-1]:
             raise ValueError(f"frame {frame:g} comes after {self._frames[-1]:g}: frames must rise")
