@@ -14,7 +14,8 @@ from ..core import Aperture, Highlights, Lens
 
 @dataclass(frozen=True)
 class Input:
-    """One keyframable input. `advanced` ones sit in a closed sub-panel of the node group's interface."""
+    """One keyframable input. `advanced` ones sit in a closed sub-panel of the node group's interface. at_zero: what it
+    does at zero, for the panel; empty where it cannot be zero, or does what its name says."""
 
     name: str
     default: float
@@ -24,6 +25,7 @@ class Input:
     subtype: str = "NONE"
     integer: bool = False
     advanced: bool = False
+    at_zero: str = ""
 
 
 INPUTS: tuple[Input, ...] = (
@@ -32,9 +34,23 @@ INPUTS: tuple[Input, ...] = (
     Input("Focal Length", 50.0, 1.0, 5000.0, "Focal length of the lens that took the picture, in millimetres"),
     Input("Sensor Width", 36.0, 0.1, 1000.0, "Width of the sensor that the picture's width shows, in millimetres"),
     Input(
-        "Blades", 0, 0, 16, "Aperture blades: 3 to 16 make a polygon; 0 is a circle, and so are 1 and 2", integer=True
+        "Blades",
+        0,
+        0,
+        16,
+        "Aperture blades: 3 to 16 make a polygon; 0 is a circle, and so are 1 and 2",
+        integer=True,
+        at_zero="a round opening",
     ),
-    Input("Blade Rotation", 0.0, -math.tau, math.tau, "Turns the aperture's blades counter-clockwise", "ANGLE"),
+    Input(
+        "Blade Rotation",
+        0.0,
+        -math.tau,
+        math.tau,
+        "Turns the aperture's blades counter-clockwise",
+        "ANGLE",
+        at_zero="a blade's edge on top",
+    ),
     Input(
         "Max Blur",
         0.0,
@@ -42,12 +58,33 @@ INPUTS: tuple[Input, ...] = (
         100.0,
         "Largest diameter of a blur circle, in percent of the picture's width; 0 is no limit",
         "PERCENTAGE",
+        at_zero="no limit",
     ),
     Input(
-        "Near Strength", 1.0, 0.0, 10.0, "Factor on the blur in front of the focus distance; 1 is what the lens does"
+        "Near Strength",
+        1.0,
+        0.0,
+        10.0,
+        "Factor on the blur in front of the focus distance; 1 is what the lens does",
+        at_zero="sharp in front",
     ),
-    Input("Far Strength", 1.0, 0.0, 10.0, "Factor on the blur behind the focus distance; 1 is what the lens does"),
-    Input("Mix", 1.0, 0.0, 1.0, "How much of the result replaces the strip's own picture", "FACTOR"),
+    Input(
+        "Far Strength",
+        1.0,
+        0.0,
+        10.0,
+        "Factor on the blur behind the focus distance; 1 is what the lens does",
+        at_zero="sharp behind",
+    ),
+    Input(
+        "Mix",
+        1.0,
+        0.0,
+        1.0,
+        "How much of the result replaces the strip's own picture",
+        "FACTOR",
+        at_zero="the strip's own picture",
+    ),
     Input(
         "In-Focus Range",
         0.0,
@@ -56,9 +93,17 @@ INPUTS: tuple[Input, ...] = (
         "Depth around the focus distance that stays sharp, in metres",
         "DISTANCE",
         advanced=True,
+        at_zero="sharp at one distance",
     ),
     Input(
-        "Roundness", 0.0, 0.0, 1.0, "Curvature of the blades: 0 is straight, 1 makes a circle", "FACTOR", advanced=True
+        "Roundness",
+        0.0,
+        0.0,
+        1.0,
+        "Curvature of the blades: 0 is straight, 1 makes a circle",
+        "FACTOR",
+        advanced=True,
+        at_zero="straight blades",
     ),
     Input(
         "Squeeze",
@@ -76,6 +121,7 @@ INPUTS: tuple[Input, ...] = (
         "Share of the aperture's area that a mirror lens's central mirror hides: ring bokeh",
         "FACTOR",
         advanced=True,
+        at_zero="no mirror",
     ),
     Input(
         "Spherical Aberration",
@@ -84,6 +130,7 @@ INPUTS: tuple[Input, ...] = (
         1.0,
         "Above 0 discs behind the focus have a bright rim, below 0 a bright core; in front of it the reverse",
         advanced=True,
+        at_zero="even discs",
     ),
     Input(
         "Cat's Eye",
@@ -93,6 +140,7 @@ INPUTS: tuple[Input, ...] = (
         "How far the lens barrel cuts into discs towards the picture's corners",
         "FACTOR",
         advanced=True,
+        at_zero="whole discs",
     ),
     Input(
         "Vignetting",
@@ -102,6 +150,7 @@ INPUTS: tuple[Input, ...] = (
         "Light that the lens barrel takes towards the picture's corners",
         "FACTOR",
         advanced=True,
+        at_zero="no light lost",
     ),
     Input(
         "Axial Chromatic",
@@ -110,6 +159,7 @@ INPUTS: tuple[Input, ...] = (
         5.0,
         "Spread of the focal length between red and blue, in percent: coloured fringes out of focus",
         advanced=True,
+        at_zero="no fringes",
     ),
     Input(
         "Highlight Gain",
@@ -118,6 +168,7 @@ INPUTS: tuple[Input, ...] = (
         100.0,
         "Light given back to clipped highlights: white becomes 1 + gain times as bright",
         advanced=True,
+        at_zero="highlights as they are",
     ),
     Input(
         "Highlight Threshold",
@@ -127,6 +178,7 @@ INPUTS: tuple[Input, ...] = (
         "Brightness from which highlights gain, in linear light; 1 is white",
         "FACTOR",
         advanced=True,
+        at_zero="all gains",
     ),
     Input(
         "Breathing",
@@ -135,6 +187,7 @@ INPUTS: tuple[Input, ...] = (
         10.0,
         "Change of the field of view with focus: 1 is what a thin lens does",
         advanced=True,
+        at_zero="the frame stands still",
     ),
 )
 

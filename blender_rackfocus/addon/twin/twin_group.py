@@ -20,15 +20,12 @@ MARK = "rackfocus_twin"
 ORIGINAL = "rackfocus_twin_original"
 KEYS = "rackfocus_twin_keys"
 MEASURED = "rackfocus_twin_db"
-LEFT_OUT = (
-    "Squeeze",
-    "Spherical Aberration",
-    "Cat's Eye",
-    "Vignetting",
-    "Axial Chromatic",
-    "Highlight Gain",
-    "Breathing",
-)
+_SHOWN = {
+    *("Focus Distance", "F-Stop", "Focal Length", "Sensor Width", "In-Focus Range", "Max Blur", "Mix"),
+    *("Near Strength", "Far Strength", "Blades", "Blade Rotation", "Roundness", "Obstruction"),
+    "Highlight Threshold",  # says nothing without a gain
+}
+LEFT_OUT = tuple(name for name in inputs.NAMES if name not in _SHOWN)
 """Inputs that Blender's nodes have nothing for."""
 NAME = "Rack Focus Nodes"
 _KEY = (

@@ -14,25 +14,7 @@ USUAL = ("Focus Distance", "F-Stop", "Focal Length", "Mix")
 CHARACTER = tuple(entry.name for entry in INPUTS if entry.advanced)
 RARE = tuple(entry.name for entry in INPUTS if entry.name not in {*USUAL, *CHARACTER})
 
-ZEROS = {
-    "Blades": "a round opening",
-    "Blade Rotation": "a blade's edge on top",
-    "Max Blur": "no limit",
-    "Near Strength": "sharp in front",
-    "Far Strength": "sharp behind",
-    "Mix": "the strip's own picture",
-    "In-Focus Range": "sharp at one distance",
-    "Roundness": "straight blades",
-    "Obstruction": "no mirror",
-    "Spherical Aberration": "even discs",
-    "Cat's Eye": "whole discs",
-    "Vignetting": "no light lost",
-    "Axial Chromatic": "no fringes",
-    "Highlight Gain": "highlights as they are",
-    "Highlight Threshold": "all gains",
-    "Breathing": "the frame stands still",
-}
-"""What an input does at zero, where it can be zero."""
+AT_ZERO = {entry.name: entry.at_zero for entry in INPUTS}
 
 
 def inputs_of(layout: bpy.types.UILayout, found: bpy.types.StripModifier, names: Iterable[str]) -> None:
@@ -42,7 +24,7 @@ def inputs_of(layout: bpy.types.UILayout, found: bpy.types.StripModifier, names:
     for name in names:
         socket = modifier.socket(found, name)
         column.prop(socket, "value", text=name)
-        if socket.value == 0 and name in ZEROS:
+        if socket.value == 0 and AT_ZERO[name]:
             row = column.row()
             row.scale_y, row.active, row.alignment = 0.6, False, "RIGHT"
-            row.label(text=f"0 = {ZEROS[name]}")
+            row.label(text=f"0 = {AT_ZERO[name]}")
