@@ -38,10 +38,12 @@ _FREE_BYTES = 2**30
 
 
 class _Keeping:
-    """The store in use, and the thread that writes into it. waiting: what it writes. problem: why it keeps nothing."""
+    """The store in use, and the thread that writes into it. waiting: what it writes. problem: why it keeps nothing.
+    writes: how many frames were kept so far."""
 
     def __init__(self) -> None:
         self.problem = ""
+        self.writes = 0
         self.stores: dict[tuple[str, int], Store] = {}
         self.writer = ThreadPoolExecutor(1, "rackfocus-store")
         self.waiting: list[Future] = []
@@ -178,8 +180,14 @@ def _write(where: Store, key: str, array: np.ndarray, picture: str) -> None:
             _tell(f"{where.folder}: the disk is nearly full, so computed frames are not kept there.")
             return
         where.put(key, array, kind="frame", picture=picture)
+        _keeping().writes += 1
     except MediaError as error:
         _tell(str(error))
+
+
+def writes() -> int:
+    """How many frames were kept so far: whoever remembers which are may look again."""
+    return _keeping().writes
 
 
 def problem() -> str:

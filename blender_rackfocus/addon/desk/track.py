@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any
 
 import bpy
@@ -24,10 +23,10 @@ from ...craft import decisions, pull
 from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
 from ...craft.follow import STRONG
 from ...frame import inputs
-from .. import errors, signals
+from .. import cache, errors, signals
 from ..blender import curves
 from ..errors import FrameError
-from ..sequencer import baked_strips
+from ..sequencer import baked_strips, standing
 from ..session import session
 from ..shot import focus_keys, group, marks, modifier, proposals
 from ..shot.focus import Focus
@@ -90,7 +89,8 @@ class Track:
 
     strip: its name. first, last: frames it shows on. frames, dioptres: the curve, (N,) float64, rising in time. near_d,
     far_d: what is sharp at each of them, near_d >= dioptres >= far_d. beyond: (N,) bool, nearer than the lens focuses.
-    low_d, high_d: ends of the scale. baked: (first, last) frames that have a baked file. problem: what is wrong now,
+    low_d, high_d: ends of the scale. baked: (first, last) frames that have a baked file; stale: those of them that are
+    no longer right; kept: frames that are in the cache. problem: what is wrong now,
     empty when all is well. failed: frames that could not be rendered. proposed: what is no key yet, in the order in
     which the strip has it.
     """
@@ -112,6 +112,8 @@ class Track:
     problem: str
     failed: tuple[float, ...]
     proposed: tuple[Proposed, ...] = ()
+    stale: tuple[tuple[int, int], ...] = ()
+    kept: tuple[tuple[int, int], ...] = ()
 
     def share(self, dioptre: Any) -> Any:
         """How far up distances lie, a number or an array: 0 at the bottom (near) to 1 at the top (far)."""
@@ -143,6 +145,7 @@ def of_strip(strip: bpy.types.Strip) -> Track:
         for one in proposals.read(strip)
     )
     low_d, high_d = _scale(dioptres, [*(line.dioptres for line in lines), [one.dioptre for one in proposed]])
+    stands = standing.of(strip.id_data, strip)
     curve = focus.curve
     chosen = {p.co.x for p in curve.keyframe_points if p.select_control_point} if curve is not None else set()
     return Track(
@@ -165,6 +168,8 @@ def of_strip(strip: bpy.types.Strip) -> Track:
         problem=errors.of(strip.id_data.session_uid, strip.name),
         failed=tuple(errors.failed_frames(strip.id_data.session_uid, strip.name)),
         proposed=proposed,
+        stale=stands.stale,
+        kept=stands.kept,
     )
 
 
@@ -250,10 +255,8 @@ def _baked(strip: bpy.types.Strip, found: bpy.types.StripModifier, first: int, l
         return
     offset = math.floor(strip.content_start) - baked_strips.FIRST
     names = (os.path.splitext(name)[0] for name in os.listdir(place.folder))
-    there = sorted(int(name) + offset for name in names if name.isdigit())
-    for _, run in groupby(enumerate(f for f in there if first <= f <= last), lambda pair: pair[1] - pair[0]):
-        run_frames = [frame for _, frame in run]
-        yield run_frames[0], run_frames[-1]
+    there = sorted({int(name) + offset for name in names if name.isdigit()})
+    yield from standing.runs(frame for frame in there if first <= frame <= last)
 
 
 # --- Kept until something changes -------------------------------------------------------------------------------------
@@ -283,7 +286,8 @@ class Tracks:
 
     def of(self, scene: bpy.types.Scene, strips: Iterable[bpy.types.Strip], budget_s: float = BUDGET_S) -> list[Track]:
         """The tracks of those strips that have one. `is_behind` tells whether some are still to be looked at."""
-        until, edits, moving = time.perf_counter() + budget_s, signals.edits(), None
+        until, moving = time.perf_counter() + budget_s, None
+        edits = signals.edits() + standing.changes() + cache.writes()
         self.is_behind = False
         uid, found = scene.session_uid, []
         for strip in strips:
@@ -327,6 +331,7 @@ class Tracks:
             errors.of(uid, strip.name),
             tuple(errors.failed_frames(uid, strip.name)),
             shots.width_px(strip),
+            standing.of(strip.id_data, strip),
         )
 
     def _ids_of(self, tree: bpy.types.NodeTree) -> dict[str, str]:

@@ -35,6 +35,8 @@ BAND: Colour = (1.0, 0.78, 0.35, 0.22)
 BACK: Colour = (0.03, 0.03, 0.05, 0.42)
 MARK: Colour = (0.70, 0.88, 1.0, 0.45)
 BAKED: Colour = (0.36, 0.82, 0.42, 1.0)
+STALE: Colour = (1.0, 0.72, 0.12, 1.0)
+KEPT: Colour = (0.36, 0.82, 0.42, 0.5)
 WRONG: Colour = (1.0, 0.22, 0.18, 1.0)
 CHOSEN: Colour = (1.0, 1.0, 1.0, 1.0)
 OUTLINE: Colour = (0.0, 0.0, 0.0, 0.8)
@@ -248,12 +250,17 @@ def keys_of(track: Track, stretch: Stretch) -> tuple[float, ...]:
 
 @lru_cache(maxsize=2048)
 def _columns(track: Track) -> dict[str, np.ndarray]:
-    """What one track is made of, as columns: curve, marks, points, bars, and thin lines of what is baked or wrong."""
+    """What one track is made of, as columns: curve, marks, points, bars, and thin lines of what is kept, baked, stale
+    or wrong: the later over the earlier."""
     t, lines = track, track.marks
     points = [p for p in t.points if t.first <= p.frame <= t.last + 1]
     bars = [(s.kind, max(s.first, t.first), min(s.last, t.last + 1)) for s in t.stretches]
     bars = [bar for bar in bars if bar[2] > bar[1]]
-    runs: list[tuple[float, float, Colour]] = [(first, last + 1, BAKED) for first, last in t.baked]
+    runs: list[tuple[float, float, Colour]] = [
+        (first, last + 1, colour)
+        for colour, stretches in ((KEPT, t.kept), (BAKED, t.baked), (STALE, t.stale))
+        for first, last in stretches
+    ]
     runs += [(f, f + 1, WRONG) for f in t.failed if t.first <= f <= t.last]
     runs += [(t.first, t.last + 1, WRONG)] if t.problem else []
     proposed = [p for p in t.proposed if t.first <= p.frame <= t.last + 1]
