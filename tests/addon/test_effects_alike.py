@@ -211,6 +211,7 @@ def test_a_duplicate_shares_the_tree_and_has_its_own_focus(stack, one):
     second.given(node.origin(one.inputs["Focus Distance"])).value = FAR_M
     wished = wanted(one, 2, wanted(one, 2, **TOLD), **TOLD | {"Focus Distance": FAR_M})
     assert difference(stack.still(2), wished) < EXACT
+    assert preview.word_of(stack.scene, one).startswith("Two effects share this tree")
     with pytest.raises(ValueError, match=f'its own copy of the tree "{one.id_data.name}"'):
         Nodes(stack.scene).names()
 

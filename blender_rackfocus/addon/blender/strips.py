@@ -90,7 +90,7 @@ def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     if strip.type == "IMAGE":
         return _image_frame(strip, frame, scene)
     raise FrameError(
-        f"a {strip.type.lower()} strip has no file of its own: Rack Focus works on movie and image strips",
+        f"a strip of type {strip.type.lower()} has no file of its own, as movie and image strips have",
         owner=strip.name,
     )
 

@@ -130,12 +130,14 @@ def _wish_of(one: bpy.types.Node, kept: Kept, values: dict[str, float], before: 
 
 def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     """What a node has to say of its preview; empty when it shows what a render would."""
-    slot = next((each for each in versions.slots(scene) if each.tree == one.id_data), None)
+    slots = [each for each in versions.slots(scene) if each.tree == one.id_data]
     image = group.image_of(one.node_tree)
     if one.mute or image is None:
         return ""
-    if slot is None:
+    if not slots:
         return "Not in a tree that renders show: no passes"
+    if len(slots) > 1:
+        return "Two effects share this tree: the preview has the last one's focus, renders have both"
     preview, frame = _preview(), scene.frame_current_final
     kept = preview.kept.get((image.session_uid, frame))
     if kept is not None:

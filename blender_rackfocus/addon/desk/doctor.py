@@ -50,6 +50,8 @@ class _Reader:
     """A strip's pictures and raw depth at timeline frames."""
 
     def __init__(self, strip: bpy.types.Strip, scene: bpy.types.Scene) -> None:
+        if strip.type == modifier.ADJUSTMENT:
+            raise FrameError("its depth is that of other strips: examine those", strip.name)
         if strip.type not in modifier.KINDS or modifier.find(strip) is None:
             raise FrameError("it has no Rack Focus modifier; add one and choose its depth first", strip.name)
         source = sources.of(strip)
