@@ -138,16 +138,6 @@ def room_graph() -> dict[str, set[str]]:
     return edges
 
 
-def closure(module: str) -> set[str]:
-    """A module and all that it imports, directly or not."""
-    edges, reached, waiting = graph(), {module}, [module]
-    while waiting:
-        fresh = edges[waiting.pop()] - reached
-        reached |= fresh
-        waiting += fresh
-    return reached
-
-
 def hidden_imports() -> list[str]:
     """Imports inside functions, but for Blender's own modules and what may not be installed."""
     found = []

@@ -88,7 +88,7 @@ def defocus_frame(
         coc, circles = work.empty(depth_m.shape), work.empty(depth_m.shape)
         colour = _taken(rgba, depth_m, lens, limit_px, coc, circles, work)
         light = _lit(colour, coc, highlights, work)
-        seen = None if behind is None else _seen(behind, lens, limit_px, highlights, light.shape[2], work)
+        seen = None if behind is None else _seen(behind, lens, highlights, light.shape[2], work)
         if lens.axial_chromatic:
             out = rgba.copy()
             groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
@@ -165,7 +165,7 @@ def _take(
     return True
 
 
-def _seen(behind: Behind, lens: Lens, limit_px: float, highlights: Highlights, channels: int, work: Workers) -> Seen:
+def _seen(behind: Behind, lens: Lens, highlights: Highlights, channels: int, work: Workers) -> Seen:
     """A second layer as the renderer takes it: light, circles (not yet as they are drawn), where it is known."""
     known = np.clip(behind.known, 0, 1)
     depth_m = np.where(known > 0, behind.depth_m, np.float32(np.inf))

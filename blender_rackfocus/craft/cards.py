@@ -58,7 +58,7 @@ def compose(cards: Sequence[Card], background: Background, height: int, width: i
     nearness = _ramp(background, height, width)
     for number, card in enumerate(cards):
         _check(card, number, height, width)
-        nearness = np.maximum(nearness, _ground(card, height, width))
+        nearness = np.maximum(nearness, _ground(card, height))
     for distance in sorted({card.distance_m for card in cards}, reverse=True):
         masks = [_softened(card) for card in cards if card.distance_m == distance]
         mask = np.maximum.reduce(masks)
@@ -86,7 +86,7 @@ def _softened(card: Card) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), spread_px).clip(0, 1) if spread_px > 0.1 else mask
 
 
-def _ground(card: Card, height: int, width: int) -> np.ndarray:
+def _ground(card: Card, height: int) -> np.ndarray:
     """Nearness of the ground under a card: (height, 1), even down the picture; all 0 where it has none."""
     rows = np.flatnonzero((np.asarray(card.mask) > 0.5).any(axis=1))
     if not card.ground or not rows.size:

@@ -72,11 +72,6 @@ def room(keys: Sequence[Key], chosen: Collection[int], frames: float) -> float:
     return frames
 
 
-def shifted(keys: Sequence[Key], decision: Decision, frames: float) -> list[Key]:
-    """A stretch dragged in time as a whole, as far as its neighbours let it. frames: whole or fractional."""
-    return dragged(keys, range(decision.first, decision.last + 1), frames)
-
-
 def with_feel(keys: Sequence[Key], decision: Decision, feel: str, nearest_m: float = NEAREST_M) -> list[Key]:
     """A rack or move made anew with another feel, between its two ends, in the same time. A hold stays as it is.
 

@@ -297,7 +297,7 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     rough = stepped or bool((half.astype(np.float16) == half).mean() > 0.98)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         fits = _fits(lines, raw.shape, lens, unit, rough)
-        claimed = _claimed_bend(lines, convention, fits)
+        claimed = _claimed_bend(convention, fits)
     # Values that run from 0 to 1 cry for a reading; others must be as straight as only planes are (a ball is not).
     limit = _STRAIGHT if fills or rough or convention.kind != "METRES" else _PLANE
     name, offset, straight = _best(fits, claimed, rough, limit)
@@ -332,7 +332,7 @@ def _bend_of_inverse(v: np.ndarray, rough: bool) -> float:
     return bend(1 / v, rough)
 
 
-def _claimed_bend(lines: Lines, convention: DepthConvention, fits: dict[str, tuple[float, float]]) -> float:
+def _claimed_bend(convention: DepthConvention, fits: dict[str, tuple[float, float]]) -> float:
     if not fits:
         return np.inf
     if convention.kind == "METRES":

@@ -196,12 +196,6 @@ def move(made: Any, frames: dict[int, Point]) -> None:
         made.keyframe_insert("location", frame=frame)
 
 
-def ease(t: float) -> float:
-    """Smooth 0..1."""
-    t = min(max(t, 0.0), 1.0)
-    return t * t * (3 - 2 * t)
-
-
 def degrees(*angles: float) -> tuple[float, ...]:
     """Euler angles from degrees."""
     return tuple(math.radians(angle) for angle in angles)

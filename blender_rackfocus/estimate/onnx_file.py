@@ -61,11 +61,6 @@ class OnnxHeader:
     metadata: dict[str, str]
     external_data: tuple[str, ...]
 
-    @property
-    def ops(self) -> frozenset[str]:
-        """Names of the operators used."""
-        return frozenset(node.op for node in self.nodes)
-
 
 class _Broken(Exception):
     pass

@@ -22,7 +22,6 @@ __all__ = [
     "check_file",
     "has_frames",
     "is_movie",
-    "read_depth_frame",
     "read_frame",
     "read_raw_depth",
     "stores_floats",
@@ -91,9 +90,3 @@ def read_raw_depth(path: str | os.PathLike[str], index: int = 0, layer: str | No
     check_file(path)
     sealed.check(path)
     return stills.read_depth(path, layer)
-
-
-def read_depth_frame(path: str | os.PathLike[str], index: int = 0, layer: str | None = None) -> np.ndarray:
-    """Depth as a file stores it: `read_raw_depth(...).values`. Returns (H, W) float32 of the file's own meaning, not
-    yet metres."""
-    return read_raw_depth(path, index, layer).values

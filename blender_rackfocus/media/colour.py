@@ -20,7 +20,6 @@ from .library import openimageio
 
 SRGB = "sRGB"
 LINEAR = "Linear Rec.709"
-NON_COLOR = "Non-Color"
 SCENE_LINEAR = "scene_linear"
 HALF_MAX = 65504.0
 _CHUNK = 1 << 16

@@ -109,10 +109,6 @@ class Movie:
             )
         return RawDepth(values, True, "grey", self.bits)
 
-    def read_raw_depth(self, index: int) -> np.ndarray:
-        """Depth as it is stored: `read_depth(index).values`. Returns (H, W) float32, 0 to 1."""
-        return self.read_depth(index).values
-
     def times_s(self) -> np.ndarray:
         """When each stored frame begins, rising: (N,) float64 seconds from the stream's start. Reads the whole file,
         and decodes nothing. Raises MediaError."""

@@ -130,11 +130,6 @@ def _checksum_at(path: str, length: int, _state: tuple[int, ...]) -> int:
     return _checksum(path, length)
 
 
-def forget() -> None:
-    """Look at every file again."""
-    _checksum_at.cache_clear()
-
-
 def _checksum(path: _Path, length: int) -> int:
     checksum = 0
     with open(path, "rb") as file:

@@ -11,6 +11,7 @@ bpy = pytest.importorskip("bpy")
 
 from blender_rackfocus.addon.desk import tracking  # noqa: E402
 from blender_rackfocus.addon.sequencer import frames, live, views  # noqa: E402
+from blender_rackfocus.addon.session import session  # noqa: E402
 from blender_rackfocus.addon.shot import modifier  # noqa: E402
 from blender_rackfocus.media import MediaError  # noqa: E402
 
@@ -18,7 +19,7 @@ from blender_rackfocus.media import MediaError  # noqa: E402
 @pytest.fixture
 def strip(shot):
     yield shot.racked(shot.pictures(), shot.depths()[0])
-    live.stop()
+    session.drop(live._Live)
 
 
 def job(strip, frame=1, **values):
@@ -191,5 +192,5 @@ def test_the_chart_has_the_marks(strip, shot):
 def test_threads_end(strip):
     granted(1, job(strip))
     assert any(t.name == "rackfocus-draft" for t in threading.enumerate())
-    live.stop()
+    session.drop(live._Live)
     assert not any(t.name in ("rackfocus-draft", "rackfocus-final") for t in threading.enumerate())

@@ -60,7 +60,7 @@ def test_a_strip_uses_what_was_estimated_and_says_so(shot, network):
     assert (strip.rackfocus_depth_kind, strip.rackfocus_white_near) == ("NORMALISED", True)
     made = depth_paths(strip)
     assert sorted(made) == [1, 2, 3, 4, 5, 6]
-    near = media.read_depth_frame(made[3])
+    near = media.read_raw_depth(made[3]).values
     assert near[24, 16] > 0.8
     assert near[4, 60] < near[24, 16] - 0.4
     words = sources.noted(strip)
@@ -78,7 +78,7 @@ def test_the_strip_is_racked_with_it(shot, network):
     plain = shot.still(3)
     bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=network)
     strip.rackfocus_near_m, strip.rackfocus_far_m = 1.0, 20.0
-    depth_m = to_metres(media.read_depth_frame(depth_paths(strip)[3]), settings.convention_of(strip))
+    depth_m = to_metres(media.read_raw_depth(depth_paths(strip)[3]).values, settings.convention_of(strip))
     shot.set(strip, **{"Focal Length": 90.0, "F-Stop": 1.4, "Focus Distance": float(np.median(depth_m[18:30, 14:22]))})
     racked = shot.still(3)
     assert np.abs(racked[18:30, 14:22] - plain[18:30, 14:22]).max() <= 1
@@ -91,7 +91,7 @@ def test_a_metric_network_gives_metres(shot, tmp_path):
     assert bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=str(path)) == {"FINISHED"}
     assert strip.rackfocus_depth_kind == "METRES"
     assert "metric" in sources.noted(strip)[0]
-    depth_m = media.read_depth_frame(depth_paths(strip)[1])
+    depth_m = media.read_raw_depth(depth_paths(strip)[1]).values
     encoded = np.full((HEIGHT // 2, WIDTH // 2, 3), 220 / 255, np.float32)
     expected = toy_networks.answer(encoded, metric=True)[6, 4]
     assert depth_m[24, 16] == pytest.approx(expected, rel=0.05)
@@ -129,7 +129,7 @@ def test_a_trimmed_movie_finds_its_own_frames(shot, network, tmp_path):
         shown = next(one for one in strips.walk(shot.scene, timeline) if one.strip == strip)
         job = frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True)
         assert (job.picture.index, job.depth.path) == (index, found[index])
-        near = media.read_depth_frame(job.depth.path)[: HEIGHT // 2]
+        near = media.read_raw_depth(job.depth.path).values[: HEIGHT // 2]
         assert 6 * index <= near.mean(axis=0).argmax() < 6 * index + 12
 
 
@@ -175,7 +175,7 @@ def test_every_frame_of_a_slipped_strip_has_the_depth_of_its_own_picture(shot, n
     for frame, number in shown.items():
         here = next(one for one in strips.walk(shot.scene, frame) if one.strip == strip)
         job = frames.job_of(here, modifier.find(strip), draft=False, at_current_frame=False)
-        near = media.read_depth_frame(job.depth.path)[: HEIGHT // 2].mean(axis=0)
+        near = media.read_raw_depth(job.depth.path).values[: HEIGHT // 2].mean(axis=0)
         band = near > near.min() + 0.6 * np.ptp(near)
         assert abs(np.flatnonzero(band).mean() - (8 * number + 3.5)) < 3, frame
 
@@ -207,7 +207,7 @@ def test_a_depth_file_that_was_harmed_is_not_read_and_is_made_again(shot, networ
     data[int(at * len(data)) if isinstance(at, float) else at] ^= 1
     harmed.write_bytes(data)
     with pytest.raises(media.MediaError, match=r"damaged.*Make it again"):
-        media.read_depth_frame(harmed)
+        media.read_raw_depth(harmed)
     assert bpy.ops.rackfocus.estimate_depth(**arguments) == {"FINISHED"}
     assert {path: Path(path).read_bytes() for path in found} == whole
 
@@ -229,7 +229,7 @@ def test_other_settings_make_other_depth(shot, network):
     first = strip.rackfocus_depth_path
     bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=network, invert=True)
     assert strip.rackfocus_depth_path != first
-    assert media.read_depth_frame(depth_paths(strip)[1])[24, 16] < 0.2
+    assert media.read_raw_depth(depth_paths(strip)[1]).values[24, 16] < 0.2
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_movie_becomes_a_sequence_that_says_what_it_is(capsys, movie, network,
     assert out.strip() == str(target)
     made = sorted(target.parent.iterdir())
     assert [path.name for path in made] == [f"z_{n:04d}.exr" for n in range(1, COUNT + 1)]
-    near = media.read_depth_frame(made[0])
+    near = media.read_raw_depth(made[0]).values
     assert near.shape == SIZE
     assert np.median(near[:, :150]) > np.median(near[:, 170:]) + 0.5
     provenance = files.provenance_of(made[2])
@@ -73,7 +73,7 @@ def test_near_and_far_write_metres_and_say_whose_they_are(capsys, movie, network
     status, _, err = call(capsys, "depth", movie, "-o", scaled, "--model", network, "--near", 2, "--far", 50)
     assert status == 0
     assert "given by hand" in err
-    near, metres = (media.read_depth_frame(folder / "depth_0003.exr") for folder in (plain, scaled))
+    near, metres = (media.read_raw_depth(folder / "depth_0003.exr").values for folder in (plain, scaled))
     expected = to_metres(near, DepthConvention("NORMALISED", 2.0, 50.0))
     assert np.median(np.abs(metres / expected - 1)) < 1e-3
     provenance = files.provenance_of(scaled / "depth_0003.exr")
@@ -199,5 +199,5 @@ def test_what_is_set_for_a_network_is_kept(capsys, movie, network, tmp_path, mon
     assert status == 0
     for words in ("larger is farther (set by hand)", "0 to 1 (set by hand)", "64 px"):
         assert words in err
-    a, b = (media.read_depth_frame(tmp_path / folder / "depth_0002.exr") for folder in "ab")
+    a, b = (media.read_raw_depth(tmp_path / folder / "depth_0002.exr").values for folder in "ab")
     np.testing.assert_array_equal(a, b)

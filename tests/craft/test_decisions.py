@@ -12,7 +12,6 @@ from blender_rackfocus.craft.decisions import (
     dragged,
     refocused,
     removed,
-    shifted,
     with_feel,
     with_key,
     without,
@@ -51,11 +50,17 @@ def test_keys_by_hand_are_told_apart():
     assert by_hand(two_racks(), 0, 100) == []
 
 
+def shifted(keys, rack, frames):
+    """The keys, with all of a rack dragged by so many frames."""
+    found = racks(keys)[rack]
+    return dragged(keys, range(found.first, found.last + 1), frames)
+
+
 @pytest.mark.parametrize("feel", FEELS)
 @pytest.mark.parametrize("by", [-6, 4])
 def test_a_rack_dragged_is_the_same_rack_later(feel, by):
     keys = two_racks(feel)
-    moved = shifted(keys, racks(keys)[0], by)
+    moved = shifted(keys, 0, by)
     for frame in range(10, 31):
         assert focus_at(moved, frame + by) == pytest.approx(focus_at(keys, frame), rel=1e-6)
     for frame in (31 + max(by, 0), 45, 60, 70, 80, 99):
@@ -64,9 +69,9 @@ def test_a_rack_dragged_is_the_same_rack_later(feel, by):
 
 def test_a_rack_stops_at_its_neighbour():
     keys = two_racks()
-    moved = shifted(keys, racks(keys)[0], 500)
+    moved = shifted(keys, 0, 500)
     assert told(moved) == [("RACK", 39, 59), ("HOLD", 59, 60), ("RACK", 60, 80)]
-    assert [key.frame for key in shifted(keys, racks(keys)[1], -500)] == [10, 30, 31, 51]
+    assert [key.frame for key in shifted(keys, 1, -500)] == [10, 30, 31, 51]
 
 
 @pytest.mark.parametrize("feel", FEELS)

@@ -201,12 +201,11 @@ def test_grey_movies_are_depth_0_to_1(tmp_path, codec, pixel_format, full_range,
     assert raw.integer
     assert raw.values.dtype == np.float32
     np.testing.assert_allclose(raw.values, RAMP[::-1], atol=1.01 / steps)
-    np.testing.assert_array_equal(media.read_depth_frame(path, 1), raw.values)
 
 
 def test_a_movie_in_colour_is_no_depth(tmp_path):
     with pytest.raises(MediaError, match="in colour"):
-        media.read_depth_frame(write_movie(tmp_path / "a.mp4", FRAMES))
+        media.read_raw_depth(write_movie(tmp_path / "a.mp4", FRAMES))
 
 
 def _packets(path):
@@ -280,7 +279,7 @@ def test_not_a_movie(tmp_path, content, cause):
     path = tmp_path / "a.mp4"
     if content is not None:
         path.write_bytes(content)
-    for read in (media.read_frame, media.read_depth_frame):
+    for read in (media.read_frame, media.read_raw_depth):
         with pytest.raises(MediaError, match=cause) as caught:
             read(path)
         assert caught.value.path == str(path)

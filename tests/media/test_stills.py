@@ -178,7 +178,7 @@ def test_the_depth_of_an_exr_by_its_channel_names(tmp_path, names, depth):
     raw = media.read_raw_depth(path)
     assert (raw.layer, raw.integer, raw.bits) == (depth, False, 32)
     np.testing.assert_array_equal(raw.values, pixels[..., names.index(depth)])
-    np.testing.assert_array_equal(media.read_depth_frame(path, 7), raw.values)
+    np.testing.assert_array_equal(media.read_raw_depth(path, 7).values, raw.values)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_no_depth_says_what_there_is(tmp_path, names):
     path = write_still(tmp_path / "a.exr", colour_planes(len(names)), "float", names)
     assert stills.depth_layers(path) == []
     with pytest.raises(MediaError, match="no depth channel; it holds") as caught:
-        media.read_depth_frame(path)
+        media.read_raw_depth(path)
     assert names[-1].rpartition(".")[0] in str(caught.value)
 
 
@@ -216,18 +216,18 @@ def test_blenders_parts(passes):
     assert stills.layers(path)[:4] == [*(f"Second.Normal.{c}" for c in "XYZ"), "Main.Combined.R"]
     assert stills.depth_layers(path) == ["Main.Depth.Z", "Second.Depth.Z"]
     np.testing.assert_array_equal(media.read_frame(path), pixels["Main.Combined"])
-    np.testing.assert_array_equal(media.read_depth_frame(path), pixels["Main.Depth"][..., 0])
+    np.testing.assert_array_equal(media.read_raw_depth(path).values, pixels["Main.Depth"][..., 0])
 
 
 @pytest.mark.parametrize("layer", ["Second.Depth.Z", "second.depth", "Second"])
 def test_a_named_layer_in_any_case(passes, layer):
     path, pixels = passes
-    np.testing.assert_array_equal(media.read_depth_frame(path, 0, layer), pixels["Second.Depth"][..., 0])
+    np.testing.assert_array_equal(media.read_raw_depth(path, 0, layer).values, pixels["Second.Depth"][..., 0])
 
 
 def test_a_layer_that_is_not_there(passes):
     with pytest.raises(MediaError, match=r"no layer named 'Third'.*Main\.Depth \(Z\)"):
-        media.read_depth_frame(passes[0], 0, "Third")
+        media.read_raw_depth(passes[0], 0, "Third")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_float_tiff_depth_keeps_its_numbers(tmp_path):
 def test_a_colour_picture_is_no_depth(tmp_path):
     path = write_still(tmp_path / "a.png", card()[..., :3], "uint8")
     with pytest.raises(MediaError, match="colour picture"):
-        media.read_depth_frame(path)
+        media.read_raw_depth(path)
 
 
 NOISE = np.random.default_rng(1).random((120, 160, 4)).astype(np.float32)
@@ -298,7 +298,7 @@ def test_a_compressed_file_damaged_in_the_middle_is_refused(tmp_path, name, kind
 def test_not_a_picture(tmp_path, name, content, cause):
     path = tmp_path / name
     path.write_bytes(content)
-    for read in (media.read_frame, media.read_depth_frame):
+    for read in (media.read_frame, media.read_raw_depth):
         with pytest.raises(MediaError, match=cause):
             read(path)
 

@@ -248,11 +248,6 @@ def forget() -> None:
     _live().forget()
 
 
-def stop() -> None:
-    """No thread goes on, and nothing is remembered."""
-    session.drop(_Live)
-
-
 def _made_or_raised(outcome: Made | Exception) -> Made:
     if isinstance(outcome, Exception):
         raise outcome

@@ -84,7 +84,7 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
     reader = node("CompositorNodeImage", -1300, -700, BAKED_NODE)
     reader.name, reader.image = BAKED_NODE, image
     own = next(one for one in group.nodes if one.type == "GROUP_INPUT").outputs["Image"]
-    baked = _fit(group, node, link, own, reader.outputs["Image"], -700)
+    baked = _fit(node, link, own, reader.outputs["Image"], -700)
     fitted = group.nodes[_FIT_LIVE].outputs[0]
     readers = [(one.to_socket, one.to_node) for one in group.links if one.from_socket == fitted]
 
@@ -217,7 +217,7 @@ def _add_nodes(group: bpy.types.NodeTree) -> None:
     picture = node("CompositorNodeImage", -1300, -100, IMAGE_NODE)
     picture.name = IMAGE_NODE
     picture.image = new_image()
-    fitted = _fit(group, node, link, own, picture.outputs["Image"])
+    fitted = _fit(node, link, own, picture.outputs["Image"])
 
     ours = separate(fitted, -300, -100)
     touched = node("ShaderNodeMath", -100, 100, "Ours where touched")
@@ -253,7 +253,7 @@ def _add_nodes(group: bpy.types.NodeTree) -> None:
 _FIT_LIVE = "Fit to proxy"
 
 
-def _fit(group, node, link, own, ours, below=0):
+def _fit(node, link, own, ours, below=0):
     """Scale our picture to the size of the strip's own (a proxy is smaller); a scale of 1 costs nothing."""
 
     def size(source: bpy.types.NodeSocket, y: float) -> bpy.types.Node:

@@ -163,7 +163,7 @@ def hit(rows: Sequence[Row], view: View, x: float, y: float) -> Hit | None:
         proposal = _proposal(row, box, view, x, y)
         if proposal is not None:
             return Hit(index, "PROPOSAL", (row.track.proposed[proposal].frame,), proposal)
-        found = _point(row, box, view, x, y) or _bar(row, box, view, x, y) or _on_curve(row, box, view, x, y)
+        found = _point(row, box, view, x, y) or _bar(row, box, view, x, y) or _on_curve(row, view, x, y)
         if found is not None:
             return Hit(index, *found)
     return None
@@ -215,7 +215,7 @@ def _bar(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple
     return _of_stretch(row, view, x, edges=True)
 
 
-def _on_curve(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
+def _on_curve(row: Row, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
     if not near_curve(row, view, x, y):
         return None
     frame = view.frame(x)
