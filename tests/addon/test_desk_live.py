@@ -3,6 +3,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def granted(image, wanted, view=views.RESULT, seconds=60.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         wish, made = live.ask(image, wanted, view, playing=False)
-        if made is not None and wish.job in (wanted, frames.replace(wanted, draft=False)):
+        if made is not None and wish.job in (wanted, replace(wanted, draft=False)):
             return wish, made
     raise AssertionError("never granted")
 
