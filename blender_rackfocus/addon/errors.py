@@ -70,6 +70,10 @@ class FrameError(Exception):
         return f"{where}: {self.cause}" if where else self.cause
 
 
+EXPECTED = (FrameError, MediaError, ValueError)
+"""What may be wrong with a frame, its files and its numbers: to be told to the user. All else is a bug."""
+
+
 @dataclass
 class _Told:
     """shown: what is wrong now, by the scene drawn, the strip's scene and the strip. failed: frames that a render could

@@ -23,7 +23,6 @@ import cv2
 from ..addon.bake.bake import Bake, Estimate, Outcome, Owners, size_text, too_large
 from ..addon.bake.nodes import Nodes
 from ..addon.bake.strips import Strips
-from ..addon.compositor import session as compositor
 from ..addon.errors import FrameError
 from ..addon.shot.baked_place import Place
 from ..media.library import openimageio
@@ -117,8 +116,9 @@ def _work(args: argparse.Namespace, scene: Any) -> list[Work]:
     ]
     if not any(names for _, names in found):
         raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
-    if found[1][1] and compositor.problem_before(scene):
-        raise CommandError(compositor.problem_before(scene))
+    problem = next((owners.not_now() for owners, names in found if names and owners.not_now()), "")
+    if problem:
+        raise CommandError(problem)
     work = []
     for owners, names in found:
         for group in [names] if owners.together else [[name] for name in names]:

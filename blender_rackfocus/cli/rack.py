@@ -16,11 +16,10 @@ from .. import media, register
 from ..addon.blender import curves
 from ..addon.depth import estimate
 from ..addon.shot import group, modifier
-from ..core import depth as core_depth
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
+from ..frame import KINDS, DepthConvention, pairing
 from ..frame import depth as frame_depth
-from ..frame import pairing
 from ..frame.inputs import NAMES
 from ..frame.job import stamped
 from ..frame.pairing import INDEXED
@@ -92,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument(
         "--depth-kind",
         type=str.upper,
-        choices=("AUTO", *core_depth.KINDS),
+        choices=("AUTO", *KINDS),
         default="AUTO",
         metavar="KIND",
         help="what its numbers are: auto, metres, inverse, normalised (default: auto)",
@@ -394,7 +393,7 @@ def _meaning(args: argparse.Namespace, clip: Clip) -> frame_depth.Meaning:
         file, at = _pairing(args, clip).first if args.depth else (str(clip.files[0]), 0)
         first = stamped(file, at, args.depth_stream if args.depth else 0)
         return frame_depth.meaning_of(first, args.depth_layer, near, far)
-    convention = core_depth.DepthConvention(
+    convention = DepthConvention(
         kind=args.depth_kind,
         near_m=near,
         far_m=far,

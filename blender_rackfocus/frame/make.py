@@ -15,9 +15,11 @@ import numpy as np
 
 from .. import media
 from ..core import defocus_frame
+from ..core.crew.crew import crew
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
 from ..media import MediaError
+from ..media.movies import close_movies
 from ..media.rounding import quantised, rounded
 from . import adjust, depth, inputs
 from .coding import encode
@@ -141,6 +143,17 @@ def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:
 def forget() -> None:
     """Drop what was learned about files."""
     depth.forget()
+
+
+def close() -> None:
+    """The end: no movie stays open, no helper process runs on."""
+    close_movies()
+    crew.go()
+
+
+def without_helpers() -> str:
+    """Why no helper processes share the work; empty when they do, or were not needed yet."""
+    return crew.without
 
 
 def _graded(job: Job, picture: np.ndarray) -> np.ndarray:

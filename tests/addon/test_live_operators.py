@@ -74,7 +74,7 @@ def test_a_later_call_changes_the_depth_it_names(shot):
         ({"strip_name": "A", "depth_strip": "None such"}, "None such"),
         ({"strip_name": "A", "depth_strip": "A"}, "its own depth"),
         ({"strip_name": "A", "depth_source": "FILE"}, "depth file"),
-        ({"strip_name": "Colour"}, "image and movie"),
+        ({"strip_name": "Colour"}, "image, movie and adjustment strips"),
     ],
 )
 def test_refusals_say_why_and_change_nothing(shot, arguments, says):

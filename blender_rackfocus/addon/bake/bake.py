@@ -22,10 +22,10 @@ import numpy as np
 from ...frame import freshness
 from ...frame.freshness import Freshness
 from ...frame.recipe import Difference
-from ...media import MediaError, baked
+from ...media import baked, sealed
 from ...media.locks import Claims
 from .. import cache
-from ..errors import FrameError
+from ..errors import EXPECTED, FrameError
 from ..scenes import passes, scene_passes
 from ..shot import baked_place
 from ..shot.baked_place import Place
@@ -136,6 +136,10 @@ class Owners(ABC):
     def detach(self, name: str) -> Place | None:
         """Back to live. Returns where the baked frames lie; they stay."""
 
+    def not_now(self) -> str:
+        """Why none of them can be baked; empty when they can."""
+        return ""
+
     def remark(self) -> str:
         """What is to be said of baking them; empty when nothing is."""
         return ""
@@ -170,6 +174,17 @@ def too_large(estimates: list[Estimate]) -> str:
         f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
         "Choose another folder, fewer frames, or free some space"
     )
+
+
+def delete_frames(folder: str) -> None:
+    """Delete baked frames, and nothing else: what carries their mark, whole or damaged."""
+    paths = [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
+    ours = [path for path in paths if sealed.is_ours(path, sealed.BAKED)]
+    for path in ours:
+        baked.remove(path)
+    baked.sweep(folder)
+    if ours and not os.listdir(folder):  # it was there for them
+        os.rmdir(folder)
 
 
 class Bake:
@@ -268,7 +283,7 @@ class Bake:
         except OSError as error:
             cause = f"it cannot be written ({error.strerror or error})"
             raise FrameError(cause, name, frame, path, self.owners.compositor) from error
-        except (FrameError, MediaError, ValueError) as error:
+        except EXPECTED as error:
             if isinstance(error, FrameError) and error.is_told:
                 raise
             raise FrameError.of(error, name, frame, path, self.owners.compositor) from error

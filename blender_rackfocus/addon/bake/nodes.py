@@ -93,6 +93,9 @@ class Nodes(Owners):
     def detach(self, name: str) -> Place | None:
         return node_baked.detach(self.node(name))
 
+    def not_now(self) -> str:
+        return compositor.problem_before(self.scene)
+
     def at_current_frame(self, name: str, place: Place) -> Freshness:
         """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
         key = (self.scene.session_uid, name, self.scene.frame_current, place.folder)

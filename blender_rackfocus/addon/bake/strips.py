@@ -12,7 +12,6 @@ from ...frame.job import Job
 from ...frame.recipe import Difference
 from ..blender import strips
 from ..errors import FrameError
-from ..scenes import scene_passes
 from ..sequencer import baked_strips, frames, staleness
 from ..shot import modifier
 from ..shot.baked_place import Place
@@ -96,7 +95,7 @@ class Strips(Owners):
 
 def _own_dof(strip: bpy.types.Strip) -> str:
     """The camera of a scene strip that blurs by itself; empty where there is none."""
-    if not scene_passes.is_one(strip):
+    if not strips.shows_3d(strip):
         return ""
     marked = [mark.camera for mark in strip.scene.timeline_markers]
     cameras = [strip.scene_camera] if strip.scene_camera is not None else [strip.scene.camera, *marked]

@@ -77,6 +77,20 @@ class Shown:
     below: Shown | None = None
 
 
+def shows_3d(strip: bpy.types.Strip) -> bool:
+    """Whether a strip shows the 3D render of a scene."""
+    return strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA"
+
+
+def scene_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> float:
+    """The frame of its own scene that a scene strip shows, also between two, as Blender renders it. frame: of the list
+    the strip lies in; scene: whose strip it is. Raises FrameError for one without content."""
+    index = retiming.content_index(strip, frame, scene)
+    if index is None:
+        raise FrameError("the strip has no content (its length is zero)", strip.name)
+    return index + strip.content_trim_start + strip.scene.frame_start
+
+
 def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     """The file, and the frame in it, that a movie or image strip shows.
 

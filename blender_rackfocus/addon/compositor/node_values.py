@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 
 import bpy
 
-from ...core.depth import DepthConvention
+from ...frame import DepthConvention, inputs
 from ...frame import depth as frame_depth
-from ...frame import inputs
 from ...media import RawDepth
 from ..blender import versions
 from ..shot import focus_keys, node, settings

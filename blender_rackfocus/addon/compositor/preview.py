@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
-from ...core.depth import DepthConvention
-from ...frame import coding, inputs
+from ...frame import DepthConvention, coding, inputs
 from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region, make_of_picture

@@ -32,7 +32,7 @@ from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
 from ..blender import rendering, stillness, versions
-from ..errors import FrameError
+from ..errors import EXPECTED, FrameError
 from ..log import once
 from ..scenes import passes, scene_passes, upstream
 from ..session import session as memory
@@ -336,7 +336,7 @@ def show(scene: bpy.types.Scene) -> list[FrameError]:
             continue
         try:
             _fill(session, level, one, level.work.evaluated_get(depsgraph).nodes[one.name], frame, subframe)
-        except (FrameError, MediaError, ValueError) as error:
+        except EXPECTED as error:
             _show_own(one, group.image_of(one.node_tree))
             problem = FrameError.of(error, label, frame, compositor=scene.name)
             renders.shown[scene.session_uid, label] = str(problem)

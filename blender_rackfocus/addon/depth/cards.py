@@ -28,8 +28,8 @@ from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
 from .. import errors, signals
 from ..blender import strips
+from ..blender.runtime import RUNTIME_MARK, runtime
 from ..errors import FrameError
-from ..scenes import passes
 from ..session import session
 from . import mattes
 
@@ -284,10 +284,10 @@ def _scene() -> bpy.types.Scene:
     """The scene that masks are drawn in: no part of any .blend, and left in place, because removing a scene while
     another renders crashes Blender."""
     for scene in bpy.data.scenes:
-        if scene.name.startswith(SCENE_NAME) and passes.RUNTIME_MARK in scene:
+        if scene.name.startswith(SCENE_NAME) and RUNTIME_MARK in scene:
             return scene
     scene = bpy.data.scenes.new(SCENE_NAME)
-    passes.runtime(scene)
+    runtime(scene)
     scene.sequence_editor_create()
     render = scene.render
     render.resolution_percentage = 100

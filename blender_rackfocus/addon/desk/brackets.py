@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...core.lens import depth_of_field_m
+from ...frame import depth_of_field_m
 from ..blender import strips
 from ..errors import FrameError
 from ..sequencer import eyedropper

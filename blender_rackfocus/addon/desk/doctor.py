@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 
 from ... import media
-from ...core.depth import DepthConvention
 from ...craft import doctor
 from ...craft.doctor import Finding
 from ...estimate import Provenance
 from ...estimate.files import write_depth
+from ...frame import DepthConvention
 from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips

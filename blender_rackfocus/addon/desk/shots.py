@@ -12,17 +12,15 @@ from itertools import pairwise
 import bpy
 import numpy as np
 
-from ...core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from ...craft import lenses, phrase, pull, recipes, subjects
 from ...craft.decisions import by_hand
 from ...craft.distances import distance_text
 from ...craft.focus_curve import Key, fit
-from ...frame import inputs
+from ...frame import Lens, coc_px, depth_of_field_m, hyperfocal_m, inputs
 from ...frame.job import Job
-from ...media import MediaError, sequences
+from ...media import sequences
 from ..blender import curves, strips
-from ..errors import FrameError
-from ..scenes import scene_passes
+from ..errors import EXPECTED
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus
@@ -77,7 +75,7 @@ def subjects_told(strip: bpy.types.Strip) -> str:
     cannot be read: the panel says why elsewhere."""
     try:
         used = marks_for_recipe(strip, _middle(strip))
-    except (ValueError, FrameError, MediaError):
+    except EXPECTED:
         return ""
     frame = strip.id_data.frame_current
     return ", ".join(f"{mark.name} {distance_text(pull.mark_distance_m(mark, frame))}" for mark in used)
@@ -87,7 +85,7 @@ def ground_told(strip: bpy.types.Strip) -> str:
     """Where foreground and background stand at the current frame, for the panel; empty where depth cannot be read."""
     try:
         near_m, far_m = near_far_m(strip, strip.id_data.frame_current)
-    except (ValueError, FrameError, MediaError):
+    except EXPECTED:
         return ""
     return f"{FOREGROUND} {distance_text(near_m)}, {BACKGROUND.lower()} {distance_text(far_m)}"
 
@@ -458,7 +456,7 @@ def from_camera(strip: bpy.types.Strip, scene: bpy.types.Scene, camera: bpy.type
 def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> float:
     """The frame of a scene that a strip shows, where the strip was rendered from that scene, or is a strip of it."""
     if strip.type == "SCENE":
-        return scene_passes.frame_of(strip, marks.frame_in_list(strip, frame), strip.id_data)
+        return strips.scene_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
     media = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
     numbers = None
     if media.kind == "IMAGE":

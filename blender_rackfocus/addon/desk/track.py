@@ -18,11 +18,10 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...core.lens import Lens, depth_of_field_m
 from ...craft import decisions, pull
 from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
 from ...craft.follow import STRONG
-from ...frame import inputs
+from ...frame import Lens, depth_of_field_m, inputs
 from .. import cache, errors, signals
 from ..blender import curves
 from ..errors import FrameError

@@ -26,7 +26,7 @@ from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
-from ..blender import colour_config, retiming, strips, versions
+from ..blender import colour_config, strips, versions
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier, node
@@ -73,31 +73,17 @@ def _now() -> Kept:
     return session.part(Kept)
 
 
-def is_one(strip: bpy.types.Strip) -> bool:
-    """Whether a strip shows the 3D render of a scene."""
-    return strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA"
-
-
 def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, may_render: bool) -> strips.MediaFrame:
     """The file with the picture and depth that a scene strip shows. may_render: else only what is kept serves.
 
     Raises FrameError where that cannot be told or is not there, and MediaError.
     """
-    at = frame_of(strip, frame, scene)
+    at = strips.scene_frame(strip, frame, scene)
     try:
         path = file_of(strip.scene, at, strip.scene_camera, may_render)
     except FrameError as error:
         raise FrameError(error.cause, strip.name) from error
     return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
-
-
-def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> float:
-    """The frame of its own scene that a scene strip shows, also between two, as Blender renders it. frame: of the list
-    the strip lies in; scene: whose strip it is. Raises FrameError for one without content."""
-    index = retiming.content_index(strip, frame, scene)
-    if index is None:
-        raise FrameError("the strip has no content (its length is zero)", strip.name)
-    return index + strip.content_trim_start + strip.scene.frame_start
 
 
 def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:
@@ -181,7 +167,7 @@ def begin(scene: bpy.types.Scene) -> None:
     wanted: dict[bpy.types.Scene, None] = {}
     for each in _timelines(scene):
         for strip in each.sequence_editor.strips_all:
-            if not is_one(strip) or strip.scene == scene:
+            if not strips.shows_3d(strip) or strip.scene == scene:
                 continue
             cameras.setdefault(strip.scene, set()).add(strip.scene_camera)
             found = modifier.find(strip)

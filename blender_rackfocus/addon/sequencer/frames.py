@@ -13,21 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ... import core
-from ...core import Cut
-from ...core.depth import DepthConvention
+from ...frame import Cut, DepthConvention, inputs
+from ...frame import circles_cut as cut_of_circles
 from ...frame import depth as frame_depth
-from ...frame import inputs
 from ...frame import make as making
 from ...frame.job import Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...frame.memory import Memory
-from ...media import MediaError
 from .. import cache
 from ..blender import colour_config, strips
 from ..depth import sources as depth_sources
 from ..depth import touches
-from ..errors import FrameError
+from ..errors import EXPECTED, FrameError
 from ..scenes import scene_passes
 from ..session import session
 from ..shot import modifier, settings
@@ -60,7 +57,7 @@ def depth_told(strip: Any, scene: Any) -> str:
         return ""
     try:
         return frame_depth.told(look_job(_shown_now(strip, scene), found))
-    except (FrameError, MediaError, ValueError):
+    except EXPECTED:
         return ""  # the preview says why
 
 
@@ -72,7 +69,7 @@ def fit_told(strip: Any, scene: Any) -> str:
         return ""
     try:
         known = _kept().sources.get(making.reading_of(look_job(_shown_now(strip, scene), found)))
-    except (FrameError, MediaError, ValueError):
+    except EXPECTED:
         return ""  # the preview says why
     return known[2].sentence() if known is not None else ""
 
@@ -95,7 +92,7 @@ def circles_cut(job: Job) -> Cut | None:
     if known is None:
         return None
     values = dict(zip(inputs.NAMES, job.values, strict=True))
-    return core.circles_cut(known[1], inputs.lens_of(values), inputs.aperture_of(values))
+    return cut_of_circles(known[1], inputs.lens_of(values), inputs.aperture_of(values))
 
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +131,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         path = depth.path
         convention = DepthConvention() if source.by_hand else settings.convention_of(deep)
         strokes = touches.on(deep, picture.index) if strip.type in modifier.KINDS else ()
-    except (FrameError, MediaError, ValueError) as error:
+    except EXPECTED as error:
         raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
     return Job(

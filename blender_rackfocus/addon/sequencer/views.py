@@ -20,7 +20,6 @@ from ...frame import inputs
 from ...frame.coding import encode
 from ...frame.job import Job, Made
 from ...frame.make import refocus
-from ...media import MediaError
 from ...media.colour import linear_to_srgb
 from .. import errors, signals
 from ..blender import hooks
@@ -122,7 +121,7 @@ def _draw_chart() -> None:
         return
     try:
         chart = chart_of(scene, width, height)
-    except (errors.FrameError, MediaError, ValueError):
+    except errors.EXPECTED:
         return  # said in the panel
     if chart is None:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...core.depth import DepthConvention
+from ...frame import DepthConvention
 from ...frame.depth import FAR_M, NEAR_M
 from .. import signals
 

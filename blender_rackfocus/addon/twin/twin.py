@@ -20,15 +20,14 @@ import bpy
 import cv2
 
 from ... import media
-from ...core.depth import DepthConvention
+from ...frame import DepthConvention, inputs
 from ...frame import depth as frame_depth
-from ...frame import inputs
 from ...frame.job import Job
 from ...frame.make import refocus
 from ...media import MediaError, stills
 from ..blender import strips
 from ..depth import sources
-from ..errors import FrameError
+from ..errors import EXPECTED, FrameError
 from ..sequencer import frames
 from ..shot import focus_keys, group, modifier
 from . import likeness, twin_group, twin_nodes
@@ -73,7 +72,7 @@ def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, floa
     tree = _tree(found.node_group, depth)
     try:
         told = _measure(strip, found, scene, frame, tree, depth)
-    except (MediaError, FrameError, ValueError) as error:
+    except EXPECTED as error:
         twin_group.discard(tree)
         raise FrameError.of(error, strip.name, frame) from error
     tree[twin_group.MEASURED] = told[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...core.depth import DepthConvention
+from ...frame import DepthConvention
 
 DEPTH = "Depth"
 """Name of the second input where the depth strip arrives as the modifier's mask."""

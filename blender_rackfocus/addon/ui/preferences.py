@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 import cv2
 
-from ...core.crew import crew
 from ...craft import lenses
+from ...frame import make
 from .. import cache, signals
 from ..sequencer import live
 from . import menus
@@ -96,8 +96,8 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
             column.prop(self, name)
         jobs.draw_running(column)
         networks.draw_table(column, None)
-        if crew.crew.without:
-            column.label(text=f"No helper processes: {crew.crew.without}. Frames take longer", icon="INFO")
+        if make.without_helpers():
+            column.label(text=f"No helper processes: {make.without_helpers()}. Frames take longer", icon="INFO")
         column.separator()
         self._draw_cache(column)
         column.separator()

@@ -11,8 +11,8 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from ...core.lens import coc_px
 from ...craft.pull import INFINITY_M
+from ...frame import coc_px
 from ..desk import shots
 from ..sequencer import eyedropper
 

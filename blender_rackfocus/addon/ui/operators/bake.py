@@ -14,11 +14,10 @@ from ...bake.nodes import Nodes
 from ...bake.strips import Strips
 from ...blender import versions
 from ...blender.context import active_strip, sequencer_scene, strip_named
-from ...compositor import session as compositor
 from ...errors import FrameError
 from ...shot import modifier, node
 from . import jobs
-from .baking import Baking, delete_frames
+from .baking import Baking
 
 
 class _Baked:
@@ -60,10 +59,6 @@ class _OfStrips(_Baked):
             return []
         return [strip.name]
 
-    def not_now(self, context: bpy.types.Context, names: list[str]) -> str:
-        """Why these cannot be baked, empty when they can."""
-        return ""
-
 
 class _OfNodes(_Baked):
     """Which nodes an operator is for."""
@@ -95,12 +90,6 @@ class _OfNodes(_Baked):
             self.report({"ERROR"}, words)
             return []
         return [name]
-
-    def not_now(self, context: bpy.types.Context, names: list[str]) -> str:
-        """Why these cannot be baked, empty when they can."""
-        if not set(names) & set(self.owners(context).names()):
-            return "It is not at work: muted, or the scene's render does not use its compositor"
-        return compositor.problem_before(context.scene)
 
 
 class _Use:
@@ -158,7 +147,7 @@ class _Unbake:
         gone = [place for place in places if place is not None]
         if self.delete_files:
             for place in gone:
-                delete_frames(place.folder)
+                bake.delete_frames(place.folder)
         signals.redraw()
         if not gone:
             self.report({"WARNING"}, "It is not baked")

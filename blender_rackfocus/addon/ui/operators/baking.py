@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import bpy
 
-from ....media import MediaError, baked, sealed
 from ... import signals
 from ...bake import bake
-from ...errors import FrameError
+from ...errors import EXPECTED
 
 _TICK_S = 0.01
 
@@ -40,21 +38,10 @@ def running_text() -> str:
     return f"{state}: {Progress.done} of {Progress.total}"
 
 
-def delete_frames(folder: str) -> None:
-    """Delete baked frames, and nothing else: what carries their mark, whole or damaged."""
-    paths = [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
-    ours = [path for path in paths if sealed.is_ours(path, sealed.BAKED)]
-    for path in ours:
-        baked.remove(path)
-    baked.sweep(folder)
-    if ours and not os.listdir(folder):  # it was there for them
-        os.rmdir(folder)
-
-
 class Baking:
     """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
 
-    What it is mixed with tells `owners`, the `names` of those that are meant, and why they can be baked `not_now`.
+    What it is mixed with tells `owners`, and the `names` of those that are meant.
     """
 
     first: bpy.props.IntProperty(name="First", description="First frame; 0 with Last 0 for all of them")
@@ -114,12 +101,12 @@ class Baking:
             return False
         self._owners, self._scene_name = owners, owners.scene.name
         try:
-            problem = self.not_now(context, names)
             names = [name for name in names if name in owners.names()]
+            problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
             frames = {name: self._frames(owners, name) for name in names}
             estimates = [owners.estimate(name, frames[name], owners.place(name)) for name in names]
             problem = problem or bake.too_large(estimates)
-        except (FrameError, OSError, ValueError) as error:
+        except (OSError, *EXPECTED) as error:
             problem = str(error)
         if problem:
             self.report({"ERROR"}, problem)
@@ -149,7 +136,7 @@ class Baking:
             return "CANCELLED"
         try:
             outcome = next(self._job, None)
-        except (FrameError, MediaError) as error:
+        except EXPECTED as error:
             self._problem = str(error)
             return "CANCELLED"
         if outcome is None:

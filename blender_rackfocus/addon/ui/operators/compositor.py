@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import bpy
 
-from ....media import MediaError
 from ... import signals
-from ...blender import versions
+from ...blender import strips, versions
 from ...compositor import effect
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
@@ -174,7 +173,7 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
-        if not scene_passes.is_one(strip):
+        if not strips.shows_3d(strip):
             self.report({"ERROR"}, f'"{strip.name}" is no scene strip that shows its camera')
             return {"CANCELLED"}
         scene = strip.id_data
@@ -185,7 +184,7 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         try:
             for frame in span:
                 scene_passes.media_frame(strip, frame, scene, may_render=True)
-        except (FrameError, MediaError) as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         finally:

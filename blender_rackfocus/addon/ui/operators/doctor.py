@@ -6,14 +6,12 @@ from __future__ import annotations
 import bpy
 
 from ....craft.doctor import FINDINGS
-from ....media import MediaError
 from ... import signals
 from ...blender.context import sequencer_scene
 from ...desk import doctor
-from ...errors import FrameError
+from ...errors import EXPECTED
 from .on_strip import OnStrip
 
-_EXPECTED = (FrameError, MediaError, ValueError)
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
 
 
@@ -29,7 +27,7 @@ class RACKFOCUS_OT_depth_examine(OnStrip, bpy.types.Operator):
             return {"CANCELLED"}
         try:
             look = doctor.examine(strip, sequencer_scene(context))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         doctor.remember(strip, look)
@@ -77,7 +75,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
                 return {"CANCELLED"}
             self._put_right(context, strip, scene, chosen, look, near_m, far_m)
             doctor.remember(strip, doctor.examine(strip, scene))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         signals.redraw()
@@ -135,7 +133,7 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
         try:
             one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
             found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         doctor.set_convention(strip, found)

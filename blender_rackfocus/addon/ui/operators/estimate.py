@@ -10,11 +10,10 @@ import bpy
 
 from ....estimate import EstimateError, EstimateReport, Progress, files
 from ....estimate.provenance import Provenance
-from ....media import MediaError
 from ... import signals
 from ...blender.context import sequencer_scene
 from ...depth import estimate
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...shot import modifier, ownership
 from .jobs import Job, OnThread
 from .on_strip import OnStrip, to_the_top
@@ -28,7 +27,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.estimate_depth"
     bl_label = "Estimate Depth"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = (EstimateError, MediaError, ValueError)
+    expected = (EstimateError, *EXPECTED)
     kept = "Stopped. What is finished is kept: Estimate Depth goes on from there"
 
     source: bpy.props.EnumProperty(name="Source", description="How depth is found", items=estimate.SOURCES)
@@ -79,7 +78,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
                 invert=self.invert,
                 beside=self.beside,
             )
-        except (EstimateError, FrameError, MediaError) as error:
+        except (EstimateError, *EXPECTED) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._where = scene.name, strip.name

@@ -9,15 +9,14 @@ import bpy
 
 from ....craft.follow import Proposal
 from ....estimate import EstimateError
-from ....media import MediaError
 from ... import signals
 from ...desk import follow
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...shot import proposals
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip
 
-_EXPECTED = (MediaError, ValueError, FrameError, EstimateError)
+_EXPECTED = (EstimateError, *EXPECTED)
 
 
 class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):

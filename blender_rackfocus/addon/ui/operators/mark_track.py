@@ -7,15 +7,12 @@ from typing import ClassVar
 
 import bpy
 
-from ....media import MediaError
 from ...blender import strips
 from ...desk import tracking
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...shot import marks
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip
-
-_EXPECTED = (MediaError, ValueError, FrameError)
 
 
 class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
@@ -25,7 +22,7 @@ class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
     bl_idname = "rackfocus.mark_track"
     bl_label = "Track Mark"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = _EXPECTED
+    expected = EXPECTED
     kept = "Tracking stopped: nothing was changed"
 
     mark: bpy.props.StringProperty(name="Mark", description="The mark to track; empty for the active or a new one")
@@ -70,7 +67,7 @@ class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
         try:
             here = strips.media_frame(strip, tracking.shown(strip, strip.id_data.frame_current).frame, strip.id_data)
             steps = tracking.plan(strip)
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return False
         x, y, start = self.x, self.y, here.index

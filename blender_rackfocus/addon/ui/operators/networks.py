@@ -10,10 +10,9 @@ import bpy
 
 from ....estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models
 from ....estimate.reading import FORMS
-from ....media import MediaError
 from ...blender.context import active_strip, sequencer_scene
 from ...depth import estimate, networks
-from ...errors import FrameError
+from ...errors import EXPECTED
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
 
@@ -115,7 +114,7 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.network_look"
     bl_label = "Look at the Network"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
-    expected = (EstimateError, MediaError, ValueError)
+    expected = (EstimateError, *EXPECTED)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
@@ -124,7 +123,7 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
         try:
             settings = networks.settings_of(estimate.model_of(strip))
             shown, frames, _paths = estimate.clip_of(strip, sequencer_scene(context))
-        except (EstimateError, FrameError, MediaError) as error:
+        except (EstimateError, *EXPECTED) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         last = max(len(frames) - 1, 0)

@@ -8,14 +8,13 @@ from typing import ClassVar
 import bpy
 
 from ....craft import phrase, recipes
-from ....media import MediaError
 from ... import errors
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
 from .rack import FEELS, OnRackedStrip, racked_strip
 
-EXPECTED = (ValueError, RuntimeError, MediaError, errors.FrameError)
+EXPECTED = (RuntimeError, *errors.EXPECTED)
 """What may be wrong with a shot that the user can do something about."""
 
 REPLACE = "Also replace focus keys that were set by hand; else they stay, and what is keyed goes around them"

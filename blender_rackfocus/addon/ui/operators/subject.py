@@ -12,11 +12,10 @@ import numpy as np
 from ....craft import guided, matte
 from ....craft.matte import Stroke
 from ....estimate import EstimateError
-from ....media import MediaError
 from ... import signals
 from ...blender.context import sequencer_scene
 from ...depth import mattes
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...shot import modifier, ownership
 from .brush import RED, WHITE, Brush, draw_picture, previews_problem, tint_texture
 from .jobs import OnThread
@@ -29,7 +28,7 @@ _HELP = (
 _TINT = (0.1, 0.8, 1.0)
 _RADIUS = 0.012
 """Of the brush to begin with, a share of the width."""
-_EXPECTED = (EstimateError, MediaError, FrameError, ValueError)
+_EXPECTED = (EstimateError, *EXPECTED)
 
 
 class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):

@@ -9,18 +9,17 @@ import bpy
 
 from ....craft.touch import Touch
 from ....estimate import EstimateError
-from ....media import MediaError
 from ... import signals
 from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import sources, touches
-from ...errors import FrameError
+from ...errors import EXPECTED
 from ...shot import modifier
 from .brush import Brush, previews_problem
 from .jobs import OnThread
 from .on_strip import OnStrip
 
-_EXPECTED = (EstimateError, MediaError, FrameError, ValueError)
+_EXPECTED = (EstimateError, *EXPECTED)
 _OPPOSITE = {"NEARER": "FARTHER", "FARTHER": "NEARER", "AS_HERE": "AS_HERE", "SMOOTH": "SMOOTH"}
 _CHOICE = dict(zip(("ONE", "TWO", "THREE", "FOUR"), _OPPOSITE, strict=True))
 _INKS = {

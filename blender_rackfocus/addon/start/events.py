@@ -9,12 +9,12 @@ from collections.abc import Callable
 import bpy
 from bpy.app.handlers import persistent
 
-from . import errors, signals
-from .blender import rendering
-from .compositor import session as compositor
-from .depth import cards
-from .sequencer import show
-from .session import session
+from .. import errors, signals
+from ..blender import rendering
+from ..compositor import session as compositor
+from ..depth import cards
+from ..sequencer import show
+from ..session import session
 
 
 def _another_file(*_rest: object) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import sys
 
-from .. import cli
-from ..core.crew import crew
-from ..media.movies import close_movies
-from . import errors, events, log, ui
-from .blender import stillness
-from .compositor import session as compositor
-from .depth import cards, sources, touches
-from .desk import doctor
-from .sequencer import show, views
-from .session import session
-from .shot import baked_place, clock, marks, node_settings, proposals, settings
-from .ui.operators import jobs
+from ... import cli
+from ...frame import make
+from .. import errors, log, ui
+from ..blender import stillness
+from ..compositor import session as compositor
+from ..depth import cards, sources, touches
+from ..desk import doctor
+from ..sequencer import show, views
+from ..session import session
+from ..shot import baked_place, clock, marks, node_settings, proposals, settings
+from ..ui.operators import jobs
+from . import events
 
 PROPERTIES = (settings, sources, cards, touches, doctor, node_settings, baked_place, marks, proposals, clock, views)
-_PACKAGE = __package__.rpartition(".")[0]
+_PACKAGE = __package__.removesuffix(".addon.start")
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 
 
@@ -36,8 +36,7 @@ def unregister() -> None:
     for module in reversed(MODULES):
         module.unregister()
     session.close()
-    close_movies()
-    crew.crew.go()
+    make.close()
     log.unregister()
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{_PACKAGE}."):
