@@ -288,6 +288,53 @@ def test_an_effect_of_its_own_between_two_others_by_cycles(stack, monkeypatch):
         assert difference(made[frame], times(through, 0.25)) < 1e-3, frame
 
 
+def by_hand(stack, values, keys):
+    """The same as one tree of Blender's former kind: exposure, Rack Focus and exposure behind Render Layers."""
+    stack.scene.compositor_effects.clear()
+    stack.effect("By Hand", takes=False)
+    layers = stack.layers()
+    before, after = (stack.tree.nodes.new("CompositorNodeExposure") for _ in range(2))
+    before.inputs["Exposure"].default_value, after.inputs["Exposure"].default_value = 1.0, -2.0
+    stack.link(layers.outputs["Image"], before.inputs["Image"])
+    one = stack.racked(before.outputs["Image"], layers.outputs["Depth"])
+    for name, value in values.items():
+        one.inputs[name].default_value = value
+    for frame, focus_m in keys.items():
+        one.inputs["Focus Distance"].default_value = focus_m
+        one.inputs["Focus Distance"].keyframe_insert("default_value", frame=frame)
+    stack.link(one.outputs["Image"], after.inputs["Image"])
+    stack.show(after.outputs["Image"])
+
+
+@pytest.mark.parametrize(
+    ("share", "border", "last"), [(100, "", 6), (75, "", 1), (50, "border", 1), (100, "cropped border", 1)]
+)
+def test_three_effects_are_the_same_tree_by_hand(stack, share, border, last):
+    """By Cycles, to the last bit; also parts of the frame, and other sizes."""
+    scene = by_cycles(stack)
+    scene.render.resolution_percentage = share
+    scene.render.use_border, scene.render.use_crop_to_border = bool(border), border == "cropped border"
+    scene.render.border_min_x, scene.render.border_max_x = 0.21, 0.83
+    scene.render.border_min_y, scene.render.border_max_y = 0.17, 0.9
+    values, keys = {"Focal Length": 200.0, "F-Stop": 2.0}, {1: 2.5, 6: 8.0}
+    stack.brighter("Before", 1.0)
+    one = effect.add(scene)
+    stack.brighter("After", -2.0)
+    slot = next(each for each in versions.slots(scene) if each.tree == one.id_data)
+    for name, value in values.items():
+        slot.given(node.origin(one.inputs[name])).value = value
+    focus = slot.given(node.origin(one.inputs["Focus Distance"]))
+    for frame, focus_m in keys.items():
+        focus.value = focus_m
+        focus.keyframe_insert("value", frame=frame)
+    made = stack.animation(1, last, "effects")
+    by_hand(stack, values, keys)
+    wished = stack.animation(1, last, "by hand")
+    assert sorted(made) == sorted(wished) == list(range(1, last + 1))
+    for frame in made:
+        assert np.array_equal(made[frame], wished[frame]), frame
+
+
 def test_an_effects_bake_goes_by_its_inputs_and_the_effects_before_it(stack, monkeypatch):
     monkeypatch.setenv(cache.ENVIRONMENT, "off")
     scene = stack.scene
