@@ -8,6 +8,7 @@ so it refuses by name.
 from __future__ import annotations
 
 import bpy
+import counted
 import cv2
 import numpy as np
 import pytest
@@ -92,6 +93,8 @@ def test_trimmed_slowed_graded_and_covered_strips(cuts):
     one, two = cuts.strips
     two.left_handle_offset, two.content_start = 1, 4
     two.color_saturation, two.color_multiply = 0.5, 0.8
+    counted.set_keys(one, [(0.0, 0.0, 0), (8.0, 1.0, 0)])  # half as fast: Blender's cache decides which frame shows
+    one.right_handle = 5
     one.use_reverse_frames = True
     hidden = cuts.shot.strip(cuts.shot.pictures("hidden", seed=5), "hidden", channel=2, start=5)
     hidden.right_handle = 6
