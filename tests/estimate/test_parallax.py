@@ -8,7 +8,7 @@ from small_world import Camera, render, room
 from blender_rackfocus.estimate import EstimateError, EstimateSettings, ParallaxSettings, choose_source, estimate_clip
 from blender_rackfocus.estimate.parallax import camera_motion, grey_for_flow, pair_nearness
 
-FRAMES = 5
+FRAMES, FEW = 9, 5
 MOVES = {
     "lateral": lambda i: Camera((0.06 * i, 0, 0)),
     "forward": lambda i: Camera((0, 0, 0.15 * i)),
@@ -65,9 +65,9 @@ def test_order_of_depth_from_a_moving_camera(name):
 )
 @pytest.mark.parametrize("focal_mm", [24.0, 60.0])
 def test_what_cannot_be_told_is_refused_with_the_reason(name, move, walked, words, focal_mm):
-    pictures, _ = shot(move, walked)
+    pictures, _ = shot(move, walked, FEW)
     settings = EstimateSettings(parallax=ParallaxSettings(focal_mm=focal_mm))
-    choice = choose_source(pictures, settings, range(FRAMES))
+    choice = choose_source(pictures, settings, range(FEW))
     assert choice.source is None
     assert words in choice.refused["PARALLAX"]
     calls = []
