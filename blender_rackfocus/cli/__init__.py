@@ -46,7 +46,9 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self.module:
             name, self.module = self.module, ""
-            verb = importlib.import_module(f".{name}", __package__)
+            with stop.Stop() as loading:  # an exception while Blender's module is loaded makes that crash, or is lost
+                verb = importlib.import_module(f".{name}", __package__)
+            loading.check()
             self.epilog = "examples:\n" + "".join(f"  {self.epilog} {line}\n" for line in verb.EXAMPLES)
             verb.add_arguments(self)
             self.set_defaults(run=verb.run)

@@ -88,9 +88,40 @@ def test_an_interrupt_at_any_moment_leaves_all_or_nothing(clip, tmp_path):
         process.communicate(timeout=60)
         left = [path.name for path in (tmp_path / str(number)).glob("*")]
         # Before Python reads its first line an interrupt ends it by the signal itself.
-        if (process.returncode, left) == (-signal.SIGSEGV, []):
-            pytest.xfail("open: the module of Blender 5.3 died of an interrupt, which was seen once; nothing was left")
         assert (process.returncode, left) in [(0, ["a.mp4"]), (130, []), (-signal.SIGINT, [])]
+
+
+INTERRUPTED_AT = """
+import runpy, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            print("interrupted at", name, file=sys.stderr, flush=True)
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv[0] = "rack"
+runpy.run_module("blender_rackfocus", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("module", ["bpy", "addon_utils", "cycles", "blender_rackfocus.addon.registration"])
+def test_an_interrupt_while_blenders_module_loads_ends_the_job(clip, tmp_path, module):
+    command = [
+        sys.executable,
+        "-c",
+        INTERRUPTED_AT.format(module=module),
+        "rack",
+        clip,
+        "-o",
+        tmp_path / "a.mp4",
+        *FAST,
+    ]
+    ran = subprocess.run(list(map(str, command)), cwd=TOP, capture_output=True, text=True, timeout=120)
+    assert f"interrupted at {module}" in ran.stderr
+    assert ran.returncode == 130, ran.stderr[-2000:]
+    assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_kill_leaves_the_next_run_sweeps_and_nothing_else(long_clip, clip, tmp_path):
