@@ -5,10 +5,8 @@ where it came from. What is on disk already is not made again.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.depth import DepthConvention, to_metres
-from ..media import MediaError, identity, movies, read_frame, sealed
+from ..media import MediaError, identity, movies, read_frame, sealed, unfinished
 from ..media.colour import OcioConfig
 from ..media.library import complaint, openimageio
 from .clip import EstimateReport, Progress, estimate_clip
@@ -29,7 +27,6 @@ from .sources import EstimateSettings, Frames
 CHANNELS = {"METRES": "Z", "NORMALISED": "Y"}
 """The EXR channel by Provenance.kind: metres are called Z, nearness is a grey picture."""
 _WORK = ".work"  # the folder's own scratch, kept for a resume and removed at the end
-_TEMPORARY = ".part"
 _KEY = "rackfocus:depth_task"
 
 
@@ -167,6 +164,7 @@ def run(
         task.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(task.folder, f"the folder cannot be made ({error.strerror})", "Choose another one.") from error
+    unfinished.sweep(task.folder)
     work = task.folder / f"{_WORK}-{task.first().stem}"
     with _Writer(task) as writer:
         report = estimate_clip(
@@ -233,22 +231,18 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     spec.attribute("ImageDescription", provenance.sentence())
     if provenance_of(path) is None:
         sealed.refuse_foreign(path, sealed.DEPTH)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_TEMPORARY}")
     try:
-        out = oiio.ImageOutput.create("openexr")
-        pixels = np.ascontiguousarray(depth, np.float32)[..., None]
-        written = out.open(str(temporary), spec) and out.write_image(pixels)
-        if not (out.close() and written):
-            raise OSError(0, " ".join(complaint(out).split()) or "the disk may be full")
-        sealed.seal(temporary, sealed.DEPTH, {})
-        os.replace(temporary, path)
+        with unfinished.beside(path) as (temporary, _file):
+            out = oiio.ImageOutput.create("openexr")
+            pixels = np.ascontiguousarray(depth, np.float32)[..., None]
+            written = out.open(temporary, spec) and out.write_image(pixels)
+            if not (out.close() and written):
+                raise OSError(0, " ".join(complaint(out).split()) or "the disk may be full")
+            sealed.seal(temporary, sealed.DEPTH, {})
     except OSError as error:
         raise MediaError(
             path, f"the depth cannot be written ({error.strerror})", "Free some space, or choose another folder."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def provenance_of(path: str | os.PathLike[str]) -> Provenance | None:

@@ -10,24 +10,18 @@ What a pixel's alpha says: see `CODES`.
 from __future__ import annotations
 
 import os
-import time
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import sealed
+from . import sealed, unfinished
 from .colour import linear_to_srgb
 from .errors import MediaError
 from .library import openimageio
-from .locks import hold, is_held
 from .rounding import ALPHA_OFFSET, quantised
 from .sealed import BAKED
 from .store import flush_folder
-
-TEMPORARY = ".rftemp"
-_ABANDONED_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -61,26 +55,20 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
     kind = next((kind for kind, code in CODES.items() if code.suffix == suffix), None)
     if kind is None:
         raise ValueError(f"path must end in .exr or .png, not {name!r}")
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(temporary, "wb") as mark:
-            hold(mark)
+        with unfinished.beside(path) as (temporary, file):
             _write_picture(temporary, kind, _coded(picture, counts, CODES[kind]))
             if not os.path.getsize(temporary):
                 raise OSError(_why_not(folder, "nothing was written", 1 << 16))
             sealed.seal(temporary, BAKED, notes)
-            os.fsync(mark.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        remove(temporary)
-        if isinstance(error, OSError):
-            raise MediaError(
-                path,
-                f"the baked frame cannot be written ({error.strerror or error})",
-                "Free some space, or choose a folder that can be written to.",
-            ) from error
-        raise
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise MediaError(
+            path,
+            f"the baked frame cannot be written ({error.strerror or error})",
+            "Free some space, or choose a folder that can be written to.",
+        ) from error
     flush_folder(folder)
 
 
@@ -113,32 +101,6 @@ def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     coded[..., 3] -= np.float32(CODES["EXR"].offset)
     coded[~counts] = 0
     return coded, counts
-
-
-def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove what processes that were killed left half-written in a folder; what a living one is writing stays."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
-        if name.endswith(TEMPORARY):
-            path = os.path.join(folder, name)
-            try:
-                young = time.time() - os.stat(path).st_mtime < _ABANDONED_S
-            except OSError:
-                continue
-            if not is_held(path, unknown=young):
-                remove(path)
-
-
-def remove(path: str | os.PathLike[str]) -> bool:
-    """Delete a file. Returns whether it went."""
-    try:
-        os.remove(path)
-    except OSError:
-        return False
-    return True
 
 
 def _coded(picture: np.ndarray, counts: np.ndarray, code: Code) -> np.ndarray:
@@ -174,7 +136,7 @@ def _write_picture(path: str, kind: str, coded: np.ndarray) -> None:
 def _why_not(folder: str, told: str, size_bytes: int) -> str:
     """Image libraries say little about why a file so large at most cannot be written; the disk does."""
     try:
-        probe = os.path.join(folder, f".probe{TEMPORARY}")
+        probe = os.path.join(folder, f".probe{unfinished.SUFFIX}")
         try:
             with open(probe, "wb") as file:
                 for _ in range(-(-size_bytes // (1 << 16))):
@@ -182,7 +144,7 @@ def _why_not(folder: str, told: str, size_bytes: int) -> str:
                 file.flush()
                 os.fsync(file.fileno())
         finally:
-            remove(probe)
+            unfinished.remove(probe)
     except OSError as error:
         return error.strerror or str(error)
     return told.strip() or "the image library gave no reason"

@@ -30,7 +30,7 @@ def random_edits(seed: int, count: int, folder: Path) -> None:
         try:
             edits.test_every_frame_is_the_one_blender_shows(number, folder)
         except AssertionError as error:
-            _say(f"seed {number}: {str(error).splitlines()[0][:200]}")
+            _say(f"seed {number}: {(str(error) or 'another frame than told').splitlines()[0][:200]}")
         _say("done")
 
 

@@ -21,7 +21,7 @@ from blender_rackfocus.addon.depth import estimate, sources  # noqa: E402
 from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
 from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
-from blender_rackfocus.media import sequences  # noqa: E402
+from blender_rackfocus.media import sequences, unfinished  # noqa: E402
 
 SIZE = (HEIGHT // 2, WIDTH // 2)
 
@@ -189,6 +189,7 @@ def test_stopped_halfway_the_second_run_does_only_the_rest(shot, network):
     kept = {path.name: path.stat().st_mtime_ns for path in task.folder.glob("*.exr")}
     assert 0 < len(kept) < 8
     assert modifier.find(strip) is None  # things are as they were
+    (task.folder / f".{sorted(kept)[0]}.01234567{unfinished.SUFFIX}").write_bytes(b"half")  # as a kill leaves it
     assert bpy.ops.rackfocus.estimate_depth(strip_name="A", source="NETWORK", model_path=network) == {"FINISHED"}
     now = {path.name: path.stat().st_mtime_ns for path in task.folder.glob("*.exr")}
     assert len(now) == 8

@@ -101,7 +101,7 @@ def _told(scene, strip, frame, cache):
     return strips.media_frame(strip, shown[0].frame, shown[0].scene).index if shown else counted.NOTHING
 
 
-@pytest.mark.parametrize("seed", [*range(34), 63, 144, 206, 240, 242, 271])
+@pytest.mark.parametrize("seed", [*range(34), 63, 144, 206, 240, 242, 271, 19578, 19721])
 def test_every_frame_is_the_one_blender_shows(seed, folder):
     chance = random.Random(seed)
     scene = counted.fresh_scene(*chance.choice([(24, 1.0), (25, 1.0), (30, 1.001), (60, 1.0)]))

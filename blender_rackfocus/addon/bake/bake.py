@@ -22,7 +22,7 @@ import numpy as np
 from ...frame import freshness
 from ...frame.freshness import Freshness
 from ...frame.recipe import Difference
-from ...media import baked, sealed
+from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
 from .. import cache
 from ..errors import EXPECTED, FrameError
@@ -181,8 +181,8 @@ def delete_frames(folder: str) -> None:
     paths = [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
     ours = [path for path in paths if sealed.is_ours(path, sealed.BAKED)]
     for path in ours:
-        baked.remove(path)
-    baked.sweep(folder)
+        unfinished.remove(path)
+    unfinished.sweep(folder)
     if ours and not os.listdir(folder):  # it was there for them
         os.rmdir(folder)
 
@@ -210,7 +210,7 @@ class Bake:
         self._were_there = {name for name, place in places.items() if os.path.isdir(place.folder)}
         self._frame_before = owners.scene.frame_current
         for place in places.values():
-            baked.sweep(place.folder)
+            unfinished.sweep(place.folder)
 
     def __enter__(self) -> Bake:
         return self
@@ -239,7 +239,7 @@ class Bake:
         """Leave: the scene goes back to its frame."""
         for name, place in self.places.items():
             self._claims[name].close()
-            baked.sweep(place.folder)
+            unfinished.sweep(place.folder)
             if name not in self._were_there:
                 with contextlib.suppress(OSError):
                     os.rmdir(place.folder)  # only where nothing came into it
