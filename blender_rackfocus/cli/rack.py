@@ -104,6 +104,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument(
         "--no-fit", action="store_true", help="leave depth as it is where its edges are not those of the picture"
     )
+    depth.add_argument(
+        "--no-look-behind",
+        action="store_true",
+        help="fill in what blurred surfaces hide from around, instead of looking for it in the frames beside",
+    )
     depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer, channel or .npz array to take")
     depth.add_argument("--depth-stream", type=_count, default=0, metavar="N", help="video stream of its movie, from 0")
     clip = parser.add_argument_group("the clip")
@@ -320,6 +325,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     strip.rackfocus_depth_stream = args.depth_stream
     strip.rackfocus_white_near = not args.black_near
     strip.rackfocus_fit_depth = not args.no_fit
+    strip.rackfocus_uncover = not args.no_look_behind
     strip.rackfocus_depth_ramp = "LINEAR_Z" if args.linear_z else "INVERSE_Z"
     for name, value in (("near_m", args.near), ("far_m", args.far), ("depth_scale", args.depth_scale)):
         if value is not None:

@@ -17,10 +17,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from ..core import Behind
 from ..core.lens import Lens, coc_from_dioptres, protected_dioptres, radius_per_dioptre
 
 NEAR_SRGB, FOCUS_SRGB, FAR_SRGB = (230, 130, 0), (235, 235, 235), (20, 110, 215)
 PEAK_SRGB = (255, 190, 0)
+DIMMED = 0.35
+"""Light left of what is not known in the view of what lies behind."""
 SKY_SRGB = (16, 18, 22)
 PANEL_SRGB = (17, 19, 24)
 NICE_STEPS = (1, 1.5, 2, 3, 5, 7)
@@ -102,6 +105,22 @@ def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: 
     light += inside * np.float32(0.012)  # so that a dark subject in focus still stands out
     planes = [cv2.scaleAdd(edges, float(colour), light) for colour in (red, green, blue)]
     return cv2.merge([*planes, np.ones_like(light)])
+
+
+def behind_view(rgba: np.ndarray, behind: Behind | None) -> np.ndarray:
+    """What is known behind the picture's surfaces, as bright as it is; the picture itself, in grey, where nothing is
+    known.
+
+    rgba: (H, W, 3 or 4) float32, scene-linear. behind: None where nothing is at all. Returns (H, W, 4) float32,
+    scene-linear, alpha 1.
+    """
+    picture = _picture(rgba)
+    light = _light(picture)
+    light *= light * np.float32(DIMMED)
+    view = cv2.merge([light, light, light, np.ones_like(light)])
+    if behind is not None:
+        np.copyto(view[..., :3], behind.picture, where=behind.known[..., None] > 0)
+    return view
 
 
 def split_view(before: np.ndarray, after: np.ndarray, position: float = 0.5, label: bool = True) -> np.ndarray:

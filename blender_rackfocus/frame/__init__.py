@@ -5,12 +5,13 @@ Also the door to the core, for those who are not about pixels but about the lens
 the command line, ask no other.
 """
 
-from ..core import Cut, Lens, circles_cut
+from ..core import Behind, Cut, Lens, circles_cut
 from ..core.depth import KINDS, DepthConvention
 from ..core.lens import coc_px, depth_of_field_m, hyperfocal_m
 
 __all__ = [
     "KINDS",
+    "Behind",
     "Cut",
     "DepthConvention",
     "Lens",

@@ -38,6 +38,17 @@ def stamped(path: str, index: int, stream: int = 0) -> FileFrame:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A frame of the same clip near a job's, so many frames later: its picture and depth, read as the job's are,
+    and the strokes that correct it."""
+
+    offset: int
+    picture: FileFrame
+    depth: FileFrame
+    touches: tuple[Touch, ...] = ()
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything that decides a frame's pixels. Plain data: hashable, comparable, free of Blender.
 
@@ -47,6 +58,7 @@ class Job:
     sRGB and linear Rec.709 alone. draft: made for speed, up to DRAFT_WIDTH across. fit_depth: depth that does not fit
     the picture is made to (`core.fit`). fills: width and height of a canvas that the picture has to fill, opaque, or
     the frame cannot be made; None where it need not. touches: strokes that correct this frame's depth, in their order.
+    beside: frames in which what the picture hides is looked for (`behind`); none, it is filled in from around.
     """
 
     picture: FileFrame
@@ -65,6 +77,7 @@ class Job:
     fit_depth: bool = False
     fills: tuple[int, int] | None = None
     touches: tuple[Touch, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
     def value(self, name: str) -> float:
         """One input by name."""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from .. import media
-from ..core import defocus_frame
+from ..core import Behind, defocus_frame
 from ..core.crew.crew import crew
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
@@ -39,18 +39,22 @@ class Region:
     share: float
 
 
-def make(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = DRAFT_WIDTH) -> Made:
+def make(
+    job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int = DRAFT_WIDTH, behind: Behind | None = None
+) -> Made:
     """A job's pixels from its `read` picture and depth. Raises ValueError naming a bad input.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Final pixels are half
     floats in value, whoever asks and however they come: what is computed now, what the store kept and what was baked
-    are the same pixels. draft_width: drafts are computed at most so many pixels across.
+    are the same pixels. draft_width: drafts are computed at most so many pixels across. behind: what the picture
+    hides, where it is known, not graded yet; drafts leave it.
     """
     picture = _graded(job, picture)
     height, width = picture.shape[:2]
     if job.draft and width > draft_width:
         return Made(width, height, _draft(job, picture, depth_m, draft_width))
-    made = Made(width, height, encode(_refocus(job, picture, depth_m), picture))
+    behind = None if behind is None or job.draft else _graded_behind(job, behind)
+    made = Made(width, height, encode(_refocus(job, picture, depth_m, behind), picture))
     return made if job.draft else _as_kept(made)
 
 
@@ -132,7 +136,7 @@ def _check_fills(path: str, picture: np.ndarray, canvas: tuple[int, int]) -> Non
 
 def reading_of(job: Job) -> Job:
     """The job without what only matters after its files are read: equal ones read the same."""
-    return replace(job, values=(), grade=(1.0, 1.0, False), draft=False)
+    return replace(job, values=(), grade=(1.0, 1.0, False), draft=False, beside=())
 
 
 def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:
@@ -168,12 +172,23 @@ def _graded(job: Job, picture: np.ndarray) -> np.ndarray:
     )
 
 
-def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
+def _graded_behind(job: Job, behind: Behind) -> Behind:
+    opaque = cv2.cvtColor(behind.picture, cv2.COLOR_BGR2BGRA)  # alpha is 1; the order stays
+    return replace(behind, picture=np.ascontiguousarray(_graded(job, opaque)[..., :3]))
+
+
+def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, behind: Behind | None = None) -> np.ndarray:
     values = dict(zip(inputs.NAMES, job.values, strict=True))
-    return _through_lens(picture, depth_m, values, "draft" if job.draft else "final")
+    return _through_lens(picture, depth_m, values, "draft" if job.draft else "final", behind)
 
 
-def _through_lens(picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], quality: str) -> np.ndarray:
+def _through_lens(
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: Mapping[str, float],
+    quality: str,
+    behind: Behind | None = None,
+) -> np.ndarray:
     made = defocus_frame(
         picture,
         depth_m,
@@ -181,6 +196,7 @@ def _through_lens(picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str,
         aperture=inputs.aperture_of(values),
         highlights=inputs.highlights_of(values),
         quality=quality,
+        behind=behind,
     )
     mix = np.float32(min(values["Mix"], 1.0))
     return made if mix == 1 else picture + mix * (made - picture)

@@ -19,7 +19,7 @@ from ..craft.touch import Touch
 from ..media import MediaError, identity
 from ..media.store import key_of
 from . import inputs
-from .job import FileFrame, Job
+from .job import Beside, FileFrame, Job
 from .renderer import renderer
 
 NOTHING = {"nothing": True}
@@ -91,6 +91,7 @@ def of(job: Job | None) -> dict[str, Any]:
         "reference": _file(job.reference) if job.reference is not None else None,
         "inputs": values_of(job),
         "reading": _reading(job),
+        "beside": [{**_place(one), "picture": _file(one.picture), "depth": _file(one.depth)} for one in job.beside],
     }
 
 
@@ -114,7 +115,20 @@ def difference(notes: dict[str, Any] | None, job: Job | None) -> Difference:
         changed, unknown = _changed_file(what, notes.get(what), file)
         stale += [changed] if changed else []
         unsure += [unknown] if unknown else []
-    return Difference(tuple(stale), tuple(unsure), older=notes.get("renderer") != renderer())
+    other_frames, not_here = _changed_beside(notes.get("beside") or [], job.beside)
+    return Difference((*stale, *other_frames), (*unsure, *not_here), older=notes.get("renderer") != renderer())
+
+
+def _changed_beside(was: list[dict[str, Any]], now: tuple[Beside, ...]) -> tuple[list[str], list[str]]:
+    """What changed of the frames beside, and what cannot be told; each in words once."""
+    if [{name: noted[name] for name in ("offset", "touches")} for noted in was] != [_place(one) for one in now]:
+        return ["what is hidden is looked for in other frames"], []
+    told = [
+        _changed_file(f"{what} beside", noted[what], getattr(one, what))
+        for noted, one in zip(was, now, strict=True)
+        for what in ("picture", "depth")
+    ]
+    return [words for words, _ in dict.fromkeys(told) if words], [words for _, words in dict.fromkeys(told) if words]
 
 
 def outline_differs(notes: dict[str, Any], values: dict[str, float], picture: str, index: int) -> tuple[str, ...]:
@@ -195,6 +209,10 @@ def _reading(job: Job) -> dict[str, Any]:
         "fills": list(job.fills) if job.fills else None,
         "touches": [_touch(one) for one in job.touches],
     }
+
+
+def _place(one: Beside) -> dict[str, Any]:
+    return {"offset": one.offset, "touches": [_touch(each) for each in one.touches]}
 
 
 def _touch(one: Touch) -> str:

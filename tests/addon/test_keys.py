@@ -91,6 +91,7 @@ def test_every_depth_setting_of_a_strip_makes_its_bake_stale_and_brings_it_back(
         "rackfocus_depth_path": str(racked.folder / "e_0001.exr"),
         "rackfocus_depth_layer": "Z",
         "rackfocus_depth_offset": 1,
+        "rackfocus_uncover": True,
     }
     assert changes.keys() == {"rackfocus_depth_source", *settings.PROPERTIES} - MEANINGLESS
     for name, value in changes.items():

@@ -13,7 +13,7 @@ import pytest
 from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.craft.touch import Touch
 from blender_rackfocus.frame import inputs, recipe
-from blender_rackfocus.frame.job import Job, stamped
+from blender_rackfocus.frame.job import Beside, Job, stamped
 from blender_rackfocus.media.colour import OcioConfig
 
 CONVENTION = DepthConvention("NORMALISED", 1.0, 100.0, True, "INVERSE_Z", 1.0)
@@ -67,6 +67,7 @@ def others(folder: Path) -> dict[str, object]:
         "grade": (1.0, 1.1, False),
         "colour": OcioConfig("/somewhere/config.ocio", digest="another configuration"),
         "fit_depth": True,
+        "beside": (Beside(1, stamped(str(folder / "another.png"), 0), stamped(str(folder / "another.exr"), 0)),),
         "fills": (64, 48),
         "touches": (Touch("NEARER", ((0.5, 0.5),)),),
     }
@@ -141,3 +142,19 @@ def test_a_frame_baked_before_colours_were_noted_is_older_not_stale(tmp_path):
     notes = recipe.of(one)
     del notes["reading"]["colour"]
     assert not recipe.difference(notes, one).stale
+
+
+def test_a_frame_beside_written_anew_has_another_key_and_is_stale(tmp_path):
+    near = others(tmp_path)
+    key, notes = recipe.store_key(job(tmp_path, beside=near["beside"])), recipe.of(job(tmp_path, beside=near["beside"]))
+    (tmp_path / "another.exr").write_text("written anew")
+    after = job(tmp_path, beside=others(tmp_path)["beside"])
+    assert recipe.store_key(after) != key
+    assert "file changed: another.exr" in recipe.difference(notes, after).stale
+
+
+def test_a_frame_baked_before_frames_beside_were_noted_looked_into_none(tmp_path):
+    notes = recipe.of(job(tmp_path))
+    del notes["beside"]
+    assert recipe.difference(notes, job(tmp_path)).fresh
+    assert recipe.difference(notes, job(tmp_path, beside=others(tmp_path)["beside"])).stale

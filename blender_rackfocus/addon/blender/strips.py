@@ -91,6 +91,12 @@ def scene_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) ->
     return index + strip.content_trim_start + strip.scene.frame_start
 
 
+def later(shown: Shown, frames: int) -> Shown:
+    """The same strip, shown so many frames later in its own scene."""
+    levels = tuple((level, frame + frames) for level, frame in shown.levels)
+    return replace(shown, frame=shown.frame + frames, animation_frame=shown.animation_frame + frames, levels=levels)
+
+
 def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     """The file, and the frame in it, that a movie or image strip shows.
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...frame import Cut, DepthConvention, inputs
+from ...craft.uncover import Glance, Sight, glance
+from ...frame import Behind, Cut, DepthConvention, inputs
+from ...frame import behind as frame_behind
 from ...frame import circles_cut as cut_of_circles
 from ...frame import depth as frame_depth
 from ...frame import make as making
-from ...frame.job import Job, Made, stamped
+from ...frame.job import Beside, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...frame.memory import Memory
 from .. import cache
@@ -72,6 +75,46 @@ def fit_told(strip: Any, scene: Any) -> str:
     except EXPECTED:
         return ""  # the preview says why
     return known[2].sentence() if known is not None else ""
+
+
+def behind(job: Job) -> Behind | None:
+    """What a job's picture hides and frames beside it show, not graded; None where they show nothing. Not to be written
+    to. Raises MediaError, or ValueError."""
+    if not job.beside:
+        return None
+    return _kept().behind.made(_behind_key(job), lambda: _Found(frame_behind.behind(job, _sight, _glance))).behind
+
+
+def _behind_key(job: Job) -> tuple[Any, ...]:
+    return making.reading_of(job), job.beside, job.value("Focal Length"), job.value("Sensor Width")
+
+
+def _sight(job: Job) -> Sight:
+    return Sight(*_source(job))
+
+
+def _glance(job: Job) -> Glance:
+    return _kept().glances.made(making.reading_of(job), lambda: glance(_sight(job)))
+
+
+def behind_told(strip: Any, scene: Any) -> str:
+    """How much of what a strip's picture hides at the current frame was found in frames beside; empty where that was
+    not looked for yet, or is not to be."""
+    found = modifier.find(strip)
+    if found is None or not strip.rackfocus_uncover:
+        return ""
+    try:
+        job = look_job(_shown_now(strip, scene), found)
+    except EXPECTED:
+        return ""  # the preview says why
+    if not job.beside:
+        return "No frames beside this one can be looked into"
+    known = _kept().behind.get(_behind_key(job))
+    if known is None:
+        return ""
+    if known.behind is None:
+        return "The frames beside show nothing of what is hidden here"
+    return f"Found in the frames beside: what lies behind {100 * float(known.behind.known.mean()):.1f} % of the picture"
 
 
 def _shown_now(strip: Any, scene: Any) -> strips.Shown:
@@ -151,7 +194,31 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         fit_depth=deep.rackfocus_fit_depth,
         fills=parts.canvas,
         touches=strokes,
+        beside=_beside(parts, here, depth) if shown.strip.rackfocus_uncover else (),
     )
+
+
+def _beside(parts: adjustment.Parts, picture: FileFrame, depth: FileFrame) -> tuple[Beside, ...]:
+    """The frames of a strip's clip in which what its picture hides is looked for: those that it shows itself, each
+    once, and whose files are there."""
+    strip, source = parts.picture.strip, depth_sources.of(parts.depth.strip)
+    if strip.type == "SCENE" or source.by_hand or (strip.multiply_alpha and strip.color_multiply != 1):
+        return ()  # rendered ones would have to be rendered; by hand are cards, without a shape to look around
+    found = {(picture, depth): Beside(0, picture, depth)}
+    for offset in (side * distance for distance in frame_behind.OFFSETS for side in (-1, 1)):
+        at = strips.later(parts.picture, offset)
+        if not strip.left_handle <= at.frame < strip.right_handle:
+            continue
+        try:
+            shows = strips.media_frame(strip, at.frame, at.scene)
+            own = source.depth(strips.later(parts.depth, offset), shows, True).here
+            strokes = touches.on(parts.depth.strip, shows.index)
+        except EXPECTED:
+            continue  # it is said where that frame is due
+        there = stamped(shows.path, shows.index, shows.stream)
+        if there.stamp is not None and own.stamp is not None:
+            found.setdefault((there, own), Beside(offset, there, own, strokes))
+    return tuple(one for one in found.values() if one.offset)
 
 
 def make(job: Job) -> Made:
@@ -173,7 +240,7 @@ def compute(job: Job, draft_width: int) -> Made:
 
 def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
     def make() -> Made:
-        return making.make(job, *_source(job), draft_width)
+        return making.make(job, *_source(job), draft_width, None if job.draft else behind(job))
 
     # The final frame, if it is kept, also for a draft: nothing is quicker, or better.
     return cache.made(cache.key_of(job), os.path.basename(job.picture.path), make, keeps=not job.draft)
@@ -187,7 +254,12 @@ def make_ahead(job: Job) -> None:
 
 def read_ahead(job: Job) -> None:
     """Begin to read a job's files, if it will have to be made: while the frame before it is being made."""
-    _kept().reading_ahead.submit(lambda: None if cache.has(cache.key_of(job)) else _source(job))
+    _kept().reading_ahead.submit(lambda: None if cache.has(cache.key_of(job)) else _sought(job))
+
+
+def _sought(job: Job) -> None:
+    _source(job)
+    behind(job)
 
 
 def _source(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -199,12 +271,26 @@ def _source_bytes(source: tuple[np.ndarray, np.ndarray, Any]) -> int:
     return picture.nbytes + depth_m.nbytes
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What was found behind a job's picture, which may be nothing."""
+
+    behind: Behind | None
+
+    @property
+    def size_bytes(self) -> int:
+        one = self.behind
+        return 0 if one is None else one.picture.nbytes + one.depth_m.nbytes + one.known.nbytes
+
+
 class _Kept:
     """Made and read frames, and the threads that make and read some ahead."""
 
     def __init__(self) -> None:
         self.results: Memory[Job, Made] = Memory(lambda made: made.size_bytes)
         self.sources: Memory[Job, tuple[np.ndarray, np.ndarray, Any]] = Memory(_source_bytes)
+        self.glances: Memory[Job, Glance] = Memory(lambda glance: glance.size_bytes)
+        self.behind: Memory[Any, _Found] = Memory(lambda found: found.size_bytes)
         self.ahead = ThreadPoolExecutor(1, "rackfocus-make-ahead")
         self.reading_ahead = ThreadPoolExecutor(1, "rackfocus-read-ahead")
 
@@ -212,6 +298,8 @@ class _Kept:
         """Drop the frames."""
         self.results.clear()
         self.sources.clear()
+        self.behind.clear()
+        self.glances.clear()
         making.forget()
 
     def close(self) -> None:

@@ -35,6 +35,13 @@ VIEWS = (
     ("DEPTH", "Depth", "Distance in false colour, with a scale in metres", "MOD_OCEAN", 3),
     ("COC", "Circle of Confusion", "Blur in front of the focus in orange, behind it in blue", "MATSPHERE", 4),
     ("FOCUS", "In-Focus Zone", "Sharp edges in amber over a grey picture, as in a viewfinder", "VIS_SEL_11", 5),
+    (
+        "BEHIND",
+        "Behind",
+        "What was found in the frames beside of what near surfaces hide, in its colours; the rest is dimmed",
+        "XRAY",
+        6,
+    ),
 )
 CHART_HEIGHT = 150
 """Of the chart, in pixels of an unscaled screen, where the preview is tall enough."""
@@ -55,6 +62,8 @@ def compute(job: Job, view: str, draft_width: int) -> Made:
     if view == "ORIGINAL":
         return Made(width, height, None)
     values = dict(zip(inputs.NAMES, job.values, strict=True))
+    if view == "BEHIND":
+        return _coded(scope.behind_view(picture, frames.behind(job)), width, height)
     if job.draft and width > draft_width:
         size = (draft_width, max(1, round(height * draft_width / width)))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -70,6 +79,10 @@ def compute(job: Job, view: str, draft_width: int) -> Made:
         shown = scope.split_view(picture, refocus(job, picture, depth_m))
     if shown.shape[:2] != (height, width):
         shown = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
+    return _coded(shown, width, height)
+
+
+def _coded(shown: np.ndarray, width: int, height: int) -> Made:
     nothing = np.full_like(shown, -1.0)  # so that every pixel counts as changed
     return Made(width, height, encode(np.ascontiguousarray(shown, np.float32), nothing))
 

@@ -126,6 +126,14 @@ PROPERTIES = {
         options=_STILL,
         update=signals.redraw,
     ),
+    "rackfocus_uncover": bpy.props.BoolProperty(
+        name="Look Behind",
+        description="What blurred surfaces hide is looked for in the frames beside, where the camera or what stands in "
+        "front has moved. Where they show nothing, the picture stays as it is without. Final pictures only",
+        default=False,  # what files saved before this was chosen show; see put_first_settings_on
+        options=_STILL,
+        update=signals.redraw,
+    ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
         description="Model file (.onnx) that Estimate Depth runs on this strip; empty takes the preferences' own",
@@ -159,10 +167,12 @@ def copy(source: bpy.types.Strip, target: bpy.types.Strip) -> None:
 
 
 def put_first_settings_on(strip: bpy.types.Strip | bpy.types.Node) -> None:
-    """Near, far and fit of a strip or node that is refocused for the first time. (The properties' own defaults are
-    those of files saved before these were chosen.)"""
+    """Near, far, fit and look behind of a strip or node that is refocused for the first time. (The properties' own
+    defaults are those of files saved before these were chosen.)"""
     if not strip.is_property_set("rackfocus_fit_depth"):
         strip.rackfocus_fit_depth = True
+    if "rackfocus_uncover" in strip.bl_rna.properties and not strip.is_property_set("rackfocus_uncover"):
+        strip.rackfocus_uncover = True
     if not strip.is_property_set("rackfocus_near_m") and not strip.is_property_set("rackfocus_far_m"):
         strip.rackfocus_near_m, strip.rackfocus_far_m = NEAR_M, FAR_M
 

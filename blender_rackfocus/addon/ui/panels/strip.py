@@ -86,6 +86,10 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         layout.prop(strip, "rackfocus_fit_depth")
         if not context.screen.is_animation_playing:
             words(layout, frames.fit_told(strip, sequencer_scene(context)), "SNAP_ON")
+        if not source.by_hand:
+            layout.prop(strip, "rackfocus_uncover")
+        if not context.screen.is_animation_playing:
+            words(layout, frames.behind_told(strip, sequencer_scene(context)), "XRAY")
         if "numbers" not in source.fields:
             return
         _draw_numbers(layout, strip)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a job's picture hides, from the frames beside it: which of them are read, and what comes of it.
+
+The frames next to it say how fast near and far move apart; from that follow the frames that see far enough around its
+near surfaces. A cut ends the looking on its side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+from ..core import Behind
+from ..craft import uncover
+from ..craft.uncover import Glance, Link, Neighbour, Sight
+from .job import Beside, Job
+
+OFFSETS = (1, 2, 4)
+"""Frames before and after that are looked at, at most: so many are kept in memory while a clip is made."""
+WANTED = 0.05
+"""Parallax that sees around most of what is blurred, as a share of the picture's width."""
+
+Read = Callable[[Job], Sight]
+Look = Callable[[Job], Glance]
+
+
+def behind(job: Job, read: Read, look: Look) -> Behind | None:
+    """What a job's picture hides, before its grade; None where the frames beside it show nothing of it.
+
+    read, look: give the frame of a job that is `at` a frame beside, whole and made small. Raises as they do.
+    """
+    links = _links(job, look)
+    if not links:
+        return None
+    seen = [Neighbour(read(at(job, one)), link) for one, link in links.items()]
+    return uncover.uncovered(read(job), seen)
+
+
+def at(job: Job, beside: Beside) -> Job:
+    """The job of a frame beside a job's, alike in all but its files."""
+    return replace(job, picture=beside.picture, depth=beside.depth, touches=beside.touches, beside=())
+
+
+def _links(job: Job, look: Look) -> dict[Beside, Link]:
+    """The frames to look into, and how each shows what the job's does."""
+    focal = job.value("Focal Length") / job.value("Sensor Width")
+    here = look(replace(job, beside=()))
+    found: dict[Beside, Link] = {}
+    sides = [sorted((one for one in job.beside if one.offset * side > 0), key=_distance) for side in (-1, 1)]
+    ahead = [side for side in sides if side and _linked(job, side[0], here, focal, look, found)]
+    if not found or not any(link.moves for link in found.values()):
+        return {}
+    each = max(link.parallax / _distance(one) for one, link in found.items())
+    for side in ahead:
+        wanted = _chosen([_distance(one) for one in side], each)
+        if _distance(side[0]) not in wanted:
+            del found[side[0]]
+        for one in side[1:]:
+            if _distance(one) in wanted and not _linked(job, one, here, focal, look, found):
+                break
+    return found
+
+
+def _linked(job: Job, one: Beside, here: Glance, focal: float, look: Look, found: dict[Beside, Link]) -> bool:
+    """Whether a frame beside is of the same shot; then it is noted."""
+    link = uncover.link(here, look(at(job, one)), focal)
+    if link is not None:
+        found[one] = link
+    return link is not None
+
+
+def _chosen(distances: list[int], each: float) -> list[int]:
+    """Two of some frames' distances, ascending: the first pair that sees far enough around. each: parallax of one."""
+    return list(next((pair for pair in pairwise(distances) if pair[1] * each >= WANTED), distances[-2:]))
+
+
+def _distance(one: Beside) -> int:
+    return abs(one.offset)
