@@ -20,6 +20,7 @@ from typing import Any
 import bpy
 import cv2
 
+from ..addon.bake import placed, whole
 from ..addon.bake.bake import Bake, Estimate, Outcome, Owners, size_text, too_large
 from ..addon.bake.nodes import Nodes
 from ..addon.bake.strips import Strips
@@ -61,6 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--json", action="store_true", help="a JSON line for every frame on standard output")
     how.add_argument("--estimate", action="store_true", help="say what it needs on disk, and bake nothing")
     how.add_argument(
+        "--whole", action="store_true", help="whole pictures of --strip, to be placed above it, instead of a bake"
+    )
+    how.add_argument("--share", type=_share, default=1.0, help="with --whole: size of the pictures, 0.05 to 1")
+    how.add_argument(
         "--link", action="store_true", help="bake nothing: make strips and nodes read the frames there are; saves FILE"
     )
     how.add_argument("--save", type=Path, metavar="OUT.blend", help="with --link: save as this file instead")
@@ -86,6 +91,8 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
         raise CommandError(f"Blender cannot open it: {str(error).strip()}") from error
     stop.check()
     scene = _scene(args.scene)
+    if args.whole:
+        return _whole(args, scene, stop)
     work = _work(args, scene)
     if args.link:
         return _link(args, work)
@@ -170,6 +177,31 @@ def _bake(args: argparse.Namespace, work: list[Work], stop: Stop) -> int:
         print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
     say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
     return 1 if done["failed"] else 0
+
+
+def _whole(args: argparse.Namespace, scene: Any, stop: Stop) -> int:
+    """Whole pictures of one strip, frame by frame; the first that cannot be made ends it."""
+    owners = Strips(scene)
+    if not args.strip or not args.folder or args.format is None:
+        raise UsageError("--whole goes with --strip, --folder and --format")
+    name = _named(owners, args.strip)[0]
+    strip = owners.strip(name)
+    which = [one for one in args.frames or placed.frames_of(strip) if owners.covers(name, one)]
+    place, progress = Place(_folder(args), args.format), Progress("making pictures", len(which))
+    made = whole.pictures(scene, strip, place, which, args.share)
+    try:
+        for outcome in _quietly(made):
+            if args.json:
+                print(json.dumps({"frame": outcome.frame, "state": outcome.state, "file": outcome.path}), flush=True)
+            progress.step()
+            stop.check()
+    except FrameError as error:
+        if args.json:
+            print(json.dumps({"frame": int(error.frame), "state": "failed", "error": str(error)}), flush=True)
+        raise CommandError(str(error)) from error
+    if not args.json:
+        print(place.folder)
+    return 0
 
 
 def _outcomes(work: Work, afresh: bool) -> Iterator[dict[str, Any]]:
@@ -278,6 +310,16 @@ def _ranges(text: str) -> list[int]:
             raise argparse.ArgumentTypeError(f"{part.strip()} ends before it begins")
         frames += range(first, last + 1)
     return list(dict.fromkeys(frames))
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.05 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0.05 to 1")
+    return share
 
 
 def _count(text: str) -> int:

@@ -34,7 +34,8 @@ class Kind:
 
 BAKED = Kind("Rack Focus: baked frame", b"RFBaked1")
 DEPTH = Kind("Rack Focus: depth", b"RFDepth1")
-_KINDS = (BAKED, DEPTH)
+PLACED = Kind("Rack Focus: placed frame", b"RFPlace1")
+_KINDS = (BAKED, DEPTH, PLACED)
 _HEAD_BYTES = 4096
 _TAIL = struct.Struct("<QIII8s")  # length of the picture, its checksum, that of the notes, their length, magic
 _NOTES_LIMIT = 1 << 20

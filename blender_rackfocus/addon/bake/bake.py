@@ -152,7 +152,7 @@ class Owners(ABC):
         """What baking these frames needs on disk, at most; frames that have a whole file already are not counted."""
         missing = sum(not baked.is_there(place.file(self.number(name, frame))) for frame in which)
         width, height = self.size(name)
-        return Estimate(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), _free_bytes(place.folder))
+        return Estimate(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), free_bytes(place.folder))
 
 
 def size_text(count: float) -> str:
@@ -320,7 +320,8 @@ def _write(path: str, pixels: Pixels) -> bool:
     return bool((picture[..., :3].max(axis=2) > 1.0)[counts].any())
 
 
-def _free_bytes(path: str) -> int:
+def free_bytes(path: str) -> int:
+    """What is free on the disk that is to hold a path."""
     while not os.path.isdir(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return shutil.disk_usage(path).free

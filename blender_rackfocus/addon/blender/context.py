@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import bpy
 
+from . import pairs
+
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
     """The scene the sequencer shows, which need not be the window's; the window's where there is no sequencer."""
@@ -16,10 +18,10 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene | None:
 
 
 def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
-    """The active strip of the sequencer's scene."""
+    """The active strip of the sequencer's scene; of a placed strip its original, whose focus it shows."""
     scene = sequencer_scene(context)
     editor = scene.sequence_editor if scene is not None else None
-    return editor.active_strip if editor is not None else None
+    return pairs.meant(editor.active_strip) if editor is not None else None
 
 
 def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None:

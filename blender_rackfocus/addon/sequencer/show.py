@@ -24,7 +24,7 @@ from ..blender import dna, rendering, source_cache, stillness, strips
 from ..errors import FrameError
 from ..session import session
 from ..shot import clock, group, intact, modifier, ownership, pairs, pixels
-from . import baked_strips, frames, live, staleness, views
+from . import baked_strips, frames, live, placed_strips, staleness, views
 
 _log = logging.getLogger(__name__)
 
@@ -59,12 +59,18 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     errors.clear(scene.session_uid)
     try:
         with stillness.still():
+            exchanged, problems = placed_strips.choose(scene, final=final)
+            if exchanged:
+                _start_cold(bpy.data.scenes)
+                if final:
+                    _render().cache = source_cache.SourceCache()
             walked = strips.walk(scene, frame, _render().cache if final else None)
             shown = [one for one in walked if modifier.find(one.strip) is not None]
             clashing = strips.conflicts(shown)
     except FrameError as problem:
         return _refuse_all(scene, problem)
-    problems: list[FrameError] = []
+    for told in problems:
+        errors.note(scene.session_uid, scene.session_uid, told.owner, str(told))
     done: set[int] = set()
     for one in shown:
         pointer = one.strip.as_pointer()
@@ -370,6 +376,7 @@ def undone(*_rest: object) -> None:
 def saving(*_rest: object) -> None:
     """The file is about to be written."""
     ownership.separate()
+    placed_strips.at_rest()
     pixels.drop_all()
 
 

@@ -16,12 +16,12 @@ from ...frame import freshness, recipe
 from ...frame.freshness import Freshness
 from ...frame.recipe import NOT_BAKED, Difference
 from ...media import baked
-from ..blender import strips
+from ..blender import pairs, strips
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier
 from ..shot.baked_place import Place
-from . import baked_strips, frames
+from . import baked_strips, frames, placed_strips
 
 _SLICE_S = 0.01
 _REST_S = 0.05
@@ -119,6 +119,9 @@ def _begin(scene_uid: int, strip_name: str) -> Iterator[Freshness]:
     scene = next((one for one in bpy.data.scenes if one.session_uid == scene_uid), None)
     editor = scene.sequence_editor if scene is not None else None
     strip = editor.strips_all.get(strip_name) if editor is not None else None
+    if strip is not None and pairs.is_placed(strip):
+        which = range(int(strip.left_handle), int(strip.right_handle))
+        return freshness.looking(which, lambda frame: placed_strips.difference(scene, strip_name, frame))
     found = modifier.find(strip) if strip is not None else None
     place = baked_strips.place_of(found) if found is not None else None
     if place is None:

@@ -2,7 +2,7 @@
 """What is drawn and what can be asked for. Decides nothing."""
 
 from . import brackets, menus, operators, preferences, track
-from .panels import bake, depth, desk, node, strip
+from .panels import bake, depth, desk, node, placed, strip
 
-MODULES = (preferences, operators, strip, depth, desk, menus, track, brackets, bake, node)
+MODULES = (preferences, operators, strip, depth, desk, menus, track, brackets, placed, bake, node)
 """What registers, in order."""

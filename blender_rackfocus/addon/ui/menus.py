@@ -55,6 +55,10 @@ class RACKFOCUS_MT_strip(bpy.types.Menu):
         layout.operator("rackfocus.mark_hold")
         layout.operator("rackfocus.lens_from_camera")
         layout.separator()
+        layout.operator("rackfocus.cache_range")
+        layout.operator("rackfocus.place")
+        layout.operator("rackfocus.placed_remove")
+        layout.separator()
         layout.operator("rackfocus.settings_copy")
         layout.operator("rackfocus.modifier_remove")
 

@@ -21,6 +21,7 @@ from . import (
     mark_track,
     marks,
     networks,
+    placed,
     rack,
     recipes,
     strip_modifier,
@@ -30,7 +31,7 @@ from . import (
 )
 
 _MODULES = (jobs, strip_modifier, rack, marks, mark_track, eyedropper, follow, recipes, lens, estimate, twin)
-_NODES = (compositor, baking, bake)
+_NODES = (compositor, baking, bake, placed)
 _DEPTH = (networks, cards, subject, touch, doctor)
 
 CLASSES = tuple(cls for module in (*_MODULES, *_NODES, *_DEPTH) for cls in module.CLASSES)

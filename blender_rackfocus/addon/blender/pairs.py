@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Placed strips: strips that stand for another one, their original, which lies muted beneath.
+
+What belongs together carries the same mark, in custom properties, so that renaming, moving, cutting and saving lose
+nothing. Copies of a pair carry it too: a placed strip's original is the one in its own list of strips that shares most
+of its frames.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+PLACED = "rackfocus_placed"
+"""On a placed strip: the mark of its original."""
+ORIGINAL = "rackfocus_original"
+"""On an original: its mark."""
+LIVE = "rackfocus_live"
+"""On a placed strip that we muted, because its original has to be seen."""
+BENEATH = "rackfocus_beneath"
+"""On an original that we muted, because its placed strip is seen."""
+
+
+def is_placed(strip: Any) -> bool:
+    """Whether a strip stands for another one."""
+    return PLACED in strip
+
+
+def mark(placed: Any, original: Any) -> None:
+    """Say that a strip stands for another one."""
+    if ORIGINAL not in original:
+        original[ORIGINAL] = uuid.uuid4().hex
+    placed[PLACED] = original[ORIGINAL]
+
+
+def original_of(placed: Any) -> Any | None:
+    """The strip that a placed one stands for; None where it is gone."""
+    found = [one for one in placed.id_data.sequence_editor.strips_all if one.get(ORIGINAL) == placed.get(PLACED)]
+    return max(found, key=lambda one: _nearness(one, placed), default=None)
+
+
+def placed_of(original: Any) -> list[Any]:
+    """The strips that stand for one, from left to right."""
+    if ORIGINAL not in original:
+        return []
+    found = [one for one in original.id_data.sequence_editor.strips_all if one.get(PLACED) == original[ORIGINAL]]
+    return sorted((one for one in found if original_of(one) == original), key=lambda one: one.left_handle)
+
+
+def in_scene(scene: Any) -> Iterator[tuple[Any, Any | None]]:
+    """Every placed strip of a scene, with its original."""
+    if scene.sequence_editor is not None:
+        for strip in scene.sequence_editor.strips_all:
+            if PLACED in strip:
+                yield strip, original_of(strip)
+
+
+def meant(strip: Any | None) -> Any | None:
+    """The strip that somebody means who chose one: of a placed strip its original, whose focus it shows."""
+    return (original_of(strip) or strip) if strip is not None and PLACED in strip else strip
+
+
+def list_of(strip: Any) -> Any | None:
+    """The meta strip in whose list a strip lies; None for the scene's own list."""
+    metas = (one for one in strip.id_data.sequence_editor.strips_all if one.type == "META")
+    return next((one for one in metas if strip in set(one.strips)), None)
+
+
+def covers(strip: Any, frame: float) -> bool:
+    """Whether a frame of its list lies between a strip's handles."""
+    return bool(strip.left_handle <= int(frame) < strip.right_handle)
+
+
+def _nearness(one: Any, placed: Any) -> tuple[bool, float]:
+    shared = min(one.right_handle, placed.right_handle) - max(one.left_handle, placed.left_handle)
+    return list_of(one) == list_of(placed), shared

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Place as Strip, Cache Range, Refresh, Remove Placed Strip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import bpy
+
+from ....media import MediaError
+from ... import signals
+from ...bake import bake, kept, placed
+from ...bake.filling import Filling, copied
+from ...blender import pairs
+from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...errors import FrameError
+from ...sequencer import staleness
+from ...shot.baked_place import Place
+from .jobs import Job, OnThread
+from .on_strip import OnStrip
+
+_SIZES = {"PROXY_25": 0.25, "PROXY_50": 0.5, "PROXY_75": 0.75}
+
+
+class _Placing(OnThread, OnStrip):
+    """Operators that make whole pictures of a strip in another process, and place them."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    expected = (FrameError, MediaError, OSError)
+
+    _filling: Filling | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        words = placed.not_now(strip) if strip is not None else ""
+        if words:
+            cls.poll_message_set(words)
+            return False
+        return super().poll(context)
+
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip meant; of a placed one its original."""
+        return pairs.meant(super().strip(context))
+
+    def fill(self, context: bpy.types.Context, what: str, place: Place, which: Iterable[int], share: float) -> set[str]:
+        """Make the pictures, and place them."""
+        strip, frames = self.strip(context), tuple(which)
+        width, height = bake_size(strip)
+        bytes_each = round(width * height * share * share) * (8 if place.kind == "EXR" else 4)
+        estimate = bake.Estimate(len(frames), len(frames) * bytes_each, bake.free_bytes(place.folder))
+        problem = placed.not_now(strip) or bake.too_large([estimate])
+        if problem:
+            self.report({"ERROR"}, problem)
+            return {"CANCELLED"}
+        try:
+            scene = sequencer_scene(context)
+            self._filling = Filling(copied(), scene.name, strip.name, place, frames, share)
+        except (FrameError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        filling = self._filling
+
+        def work(job: Job) -> bool:
+            filling.run(lambda share, phase: job.tell(share, phase), job.is_stopping)
+            return not job.is_stopping()
+
+        return self.begin(context, f"{what} {strip.name}", work)
+
+    def put(self, context: bpy.types.Context, strip: bpy.types.Strip, which: list[int]) -> int:
+        """Place what is there; the number of frames."""
+        placed.put(context, strip, self._filling.place, which)
+        for one in pairs.placed_of(strip):
+            one.invalidate_cache("RAW")
+        staleness.changed()
+        signals.redraw()
+        return len(which)
+
+    def original(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip that the pictures are of, if it is still there; else None, and that is said."""
+        scene = bpy.data.scenes.get(self._filling.scene)
+        found = scene.sequence_editor.strips_all.get(self._filling.strip) if scene is not None else None
+        if found is None or placed.not_now(found):
+            self.report({"ERROR"}, f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
+            return None
+        return found
+
+
+class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
+    """Show the strip's finished frames as an image sequence above it, which plays as a plain strip does; the original
+    lies muted beneath. Also brings a placed strip up to date. Beside Blender; Esc stops, what is done is kept"""
+
+    bl_idname = "rackfocus.place"
+    bl_label = "Place as Strip"
+    kept = "Stopped. The pictures that are done are kept: Place as Strip goes on from there"
+
+    form: bpy.props.EnumProperty(
+        name="Format",
+        description="How the pictures are kept",
+        items=(
+            ("AUTO", "Automatic", "PNG where 8 bits hold all that the clip has, else OpenEXR"),
+            ("EXR", "OpenEXR Half", "Scene-linear half floats"),
+            ("PNG", "PNG 8", "Quick to play; light brighter than white is cut off"),
+        ),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, scene = self.strip(context), sequencer_scene(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            kind = placed.kind_of(scene, strip) if self.form == "AUTO" else self.form
+        except (FrameError, MediaError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        place = placed.place_beside(scene, strip, kind)
+        return self.fill(context, "Placing", place, placed.frames_of(strip), 1.0)
+
+    def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
+        strip = self.original(context)
+        if not outcome:
+            self.report({"INFO"}, self.kept)
+            return {"CANCELLED"}
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            count = self.put(context, strip, placed.frames_there(strip, self._filling.place))
+        except FrameError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f'{count} frames of "{strip.name}" are placed above it, which is muted')
+        return {"FINISHED"}
+
+
+class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
+    """Make the finished frames of a range beside Blender, at the preview's size, and show them as a strip above the
+    original, which plays as a plain strip does. Esc stops, what is done is kept. Final renders use them only at full
+    size"""
+
+    bl_idname = "rackfocus.cache_range"
+    bl_label = "Cache Range"
+    kept = "Stopped before a frame was done"
+
+    which: bpy.props.EnumProperty(
+        name="Range",
+        description="Which frames",
+        items=(
+            ("AUTO", "Automatic", "The preview range where one is set, else all of the strip in the scene's range"),
+            ("PREVIEW", "Preview Range", "The scene's preview range"),
+            ("STRIP", "Strip", "All of the strip"),
+            ("SCENE", "Scene", "The scene's own range"),
+        ),
+    )
+    size: bpy.props.EnumProperty(
+        name="Size",
+        description="Size of the pictures",
+        items=(
+            ("PREVIEW", "As the Preview", "The size that the preview is set to"),
+            ("FULL", "Full", "Full size: renders use them as well"),
+            ("HALF", "Half", "Half the width"),
+        ),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip, scene = self.strip(context), sequencer_scene(context)
+        if strip is None:
+            return {"CANCELLED"}
+        frames = self._frames(scene, strip)
+        if not frames:
+            self.report({"ERROR"}, "The range has no frame of this strip")
+            return {"CANCELLED"}
+        share = {"FULL": 1.0, "HALF": 0.5}.get(self.size) or _preview_share(context, scene)
+        try:
+            place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
+        except (FrameError, MediaError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        width, height = bake_size(strip)
+        problem = kept.make_room(round(len(frames) * width * height * share * share * 4), place)
+        if problem:
+            self.report({"ERROR"}, problem)
+            return {"CANCELLED"}
+        return self.fill(context, "Caching", place, frames, share)
+
+    def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
+        strip = self.original(context)
+        there = placed.frames_there(strip, self._filling.place) if strip is not None else []
+        if not there:
+            self.report({"INFO"}, self.kept)
+            return {"CANCELLED"}
+        try:
+            count = self.put(context, strip, there)
+        except FrameError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f'{"" if outcome else "Stopped: "}{count} frames of "{strip.name}" are cached and placed')
+        return {"FINISHED"}
+
+    def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
+        all_of_it = placed.frames_of(strip)
+        which = self.which
+        if which == "AUTO":
+            which = "PREVIEW" if scene.use_preview_range else "SCENE"
+        first, last = all_of_it.start, all_of_it.stop - 1
+        if which == "PREVIEW" and scene.use_preview_range:
+            first, last = max(first, scene.frame_preview_start), min(last, scene.frame_preview_end)
+        elif which in {"SCENE", "PREVIEW"}:
+            first, last = max(first, scene.frame_start), min(last, scene.frame_end)
+        return range(first, last + 1)
+
+
+class RACKFOCUS_OT_placed_remove(OnStrip, bpy.types.Operator):
+    """Take the placed strip away, and show the original again as before. The pictures stay on disk"""
+
+    bl_idname = "rackfocus.placed_remove"
+    bl_label = "Remove Placed Strip"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        if strip is not None and not pairs.placed_of(strip):
+            cls.poll_message_set("Nothing is placed of this strip")
+            return False
+        return super().poll(context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = pairs.meant(strip_named(context, self.strip_name))
+        if strip is None or not placed.take_away(strip):
+            self.report({"ERROR"}, "Nothing is placed of this strip")
+            return {"CANCELLED"}
+        sequencer_scene(context).sequence_editor.active_strip = strip
+        staleness.changed()
+        signals.redraw()
+        return {"FINISHED"}
+
+
+def bake_size(strip: bpy.types.Strip) -> tuple[int, int]:
+    """Width and height of a strip's pictures in pixels, as far as Blender knows."""
+    for element in getattr(strip, "elements", ()):
+        if element.orig_width and element.orig_height:
+            return element.orig_width, element.orig_height
+    render = strip.id_data.render
+    return render.resolution_x, render.resolution_y
+
+
+def _preview_share(context: bpy.types.Context, scene: bpy.types.Scene) -> float:
+    """The preview's size as a share of the full one."""
+    window = context.window
+    areas = window.screen.areas if window is not None else ()
+    spaces = [one.spaces.active for one in areas if one.type == "SEQUENCE_EDITOR"]
+    sizes = [one.proxy_render_size for one in spaces if one.view_type != "SEQUENCER"]
+    size = sizes[0] if sizes else "SCENE"
+    return min(_SIZES.get(size, scene.render.resolution_percentage / 100 if size == "SCENE" else 1.0), 1.0)
+
+
+CLASSES = (RACKFOCUS_OT_place, RACKFOCUS_OT_cache_range, RACKFOCUS_OT_placed_remove)

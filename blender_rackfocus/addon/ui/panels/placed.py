@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The "Playback" panel in the Rack Focus tab: what is placed of a strip, and whether it is still right. Draws, and only
+draws."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import bpy
+
+from ...bake import placed
+from ...blender import pairs
+from ...blender.context import sequencer_scene
+from ...sequencer import staleness
+from ..operators import jobs
+from ..operators.bake import active
+from .text import words
+
+
+class RACKFOCUS_PT_placed(bpy.types.Panel):
+    bl_label = "Playback"
+    bl_parent_id = "RACKFOCUS_PT_strip"
+    bl_order = 20  # before the bake
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip, scene = active(context), sequencer_scene(context)
+        there = pairs.placed_of(strip)
+        fresh = [_draw_one(layout, scene, one) for one in there]
+        row = layout.row(align=True)
+        row.operator("rackfocus.cache_range", icon="PLAY")
+        row.operator("rackfocus.place", text="Refresh" if there and not all(fresh) else "Place as Strip")
+        if there:
+            layout.operator("rackfocus.placed_remove", icon="X")
+        reason = placed.not_now(strip) or jobs.in_the_way("PICTURES")
+        hint = "" if there else "Placed, finished frames play as a plain strip does"
+        words(layout, reason or hint, "INFO")
+
+
+def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.types.Strip) -> bool:
+    """A placed strip's state. Returns whether all of it is right, as far as is known."""
+    told = staleness.of(scene, one)
+    box = layout.box()
+    box.label(text=f"{one.name}: {int(one.left_handle)} to {int(one.right_handle) - 1}", icon="IMAGE_DATA")
+    if told is None:
+        box.label(text="Looking at its pictures...", icon="SORTTIME")
+        return True
+    box.alert = not told.all_fresh and told.complete
+    for number, line in enumerate(told.lines()):
+        words(box, line, "NONE" if number else "CHECKMARK" if told.all_fresh else "ERROR")
+    if not told.all_fresh:
+        words(box, "Where it is not fresh, the original is shown and rendered")
+    return bool(told.all_fresh)
+
+
+CLASSES = (RACKFOCUS_PT_placed,)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
