@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Samples at a reduced size: what the pixels of a cell hold together, as far as they belong to a level's layers.
 
-A cell holds up to two samples of the picture, A and B: where its pixels lie more than a layer apart they are parted in
-the middle, so an edge between two surfaces stays one. Both carry the light and coverage of their pixels. Cells whose
-pixels lie close together, nearly all of them, are taken as their mean.
+A cell is a square of 2, 4, 8 or 16 pixels each way that becomes one pixel of the reduced picture. It holds up to two
+samples of the picture, A and B: where its pixels lie more than a layer apart they are parted in the middle, so an edge
+between two surfaces stays one. Both carry the light and coverage of their pixels. Cells whose pixels lie close
+together, nearly all of them, are taken as their mean.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the camera's one picture never saw: the surface behind a near edge, as a second sample per pixel.
 
+The colour of the farther surface beside an edge is continued under the nearer one; where the nearer one is blurred,
+that is what shows through.
+
 Seen from a point u of the lens (|u| <= 1), a surface with signed circle of confusion c is shifted by c u pixels. Two
 surfaces that meet at an edge are therefore moved apart by up to their difference in c, and that wide is the strip of
 the farther one that some part of the lens sees and the pinhole does not. So a pixel p has a hidden surface behind it

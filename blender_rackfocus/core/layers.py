@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One tile of a picture, taken apart by depth, blurred layer by layer and put together again.
 
-Layers stand at fixed circles of confusion; a sample between two of them belongs to both (`Stand.at`), so a rack moves
+A layer holds the samples whose circles of confusion are about equally large, and is blurred with one kernel. Layers
+stand at fixed circles of confusion; a sample between two of them belongs to both (`Stand.at`), so a rack moves
 samples from layer to layer without a jump. They are composited from near to far; each pixel is closed once it is full.
 How a layer meets the nearer ones depends on what they are:
 

@@ -55,7 +55,11 @@ def layer_step(width_px: int, quality: str) -> float:
 
 @dataclass(frozen=True)
 class Stand:
-    """Where layers stand: their distance around the focus plane in pixels, and from how many on it grows."""
+    """Where layers stand: which circle of confusion each layer has, and so which layers a sample's circle lies between.
+
+    step: how far the layers around the focus plane are apart, in pixels of radius. fineness: after so many layers the
+    distance grows with the radius.
+    """
 
     step: float
     fineness: float
@@ -243,9 +247,10 @@ def _finish(level: Level, number: int) -> None:
 
 
 def slots_of(place: np.ndarray, out: np.ndarray) -> None:
-    """Write places as whole numbers, quick to search: FOCUS_SLOT in focus, n on layer n and between it and n - 1.
+    """Write each sample's slot: a whole number that tells which layers the sample belongs to, quick to search.
 
-    Beyond focus, that is; before it, -n on layer -n and between it and -n + 1.
+    FOCUS_SLOT is in focus. FOCUS_SLOT + n is on layer n and between it and n - 1, beyond focus; before it,
+    FOCUS_SLOT - n is on layer -n and between it and -n + 1.
     place: (h, w) float32, layers, as `Stand.at` gives. out: (h, w) uint8, slots, written.
     """
     outward = 0.5 - _ON_LAYER

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arithmetic on planes of a picture, (h, w) float32, where OpenCV or the numbers' bits are quicker than numpy's own."""
+"""Arithmetic on planes, where OpenCV or the numbers' bits are quicker than numpy's own.
+
+A plane is one number for each pixel of a picture, (h, w) float32: a colour channel, coverage, depth or a place.
+"""
 
 from collections.abc import Callable
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples laid out for the blur, which takes two planes at a time."""
+"""Sheets: samples laid out for the blur, which takes two planes at a time.
+
+A sheet holds one sample for each pixel. A pair is two planes in one array, their numbers in turn along x, because the
+blur handles them as the real and the imaginary part of one complex number (`blur`).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ NOWHERE = 1e6
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sample for each pixel (cell) of a picture.
+    """One sample for each pixel (or cell, at a reduced size) of a picture: its light, and which layer it belongs to.
 
     pairs  (P, H, 2 W) float32: two planes each, interleaved along x; premultiplied by coverage, the very last plane
     place  (H, W) float32: where it lies among the layers (`Stand.at`), NOWHERE if it is empty
