@@ -21,11 +21,11 @@ import bpy
 import cv2
 
 from ..addon.bake import placed, whole
-from ..addon.bake.bake import Bake, Estimate, Outcome, Owners, size_text, too_large
+from ..addon.bake.bake import Bake, DiskNeed, Outcome, Owners, size_text, too_large
 from ..addon.bake.nodes import Nodes
 from ..addon.bake.strips import Strips
 from ..addon.errors import FrameError
-from ..addon.shot.baked_place import Place
+from ..addon.shot.baked_place import BakedPlace
 from ..media.library import openimageio
 from .apart import keep_apart
 from .chatter import quiet
@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
     if args.link:
         return _link(args, work)
     if args.estimate:
-        return _estimate(args, work)
+        return _disk_need(args, work)
     return _bake(args, work, stop)
 
 
@@ -106,12 +106,12 @@ class Work:
     """What is baked together. places: of each strip or node, by its name. frames: which."""
 
     owners: Owners
-    places: dict[str, Place]
+    places: dict[str, BakedPlace]
     frames: list[int]
 
-    def estimates(self) -> list[Estimate]:
+    def needs(self) -> list[DiskNeed]:
         """What each needs on disk."""
-        return [self.owners.estimate(name, self.frames, place) for name, place in self.places.items()]
+        return [self.owners.disk_need(name, self.frames, place) for name, place in self.places.items()]
 
 
 def _work(args: argparse.Namespace, scene: Any) -> list[Work]:
@@ -157,7 +157,7 @@ def _folder(args: argparse.Namespace) -> str:
 def _bake(args: argparse.Namespace, work: list[Work], stop: Stop) -> int:
     if not work:
         say("no strip shows any of these frames: nothing to bake")
-    problem = too_large([one for each in work for one in each.estimates()])
+    problem = too_large([one for each in work for one in each.needs()])
     if problem:
         raise CommandError(problem)
     done: Counter[str] = Counter()
@@ -187,7 +187,7 @@ def _whole(args: argparse.Namespace, scene: Any, stop: Stop) -> int:
     name = _named(owners, args.strip)[0]
     strip = owners.strip(name)
     which = [one for one in args.frames or placed.frames_of(strip) if owners.covers(name, one)]
-    place, progress = Place(_folder(args), args.format), Progress("making pictures", len(which))
+    place, progress = BakedPlace(_folder(args), args.format), Progress("making pictures", len(which))
     made = whole.pictures(scene, strip, place, which, args.share)
     try:
         for outcome in _quietly(made):
@@ -244,9 +244,9 @@ def _quietly(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         yield made
 
 
-def _estimate(args: argparse.Namespace, work: list[Work]) -> int:
+def _disk_need(args: argparse.Namespace, work: list[Work]) -> int:
     for each in work:
-        for (name, place), one in zip(each.places.items(), each.estimates(), strict=True):
+        for (name, place), one in zip(each.places.items(), each.needs(), strict=True):
             if args.json:
                 told = {"strip": name, "frames": len(each.frames), "missing": one.frames, "folder": place.folder}
                 print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)

@@ -43,7 +43,7 @@ OUT_OF_FOCUS = 0.5
 
 
 @dataclass(frozen=True)
-class Place:
+class FocusPlace:
     """Where focus is to be. kind: FOREGROUND, MIDGROUND, BACKGROUND, INFINITY, DISTANCE, MARK, OUT (everything out of
     focus), or HERE (where it is now)."""
 
@@ -86,7 +86,7 @@ class Understanding:
     direction: str | None = None
     recipe: str | None = None
     hold: bool = False
-    stops: list[Place] = field(default_factory=list)
+    stops: list[FocusPlace] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     unknown: list[Span] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -154,7 +154,7 @@ def describe(said: Understanding, fps: float = 24.0) -> list[str]:
 
 
 def place_distance_m(
-    place: Place,
+    place: FocusPlace,
     near_far_m: tuple[float, float] | None = None,
     marks: Sequence[Mark] = (),
     frame: float = 0,
@@ -214,12 +214,12 @@ class _Scene:
 
     sharp: bool
     soft: bool
-    place: Place | None
-    mark: Place | None
+    place: FocusPlace | None
+    mark: FocusPlace | None
     nouns: frozenset[str]
 
     @property
-    def subject(self) -> Place | None:
+    def subject(self) -> FocusPlace | None:
         return self.mark or self.place
 
 
@@ -237,10 +237,10 @@ class _Reading:
         self.scenes: list[_Scene] = []
         self.feels: list[str] = []
         self.very = False
-        self.origin: Place | None = None
-        self.goals: list[Place] = []
-        self.loose: list[Place] = []
-        self.held: Place | None = None
+        self.origin: FocusPlace | None = None
+        self.goals: list[FocusPlace] = []
+        self.loose: list[FocusPlace] = []
+        self.held: FocusPlace | None = None
         self.and_back = False
         self.wide_open: tuple[int, int] | None = None
         self.unplaced: list[Span] = []
@@ -261,13 +261,13 @@ class _Reading:
     def span(self, start: int, end: int, meaning: str = "") -> Span:
         return Span(start, end, self.said.sentence[start:end], meaning)
 
-    def mark_in(self, start: int, end: int) -> tuple[int, int, Place] | None:
+    def mark_in(self, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
         """The first mark named within a stretch: where, and which; of two at one place the longer."""
-        found: list[tuple[int, int, int, Place]] = []
+        found: list[tuple[int, int, int, FocusPlace]] = []
         for name, pattern in self.marks:
             for match in pattern.finditer(self.text, start, end):
                 if self._is_meant(name, match):
-                    found.append((match.start(), -len(name), match.end(), Place("MARK", name=name)))
+                    found.append((match.start(), -len(name), match.end(), FocusPlace("MARK", name=name)))
         if not found:
             return None
         begin, _length, stop, place = min(found, key=lambda one: one[:2])
@@ -473,10 +473,10 @@ _PRONOUN = _rule(words.PRONOUN)
 _BESIDE = _rule("with|and|but")
 _HEAD_END = _rule(words.HEAD_ENDS)
 _PLACES = [
-    (_rule(words.INFINITY), Place("INFINITY")),
-    (_rule(words.MIDDLE), Place("MIDGROUND")),
-    (_rule(words.NEAR), Place("FOREGROUND")),
-    (_rule(words.FAR), Place("BACKGROUND")),
+    (_rule(words.INFINITY), FocusPlace("INFINITY")),
+    (_rule(words.MIDDLE), FocusPlace("MIDGROUND")),
+    (_rule(words.NEAR), FocusPlace("FOREGROUND")),
+    (_rule(words.FAR), FocusPlace("BACKGROUND")),
 ]
 _ANY_FEEL = _rule(words.VERY + "(?:" + "|".join(f"(?P<{key}>{pattern})" for key, pattern in words.FEELS.items()) + ")")
 
@@ -504,7 +504,7 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
     return _Scene(bool(sharp), bool(soft), place[2] if place else None, mark[2] if mark else None, nouns)
 
 
-def _place_in(text: str, start: int, end: int) -> tuple[int, int, Place] | None:
+def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
     """The first word of distance in a stretch: where, and which."""
     found = [
         (match.start(), match.end(), place) for pattern, place in _PLACES if (match := pattern.search(text, start, end))
@@ -519,11 +519,13 @@ def _head_end(text: str, start: int, end: int) -> int:
     return found.start() if found else end
 
 
-def _start_of_scene(reading: _Reading) -> Place | None:
+def _start_of_scene(reading: _Reading) -> FocusPlace | None:
     """Where focus is at first, as the scene tells."""
     scenes = reading.scenes
     soft = {scene.place.kind for scene in scenes if scene.soft and scene.place is not None}
-    implied = Place("FOREGROUND") if "BACKGROUND" in soft else Place("BACKGROUND") if "FOREGROUND" in soft else None
+    implied = (
+        FocusPlace("FOREGROUND") if "BACKGROUND" in soft else FocusPlace("BACKGROUND") if "FOREGROUND" in soft else None
+    )
     for scene in scenes:
         if scene.sharp and not scene.soft:
             return scene.subject or implied
@@ -624,7 +626,7 @@ def _behind(reading: _Reading, role: re.Match, start: int, end: int) -> None:
     _put(reading, "from" if kind == "from" else "to", place)
 
 
-def _put(reading: _Reading, side: str, place: Place | None) -> None:
+def _put(reading: _Reading, side: str, place: FocusPlace | None) -> None:
     if place is None:
         return
     if side == "from":
@@ -633,7 +635,7 @@ def _put(reading: _Reading, side: str, place: Place | None) -> None:
         reading.goals.append(place)
 
 
-def _named(reading: _Reading, start: int, end: int) -> Place | None:
+def _named(reading: _Reading, start: int, end: int) -> FocusPlace | None:
     """The place that somebody or something behind a role has; named as not understood if it has none."""
     place = _resolved(reading, start, end) or _as_the_scene_says(reading, start, end)
     extra = _rule("with").search(reading.text, start, end)
@@ -647,7 +649,7 @@ def _named(reading: _Reading, start: int, end: int) -> Place | None:
     return place
 
 
-def _resolved(reading: _Reading, start: int, end: int) -> Place | None:
+def _resolved(reading: _Reading, start: int, end: int) -> FocusPlace | None:
     """The place that a stretch names by itself: a mark, a distance, a word of distance. Feels behind it are read."""
     text = reading.text
     mark = reading.mark_in(start, _head_end(text, start, end))
@@ -661,14 +663,14 @@ def _resolved(reading: _Reading, start: int, end: int) -> Place | None:
     return found
 
 
-def _distance_in(reading: _Reading, start: int, end: int) -> tuple[int, int, Place] | None:
+def _distance_in(reading: _Reading, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
     for begin, stop, metres in reading.distances:
         if start <= begin < end:
-            return begin, stop, Place("DISTANCE", distance_m=metres) if metres else Place("OUT")
+            return begin, stop, FocusPlace("DISTANCE", distance_m=metres) if metres else FocusPlace("OUT")
     return None
 
 
-def _as_the_scene_says(reading: _Reading, start: int, end: int) -> Place | None:
+def _as_the_scene_says(reading: _Reading, start: int, end: int) -> FocusPlace | None:
     """Where the scene puts what a stretch names: by the same noun, or "her" for whoever the scene begins with."""
     head = _head_end(reading.text, start, end)
     nouns = {word for _begin, _end, word in reading.words_in(start, head)}
@@ -734,7 +736,7 @@ def _route(reading: _Reading) -> None:
     if reading.goals and reading.origin is None:
         said.notes.append("No start was named: from where the focus is now")
     if reading.goals:
-        origin = reading.origin or Place("HERE")
+        origin = reading.origin or FocusPlace("HERE")
         said.stops = [origin, *reading.goals, *([origin] if reading.and_back else [])]
     elif reading.origin is not None:
         _end_of(reading, reading.origin)
@@ -743,7 +745,7 @@ def _route(reading: _Reading) -> None:
 def _go_on(reading: _Reading) -> None:
     """A direction, and no place to go to that is known: the foreground or the background."""
     said = reading.said
-    goal, other = Place("BACKGROUND"), Place("FOREGROUND")
+    goal, other = FocusPlace("BACKGROUND"), FocusPlace("FOREGROUND")
     if said.direction == "NEAR":
         goal, other = other, goal
     reading.goals = [goal]
@@ -755,11 +757,11 @@ def _go_on(reading: _Reading) -> None:
         said.notes.append(f"No marks were named: from the {_name(other)} to the {_name(goal)}")
 
 
-def _end_of(reading: _Reading, origin: Place) -> None:
+def _end_of(reading: _Reading, origin: FocusPlace) -> None:
     """A start alone: from one end of the depth it goes to the other."""
     said = reading.said
     if origin.kind in ("FOREGROUND", "BACKGROUND") and not reading.unplaced:
-        goal = Place("BACKGROUND" if origin.kind == "FOREGROUND" else "FOREGROUND")
+        goal = FocusPlace("BACKGROUND" if origin.kind == "FOREGROUND" else "FOREGROUND")
         said.stops = [origin, goal]
         said.notes.append(f"No end was named: to the {_name(goal)}")
         return
@@ -794,7 +796,7 @@ def _open_wide(reading: _Reading, span: Span) -> None:
         said.notes.append('How far "wide open" is depends on the lens: name one of the presets, or an f-number')
 
 
-def _direction_of(first: Place, last: Place) -> str | None:
+def _direction_of(first: FocusPlace, last: FocusPlace) -> str | None:
     order = {"OUT": -1.0, "FOREGROUND": 0.0, "MIDGROUND": 0.5, "BACKGROUND": 1.0, "INFINITY": 2.0}
     if first.distance_m is not None and last.distance_m is not None:
         return "FAR" if last.distance_m > first.distance_m else "NEAR"
@@ -807,7 +809,7 @@ def _direction_of(first: Place, last: Place) -> str | None:
     return None
 
 
-def _name(place: Place) -> str:
+def _name(place: FocusPlace) -> str:
     if place.kind == "DISTANCE":
         return f"{place.distance_m:g} m"
     if place.kind == "MARK":

@@ -396,7 +396,7 @@ def _light(picture: np.ndarray) -> np.ndarray:
 
 
 def _radius(depth: np.ndarray, lens: Lens) -> np.ndarray:
-    """Signed radius in pixels, as `lens.coc_px`; a plain lens takes two passes less."""
+    """Signed radius in pixels, as `lens.coc_px`; a plain lens takes two steps less."""
     inverse = _dioptres(depth)
     near_d, far_d = protected_dioptres(lens)
     plain = near_d == far_d and lens.near_strength == lens.far_strength and not lens.max_blur_pct

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Estimate the depth of a clip: the room's one way in.
 
-Two passes. The first reads each frame once and keeps, in a scratch folder, the source's small answer, the motion from
-the frame before and a small picture for its edges. Between them lie the cuts and one scale per shot. The second goes
-backward over the small answers, then forward: smooth, bring to the picture's size and edges, hand to the caller.
-Memory holds a few frames, whatever the length. Stopped at any moment, a second run with the same scratch folder does
-only the rest.
+A clip is gone through twice. The first time reads each frame once and keeps, in a scratch folder, the source's small
+answer, the motion from the frame before and a small picture for its edges. Between them lie the cuts and one scale per
+shot. The second goes backward over the small answers, then forward: smooth, bring to the picture's size and edges, hand
+to the caller. Memory holds a few frames, whatever the length. Stopped at any moment, a second run with the same scratch
+folder does only the rest.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _ahead(read: Callable[[int], np.ndarray], indices: Sequence[int]) -> Generat
 def _ask_source(
     frames: Frames, source: Source, wanted: list[int], store: Scratch, ticker: _Ticker, follow_edges: bool
 ) -> float:
-    """First pass: the source's answer, a small grey picture, the link to the frame before, and what the edges are told
+    """First: the source's answer, a small grey picture, the link to the frame before, and what the edges are told
     from, each kept on disk. Frames are read here, once, and never again."""
     seconds = 0.0
     neighbours = {b: a for a, b in itertools.pairwise(wanted) if b == a + 1}

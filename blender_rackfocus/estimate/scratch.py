@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small arrays kept on disk between the passes of one estimate, so that memory stays flat however long the clip."""
+"""Small arrays kept on disk while an estimate goes through its clip twice: memory stays flat however long the clip."""
 
 from __future__ import annotations
 

@@ -390,12 +390,12 @@ def test_a_disk_that_cannot_hold_it_is_refused_before_anything_is_written(racked
 def test_the_estimate_is_never_less_than_the_bake(racked):
     strip = the_strip(racked)
     where = baked_strips.default_place(racked.scene, strip)
-    told = Strips(racked.scene).estimate("A", FRAMES, where)
+    told = Strips(racked.scene).disk_need("A", FRAMES, where)
     bake_strip(racked)
     written = sum(path.stat().st_size for path in Path(where.folder).iterdir())
     assert told.frames == 4
     assert written <= told.bytes_needed
-    assert Strips(racked.scene).estimate("A", FRAMES, where).bytes_needed == 0
+    assert Strips(racked.scene).disk_need("A", FRAMES, where).bytes_needed == 0
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_blender_lives_on(racked):

@@ -81,12 +81,12 @@ def test_saturation_and_multiply_work_in_the_sequencers_space(shot, sequencer, s
 
 
 def test_png_bakes_are_refused_where_srgb_cannot_hold_the_working_space(shot):
-    place = baked_place.Place(str(shot.folder), "PNG")
+    place = baked_place.BakedPlace(str(shot.folder), "PNG")
     baked_place.check_colours(place)
     bpy.ops.wm.set_working_color_space(working_space="Linear Rec.2020", convert_colors=False)
     with pytest.raises(FrameError, match="OpenEXR"):
         baked_place.check_colours(place)
-    baked_place.check_colours(baked_place.Place(str(shot.folder), "EXR"))
+    baked_place.check_colours(baked_place.BakedPlace(str(shot.folder), "EXR"))
 
 
 def test_a_new_modifier_has_the_ends_of_relative_depth_and_an_old_one_keeps_its_own(shot):

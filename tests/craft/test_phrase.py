@@ -6,20 +6,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from blender_rackfocus.craft.phrase import Place, describe, place_distance_m, understand
+from blender_rackfocus.craft.phrase import FocusPlace, describe, place_distance_m, understand
 from blender_rackfocus.craft.pull import INFINITY_M, Mark
 from blender_rackfocus.craft.subjects import depth_modes
 
-FORE, BACK, HERE, INF = (Place(kind) for kind in ("FOREGROUND", "BACKGROUND", "HERE", "INFINITY"))
+FORE, BACK, HERE, INF = (FocusPlace(kind) for kind in ("FOREGROUND", "BACKGROUND", "HERE", "INFINITY"))
 MARKS = ("Anna", "The Door", "Bob", "Street", "Speaker", "Listener")
 
 
 def metres(value):
-    return Place("DISTANCE", distance_m=value)
+    return FocusPlace("DISTANCE", distance_m=value)
 
 
 def mark(name):
-    return Place("MARK", name=name)
+    return FocusPlace("MARK", name=name)
 
 
 SENTENCES = [

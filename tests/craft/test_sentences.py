@@ -7,10 +7,10 @@ three are prompts that were given verbatim.
 
 import pytest
 
-from blender_rackfocus.craft.phrase import Place, understand
+from blender_rackfocus.craft.phrase import FocusPlace, understand
 
 FORE, MID, BACK, HERE, INF, OUT = (
-    Place(kind) for kind in ("FOREGROUND", "MIDGROUND", "BACKGROUND", "HERE", "INFINITY", "OUT")
+    FocusPlace(kind) for kind in ("FOREGROUND", "MIDGROUND", "BACKGROUND", "HERE", "INFINITY", "OUT")
 )
 
 LETTER = (
@@ -29,11 +29,11 @@ SEEN = "soft golden light, a car passes, "
 
 
 def metres(value):
-    return Place("DISTANCE", distance_m=value)
+    return FocusPlace("DISTANCE", distance_m=value)
 
 
 def mark(name):
-    return Place("MARK", name=name)
+    return FocusPlace("MARK", name=name)
 
 
 ROWS = [

@@ -28,7 +28,7 @@ from .. import cache
 from ..errors import EXPECTED, FrameError
 from ..scenes import passes, scene_passes
 from ..shot import baked_place
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 
 _WAIT_S = 0.2
 _SIZES = ("bytes", "KB", "MB", "GB", "TB")
@@ -50,7 +50,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DiskNeed:
     """frames: still to be baked. bytes_needed: at most. bytes_free: on the disk that is to hold them."""
 
     frames: int
@@ -95,11 +95,11 @@ class Owners(ABC):
         """All there are; only the one named if a name is given. Raises ValueError where there is none."""
 
     @abstractmethod
-    def place(self, name: str, folder: str = "", kind: str = "") -> Place:
+    def place(self, name: str, folder: str = "", kind: str = "") -> BakedPlace:
         """Where one is to be baked. folder, kind: instead of the scene's own settings."""
 
     @abstractmethod
-    def place_read(self, name: str) -> Place | None:
+    def place_read(self, name: str) -> BakedPlace | None:
         """Where the frames lie that one reads; None where it reads none."""
 
     @abstractmethod
@@ -124,16 +124,16 @@ class Owners(ABC):
         ValueError."""
 
     @abstractmethod
-    def difference(self, name: str, frame: int, place: Place) -> Difference | None:
+    def difference(self, name: str, frame: int, place: BakedPlace) -> Difference | None:
         """What tells a baked frame from what would be made now, without moving the scene's frame; None where it is not
         drawn."""
 
     @abstractmethod
-    def attach(self, name: str, place: Place) -> None:
+    def attach(self, name: str, place: BakedPlace) -> None:
         """Make one read its baked frames by itself. Raises FrameError."""
 
     @abstractmethod
-    def detach(self, name: str) -> Place | None:
+    def detach(self, name: str) -> BakedPlace | None:
         """Back to live. Returns where the baked frames lie; they stay."""
 
     def not_now(self) -> str:
@@ -144,15 +144,15 @@ class Owners(ABC):
         """What is to be said of baking them; empty when nothing is."""
         return ""
 
-    def look(self, name: str, which: Iterable[int], place: Place) -> Freshness:
+    def look(self, name: str, which: Iterable[int], place: BakedPlace) -> Freshness:
         """What of the baked frames is right. Does not move the scene's frame."""
         return freshness.looked(which, lambda frame: self.difference(name, frame, place))
 
-    def estimate(self, name: str, which: Iterable[int], place: Place) -> Estimate:
+    def disk_need(self, name: str, which: Iterable[int], place: BakedPlace) -> DiskNeed:
         """What baking these frames needs on disk, at most; frames that have a whole file already are not counted."""
         missing = sum(not baked.is_there(place.file(self.number(name, frame))) for frame in which)
         width, height = self.size(name)
-        return Estimate(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), free_bytes(place.folder))
+        return DiskNeed(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), free_bytes(place.folder))
 
 
 def size_text(count: float) -> str:
@@ -164,12 +164,12 @@ def size_text(count: float) -> str:
     return ""
 
 
-def too_large(estimates: list[Estimate]) -> str:
+def too_large(needs: list[DiskNeed]) -> str:
     """Why the disk cannot hold a bake, empty when it can."""
-    needed, free = sum(one.bytes_needed for one in estimates), min((one.bytes_free for one in estimates), default=0)
+    needed, free = sum(one.bytes_needed for one in needs), min((one.bytes_free for one in needs), default=0)
     if needed <= free:
         return ""
-    frames = sum(one.frames for one in estimates)
+    frames = sum(one.frames for one in needs)
     return (
         f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
         "Choose another folder, fewer frames, or free some space"
@@ -198,7 +198,7 @@ class Bake:
     def __init__(
         self,
         owners: Owners,
-        places: dict[str, Place],
+        places: dict[str, BakedPlace],
         which: Iterable[int],
         *,
         afresh: bool = False,

@@ -19,7 +19,7 @@ import bpy
 
 from .. import cache
 from ..errors import FrameError
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 
 _LOOK_S = 0.1
 _END_S = 4.0
@@ -34,7 +34,7 @@ class Filling:
     blend: str
     scene: str
     strip: str
-    place: Place
+    place: BakedPlace
     which: tuple[int, ...]
     share: float = 1.0
 

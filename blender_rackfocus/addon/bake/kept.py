@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ...media import baked, sealed
 from .. import cache
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from .bake import size_text
 from .placed import KEPT
 
@@ -19,7 +19,7 @@ _LEAST_SHARE = 0.25
 """Of the store's limit that is there for these pictures, however full the store is."""
 
 
-def make_room(bytes_needed: int, place: Place) -> str:
+def make_room(bytes_needed: int, place: BakedPlace) -> str:
     """Remove pictures that are old, and as many of the oldest as have to go so that new ones fit; those of `place` go
     last. Why there is no room, empty when there is."""
     where = cache.store()

@@ -20,7 +20,7 @@ from ..compositor.session import Collected
 from ..errors import FrameError
 from ..session import session
 from ..shot import node
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from .bake import Owners, Pixels, Task
 
 
@@ -53,10 +53,10 @@ class Nodes(Owners):
         """Raises KeyError."""
         return node.named(versions.scene_trees(self.scene), name)
 
-    def place(self, name: str, folder: str = "", kind: str = "") -> Place:
+    def place(self, name: str, folder: str = "", kind: str = "") -> BakedPlace:
         return node_baked.default_place(self.scene, self.node(name), folder, kind)
 
-    def place_read(self, name: str) -> Place | None:
+    def place_read(self, name: str) -> BakedPlace | None:
         return node_baked.place_of(self.node(name))
 
     def frames(self, name: str) -> range:
@@ -80,23 +80,23 @@ class Nodes(Owners):
         now = node_recipe.of(self.scene, self.node(name), frame)
         return Task(lambda noted: node_recipe.difference(noted, now), lambda: self._pixels(name, frame, now))
 
-    def difference(self, name: str, frame: int, place: Place) -> Difference:
+    def difference(self, name: str, frame: int, place: BakedPlace) -> Difference:
         try:
             noted = baked.notes_of(place.file(self.number(name, frame)))
             return node_recipe.difference(noted, node_recipe.of(self.scene, self.node(name), frame))
         except FrameError as problem:
             return Difference(unsure=(problem.cause,))
 
-    def attach(self, name: str, place: Place) -> None:
+    def attach(self, name: str, place: BakedPlace) -> None:
         node_baked.attach(self.node(name), place)
 
-    def detach(self, name: str) -> Place | None:
+    def detach(self, name: str) -> BakedPlace | None:
         return node_baked.detach(self.node(name))
 
     def not_now(self) -> str:
         return compositor.problem_before(self.scene)
 
-    def at_current_frame(self, name: str, place: Place) -> Freshness:
+    def at_current_frame(self, name: str, place: BakedPlace) -> Freshness:
         """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
         key = (self.scene.session_uid, name, self.scene.frame_current, place.folder)
         seen = session.part(node_recipe.Seen)

@@ -17,7 +17,7 @@ from ..blender.context import in_a_sequencer
 from ..errors import FrameError
 from ..sequencer import baked_strips, placed_strips
 from ..shot import modifier
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from . import look, whole
 
 _LAST_CHANNEL = 128
@@ -50,24 +50,24 @@ def kind_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> str:
     return "PNG" if whole.is_whole_numbers(strip, scene, int(strip.left_handle)) else "EXR"
 
 
-def place_beside(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> Place:
+def place_beside(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> BakedPlace:
     """Where pictures of full size lie: beside the baked frames, so that they travel with the .blend."""
-    return Place(baked_strips.default_place(scene, strip).folder + "-placed", kind)
+    return BakedPlace(baked_strips.default_place(scene, strip).folder + "-placed", kind)
 
 
-def place_kept(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> Place:
+def place_kept(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> BakedPlace:
     """Where Cache Range keeps its pictures: in the store's folder."""
     told_apart = short_hash(bpy.data.filepath, scene.name, strip.name)
-    return Place(os.path.join(cache.folder(), KEPT, told_apart), kind)
+    return BakedPlace(os.path.join(cache.folder(), KEPT, told_apart), kind)
 
 
-def place_of(placed: bpy.types.Strip) -> Place:
+def place_of(placed: bpy.types.Strip) -> BakedPlace:
     """Where a placed strip's pictures lie."""
     folder = os.path.normpath(bpy.path.abspath(placed.directory, library=placed.id_data.library))
-    return Place(folder, "PNG" if placed.elements[0].filename.endswith(".png") else "EXR")
+    return BakedPlace(folder, "PNG" if placed.elements[0].filename.endswith(".png") else "EXR")
 
 
-def frames_there(strip: bpy.types.Strip, place: Place) -> list[int]:
+def frames_there(strip: bpy.types.Strip, place: BakedPlace) -> list[int]:
     """The frames of a strip that have a whole picture in a place."""
     return [
         frame
@@ -77,7 +77,7 @@ def frames_there(strip: bpy.types.Strip, place: Place) -> list[int]:
 
 
 def put(
-    context: bpy.types.Context, strip: bpy.types.Strip, place: Place, which: Iterable[int]
+    context: bpy.types.Context, strip: bpy.types.Strip, place: BakedPlace, which: Iterable[int]
 ) -> list[bpy.types.Strip]:
     """Show a strip's pictures above it, and mute it: one placed strip for each run of frames. What was placed of it
     before goes. Raises FrameError where no channel is left."""
@@ -134,7 +134,7 @@ def _runs(which: list[int]) -> Iterator[list[int]]:
     yield from (which[start:end] for start, end in pairwise(breaks) if start < end)
 
 
-def _strip_of(strip: bpy.types.Strip, place: Place, run: list[int]) -> bpy.types.Strip:
+def _strip_of(strip: bpy.types.Strip, place: BakedPlace, run: list[int]) -> bpy.types.Strip:
     owner = pairs.list_of(strip) or strip.id_data.sequence_editor
     files = [place.file(baked_strips.number_of(strip, frame)) for frame in run]
     placed = owner.strips.new_image(

@@ -14,7 +14,7 @@ from ..blender import strips
 from ..errors import FrameError
 from ..sequencer import baked_strips, frames, staleness
 from ..shot import modifier
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from .bake import Owners, Pixels, Task
 
 
@@ -38,10 +38,10 @@ class Strips(Owners):
             raise FrameError("the strip or its modifier is gone", name, frame)
         return strip
 
-    def place(self, name: str, folder: str = "", kind: str = "") -> Place:
+    def place(self, name: str, folder: str = "", kind: str = "") -> BakedPlace:
         return baked_strips.default_place(self.scene, self.strip(name), folder, kind)
 
-    def place_read(self, name: str) -> Place | None:
+    def place_read(self, name: str) -> BakedPlace | None:
         return baked_strips.place_of(modifier.find(self.strip(name)))
 
     def frames(self, name: str) -> range:
@@ -76,14 +76,14 @@ class Strips(Owners):
         notes = recipe.of(job)
         return Task(lambda noted: recipe.difference(noted, job), lambda: _pixels(job, notes))
 
-    def difference(self, name: str, frame: int, place: Place) -> Difference | None:
+    def difference(self, name: str, frame: int, place: BakedPlace) -> Difference | None:
         return staleness.difference(self.scene, name, frame, place)
 
-    def attach(self, name: str, place: Place) -> None:
+    def attach(self, name: str, place: BakedPlace) -> None:
         baked_strips.attach(self.strip(name), place)
         staleness.changed()
 
-    def detach(self, name: str) -> Place | None:
+    def detach(self, name: str) -> BakedPlace | None:
         staleness.changed()
         return baked_strips.detach(self.strip(name))
 

@@ -24,7 +24,7 @@ from ..blender import curves, pairs, strips
 from ..errors import FrameError
 from ..sequencer import baked_strips, frames, placed_strips
 from ..shot import focus_keys, group, modifier
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from . import look
 from .bake import Outcome
 
@@ -33,7 +33,7 @@ SIZE = "size"
 
 
 def pictures(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, place: Place, which: Iterable[int], share: float = 1.0
+    scene: bpy.types.Scene, strip: bpy.types.Strip, place: BakedPlace, which: Iterable[int], share: float = 1.0
 ) -> Iterator[Outcome]:
     """Make what is missing or not right of a strip's whole pictures, one by one: 'baked', 'kept' or 'hidden'.
 

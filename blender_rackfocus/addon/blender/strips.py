@@ -178,7 +178,7 @@ class _Drawing:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _StripList:
     """Where in the file a list of strips lies. outer: `Shown.levels` of the lists around it; meta: the meta strip, or
     None."""
 
@@ -206,12 +206,12 @@ def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Sho
     open_meta = editor.meta_stack[-1] if editor.meta_stack else None
     source = open_meta or editor
     outer = ((0, float(frame)),) if open_meta else ()
-    place = _Place(scene, source.strips, source.channels, open_meta, frame, (scene.name,), outer)
+    strip_list = _StripList(scene, source.strips, source.channels, open_meta, frame, (scene.name,), outer)
     drawing = _Drawing(SourceCache(keeps_sources=False) if cache is None else cache)
     drawing.cache.enter(scene, float(frame))
     seen: set[tuple[int, float]] = set()
     found = []
-    for shown in _stack(place, frame, 0, drawing):
+    for shown in _stack(strip_list, frame, 0, drawing):
         key = (shown.strip.as_pointer(), shown.frame)
         if key not in seen:
             seen.add(key)
@@ -237,22 +237,22 @@ def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
     }
 
 
-def _stack(place: _Place, frame: float, up_to_channel: int, drawing: _Drawing) -> Iterator[Shown]:
+def _stack(strip_list: _StripList, frame: float, up_to_channel: int, drawing: _Drawing) -> Iterator[Shown]:
     """`seq_render_strip_stack`: the strips of one list at a frame. up_to_channel: 0 = all."""
-    for strip in _rendered(place, int(frame), up_to_channel):
-        yield from _strip(strip, frame, place, drawing)
+    for strip in _rendered(strip_list, int(frame), up_to_channel):
+        yield from _strip(strip, frame, strip_list, drawing)
 
 
-def _rendered(place: _Place, frame: int, up_to_channel: int) -> list[Any]:
+def _rendered(strip_list: _StripList, frame: int, up_to_channel: int) -> list[Any]:
     """`query_rendered_strips`, sorted by channel."""
     here = [
         strip
-        for strip in place.strips
+        for strip in strip_list.strips
         if strip.left_handle <= frame < strip.right_handle
         and (up_to_channel == 0 or strip.channel <= up_to_channel)
         and strip.type != "SOUND"
         and not strip.mute
-        and not place.channels[strip.channel].mute
+        and not strip_list.channels[strip.channel].mute
     ]
     return sorted((strip for strip in here if _must_render(strip, here)), key=lambda strip: strip.channel)
 
@@ -275,60 +275,68 @@ def inputs(strip: Any) -> list[Any]:
     return [one for one in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if one is not None]
 
 
-def _strip(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _strip(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """`seq_render_strip`: a strip, and before it everything it is made of, unless Blender still has it from just
     before."""
     pointer = strip.as_pointer()
-    known = drawing.cache.just_drawn(place.scene).get(pointer)
+    known = drawing.cache.just_drawn(strip_list.scene).get(pointer)
     if known is None:
-        at, made_of = _content(strip, frame, place, drawing)
+        at, made_of = _content(strip, frame, strip_list, drawing)
         below = made_of[-1] if made_of and strip.type == "ADJUSTMENT" else None
-        own = Shown(strip, float(at), place.scene, place.animation_frame, place.route, _levels(place, at), below)
-        known = (*made_of, *_masks(strip, frame, place, drawing), own)
+        own = Shown(
+            strip,
+            float(at),
+            strip_list.scene,
+            strip_list.animation_frame,
+            strip_list.route,
+            _levels(strip_list, at),
+            below,
+        )
+        known = (*made_of, *_masks(strip, frame, strip_list, drawing), own)
         # Kept under the frame Blender stands at now, which what was drawn inside may have changed.
-        drawing.cache.just_drawn(place.scene)[pointer] = known
+        drawing.cache.just_drawn(strip_list.scene)[pointer] = known
     yield from known
 
 
-def _content(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> tuple[float, tuple[Shown, ...]]:
+def _content(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> tuple[float, tuple[Shown, ...]]:
     """The frame a strip's picture is of, and what it is made of; both are an earlier frame's when Blender kept that
     picture."""
     # Blender keeps no pictures of what a scene strip shows (`skip_cache`), nor of effects.
     if drawing.parents or inputs(strip) or strip.type == "ADJUSTMENT":
-        return frame, tuple(_parts(strip, frame, place, drawing))
-    kept = drawing.cache.source(strip, frame, place.scene)
+        return frame, tuple(_parts(strip, frame, strip_list, drawing))
+    kept = drawing.cache.source(strip, frame, strip_list.scene)
     if kept is not None:
         return kept
-    made_of = tuple(_parts(strip, frame, place, drawing))
+    made_of = tuple(_parts(strip, frame, strip_list, drawing))
     # Where nothing shows inside a meta or scene strip there is no picture to keep.
     if made_of or strip.type not in {"META", "SCENE"}:
-        drawing.cache.keep_source(strip, frame, place.scene, made_of)
+        drawing.cache.keep_source(strip, frame, strip_list.scene, made_of)
     return frame, made_of
 
 
-def _parts(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _parts(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """What a strip is made of."""
-    inside = _within(place, (*place.route, strip.name))
+    inside = _within(strip_list, (*strip_list.route, strip.name))
     if strip.type == "META":
-        yield from _meta(strip, frame, place, drawing)
+        yield from _meta(strip, frame, strip_list, drawing)
     elif strip.type == "SCENE":
-        yield from _scene(strip, frame, place, drawing)
+        yield from _scene(strip, frame, strip_list, drawing)
     elif strip.type == "MULTICAM":
-        yield from _multicam(strip, frame, place, drawing)
+        yield from _multicam(strip, frame, strip_list, drawing)
     elif strip.type == "ADJUSTMENT":
-        yield from _adjustment(strip, frame, place, drawing)
+        yield from _adjustment(strip, frame, strip_list, drawing)
     elif strip.type == "SPEED":
-        for one, at in _speed_inputs(strip, frame, place.scene):
-            drawing.cache.enter(place.scene, at)
+        for one, at in _speed_inputs(strip, frame, strip_list.scene):
+            drawing.cache.enter(strip_list.scene, at)
             yield from _strip(one, at, inside, drawing)
     else:
         for one in inputs(strip):
             yield from _strip(one, frame, inside, drawing)
 
 
-def _masks(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _masks(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """The strips that mask a strip's modifiers."""
-    inside = _within(place, (*place.route, strip.name))
+    inside = _within(strip_list, (*strip_list.route, strip.name))
     for modifier in strip.modifiers:
         # `modifier_render_mask_input`: a mask strip is drawn at the frame of the strip it masks, muted or not.
         mask = modifier.input_mask_strip if modifier.input_mask_type == "STRIP" else None
@@ -336,66 +344,66 @@ def _masks(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterat
             yield from _strip(mask, int(frame), inside, drawing)
 
 
-def _within(place: _Place, route: tuple[str, ...]) -> _Place:
-    return replace(place, route=route)
+def _within(strip_list: _StripList, route: tuple[str, ...]) -> _StripList:
+    return replace(strip_list, route=route)
 
 
-def _levels(place: _Place, frame: float) -> tuple[tuple[int, float], ...]:
-    return (*place.outer, (_list_id(place.meta), float(frame)))
+def _levels(strip_list: _StripList, frame: float) -> tuple[tuple[int, float], ...]:
+    return (*strip_list.outer, (_list_id(strip_list.meta), float(frame)))
 
 
 def _list_id(meta: Any) -> int:
     return 0 if meta is None else meta.as_pointer()
 
 
-def _meta(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _meta(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """`do_render_strip_seqbase`: a meta's content lies in the same timeline; only trims, retiming, ... of the meta
     shift it."""
-    index = retiming.content_index(strip, frame, place.scene)
+    index = retiming.content_index(strip, frame, strip_list.scene)
     if index is None:
         return
     inside = replace(
-        place,
+        strip_list,
         strips=strip.strips,
         channels=strip.channels,
         meta=strip,
-        route=(*place.route, strip.name),
-        outer=_levels(place, frame),
+        route=(*strip_list.route, strip.name),
+        outer=_levels(strip_list, frame),
     )
     at = index + int(strip.content_start)
-    drawing.cache.enter(place.scene, at)
+    drawing.cache.enter(strip_list.scene, at)
     yield from _stack(inside, at, 0, drawing)
 
 
-def _scene(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _scene(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """`do_render_strip_uncached`: the sequencer of another scene; counted from that scene's start frame."""
     other = strip.scene
     if strip.scene_input != "SEQUENCER" or other is None or other.sequence_editor is None:
         return
-    if other == place.scene or other in drawing.parents:
+    if other == strip_list.scene or other in drawing.parents:
         return
-    index = retiming.content_index(strip, frame, place.scene)
+    index = retiming.content_index(strip, frame, strip_list.scene)
     if index is None:
         return
     at = index + other.frame_start
     editor = other.sequence_editor
-    inside = _Place(other, editor.strips, editor.channels, None, at, (*place.route, strip.name, other.name))
+    inside = _StripList(other, editor.strips, editor.channels, None, at, (*strip_list.route, strip.name, other.name))
     drawing.cache.enter(other, at)
-    drawing.parents.append(place.scene)
+    drawing.parents.append(strip_list.scene)
     yield from _stack(inside, at, 0, drawing)
     drawing.parents.pop()
 
 
-def _multicam(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _multicam(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """`do_multicam`: the channels up to the source."""
     source = strip.multicam_source
     if source == 0 or source >= strip.channel or strip.as_pointer() in drawing.stacks_entered:
         return
     drawing.stacks_entered.add(strip.as_pointer())
-    yield from _stack(_within(place, (*place.route, strip.name)), frame, source, drawing)
+    yield from _stack(_within(strip_list, (*strip_list.route, strip.name)), frame, source, drawing)
 
 
-def _adjustment(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> Iterator[Shown]:
+def _adjustment(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
     """`do_adjustment_impl`: the channels below; when they are empty, those below the meta strip it lies in, and so
     on."""
     if strip.as_pointer() in drawing.stacks_entered:
@@ -405,9 +413,9 @@ def _adjustment(strip: Any, frame: float, place: _Place, drawing: _Drawing) -> I
     while layer is not None:
         at = min(max(at, layer.left_handle), layer.right_handle - 1)
         meta = layer.parent_meta()
-        source = meta or place.scene.sequence_editor
+        source = meta or strip_list.scene.sequence_editor
         below = replace(
-            place, strips=source.strips, channels=source.channels, meta=meta, route=(*place.route, strip.name)
+            strip_list, strips=source.strips, channels=source.channels, meta=meta, route=(*strip_list.route, strip.name)
         )
         if layer.channel > 1 and _rendered(below, at, layer.channel - 1):
             yield from _stack(below, at, layer.channel - 1, drawing)

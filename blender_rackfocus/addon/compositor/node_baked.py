@@ -15,7 +15,7 @@ from ...frame import recipe
 from ...media import baked
 from ..errors import FrameError
 from ..shot import baked_place, node
-from ..shot.baked_place import DURATION, FIRST, Place
+from ..shot.baked_place import DURATION, FIRST, BakedPlace
 from . import node_pixels, node_recipe
 
 
@@ -27,14 +27,14 @@ def number_of(frame: int) -> int:
     return number
 
 
-def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "", kind: str = "") -> Place:
+def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "", kind: str = "") -> BakedPlace:
     """Where a node is to be baked: the same on every machine that opens the same file. folder, kind: instead of the
     scene's own settings."""
     told_apart = recipe.short_hash(scene.name, "node", one.name)
     return baked_place.named_place(scene, f"node-{one.name}", told_apart, folder, kind)
 
 
-def place_of(one: bpy.types.Node) -> Place | None:
+def place_of(one: bpy.types.Node) -> BakedPlace | None:
     """Where the frames lie that a node's group reads; None where it reads none."""
     return baked_place.place_in(one.node_tree)
 
@@ -63,7 +63,7 @@ def is_of(
     return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)
 
 
-def attach(one: bpy.types.Node, place: Place) -> None:
+def attach(one: bpy.types.Node, place: BakedPlace) -> None:
     """Make a node's group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
     node.separate([one.id_data])
     baked_place.detach(one.node_tree)
@@ -72,6 +72,6 @@ def attach(one: bpy.types.Node, place: Place) -> None:
     reader.use_auto_refresh = True
 
 
-def detach(one: bpy.types.Node) -> Place | None:
+def detach(one: bpy.types.Node) -> BakedPlace | None:
     """Back to live. Returns where the baked frames lie; they stay."""
     return baked_place.detach(one.node_tree)

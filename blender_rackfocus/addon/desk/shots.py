@@ -294,7 +294,7 @@ def _fitting(strip: bpy.types.Strip, at: float, length: float, pulls: int) -> tu
 
 
 def _place_mark(
-    strip: bpy.types.Strip, place: phrase.Place, near_far: tuple[float, float] | None, frame: float
+    strip: bpy.types.Strip, place: phrase.FocusPlace, near_far: tuple[float, float] | None, frame: float
 ) -> pull.Mark | None:
     """A place as a mark; None for "where focus is now"."""
     if place.kind == "HERE":

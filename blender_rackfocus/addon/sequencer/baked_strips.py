@@ -27,7 +27,7 @@ from ..errors import FrameError
 from ..log import once
 from ..session import session
 from ..shot import baked_place, group, modifier
-from ..shot.baked_place import DURATION, FIRST, Place
+from ..shot.baked_place import DURATION, FIRST, BakedPlace
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def number_of(strip: bpy.types.Strip, frame: float) -> int:
     return number
 
 
-def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = "", kind: str = "") -> Place:
+def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = "", kind: str = "") -> BakedPlace:
     """Where a strip is to be baked: the same on every machine that opens the same file.
 
     folder: instead of the scene's own setting. A .blend that was never saved bakes into a folder of the user's.
@@ -59,12 +59,12 @@ def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
     return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
 
 
-def place_of(found: bpy.types.StripModifier) -> Place | None:
+def place_of(found: bpy.types.StripModifier) -> BakedPlace | None:
     """Where the frames lie that a modifier's group reads; None where it reads none."""
     return baked_place.place_in(found.node_group)
 
 
-def attach(strip: bpy.types.Strip, place: Place) -> None:
+def attach(strip: bpy.types.Strip, place: BakedPlace) -> None:
     """Make a strip's node group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
     found = modifier.find(strip)
     baked_place.detach(found.node_group)
@@ -72,7 +72,7 @@ def attach(strip: bpy.types.Strip, place: Place) -> None:
     follow(strip, found)
 
 
-def detach(strip: bpy.types.Strip) -> Place | None:
+def detach(strip: bpy.types.Strip) -> BakedPlace | None:
     """Back to live. Returns where the baked frames lie; they stay."""
     return baked_place.detach(modifier.find(strip).node_group)
 
@@ -171,7 +171,7 @@ def shown_inside(scene: bpy.types.Scene) -> list[str]:
     ]
 
 
-def _file_at(place: Place, one: strips.Shown) -> str:
+def _file_at(place: BakedPlace, one: strips.Shown) -> str:
     try:
         return place.file(number_of(one.strip, one.animation_frame))
     except FrameError:

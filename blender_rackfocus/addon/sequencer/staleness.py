@@ -20,14 +20,14 @@ from ..blender import pairs, strips
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier
-from ..shot.baked_place import Place
+from ..shot.baked_place import BakedPlace
 from . import baked_strips, frames, placed_strips
 
 _SLICE_S = 0.01
 _REST_S = 0.05
 
 
-def difference(scene: bpy.types.Scene, name: str, frame: int, place: Place) -> Difference | None:
+def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace) -> Difference | None:
     """What tells a strip's baked frame from what would be made now; None where the strip is not shown, or gone. Does
     not move the scene's frame."""
     strip = scene.sequence_editor.strips_all.get(name)

@@ -22,7 +22,7 @@ FOLDER = "//rackfocus_bake/"
 
 
 @dataclass(frozen=True)
-class Place:
+class BakedPlace:
     """Where the baked frames of a strip or a node lie. folder: absolute. kind: a key of `baked.CODES`."""
 
     folder: str
@@ -38,7 +38,7 @@ class Place:
         return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")
 
 
-def check_colours(place: Place) -> None:
+def check_colours(place: BakedPlace) -> None:
     """Whole-number files are sRGB with Rec.709 primaries: where the .blend's light has others, or its configuration no
     sRGB, they would come back as other colours. Raises FrameError."""
     if not baked.CODES[place.kind].is_data and not colour_config.has_srgb():
@@ -46,7 +46,7 @@ def check_colours(place: Place) -> None:
         raise FrameError(cause)
 
 
-def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> Place:
+def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> BakedPlace:
     """Where something is to be baked: the same on every machine that opens the same file.
 
     what: its name. told_apart: a hash for names that look alike as file names. folder, kind: instead of the scene's own
@@ -59,10 +59,10 @@ def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str,
     base = os.path.normpath(bpy.path.abspath(chosen))
     words = "-".join(_plain(word) for word in (scene.name, what))
     own = os.path.join(base, _plain(name), f"{words}-{told_apart}")
-    return Place(own, kind or scene.rackfocus_bake_format)
+    return BakedPlace(own, kind or scene.rackfocus_bake_format)
 
 
-def place_in(tree: bpy.types.NodeTree) -> Place | None:
+def place_in(tree: bpy.types.NodeTree) -> BakedPlace | None:
     """Where the frames lie that a node group reads; None where it reads none."""
     node = group.baked_node(tree)
     if node is None:
@@ -70,10 +70,10 @@ def place_in(tree: bpy.types.NodeTree) -> Place | None:
     path = bpy.path.abspath(node.image.filepath, library=node.image.library)
     suffix = os.path.splitext(path)[1].lower()
     kind = next((kind for kind, code in baked.CODES.items() if code.suffix == suffix), "EXR")
-    return Place(os.path.normpath(os.path.dirname(path)), kind)
+    return BakedPlace(os.path.normpath(os.path.dirname(path)), kind)
 
 
-def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node:
+def read_by(tree: bpy.types.NodeTree, name: str, place: BakedPlace) -> bpy.types.Node:
     """Make a node group read the frames of a place; the node that does. name: for the FrameError that is raised where
     the group was rebuilt."""
     code = baked.CODES[place.kind]
@@ -92,7 +92,7 @@ def read_by(tree: bpy.types.NodeTree, name: str, place: Place) -> bpy.types.Node
         raise FrameError("its node group was changed by hand: remove it and add it again", name) from error
 
 
-def detach(tree: bpy.types.NodeTree) -> Place | None:
+def detach(tree: bpy.types.NodeTree) -> BakedPlace | None:
     """Back to live. Returns where the baked frames lie; they stay."""
     place = place_in(tree)
     if place is not None:

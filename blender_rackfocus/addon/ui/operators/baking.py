@@ -104,8 +104,8 @@ class Baking:
             names = [name for name in names if name in owners.names()]
             problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
             frames = {name: self._frames(owners, name) for name in names}
-            estimates = [owners.estimate(name, frames[name], owners.place(name)) for name in names]
-            problem = problem or bake.too_large(estimates)
+            needs = [owners.disk_need(name, frames[name], owners.place(name)) for name in names]
+            problem = problem or bake.too_large(needs)
         except (OSError, *EXPECTED) as error:
             problem = str(error)
         if problem:

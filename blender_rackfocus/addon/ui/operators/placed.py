@@ -16,7 +16,7 @@ from ...blender import pairs
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...errors import FrameError
 from ...sequencer import staleness
-from ...shot.baked_place import Place
+from ...shot.baked_place import BakedPlace
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
 
@@ -44,7 +44,9 @@ class _Placing(OnThread, OnStrip):
         """The strip meant; of a placed one its original."""
         return pairs.meant(super().strip(context))
 
-    def fill(self, context: bpy.types.Context, what: str, place: Place, which: Iterable[int], share: float) -> set[str]:
+    def fill(
+        self, context: bpy.types.Context, what: str, place: BakedPlace, which: Iterable[int], share: float
+    ) -> set[str]:
         """Make the pictures, and place them."""
         strip, frames = self.strip(context), tuple(which)
         width, height = bake_size(strip)

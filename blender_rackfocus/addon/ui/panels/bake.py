@@ -14,7 +14,7 @@ from ...bake.strips import Strips
 from ...blender.context import sequencer_scene
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
-from ...shot.baked_place import Place
+from ...shot.baked_place import BakedPlace
 from ..operators import baking
 from ..operators.bake import active
 from .text import words
@@ -66,7 +66,7 @@ def draw_running(layout: bpy.types.UILayout) -> None:
     row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")
 
 
-def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: Place) -> None:
+def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: BakedPlace) -> None:
     summary = staleness.of(scene, strip)
     box = layout.box()
     if summary is None:

@@ -14,7 +14,7 @@ from ...blender import hooks, versions
 from ...compositor import preview
 from ...compositor import session as compositor
 from ...shot import node
-from ...shot.baked_place import Place
+from ...shot.baked_place import BakedPlace
 from ...twin import node_twin, twin_group
 from ..operators.baking import Progress
 from . import bake as bake_panel
@@ -117,7 +117,7 @@ class RACKFOCUS_PT_node_bake(bpy.types.Panel):
         column.prop(scene, "rackfocus_bake_format")
 
 
-def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: Place) -> None:
+def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: BakedPlace) -> None:
     told, frame = nodes.at_current_frame(name, place), nodes.scene.frame_current
     box = layout.box()
     box.alert = not told.fresh
