@@ -65,8 +65,8 @@ class SourceCache:
 
 
 def _key(strip: Any, frame: float, scene: Any) -> float | None:
-    """`give_cache_frame_index`: the frame index at the nearest timeline frame (of two, the one away from 0), cut to a whole
-    number but for scene strips."""
+    """`give_cache_frame_index`: the frame index at the nearest timeline frame (of two, the one away from 0), cut to a
+    whole number but for scene strips."""
     nearest = float(np.copysign(np.floor(abs(frame) + 0.5), frame))
     index = retiming.content_index(strip, nearest, scene)
     if index is None or strip.type == "SCENE":
