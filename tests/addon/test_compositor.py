@@ -276,7 +276,7 @@ def test_the_file_stays_small_and_clean(comp):
     comp.racked(image.outputs["Image"], depth.outputs["Image"])
     comp.still(1)
     assert versions.scene_tree(comp.scene) == comp.tree
-    assert compositor.OWN_TREE not in comp.scene
+    assert not compositor.ASIDE.is_on(comp.scene)
     path = comp.folder / "saved.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     assert path.stat().st_size < 400_000

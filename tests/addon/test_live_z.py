@@ -299,7 +299,7 @@ def test_an_undo_step_from_within_a_render_comes_back_right(comp):
     bpy.ops.wm.open_mainfile(filepath=str(kept))
     assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
     assert node.in_tree(versions.scene_tree(bpy.context.scene))
-    assert compositor.OWN_TREE not in bpy.context.scene
+    assert not compositor.ASIDE.is_on(bpy.context.scene)
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:

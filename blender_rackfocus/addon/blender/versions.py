@@ -53,6 +53,11 @@ class Slot:
         elif self.effect in self.scene.compositor_effects:
             self.scene.compositor_effects[self.effect].node_group = tree
 
+    def switch(self, on: bool) -> None:
+        """Have renders show the effect or not."""
+        if self.effect and self.effect in self.scene.compositor_effects:
+            self.scene.compositor_effects[self.effect].enable_for_render = on
+
     def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
         """The effect's own input, with its `value`, that comes in by an output of a Group Input node in the effect's
         tree; None where a socket is no such output, or takes a picture."""
@@ -158,27 +163,3 @@ def take_away(scene: bpy.types.Scene, name: str) -> None:
         effects.remove(effects[name])
         if active and active in effects:
             effects.active = effects[active]
-
-
-def cover(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> dict[str, bpy.types.NodeTree]:
-    """Have a render of a scene show one tree of ours instead of its own. Returns what `uncover` wants: its own trees in
-    the order in which they work, plain enough for a custom property. name: of ours."""
-    kept = {slot.effect or name: slot.tree for slot in slots(scene)}
-    if HAS_EFFECTS:
-        for effect in kept:
-            scene.compositor_effects[effect].enable_for_render = False
-        put_before(scene, name, tree)
-    else:
-        scene.compositing_node_group = tree
-    return kept
-
-
-def uncover(scene: bpy.types.Scene, name: str, kept: dict[str, bpy.types.NodeTree]) -> None:
-    """Have a scene show its own trees again."""
-    if not HAS_EFFECTS:
-        scene.compositing_node_group = kept.get(name)
-        return
-    take_away(scene, name)
-    for effect in kept:
-        if effect in scene.compositor_effects:
-            scene.compositor_effects[effect].enable_for_render = True

@@ -32,6 +32,7 @@ from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
 from ..blender import rendering, stillness, versions
+from ..blender.own_trees import Aside
 from ..errors import EXPECTED, FrameError
 from ..log import once
 from ..scenes import passes, scene_passes, upstream
@@ -41,12 +42,11 @@ from . import node_baked, node_pixels, node_recipe, node_values, preview
 
 _log = logging.getLogger(__name__)
 
-OWN_TREE = "rackfocus_own_tree"
-"""Custom property of a scene that is being rendered: the trees that are its own, by their effects."""
-_ONLY = "tree"
 PRELUDE = "Rack Focus Render"
 """The effect that hands the passes we rendered to the first effect of a scene that asks for the render itself."""
 VALUES_NAME = "Rack Focus Values"
+ASIDE = Aside(PRELUDE, "rackfocus_own_tree", alone=False)
+"""A scene's own trees, while it renders working copies of them."""
 
 
 @dataclass
@@ -229,13 +229,12 @@ def _separate_twins(session: _Session) -> None:
 
 def _install(session: _Session) -> None:
     """The scene shows the working copies, and remembers its own trees."""
+    ASIDE.remember(session.scene)
     for level in session.levels:
         if level.slot is None or level.slot.effect == PRELUDE:
             level.slot = versions.put_before(session.scene, PRELUDE, level.work)
         else:
             level.slot.put(level.work)
-    own = {level.slot.effect or _ONLY: level.own for level in session.levels if level.slot.effect != PRELUDE}
-    session.scene[OWN_TREE] = own
     session.installed = True
 
 
@@ -642,24 +641,12 @@ def end(scene: bpy.types.Scene) -> None:
     """Give a scene its own tree back and remove what was made for its render."""
     session = _renders().sessions.pop(scene.session_uid, None)
     _renders().failed_begin.pop(scene.session_uid, None)
-    restore(scene)
+    ASIDE.restore(scene)
     if session is None:
         return
     for image, wish, made in session.last.values():
         preview.leave(image, wish, made)
     shutil.rmtree(session.folder, ignore_errors=True)
-
-
-def restore(scene: bpy.types.Scene) -> None:
-    """Give a scene its own trees back, also one that comes from an undo step or an emergency save."""
-    if OWN_TREE not in scene:
-        return
-    kept = scene[OWN_TREE]
-    own = {_ONLY: kept} if isinstance(kept, bpy.types.NodeTree) else dict(kept or {})  # the former: version 0.1.0
-    del scene[OWN_TREE]
-    versions.take_away(scene, PRELUDE)
-    for place, tree in own.items():
-        versions.Slot(scene, "" if place == _ONLY else place).put(tree)
 
 
 # --- Blender's events ------------------------------------------------------------------------------------------------
@@ -708,9 +695,9 @@ def on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
 def on_save(*_rest: object) -> None:
     """The file is about to be written."""
     for session in _renders().sessions.values():
-        restore(session.scene)
+        ASIDE.restore(session.scene)
     for scene in bpy.data.scenes:
-        scene_passes.restore(scene)
+        scene_passes.ASIDE.restore(scene)
 
 
 def on_saved(*_rest: object) -> None:
@@ -746,7 +733,7 @@ def on_load(*_rest: object) -> None:
     node_recipe.forget()
     scene_passes.end()
     for scene in bpy.data.scenes:
-        restore(scene)
+        ASIDE.restore(scene)
     _refresh()
 
 

@@ -27,15 +27,15 @@ from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
 from ..blender import colour_config, strips, versions
+from ..blender.own_trees import Aside
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 
-OWN_TREE = "rackfocus_strip_tree"
-OWN_SWITCH = "rackfocus_strip_compositing"
-"""Custom properties of a scene while its stand-in is in place: its own tree, and whether it used it."""
 STAND_IN = "Rack Focus Scene Strip"
+ASIDE = Aside(STAND_IN, "rackfocus_strip_tree", alone=True)
+"""A scene's own trees, while its stand-in is in place."""
 
 _log = logging.getLogger(__name__)
 _PROCESS = uuid.uuid4().hex
@@ -126,7 +126,7 @@ def _lives_in(block: bpy.types.ID) -> str:
 
 def problem_of(scene: bpy.types.Scene) -> str:
     """Why a scene's strip cannot be refocused; empty when it can."""
-    if any(node.active_in(tree) for tree in _own_trees(scene).values()):
+    if any(node.active_in(tree) for tree in ASIDE.own(scene).values()):
         return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
     switched = next((slot.effect for slot in versions.slots(scene) if slot.is_switched), "")
     if switched:
@@ -195,24 +195,13 @@ def end() -> None:
     now.pass_scenes.clear()
     now.upstreams.clear()
     for scene in bpy.data.scenes:
-        restore(scene)
-
-
-def restore(scene: bpy.types.Scene) -> None:
-    """Give a scene its own tree back, also one that comes from an undo step or an emergency save."""
-    if OWN_SWITCH not in scene or passes.RUNTIME_MARK in scene:
-        return
-    versions.uncover(scene, STAND_IN, _kept(scene))
-    scene.render.use_compositing = bool(scene[OWN_SWITCH])
-    for name in (OWN_TREE, OWN_SWITCH):
-        if name in scene:
-            del scene[name]
+        ASIDE.restore(scene)
 
 
 def put_back() -> None:
     """After a file was written in the middle of a render: the stand-ins again."""
     for found in _now().stand_ins.values():
-        _install(found)
+        ASIDE.show_alone(found.scene, found.tree)
 
 
 def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
@@ -225,27 +214,8 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     shown.image = bpy.data.images.load(path, check_existing=False)
     passes.runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
-    stands = _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
-    _install(stands)
-
-
-def _install(found: StandIn) -> None:
-    scene = found.scene
-    scene[OWN_TREE] = versions.cover(scene, STAND_IN, found.tree)
-    scene[OWN_SWITCH] = scene.render.use_compositing
-    scene.render.use_compositing = True
-
-
-def _kept(scene: bpy.types.Scene) -> dict[str, bpy.types.NodeTree]:
-    kept = scene.get(OWN_TREE)
-    return {STAND_IN: kept} if isinstance(kept, bpy.types.NodeTree) else dict(kept or {})  # the former: version 0.1.0
-
-
-def _own_trees(scene: bpy.types.Scene) -> dict[str, bpy.types.NodeTree]:
-    """A scene's own trees at work by their effects, also while its stand-in is in place."""
-    if not scene.get(OWN_SWITCH, scene.render.use_compositing):
-        return {}
-    return _kept(scene) if OWN_SWITCH in scene else {slot.effect: slot.tree for slot in versions.slots(scene)}
+    _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
+    ASIDE.show_alone(scene, tree)
 
 
 def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None) -> list[bpy.types.Scene]:
@@ -266,7 +236,7 @@ def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None)
 
 def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None) -> np.ndarray:
     """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
-    own = _own_trees(scene)
+    own = ASIDE.own(scene)
     if own and versions.takes_render(next(iter(own.values()))):
         own = {STAND_IN: upstream.render_alone(scene), **own}
     layers = [one for tree in own.values() for one in upstream.render_layers(tree)]
@@ -320,7 +290,7 @@ def _write(path: str, kept: np.ndarray) -> None:
 def _print(scene: bpy.types.Scene) -> str:
     prints = _now().prints
     if scene.session_uid not in prints:
-        own = _own_trees(scene)
+        own = ASIDE.own(scene)
         told = [scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own.values())]
         if versions.HAS_EFFECTS and own:
             told.append(scene_print.of_effects(scene, own))
