@@ -103,7 +103,7 @@ def estimate_clip(
     ticker.look()
     with closing(open_source(frames, settings, wanted, source)) as ready:
         key = {
-            "version": 3,
+            "version": 4,
             "clip": clip_key,
             "indices": [wanted[0], wanted[-1], len(wanted)],
             "size": len(frames),

@@ -22,6 +22,8 @@ GREY_WIDTH_PX = 256
 KEEP = 0.92
 """How much of the running average survives a frame: an effective window of (1 + k) / (1 - k) = 24 frames."""
 _DRIFT_FRAMES = 8.0
+_SURE_FRAMES = 4.0
+"""Frames besides its own that a mean has to be of to count wholly."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,9 @@ class Average:
 def merge(forward: Average, backward_total: np.ndarray, backward_weight: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Both directions' mean of one frame, its own value counted once; NaN where nobody knows.
 
+    Where a mean began anew it says what this frame alone says, and would stand as a patch in what others say too: there
+    this frame's value is changed as it is around.
+
     backward_total, backward_weight: (h, w) float32, as `Average.sums` gives. value: (h, w) float32, nearness.
     Returns (h, w) float32, nearness.
     """
@@ -250,7 +255,14 @@ def merge(forward: Average, backward_total: np.ndarray, backward_weight: np.ndar
     total, weight = forward.sums
     total = total + backward_total - np.where(known, value, 0)
     weight = weight + backward_weight - known
-    return np.divide(total, weight, out=np.full_like(value, np.nan), where=weight > 1e-4)
+    mean = np.divide(total, weight, out=np.full_like(value, np.nan), where=weight > 1e-4)
+    share = np.where(known, np.clip((weight - 1) / _SURE_FRAMES, 0, 1), np.float32(0)).astype(np.float32)
+    sure = share >= 0.5
+    if not sure.any() or (share[known] >= 1).all():
+        return mean
+    change = np.where(known, mean - value, np.float32(0)).astype(np.float32)
+    around = pull_push(np.where(sure, change, np.float32(0)), sure.astype(np.float32))
+    return np.where(known, value + share * change + (1 - share) * around, mean).astype(np.float32)
 
 
 def flicker(before: np.ndarray, here: np.ndarray, joint: Link, spread: float) -> float:
