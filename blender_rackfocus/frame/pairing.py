@@ -24,6 +24,8 @@ INDEXED = "rackfocus_depth_"
 """Sequences whose names begin so are numbered by the clip's own frames, 0 the first, whatever part of it they cover."""
 _SAME_RATE = 0.002
 """Rates that differ by less, as 23.976 and 24, are one rate under two names."""
+_CLOCK_S = 1.5e-3
+"""Containers round their times to milliseconds: what begins so little later begins at once."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
         number = (sequences.numbers_of([path]) or [0])[0]
         found = [Sequence(path, {number: path})]
     if not found:
-        return _still(path, "")
+        return _with_version(clip, path, offset)
     indexed = found[-1].name.startswith(INDEXED)
     if len(clip.files) == 1 and not clip.is_movie and offset == 0 and not indexed:
         return _still(path, "the file that was chosen, for one picture")
@@ -127,6 +129,16 @@ def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
     others = ", ".join(one.name for one in found if one is not best)
     start = next(number for number, file in best.files.items() if file == path)
     return _with_sequence(clip, best, start, offset, f"{others} would be another reading" if others else "")
+
+
+def _with_version(clip: Clip, path: str, offset: int) -> Pairing:
+    """A file that has neighbours by no more than its version, if at all: they are frames where they go with the
+    clip's, one for each."""
+    found = [one for one in sequences.around(path, versions=True) if any(_fit(clip, one)[:2]) and _length(clip) > 1]
+    if found:
+        return _with_sequence(clip, found[-1], min(found[-1].files), offset, "")
+    beside = sum(len(one.files) - 1 for one in sequences.around(path, versions=True))
+    return _still(path, f"the number in its name is a version; {beside} others lie beside it" if beside else "")
 
 
 def _fit(clip: Clip, one: Sequence) -> tuple[bool, bool, int]:
@@ -272,13 +284,18 @@ def _frame_by_frame(clip: Clip, path: str, stream: int, depth: _Timing) -> tuple
     """In words, by which frame, and whether that is doubtful."""
     count = _length(clip)
     own = _movie(clip.files[0], clip.stream) if clip.is_movie else _Timing(count, clip.fps, 0.0)
+    same_file = clip.is_movie and os.path.abspath(path) == os.path.abspath(clip.files[0])
+    late_s = depth.start_s - own.start_s if same_file else 0.0
+    if abs(late_s) * depth.fps >= 0.5:
+        words = f"by time: it begins {abs(late_s):.3g} s {'after' if late_s > 0 else 'before'} the picture"
+        return words, _by_time(own.fps, depth.fps, late_s), False
     if count == depth.frames:
         return "frame by frame: as many as the clip has", lambda index: index, False
     if clip.is_movie and depth.fps:
         stored = [
             _times_s(file, one, identity.state_of(file)) for file, one in ((clip.files[0], clip.stream), (path, stream))
         ]
-        if len(stored[0]) == len(stored[1]) and os.path.abspath(path) != os.path.abspath(clip.files[0]):
+        if len(stored[0]) == len(stored[1]) and not same_file:
             words = "frame by frame: as many are stored as in the clip, whose rate varies"
             return words, _by_stored(stored[0], own.fps, stored[1], depth.fps), False
     lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {own.fps:.5g}"
@@ -289,14 +306,12 @@ def _frame_by_frame(clip: Clip, path: str, stream: int, depth: _Timing) -> tuple
     if not clip.is_movie and abs(count / own.fps - depth.frames / depth.fps) > 1.5 / min(own.fps, depth.fps):
         # Pictures have no rate of their own: only where both then last as long is it believed.
         return f"frame by frame, from the first: {lengths}", lambda index: index, True
-    same_file = clip.is_movie and os.path.abspath(path) == os.path.abspath(clip.files[0])
-    late_s = depth.start_s - own.start_s if same_file else 0.0
     return f"by time: {lengths}", _by_time(own.fps, depth.fps, late_s), False
 
 
 def _by_time(own_fps: float, depth_fps: float, late_s: float) -> Callable[[int], int]:
     """The depth frame that is shown when a frame of the clip begins. late_s: so much later the depth begins."""
-    return lambda index: int(np.floor((index / own_fps - late_s) * depth_fps + 1e-3))
+    return lambda index: int(np.floor((index / own_fps - late_s + _CLOCK_S) * depth_fps))
 
 
 def _by_stored(own_s: np.ndarray, own_fps: float, depth_s: np.ndarray, depth_fps: float) -> Callable[[int], int]:

@@ -66,7 +66,8 @@ def numbers_of(paths: Iterable[str]) -> list[int] | None:
     else:
         return None
     places = _places(parts[0])
-    varying = [place for place in places if len({part.runs[place] for part in parts}) > 1]
+    every = [place for place in range(len(parts[0].runs)) if len({part.runs[place] for part in parts}) > 1]
+    varying = [place for place in every if place in places] or every  # of one list, even a version counts
     if len(parts) > 1 and not varying:
         return None
     for place in reversed(varying or places[-1:]):
@@ -76,11 +77,11 @@ def numbers_of(paths: Iterable[str]) -> list[int] | None:
     return None
 
 
-def around(path: str) -> list[Sequence]:
+def around(path: str, *, versions: bool = False) -> list[Sequence]:
     """The sequences of more than one file that a file is part of; several where more than one run of its digits has
-    neighbours. The one whose number stands last in the name comes last."""
+    neighbours. The one whose number stands last in the name comes last. versions: the number may be a version."""
     folder, name = os.path.split(path)
-    return _around(name, folder, _names(folder))
+    return _around(name, folder, _names(folder), versions)
 
 
 def of_pattern(path: str) -> Sequence:
@@ -114,9 +115,9 @@ def in_folder(folder: str, accept: Callable[[str], bool]) -> list[Sequence]:
     return found
 
 
-def _around(name: str, folder: str, names: tuple[str, ...]) -> list[Sequence]:
-    signed = _neighbours(name, names, _SIGNED_RUN)
-    plain = _neighbours(name, names, _RUN)
+def _around(name: str, folder: str, names: tuple[str, ...], versions: bool = False) -> list[Sequence]:
+    signed = _neighbours(name, names, _SIGNED_RUN, versions)
+    plain = _neighbours(name, names, _RUN, versions)
     found = []
     for place, members in plain.items():
         # Where a name is there with and without a minus before its digits, the minus is a sign.
@@ -131,10 +132,13 @@ def _around(name: str, folder: str, names: tuple[str, ...]) -> list[Sequence]:
     return [one for one in found if len(one.files) > 1]
 
 
-def _neighbours(name: str, names: tuple[str, ...], run: re.Pattern[str]) -> dict[int, list[tuple[int, str]]]:
+def _neighbours(
+    name: str, names: tuple[str, ...], run: re.Pattern[str], versions: bool
+) -> dict[int, list[tuple[int, str]]]:
     """(number, name) of the files that differ from a name in one run of digits alone, by that run's place."""
     own = _split(name, run)
-    found: dict[int, list[tuple[int, str]]] = {place: [] for place in _places(own)}
+    places = range(len(own.runs)) if versions else _places(own)
+    found: dict[int, list[tuple[int, str]]] = {place: [] for place in places}
     for each in names:
         part = _split(each, run)
         if part.texts != own.texts:

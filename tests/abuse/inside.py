@@ -16,10 +16,12 @@ import test_strips_random as edits
 import blender_rackfocus
 from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.shot import modifier
+from blender_rackfocus.frame import memory
 
 MOST_GROWTH_BYTES = 48 * 2**20
-WARM_FRAMES = 600
-"""So many fill what the extension keeps in memory, which is bounded: from then on it is flat."""
+BUDGET_BYTES = 128 * 2**20
+WARM_FRAMES = 300
+"""So much the extension may keep in memory here, and so many frames fill that: from then on it is flat."""
 
 
 def random_edits(seed: int, count: int, folder: Path) -> None:
@@ -36,6 +38,7 @@ def random_edits(seed: int, count: int, folder: Path) -> None:
 
 def endurance(frames: int, folder: Path) -> None:
     """Render an animation in which every frame is another one to compute; memory is looked at as it goes."""
+    memory.BUDGET.limit_bytes = BUDGET_BYTES
     clip = stripes.write(folder / "clip", 24)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_rackfocus.register()
@@ -60,17 +63,14 @@ def endurance(frames: int, folder: Path) -> None:
 
     def written(*_rest: object) -> None:
         sizes.append(_resident_bytes())
+        if len(sizes) % 50 == 1:
+            print(f"frame {len(sizes)}: {sizes[-1] >> 20} MiB", file=sys.stderr, flush=True)
         (folder / "out" / f"{scene.frame_current:04d}.bmp").unlink()
 
     bpy.app.handlers.render_write.append(written)
     bpy.ops.render.render(animation=True)
     if errors.failures() or len(sizes) != frames:
         _say(f"{len(sizes)} of {frames} frames: {errors.failures()[:1]}")
-    print(
-        *(f"frame {number}: {sizes[number] >> 20} MiB" for number in range(0, len(sizes), 50)),
-        sep="\n",
-        file=sys.stderr,
-    )
     warm = sizes[min(WARM_FRAMES, len(sizes) - 1)]
     if sizes[-1] > warm + MOST_GROWTH_BYTES:
         _say(f"memory grew from {warm / 2**20:.0f} to {sizes[-1] / 2**20:.0f} MiB over {len(sizes)} frames")

@@ -20,6 +20,7 @@ from blender_rackfocus.addon.sequencer import baked_strips, frames, show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
 from blender_rackfocus.estimate.provenance import Provenance
+from blender_rackfocus.frame import recipe
 from blender_rackfocus.media import baked
 from blender_rackfocus.media.locks import Claims
 
@@ -437,3 +438,20 @@ def test_settled_pixels_do_not_hide_the_bake(racked):
     pixels.settle()
     racked.set(the_strip(racked), **{"F-Stop": 1.4})
     assert difference(racked.still(2), racked.live[2]) == 0
+
+
+def test_strips_of_one_name_in_linked_scenes_of_one_name_have_folders_of_their_own(racked):
+    own = baked_strips.default_place(racked.scene, the_strip(racked)).folder
+    assert own.endswith(recipe.short_hash(racked.scene.name, the_strip(racked).name))  # as it always was
+    for folder in ("a", "b"):
+        (racked.folder / folder).mkdir()
+        bpy.ops.wm.save_as_mainfile(filepath=str(racked.folder / folder / "shots.blend"), copy=True)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(racked.folder / "film.blend"))
+    found = []
+    for folder in ("a", "b"):
+        with bpy.data.libraries.load(str(racked.folder / folder / "shots.blend"), link=True) as (there, wanted):
+            wanted.scenes = there.scenes[:1]
+        linked = wanted.scenes[0]
+        found.append(baked_strips.default_place(linked, linked.sequence_editor.strips[0]).folder)
+    assert len({own, *found}) == 3

@@ -35,7 +35,7 @@ MEANINGLESS = {
     "rackfocus_model_path",
     "rackfocus_depth_stream",
 }
-"""Settings of a strip that do not decide how its depth is read; streams are those of movies."""
+"""Settings of a strip that do not decide how its depth is read; a stream does, of a movie: see `test_streams`."""
 
 
 def other(entry: inputs.Input) -> float:

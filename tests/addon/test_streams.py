@@ -15,7 +15,7 @@ from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.depth import sources
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.frame import pairing
+from blender_rackfocus.frame import pairing, recipe
 
 GREEN, GREY = (20, 220, 20), (128, 128, 128)
 
@@ -65,3 +65,19 @@ def test_a_strip_shows_its_own_stream(strip):
     strip.rackfocus_depth_stream = strip.stream_index = 1
     picture, _depth = _sources(strip)
     assert picture[..., 1].mean() == pytest.approx(picture[..., 0].mean(), rel=0.02)
+
+
+def test_another_depth_stream_is_another_key_and_makes_a_bake_stale(strip):
+    def job():
+        shown = strips.Shown(strip, 2, strip.id_data, 2, levels=((0, 2),))
+        return frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=False)
+
+    strip.rackfocus_depth_path, strip.rackfocus_depth_source = strip.filepath, "FILE"
+    strip.rackfocus_depth_kind, strip.rackfocus_depth_stream = "NORMALISED", 1
+    key, notes = recipe.store_key(job()), recipe.of(job())
+    strip.rackfocus_depth_stream = 0
+    assert recipe.store_key(job()) != key
+    assert recipe.difference(notes, job()).stale
+    strip.rackfocus_depth_stream = 1
+    assert recipe.store_key(job()) == key
+    assert recipe.difference(notes, job()).fresh

@@ -172,12 +172,28 @@ def test_pictures_have_a_rate_only_where_both_last_as_long(tmp_path) -> None:
     assert paired.doubtful
 
 
-def test_a_second_stream_that_begins_later_is_paired_by_its_time(tmp_path) -> None:
-    both = _movie(tmp_path / "both.mkv", range(12), Fraction(12), streams=2, late=0)
+@pytest.mark.parametrize(("late", "first"), [(0, 0), (5, 5)])
+def test_a_second_stream_that_begins_later_is_paired_by_its_time(tmp_path, late, first) -> None:
+    both = _movie(tmp_path / "both.mkv", range(12), Fraction(12), streams=2, late=late)
     paired = pair(Clip((both,)), both, stream=1)
     assert paired.stream == 1
-    assert _indices(paired, 12) == list(range(12))
+    assert _indices(paired, 12) == [None] * first + list(range(12 - first))
     assert "stream 2" in paired.sentence
+    assert ("begins 0.417 s after" in paired.sentence) == bool(late)
+    assert not paired.doubtful
+
+
+@pytest.mark.parametrize("last", [6, 4])
+def test_versions_are_frames_where_they_go_with_the_clip_and_else_a_sentence(tmp_path, last) -> None:
+    clip = Clip(tuple(_touch(tmp_path / "c", "c_v{:02d}.png", range(1, 7))))  # pictures of one list: its only number
+    files = _touch(tmp_path / "d", "depth_v{:02d}.exr", range(1, last + 1))
+    paired = pair(clip, files[2])
+    if last == 6:
+        assert [paired.of(index)[0] for index in range(6)] == files
+    else:
+        assert {paired.of(index)[0] for index in range(6)} == {files[2]}
+        assert "is a version; 3 others" in paired.sentence
+    assert paired.doubtful == (last != 6)
 
 
 def test_arrays(tmp_path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ...frame import recipe
 from ...media import baked
 from ..errors import FrameError
 from ..shot import baked_place, node
@@ -30,8 +29,7 @@ def number_of(frame: int) -> int:
 def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "", kind: str = "") -> BakedPlace:
     """Where a node is to be baked: the same on every machine that opens the same file. folder, kind: instead of the
     scene's own settings."""
-    told_apart = recipe.short_hash(scene.name, "node", one.name)
-    return baked_place.named_place(scene, f"node-{one.name}", told_apart, folder, kind)
+    return baked_place.named_place(scene, f"node-{one.name}", ("node", one.name), folder, kind)
 
 
 def place_of(one: bpy.types.Node) -> BakedPlace | None:

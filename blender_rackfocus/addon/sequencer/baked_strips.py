@@ -49,7 +49,7 @@ def default_place(scene: bpy.types.Scene, strip: bpy.types.Strip, folder: str = 
 
     folder: instead of the scene's own setting. A .blend that was never saved bakes into a folder of the user's.
     """
-    return baked_place.named_place(scene, strip.name, recipe.short_hash(scene.name, strip.name), folder, kind)
+    return baked_place.named_place(scene, strip.name, (strip.name,), folder, kind)
 
 
 def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:

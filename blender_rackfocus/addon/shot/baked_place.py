@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from ...frame import recipe
 from ...media import baked, colour
 from .. import cache
 from ..blender import colour_config
@@ -46,19 +47,22 @@ def check_colours(place: BakedPlace) -> None:
         raise FrameError(cause)
 
 
-def named_place(scene: bpy.types.Scene, what: str, told_apart: str, folder: str, kind: str) -> BakedPlace:
+def named_place(scene: bpy.types.Scene, what: str, told_apart: tuple[str, ...], folder: str, kind: str) -> BakedPlace:
     """Where something is to be baked: the same on every machine that opens the same file.
 
-    what: its name. told_apart: a hash for names that look alike as file names. folder, kind: instead of the scene's own
-    settings where they are not empty. A .blend that was never saved bakes into a folder of the user's.
+    what: its name. told_apart: of names that look alike as file names, or are alike in two scenes that are linked.
+    folder, kind: instead of the scene's own settings where they are not empty. A .blend that was never saved bakes into
+    a folder of the user's.
     """
+    library = (_relative(bpy.path.abspath(scene.library.filepath)),) if scene.library is not None else ()
+    apart = recipe.short_hash(scene.name, *told_apart, *library)
     chosen = folder or scene.rackfocus_bake_folder or FOLDER
     name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
     if chosen.startswith("//") and not bpy.data.filepath:
         chosen = os.path.join(cache.user_folder(), "bake")
     base = os.path.normpath(bpy.path.abspath(chosen))
     words = "-".join(_plain(word) for word in (scene.name, what))
-    own = os.path.join(base, _plain(name), f"{words}-{told_apart}")
+    own = os.path.join(base, _plain(name), f"{words}-{apart}")
     return BakedPlace(own, kind or scene.rackfocus_bake_format)
 
 
