@@ -114,3 +114,37 @@ def test_every_frame_is_the_one_blender_shows(seed, folder):
     cache = SourceCache()
     expected = [_told(scene, strip, frame, cache) for frame in range(1, LAST + 1)]
     assert counted.rendered(scene, 1, LAST, folder) == expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_lies_below_an_adjustment_strip_is_what_shows(seed, folder):
+    """Strips beside and above each other, or in a meta strip with the adjustment strip: of all that is drawn below it,
+    the one that is told is the one that Blender shows."""
+    chance = random.Random(seed)
+    scene = counted.fresh_scene(*chance.choice([(24, 1.0), (25, 1.0), (30, 1.001)]))
+    scene.sequence_editor.use_cache_raw = chance.random() < 0.7
+    holder = scene.sequence_editor
+    if chance.random() < 0.4:
+        holder = scene.sequence_editor.strips.new_meta("meta", 1, 1)
+    for channel in range(2, 2 + chance.randint(1, 3)):
+        strip = _source(chance, holder, folder)
+        strip.channel = channel
+        _change(chance, strip)
+        strip.mute = chance.random() < 0.2
+        # What Blender keeps of a strip that an opaque one merely covers is not followed (see source_cache).
+        cached = scene.sequence_editor.use_cache_raw
+        strip.blend_type = "REPLACE" if cached else chance.choice(["REPLACE", "ALPHA_OVER"])
+    over = holder.strips.new_effect("over", "ADJUSTMENT", 8, chance.randint(1, 10), length=LAST - 20)
+    if holder != scene.sequence_editor:
+        holder.left_handle, holder.right_handle = 1, LAST + 1
+    cache = SourceCache()
+    expected = []
+    for frame in range(1, LAST + 1):
+        walked = strips.walk(scene, frame, cache)
+        shown = next((one for one in walked if one.strip == over), None)
+        plain = [one for one in walked if one.strip.type != "META"]
+        top = shown.below if shown is not None else (plain or [None])[-1]
+        expected.append(
+            strips.media_frame(top.strip, top.frame, top.scene).index if top is not None else counted.NOTHING
+        )
+    assert counted.rendered(scene, 1, LAST, folder) == expected
