@@ -19,7 +19,7 @@ import bpy
 from ... import media
 from ...frame import recipe
 from ...frame.job import Job
-from ...media import MediaError, baked, sealed
+from ...media import MediaError, sealed, unfinished
 from ..blender import curves, pairs, strips
 from ..errors import FrameError
 from ..sequencer import baked_strips, frames, placed_strips
@@ -41,7 +41,7 @@ def pictures(
     """
     _leave_alone(scene, strip)
     os.makedirs(place.folder, exist_ok=True)
-    baked.sweep(place.folder)
+    unfinished.sweep(place.folder)
     for frame in which:
         path = place.file(baked_strips.number_of(strip, frame))
         scene.frame_set(frame)
@@ -155,7 +155,7 @@ def _render(scene: bpy.types.Scene, path: str, kind: str, notes: dict[str, Any])
     else:
         settings.compression = 10
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{baked.TEMPORARY}")
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{unfinished.SUFFIX}")
     scene.render.filepath = temporary
     try:
         with contextlib.suppress(RuntimeError):  # what was wrong is asked below
@@ -165,4 +165,4 @@ def _render(scene: bpy.types.Scene, path: str, kind: str, notes: dict[str, Any])
         sealed.seal(temporary, sealed.PLACED, notes)
         os.replace(temporary, path)
     finally:
-        baked.remove(temporary)
+        unfinished.remove(temporary)

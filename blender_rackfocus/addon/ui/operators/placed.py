@@ -51,8 +51,8 @@ class _Placing(OnThread, OnStrip):
         strip, frames = self.strip(context), tuple(which)
         width, height = bake_size(strip)
         bytes_each = round(width * height * share * share) * (8 if place.kind == "EXR" else 4)
-        estimate = bake.Estimate(len(frames), len(frames) * bytes_each, bake.free_bytes(place.folder))
-        problem = placed.not_now(strip) or bake.too_large([estimate])
+        need = bake.DiskNeed(len(frames), len(frames) * bytes_each, bake.free_bytes(place.folder))
+        problem = placed.not_now(strip) or bake.too_large([need])
         if problem:
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
