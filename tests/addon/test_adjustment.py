@@ -15,6 +15,7 @@ import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, write_exr
 
 from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import pairs
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import frames, show
 from blender_rackfocus.addon.shot import group, modifier
@@ -165,6 +166,10 @@ def _its_own_rack_too(cuts):
     bpy.ops.rackfocus.modifier_add(strip_name="two", start=False)
 
 
+def _placed(cuts):
+    pairs.mark(cuts.strips[1], cuts.strips[0])
+
+
 def _set(**values):
     def put(cuts):
         for name, value in values.items():
@@ -180,6 +185,7 @@ REFUSED = {
     '"cross" below it is a cross strip': _cross,
     "transparent in places": _see_through,
     'Rack Focus is at work on "two" below it too': _its_own_rack_too,
+    '"two" below it shows frames that Rack Focus made': _placed,
     '"two" below it has the modifier "Curves"': lambda cuts: cuts.strips[1].modifiers.new("Curves", "CURVES"),
     '"two" below it is moved': _set(transform__offset_x=1),
     '"two" below it is scaled': _set(transform__scale_y=1.1),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..blender import strips
+from ..blender import pairs, strips
 from ..blender.strips import Shown
 from ..errors import FrameError
 from ..shot import group, modifier
@@ -75,6 +75,8 @@ def _problem(shown: Shown, below: Shown) -> str:
         return f"it is {own} itself"
     if below.levels[:-1] != shown.levels[:-1] or under.parent_meta() != strip.parent_meta():
         return f'"{under.name}" below it lies outside its meta strip'
+    if pairs.is_placed(under):
+        return f'"{under.name}" below it shows frames that Rack Focus made of another strip'
     if under.type not in modifier.KINDS:
         return f'"{under.name}" below it is {_named(under.type)}, whose picture is not one of a file'
     changed = _changed(under)

@@ -23,7 +23,7 @@ from .. import errors, signals
 from ..blender import dna, rendering, source_cache, stillness, strips
 from ..errors import FrameError
 from ..session import session
-from ..shot import clock, group, intact, modifier, ownership, pairs, pixels
+from ..shot import clock, depth_pieces, group, intact, modifier, ownership, pixels
 from . import baked_strips, frames, live, placed_strips, staleness, views
 
 _log = logging.getLogger(__name__)
@@ -282,7 +282,7 @@ def begin(*_rest: object) -> None:
         with contextlib.suppress(FrameError):  # said at every frame that needs it
             dna.prepare()
         ownership.separate()
-        pairs.follow_all()
+        depth_pieces.follow_all()
         baked_strips.follow_all()
         _start_cold(bpy.data.scenes)
     _render().cache = source_cache.SourceCache()
@@ -348,7 +348,7 @@ def edited(*_rest: object) -> None:
     if rendering.is_on() or errors.is_stopping():
         return
     ownership.separate()
-    pairs.follow_all()
+    depth_pieces.follow_all()
     clock.follow_all()
     baked_strips.follow_all()
     signals.edited()
