@@ -28,6 +28,7 @@ from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
 from .. import errors, signals
 from ..blender import strips
+from ..blender.properties import of_pixels, put_on, take_off
 from ..blender.runtime import RUNTIME_MARK, runtime
 from ..errors import FrameError
 from ..session import session
@@ -110,55 +111,50 @@ PROPERTIES = {
         type=RACKFOCUS_PG_card, name="Cards", description="Masks, each with its distance; the nearest lies on top"
     ),
     "rackfocus_cards_active": bpy.props.IntProperty(name="Active Card", min=0, options=_STILL),
-    "rackfocus_cards_time": bpy.props.EnumProperty(
-        name="Mask Time",
-        description="Which frame of the masks' animation a frame shows",
+    "rackfocus_cards_time": of_pixels(
+        bpy.props.EnumProperty,
+        "Mask Time",
+        "Which frame of the masks' animation a frame shows",
         items=(
             ("ABSOLUTE", "Scene Frame", "Masks are animated in the scene's frames"),
             ("RELATIVE", "Strip Frame", "The masks' first frame is the strip's first"),
         ),
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_back_from_m": bpy.props.FloatProperty(
-        name="Background From",
-        description="Distance of the background at the ramp's start, in metres",
+    "rackfocus_back_from_m": of_pixels(
+        bpy.props.FloatProperty,
+        "Background From",
+        "Distance of the background at the ramp's start, in metres",
         subtype="DISTANCE",
         default=2.0,
         min=0.01,
         soft_max=1000.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_back_to_m": bpy.props.FloatProperty(
-        name="To",
-        description="Distance of the background at the ramp's end, in metres; the same for a flat wall",
+    "rackfocus_back_to_m": of_pixels(
+        bpy.props.FloatProperty,
+        "To",
+        "Distance of the background at the ramp's end, in metres; the same for a flat wall",
         subtype="DISTANCE",
         default=10.0,
         min=0.01,
         soft_max=10000.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_back_start": bpy.props.FloatVectorProperty(
-        name="Ramp Start",
-        description="Where the ramp begins, in shares of width and height from the top left",
+    "rackfocus_back_start": of_pixels(
+        bpy.props.FloatVectorProperty,
+        "Ramp Start",
+        "Where the ramp begins, in shares of width and height from the top left",
         size=2,
         default=(0.5, 1.0),
         soft_min=0.0,
         soft_max=1.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_back_end": bpy.props.FloatVectorProperty(
-        name="Ramp End",
-        description="Where the ramp ends, in shares of width and height from the top left",
+    "rackfocus_back_end": of_pixels(
+        bpy.props.FloatVectorProperty,
+        "Ramp End",
+        "Where the ramp ends, in shares of width and height from the top left",
         size=2,
         default=(0.5, 0.4),
         soft_min=0.0,
         soft_max=1.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
 }
 
@@ -351,12 +347,8 @@ def edited(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None
 
 
 def register() -> None:
-    bpy.utils.register_class(RACKFOCUS_PG_card)
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.Strip, name, definition)
+    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_card)
 
 
 def unregister() -> None:
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.Strip, name)
-    bpy.utils.unregister_class(RACKFOCUS_PG_card)
+    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_card)

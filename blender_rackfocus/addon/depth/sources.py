@@ -15,8 +15,8 @@ import bpy
 
 from ...frame import pairing
 from ...frame.job import FileFrame, stamped
-from .. import signals
 from ..blender import strips
+from ..blender.properties import of_pixels
 from ..errors import FrameError
 from ..shot import modifier
 from . import cards
@@ -196,13 +196,8 @@ ITEMS = tuple((name, source.label, source.description) for name, source in TABLE
 
 
 def register() -> None:
-    bpy.types.Strip.rackfocus_depth_source = bpy.props.EnumProperty(
-        name="Depth",
-        description="Where this strip's depth comes from",
-        items=ITEMS,
-        default="AUTO",
-        options=set(),
-        update=signals.redraw,
+    bpy.types.Strip.rackfocus_depth_source = of_pixels(
+        bpy.props.EnumProperty, "Depth", "Where this strip's depth comes from", items=ITEMS, default="AUTO"
     )
 
 

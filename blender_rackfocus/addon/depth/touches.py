@@ -20,7 +20,7 @@ from ...craft import guided
 from ...craft.carried import Matrix, carry, moved
 from ...craft.touch import Touch
 from ...estimate.files import MovieFrames, StillFrames
-from .. import signals
+from ..blender.properties import of_pixels, put_on, take_off
 from . import estimate, mattes
 
 KINDS = (
@@ -37,55 +37,47 @@ _APART = 0.25
 class RACKFOCUS_PG_touch(bpy.types.PropertyGroup):
     """A stroke that corrects depth."""
 
-    kind: bpy.props.EnumProperty(
-        name="Stroke", description="What it does to the depth", items=KINDS, options=_STILL, update=signals.redraw
-    )
+    kind: of_pixels(bpy.props.EnumProperty, "Stroke", "What it does to the depth", items=KINDS)
     frame: bpy.props.IntProperty(name="Frame", description="Of the clip, on which it was drawn; 0 is the first")
     points: bpy.props.StringProperty(name="Points", description="Where it was drawn", options={"HIDDEN"})
-    radius: bpy.props.FloatProperty(
-        name="Brush",
-        description="Radius of the brush, in percent of the picture's width",
+    radius: of_pixels(
+        bpy.props.FloatProperty,
+        "Brush",
+        "Radius of the brush, in percent of the picture's width",
         subtype="PERCENTAGE",
         default=3.0,
         min=0.1,
         soft_max=20.0,
         max=100.0,
-        options=_STILL,
-        update=signals.redraw,
     )
-    factor: bpy.props.FloatProperty(
-        name="Times",
-        description="How many times nearer or farther: 2 halves or doubles the distance",
+    factor: of_pixels(
+        bpy.props.FloatProperty,
+        "Times",
+        "How many times nearer or farther: 2 halves or doubles the distance",
         default=1.25,
         min=1.0,
         soft_max=4.0,
         max=1000.0,
-        options=_STILL,
-        update=signals.redraw,
     )
-    dioptres: bpy.props.FloatProperty(
-        name="Dioptres",
-        description="How much nearer or farther besides, in 1/m, as a lens counts: also what is infinitely far moves",
+    dioptres: of_pixels(
+        bpy.props.FloatProperty,
+        "Dioptres",
+        "How much nearer or farther besides, in 1/m, as a lens counts: also what is infinitely far moves",
         default=0.0,
         min=0.0,
         soft_max=2.0,
         max=1000.0,
-        options=_STILL,
-        update=signals.redraw,
     )
-    edges: bpy.props.BoolProperty(
-        name="Keep to Edges",
-        description="It ends where the picture has an edge; off, it fades to the brush's rim alone",
+    edges: of_pixels(
+        bpy.props.BoolProperty,
+        "Keep to Edges",
+        "It ends where the picture has an edge; off, it fades to the brush's rim alone",
         default=True,
-        options=_STILL,
-        update=signals.redraw,
     )
-    hold: bpy.props.BoolProperty(
-        name="Hold",
-        description="It stays on what it was drawn over through the whole shot, once it was followed; off, it is for "
-        "the one frame",
-        options=_STILL,
-        update=signals.redraw,
+    hold: of_pixels(
+        bpy.props.BoolProperty,
+        "Hold",
+        "It stays on what it was drawn over through the whole shot, once it was followed; off, it is for the one frame",
     )
     motion: bpy.props.StringProperty(name="Motion", description="Where it lies on other frames", options={"HIDDEN"})
     lost: bpy.props.StringProperty(
@@ -242,12 +234,8 @@ def _motion(text: str) -> dict[int, Matrix]:
 
 
 def register() -> None:
-    bpy.utils.register_class(RACKFOCUS_PG_touch)
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.Strip, name, definition)
+    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)
 
 
 def unregister() -> None:
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.Strip, name)
-    bpy.utils.unregister_class(RACKFOCUS_PG_touch)
+    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)

@@ -20,6 +20,7 @@ from ...frame import DepthConvention
 from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
+from ..blender.properties import put_on, take_off
 from ..depth import estimate, sources
 from ..errors import FrameError
 from ..shot import modifier, settings
@@ -345,12 +346,8 @@ def remember(strip: bpy.types.Strip, look: Look) -> None:
 
 
 def register() -> None:
-    bpy.utils.register_class(RACKFOCUS_PG_finding)
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.Strip, name, definition)
+    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)
 
 
 def unregister() -> None:
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.Strip, name)
-    bpy.utils.unregister_class(RACKFOCUS_PG_finding)
+    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import bpy
 
 from .. import signals
+from ..blender.properties import put_on, take_off
 from . import settings
 
 LENSES = (
@@ -49,10 +50,8 @@ PROPERTIES = {name: settings.PROPERTIES[name] for name in DEPTH} | {
 
 
 def register() -> None:
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.CompositorNodeGroup, name, definition)
+    put_on(bpy.types.CompositorNodeGroup, PROPERTIES)
 
 
 def unregister() -> None:
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.CompositorNodeGroup, name)
+    take_off(bpy.types.CompositorNodeGroup, PROPERTIES)

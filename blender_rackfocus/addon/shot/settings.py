@@ -13,6 +13,7 @@ import bpy
 from ...frame import DepthConvention
 from ...frame.depth import FAR_M, NEAR_M
 from .. import signals
+from ..blender.properties import of_pixels, put_on, take_off
 
 KINDS = (
     ("AUTO", "Automatic", "Floating-point depth is metres, whole-number pictures are 0 to 1 between near and far"),
@@ -36,103 +37,77 @@ PROPERTIES = {
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
         update=signals.redraw,
     ),
-    "rackfocus_depth_layer": bpy.props.StringProperty(
-        name="Layer",
-        description="Layer or channel of an EXR file that holds the depth; empty finds it",
-        options=_STILL,
-        update=signals.redraw,
+    "rackfocus_depth_layer": of_pixels(
+        bpy.props.StringProperty, "Layer", "Layer or channel of an EXR file that holds the depth; empty finds it"
     ),
-    "rackfocus_depth_stream": bpy.props.IntProperty(
-        name="Video Stream",
-        description="Which video stream of a depth movie holds the depth, counted from 0",
+    "rackfocus_depth_stream": of_pixels(
+        bpy.props.IntProperty,
+        "Video Stream",
+        "Which video stream of a depth movie holds the depth, counted from 0",
         min=0,
         max=99,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_depth_offset": bpy.props.IntProperty(
-        name="Depth Offset",
-        description="Frames that the depth file is read later than the picture, for depth that is out of step with it",
+    "rackfocus_depth_offset": of_pixels(
+        bpy.props.IntProperty,
+        "Depth Offset",
+        "Frames that the depth file is read later than the picture, for depth that is out of step with it",
         default=0,
         soft_min=-100,
         soft_max=100,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_depth_kind": bpy.props.EnumProperty(
-        name="Values Are",
-        description="What the numbers in the depth mean",
-        items=KINDS,
-        default="AUTO",
-        options=_STILL,
-        update=signals.redraw,
+    "rackfocus_depth_kind": of_pixels(
+        bpy.props.EnumProperty, "Values Are", "What the numbers in the depth mean", items=KINDS, default="AUTO"
     ),
-    "rackfocus_depth_ramp": bpy.props.EnumProperty(
-        name="Ramp",
-        description="What runs evenly from 0 to 1",
-        items=RAMPS,
-        default="INVERSE_Z",
-        options=_STILL,
-        update=signals.redraw,
+    "rackfocus_depth_ramp": of_pixels(
+        bpy.props.EnumProperty, "Ramp", "What runs evenly from 0 to 1", items=RAMPS, default="INVERSE_Z"
     ),
-    "rackfocus_near_m": bpy.props.FloatProperty(
-        name="Near",
-        description="Distance of the nearest value, in metres",
+    "rackfocus_near_m": of_pixels(
+        bpy.props.FloatProperty,
+        "Near",
+        "Distance of the nearest value, in metres",
         subtype="DISTANCE",
         default=1.0,
         min=0.001,
         soft_max=1000.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_far_m": bpy.props.FloatProperty(
-        name="Far",
-        description="Distance of the farthest value, in metres",
+    "rackfocus_far_m": of_pixels(
+        bpy.props.FloatProperty,
+        "Far",
+        "Distance of the farthest value, in metres",
         subtype="DISTANCE",
         default=100.0,
         min=0.001,
         soft_max=10000.0,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_white_near": bpy.props.BoolProperty(
-        name="White Is Near",
-        description="White (1) is the near distance; off, black (0) is",
-        default=True,
-        options=_STILL,
-        update=signals.redraw,
+    "rackfocus_white_near": of_pixels(
+        bpy.props.BoolProperty, "White Is Near", "White (1) is the near distance; off, black (0) is", default=True
     ),
-    "rackfocus_depth_low": bpy.props.FloatProperty(
-        name="Lowest",
-        description="The number in the depth that stands for 0: what is farthest where white is near",
+    "rackfocus_depth_low": of_pixels(
+        bpy.props.FloatProperty,
+        "Lowest",
+        "The number in the depth that stands for 0: what is farthest where white is near",
         default=0.0,
         precision=4,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_depth_high": bpy.props.FloatProperty(
-        name="Highest",
-        description="The number in the depth that stands for 1: what is nearest where white is near",
+    "rackfocus_depth_high": of_pixels(
+        bpy.props.FloatProperty,
+        "Highest",
+        "The number in the depth that stands for 1: what is nearest where white is near",
         default=1.0,
         precision=4,
-        options=_STILL,
-        update=signals.redraw,
     ),
-    "rackfocus_fit_depth": bpy.props.BoolProperty(
-        name="Fit to Picture",
-        description="Part soft edges of the depth, and put its edges where the picture has them. Depth that fits is "
-        "used as it is",
-        default=False,  # what files saved before this was chosen show; see put_first_settings_on
-        options=_STILL,
-        update=signals.redraw,
+    "rackfocus_fit_depth": of_pixels(
+        bpy.props.BoolProperty,
+        "Fit to Picture",
+        "Part soft edges of the depth, and put its edges where the picture has them. Depth that fits is used as it is",
+        default=False,
     ),
-    "rackfocus_uncover": bpy.props.BoolProperty(
-        name="Look Behind",
-        description="What blurred surfaces hide is looked for in the frames beside, where the camera or what stands in "
+    "rackfocus_uncover": of_pixels(
+        bpy.props.BoolProperty,
+        "Look Behind",
+        "What blurred surfaces hide is looked for in the frames beside, where the camera or what stands in "
         "front has moved. Where they show nothing, the picture stays as it is without. Final pictures only",
-        default=False,  # what files saved before this was chosen show; see put_first_settings_on
-        options=_STILL,
-        update=signals.redraw,
+        default=False,
     ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
@@ -146,15 +121,14 @@ PROPERTIES = {
     "rackfocus_depth_made_path": bpy.props.StringProperty(
         name="Made As", description="The depth file that the note is about", options=_STILL
     ),
-    "rackfocus_depth_scale": bpy.props.FloatProperty(
-        name="Scale",
-        description="Metres per unit of the depth's numbers: 0.01 for centimetres",
+    "rackfocus_depth_scale": of_pixels(
+        bpy.props.FloatProperty,
+        "Scale",
+        "Metres per unit of the depth's numbers: 0.01 for centimetres",
         default=1.0,
         min=1e-6,
         soft_max=1000.0,
         precision=4,
-        options=_STILL,
-        update=signals.redraw,
     ),
 }
 
@@ -199,10 +173,8 @@ def convention_of(strip: bpy.types.Strip) -> DepthConvention | None:
 
 
 def register() -> None:
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.Strip, name, definition)
+    put_on(bpy.types.Strip, PROPERTIES)
 
 
 def unregister() -> None:
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.Strip, name)
+    take_off(bpy.types.Strip, PROPERTIES)

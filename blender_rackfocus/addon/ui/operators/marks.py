@@ -32,16 +32,23 @@ class _OnActiveMark:
             cls.poll_message_set(problem)
         return not problem
 
-    def found(self, context: bpy.types.Context):
-        """Strip and mark, or Nones after reporting what is missing."""
+    def execute(self, context: bpy.types.Context) -> set[str]:
         strip = racked_strip(self, context, self.strip_name)
         if strip is None:
-            return None, None
+            return {"CANCELLED"}
         mark = marks.find(strip, self.mark) if self.mark else marks.active(strip)
         if mark is None:
             self.report({"ERROR"}, f'There is no mark named "{self.mark}"' if self.mark else "Choose a mark first")
-            return None, None
-        return strip, mark
+            return {"CANCELLED"}
+        try:
+            return self.on(context, strip, mark)
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+        """Do it. Raises ValueError, RuntimeError."""
+        raise NotImplementedError
 
 
 class RACKFOCUS_OT_mark_add(OnRackedStrip, bpy.types.Operator):
@@ -70,10 +77,7 @@ class RACKFOCUS_OT_mark_remove(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_remove"
     bl_label = "Delete Focus Mark"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, mark = self.found(context)
-        if mark is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         marks.remove(strip, list(marks.of(strip)).index(mark))
         return {"FINISHED"}
 
@@ -90,10 +94,7 @@ class RACKFOCUS_OT_mark_move(_OnActiveMark, bpy.types.Operator):
         items=(("UP", "Up", "Earlier in the list"), ("DOWN", "Down", "Later in the list")),
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, mark = self.found(context)
-        if mark is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         here = list(marks.of(strip)).index(mark)
         there = here + (-1 if self.direction == "UP" else 1)
         if not 0 <= there < len(marks.of(strip)):
@@ -109,17 +110,10 @@ class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_focus"
     bl_label = "Focus on Mark"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, mark = self.found(context)
-        if mark is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         frame = strip.id_data.frame_current
-        try:
-            metres = marks.distance_m(strip, mark, frame)
-            keyed = Focus(strip).set(metres, frame, is_auto_key(context))
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        metres = marks.distance_m(strip, mark, frame)
+        keyed = Focus(strip).set(metres, frame, is_auto_key(context))
         if marks.is_lost(strip, mark, frame):
             self.report({"WARNING"}, f'"{mark.name}" is lost on this frame: its distance is bridged')
         self.report({"INFO"}, f"Focus at {distance_text(metres)}" + (f", keyed at frame {frame}" if keyed else ""))
@@ -133,16 +127,9 @@ class RACKFOCUS_OT_mark_hold(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_hold"
     bl_label = "Hold on Mark"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, mark = self.found(context)
-        if mark is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         frame = strip.id_data.frame_current
-        try:
-            until = hold(strip, marks.for_pull(strip, mark), frame)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        until = hold(strip, marks.for_pull(strip, mark), frame)
         self.report({"INFO"}, f'Focus holds on "{mark.name}" from frame {frame} to {until:g}')
         return {"FINISHED"}
 

@@ -14,6 +14,7 @@ from ....craft import lenses, phrase, pull
 from ....craft.distances import distance_text, with_feet
 from ....craft.follow import STRONG
 from ...blender.context import active_strip
+from ...blender.properties import put_on, take_off
 from ...desk import follow, shots
 from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
@@ -277,8 +278,7 @@ CLASSES = (
 
 
 def register() -> None:
-    for name, definition in PROPERTIES.items():
-        setattr(bpy.types.Scene, name, definition)
+    put_on(bpy.types.Scene, PROPERTIES)
     for cls in CLASSES:
         bpy.utils.register_class(cls)
 
@@ -286,5 +286,4 @@ def register() -> None:
 def unregister() -> None:
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
-    for name in reversed(PROPERTIES):
-        delattr(bpy.types.Scene, name)
+    take_off(bpy.types.Scene, PROPERTIES)

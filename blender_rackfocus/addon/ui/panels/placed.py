@@ -62,13 +62,4 @@ def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.types
 
 
 CLASSES = (RACKFOCUS_PT_placed,)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
