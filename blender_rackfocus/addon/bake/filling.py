@@ -9,11 +9,13 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import bpy
 
@@ -23,7 +25,7 @@ from ..shot.baked_place import BakedPlace
 
 _LOOK_S = 0.1
 _END_S = 4.0
-_LINES_TOLD = 6
+_LINES_TOLD = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Filling:
     def run(self, tell: Callable[[float, str], None], is_stopping: Callable[[], bool]) -> int:
         """Make them; the number that are there. Ends early where it is asked to. Raises FrameError. Needs no main
         thread."""
-        with _messages() as messages:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as messages:
             process = subprocess.Popen(  # ourselves
                 self._command(),
                 stdin=subprocess.DEVNULL,
@@ -53,7 +55,7 @@ class Filling:
                 errors="replace",
             )
             try:
-                return self._follow(process, tell, is_stopping)
+                return self._follow(process, messages, tell, is_stopping)
             finally:
                 _end(process)
                 if process.stdout is not None:
@@ -62,7 +64,11 @@ class Filling:
                     os.remove(self.blend)
 
     def _follow(
-        self, process: subprocess.Popen, tell: Callable[[float, str], None], is_stopping: Callable[[], bool]
+        self,
+        process: subprocess.Popen,
+        messages: IO[str],
+        tell: Callable[[float, str], None],
+        is_stopping: Callable[[], bool],
     ) -> int:
         lines: queue.Queue[str] = queue.Queue()
         reader = threading.Thread(target=_read, args=(process, lines), name="rackfocus-filling", daemon=True)
@@ -83,7 +89,7 @@ class Filling:
             done += 1
             tell(done / max(len(self.which), 1), f"{done} of {len(self.which)} frames")
         if process.wait():
-            raise FrameError(f"the Blender that made the pictures ended with status {process.returncode}", self.strip)
+            raise FrameError(f"the Blender that made the pictures gave up: {_last_words(messages)}", self.strip)
         return done
 
     def _command(self) -> list[str]:
@@ -116,14 +122,16 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **own, **({} if bpy.app.binary_path else {"PYTHONPATH": os.pathsep.join(paths)})}
 
 
-def _messages() -> contextlib.AbstractContextManager:
-    return open(os.devnull, "w", encoding="utf-8")
-
-
 def _read(process: subprocess.Popen, lines: queue.Queue[str]) -> None:
     with contextlib.suppress(ValueError):  # closed: nobody listens any more
         for line in process.stdout or ():
             lines.put(line)
+
+
+def _last_words(messages: IO[str]) -> str:
+    messages.seek(0)
+    said = [line.strip() for line in messages.readlines() if line.strip()]
+    return " | ".join(said[-_LINES_TOLD:]) or "it did not say why"
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from ...media import baked, sealed
+from ...media import sealed, unfinished
 from .. import cache
 from ..shot.baked_place import BakedPlace
 from .bake import size_text
@@ -34,7 +34,7 @@ def make_room(bytes_needed: int, place: BakedPlace) -> str:
     for path, found in files:
         mine = os.path.dirname(path) == place.folder
         if now - found.st_mtime > _OLD_S or (total + bytes_needed > limit and not mine):
-            total -= found.st_size if baked.remove(path) else 0
+            total -= found.st_size if unfinished.remove(path) else 0
     for folder in {os.path.dirname(path) for path, _ in files}:
         with contextlib.suppress(OSError):
             os.rmdir(folder)  # only where nothing is left in it
@@ -43,7 +43,7 @@ def make_room(bytes_needed: int, place: BakedPlace) -> str:
 
 def clear() -> int:
     """Remove all of them. Returns how many went."""
-    return sum(baked.remove(path) for path, _ in list(_files()))
+    return sum(unfinished.remove(path) for path, _ in list(_files()))
 
 
 def _files() -> Iterator[tuple[str, os.stat_result]]:
@@ -53,5 +53,5 @@ def _files() -> Iterator[tuple[str, os.stat_result]]:
         for name in names:
             path = os.path.join(folder, name)
             with contextlib.suppress(OSError):
-                if sealed.is_ours(path, sealed.PLACED) or name.endswith(baked.TEMPORARY):
+                if sealed.is_ours(path, sealed.PLACED) or name.endswith(unfinished.SUFFIX):
                     yield path, os.stat(path)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in Blender's window: a strip is placed by clicks in the Playback panel, goes stale, is refreshed and removed; a
+range is cached, and stopped by Esc.
+
+Arguments after `--`: where the result goes (JSON), the folder for pictures, the shot's .blend (its strip "A" has the
+modifier, six frames of picture and depth beside it).
+"""
+
+import sys
+from pathlib import Path
+
+import bpy
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import stage
+from stage import in_sequencer, open_shot, part, play, render, scene, told, until_rendered
+
+AT = (700, 500)
+"""Where the panel pops up."""
+CACHE, PLACE, REMOVE = (-60, 0), (60, 0), (0, -20)
+"""Its buttons, from there."""
+
+
+def strips():
+    return scene().sequence_editor.strips_all
+
+
+def state(name):
+    def step():
+        told[name] = {one.name: [one.mute, one.color_tag, one.channel] for one in strips()}
+
+    return step
+
+
+def point(x, y):
+    bpy.context.window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+
+
+def pop_up():
+    point(*AT)
+
+
+def panel():
+    in_sequencer(bpy.ops.wm.call_panel, "INVOKE_DEFAULT", name="RACKFOCUS_PT_placed", keep_open=False)
+
+
+def click(button):
+    """Steps that open the panel and click one of its buttons."""
+
+    def there():
+        point(AT[0] + button[0], AT[1] + button[1])
+
+    def press():
+        for value in ("PRESS", "RELEASE"):
+            bpy.context.window.event_simulate("LEFTMOUSE", value, x=AT[0] + button[0], y=AT[1] + button[1])
+
+    return pop_up, panel, there, press
+
+
+def shoot(name):
+    return lambda: stage.shoot(f"placed_{name}")
+
+
+def until_idle():
+    return not part("operators.jobs").running()
+
+
+def begin():
+    bpy.context.workspace.sequencer_scene = bpy.context.scene
+    scene().sequence_editor.active_strip = strips()["A"]
+    scene().frame_set(3)
+
+
+def choose_placed():
+    scene().sequence_editor.active_strip = next(one for one in strips() if one.name != "A")
+
+
+def change_focus():
+    """As the desk does it: on whatever the chosen strip stands for."""
+    one = part("blender.context").active_strip(bpy.context)
+    told["meant"] = one.name
+    part("modifier").socket(part("modifier").find(one), "F-Stop").value = 4.0
+
+
+def escape():
+    bpy.context.window.event_simulate("ESC", "PRESS", x=AT[0], y=AT[1])
+
+
+def lines():
+    placed = next(one for one in strips() if one.name != "A")
+    known = part("staleness").of(scene(), placed)
+    if known is None or not known.complete:
+        return False
+    told.setdefault("lines", []).append(known.lines()[0])
+    return None
+
+
+play(
+    (
+        open_shot,
+        begin,
+        *(pop_up, panel, lambda: None, shoot("panel"), escape),
+        *click(PLACE),
+        until_idle,
+        state("placed"),
+        render("placed"),
+        until_rendered,
+        choose_placed,
+        lines,
+        shoot("placed"),
+        change_focus,
+        lambda: None,
+        lines,
+        state("stale"),
+        shoot("stale"),
+    ),
+    wait_s=0.5,
+)
