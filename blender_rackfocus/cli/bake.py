@@ -302,10 +302,10 @@ def _use_threads(count: int | None) -> None:
 def _ranges(text: str) -> list[int]:
     frames: list[int] = []
     for part in text.split(","):
-        found = re.fullmatch(r"\s*(-?\d+)\s*(?:-\s*(-?\d+))?\s*", part)
-        if found is None:
+        match = re.fullmatch(r"\s*(-?\d+)\s*(?:-\s*(-?\d+))?\s*", part)
+        if match is None:
             raise argparse.ArgumentTypeError(f"{text} is not a range of frames like 1-50 or 1-10,20-30")
-        first, last = int(found.group(1)), int(found.group(2) or found.group(1))
+        first, last = int(match.group(1)), int(match.group(2) or match.group(1))
         if last < first:
             raise argparse.ArgumentTypeError(f"{part.strip()} ends before it begins")
         frames += range(first, last + 1)

@@ -330,7 +330,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
     for name, value in (("near_m", args.near), ("far_m", args.far), ("depth_scale", args.depth_scale)):
         if value is not None:
             setattr(strip, f"rackfocus_{name}", value)
-    found = modifier.find(strip)
+    rack_modifier = modifier.find(strip)
     chosen = {
         "Focal Length": args.lens,
         "F-Stop": args.f_stop,
@@ -342,7 +342,7 @@ def _add_modifier(strip: Any, args: argparse.Namespace) -> None:
         if value is None:
             continue
         try:
-            socket = modifier.socket(found, name)
+            socket = modifier.socket(rack_modifier, name)
         except KeyError as error:
             raise UsageError(f"--set: there is no input {name!r}; there are {', '.join(NAMES)}") from error
         socket.value = type(socket.value)(value)

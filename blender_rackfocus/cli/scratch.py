@@ -51,12 +51,12 @@ def sweep(parent: Path, prefix: str) -> None:
     """Remove what killed runs left in `parent`: only folders with our mark that nobody works in."""
     name = re.compile(re.escape(prefix) + r"(\d+)-\w{8}")
     for folder in parent.glob(f"{glob_escaped(prefix)}*"):
-        found = name.fullmatch(folder.name)
-        if found is None or folder.is_symlink() or not folder.is_dir():
+        match = name.fullmatch(folder.name)
+        if match is None or folder.is_symlink() or not folder.is_dir():
             continue
         with contextlib.suppress(OSError):
             if not (folder / MARK).is_file():
-                if not _is_alive(int(found[1])):
+                if not _is_alive(int(match[1])):
                     _remove_unmarked(folder)
             elif not is_held(str(folder / MARK), unknown=_age_s(folder / MARK) < _ABANDONED_S):
                 (folder / MARK).unlink()  # Windows refuses where somebody has it open

@@ -434,13 +434,13 @@ class Watch:
         there = [one for one in tracks if one is not gone and self._frames[one.first] <= frame < self._frames[one.last]]
         return max(there, key=lambda one: self._weight(one) / self._metres(one, frame) ** 0.25, default=None)
 
-    def _followed(self, one: Proposal, track: _Track | None, until: float) -> Proposal:
+    def _followed(self, proposal: Proposal, track: _Track | None, until: float) -> Proposal:
         """A proposal with what its subject does until focus leaves it."""
         if track is None:
-            return one
+            return proposal
         rows = [(self._frames[at], metres) for at, metres in sorted(track.depths.items())
-                if one.frame <= self._frames[at] <= until]  # fmt: skip
-        return replace(one, frames=tuple(row[0] for row in rows), depths_m=tuple(row[1] for row in rows))
+                if proposal.frame <= self._frames[at] <= until]  # fmt: skip
+        return replace(proposal, frames=tuple(row[0] for row in rows), depths_m=tuple(row[1] for row in rows))
 
 
 def _small_depth(depth_m: np.ndarray) -> np.ndarray:
@@ -486,10 +486,10 @@ def _but_for_camera(flow: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np
     return left, left < max(3 * float(np.median(left)), 0.15)
 
 
-def _seen(at: int, one: subjects.Subject, mask: np.ndarray, speed: np.ndarray, people: np.ndarray | None) -> _Seen:
+def _seen(at: int, subject: subjects.Subject, mask: np.ndarray, speed: np.ndarray, people: np.ndarray | None) -> _Seen:
     edge = bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
     weight = float(people[mask].mean()) if people is not None else 0.0
-    return _Seen(at, one, float(np.percentile(speed[mask], 70)), weight, edge)
+    return _Seen(at, subject, float(np.percentile(speed[mask], 70)), weight, edge)
 
 
 def _likeness(track: _Track, seen: _Seen, mask: np.ndarray) -> float:

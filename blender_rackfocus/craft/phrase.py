@@ -247,10 +247,10 @@ class _Reading:
 
     def each(self, pattern: re.Pattern, act: _Act, start: int = 0, end: int | None = None) -> None:
         """Read all that a pattern matches within [start, end)."""
-        for found in pattern.finditer(self.text, start, len(self.text) if end is None else end):
-            meaning = act(self, found) if found.end() > found.start() else None
+        for match in pattern.finditer(self.text, start, len(self.text) if end is None else end):
+            meaning = act(self, match) if match.end() > match.start() else None
             if meaning is not None:
-                self.take(found.start(), found.end(), meaning)
+                self.take(match.start(), match.end(), meaning)
 
     def take(self, start: int, end: int, meaning: str = "") -> None:
         """Note a stretch as read."""
@@ -281,10 +281,10 @@ class _Reading:
 
     def words_in(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         """Words that have not been read and have a weight."""
-        for found in re.finditer(rf"[^\s{_READ},;:!?()\"\u201c\u201d\u2013\u2014]+", self.text[start:end]):
-            word = found[0].rstrip(".").removesuffix("'s")
+        for match in re.finditer(rf"[^\s{_READ},;:!?()\"\u201c\u201d\u2013\u2014]+", self.text[start:end]):
+            word = match[0].rstrip(".").removesuffix("'s")
             if word.strip("-.'") and not _FILLER.fullmatch(word):
-                yield start + found.start(), start + found.start() + len(found[0].rstrip(".")), word
+                yield start + match.start(), start + match.start() + len(match[0].rstrip(".")), word
 
     def not_understood(self, start: int, end: int, *, among: re.Pattern | None = None) -> None:
         """Name what is left of a stretch."""
@@ -297,20 +297,20 @@ class _Reading:
 # --- Values: read wherever they stand ---------------------------------------------------------------------------------
 
 
-def _number(found: re.Match, key: str = "n") -> float:
-    group = found.groupdict()
+def _number(match: re.Match, key: str = "n") -> float:
+    group = match.groupdict()
     return float(group[key].replace(",", ".")) if group.get(key) else float(words.COUNTS[group["w"]])
 
 
 def _set(name: str, value: object | Callable[[re.Match], object], meaning: str) -> _Act:
-    def act(reading: _Reading, found: re.Match) -> str | None:
-        new = value(found) if callable(value) else value
+    def act(reading: _Reading, match: re.Match) -> str | None:
+        new = value(match) if callable(value) else value
         if isinstance(new, float) and not new > 0:
             return None
         said = reading.said
         old = getattr(said, name)
         if old is not None and old is not False and old != new:
-            text = said.sentence[found.start() : found.end()]
+            text = said.sentence[match.start() : match.end()]
             said.notes.append(f"{text!r} contradicts what was said before; the first one counts")
             return f"{meaning}, ignored"
         setattr(said, name, new)
@@ -324,35 +324,35 @@ def _preset(key: str) -> _Act:
 
 
 def _distance(factor: float) -> _Act:
-    def act(reading: _Reading, found: re.Match) -> str | None:
-        metres = _number(found) * factor
-        return _put_distance(reading, found, metres) if metres > 0 else None
+    def act(reading: _Reading, match: re.Match) -> str | None:
+        metres = _number(match) * factor
+        return _put_distance(reading, match, metres) if metres > 0 else None
 
     return act
 
 
-def _feet_inches(reading: _Reading, found: re.Match) -> str:
-    return _put_distance(reading, found, _number(found) * FOOT_M + float(found["i"] or 0) * INCH_M)
+def _feet_inches(reading: _Reading, match: re.Match) -> str:
+    return _put_distance(reading, match, _number(match) * FOOT_M + float(match["i"] or 0) * INCH_M)
 
 
-def _put_distance(reading: _Reading, found: re.Match, metres: float) -> str:
-    reading.distances.append((found.start(), found.end(), round(metres, 4)))
+def _put_distance(reading: _Reading, match: re.Match, metres: float) -> str:
+    reading.distances.append((match.start(), match.end(), round(metres, 4)))
     return f"place: {metres:g} m"
 
 
-def _timecode(found: re.Match) -> tuple[int, int, int, int]:
-    parts = [int(part) for part in re.split("[:;]", found["t"])]
+def _timecode(match: re.Match) -> tuple[int, int, int, int]:
+    parts = [int(part) for part in re.split("[:;]", match["t"])]
     hours, minutes, seconds, frames = parts if len(parts) == 4 else (0, *parts, 0) if len(parts) == 2 else (*parts, 0)
     return hours, minutes, seconds, frames
 
 
-def _wide_open(reading: _Reading, found: re.Match) -> str:
-    reading.wide_open = found.span()
+def _wide_open(reading: _Reading, match: re.Match) -> str:
+    reading.wide_open = match.span()
     return ""
 
 
-def _all_out(reading: _Reading, found: re.Match) -> str:
-    reading.distances.append((found.start(), found.end(), 0.0))
+def _all_out(reading: _Reading, match: re.Match) -> str:
+    reading.distances.append((match.start(), match.end(), 0.0))
     return "everything out of focus"
 
 
@@ -441,8 +441,8 @@ _GOES_ON = re.compile(rf"\W*(?:and )?(?:{words.FROM}|{words.TO})(?!\w)|\W*and (?
 def _clauses(reading: _Reading) -> list[_Clause]:
     """The sentence in clauses, each an order or a description of the scene."""
     text, edges = reading.text, [0]
-    for found in _BREAK.finditer(text):
-        edges += [found.start(), found.end()]
+    for match in _BREAK.finditer(text):
+        edges += [match.start(), match.end()]
     edges.append(len(text))
     stretches = [(a, b) for a, b in pairwise(edges) if text[a:b].strip(f" {_READ},;.!?")]
     free = [span for span in stretches if not _SUBORDINATE.match(text, *span)]
@@ -456,7 +456,7 @@ def _clauses(reading: _Reading) -> list[_Clause]:
 
 
 def _role_in(text: str, start: int, end: int) -> bool:
-    return any(found["described"] is None for found in _ROLE.finditer(text, start, end))
+    return any(match["described"] is None for match in _ROLE.finditer(text, start, end))
 
 
 def _is_description(text: str, start: int, end: int) -> bool:
@@ -488,7 +488,7 @@ def _scenes(reading: _Reading, clause: _Clause) -> list[_Scene]:
     left = [word for _begin, _end, word in reading.words_in(start, end)]
     if left and all(_ANY_FEEL.fullmatch(word) or word in ("very", "really") for word in left):
         reading.each(_ANY_FEEL, _feel, start, end)
-    edges = [start, *(found.start() for found in _BESIDE.finditer(reading.text, start, end)), end]
+    edges = [start, *(match.start() for match in _BESIDE.finditer(reading.text, start, end)), end]
     return [_scene(reading, *span) for span in pairwise(edges)]
 
 
@@ -498,7 +498,7 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
     if soft and sharp and sharp.start() >= soft.start() and sharp.end() <= soft.end():
         sharp = None  # "out of focus" is not "in focus"
     place = _place_in(text, start, end)
-    lead = max((found.end() for found in _SHOT_SIZE.finditer(text, start, end)), default=start)
+    lead = max((match.end() for match in _SHOT_SIZE.finditer(text, start, end)), default=start)
     mark = reading.mark_in(lead, _head_end(text, lead, end))
     nouns = frozenset(word for _begin, _end, word in reading.words_in(start, end))
     return _Scene(bool(sharp), bool(soft), place[2] if place else None, mark[2] if mark else None, nouns)
@@ -515,8 +515,8 @@ def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | 
 def _head_end(text: str, start: int, end: int) -> int:
     """Where the words end that name somebody or something, and those begin that say what it does and where."""
     first = re.compile(rf"[\s{_READ}]*(?:(?:the|a|an|two|one)\s+)*\S+").match(text, start, end)
-    found = _HEAD_END.search(text, first.end() if first else start, end)
-    return found.start() if found else end
+    match = _HEAD_END.search(text, first.end() if first else start, end)
+    return match.start() if match else end
 
 
 def _start_of_scene(reading: _Reading) -> FocusPlace | None:
@@ -538,14 +538,14 @@ def _start_of_scene(reading: _Reading) -> FocusPlace | None:
 # --- Orders -----------------------------------------------------------------------------------------------------------
 
 
-def _unknown(reading: _Reading, found: re.Match) -> str:
-    reading.said.unknown.append(reading.span(*found.span()))
+def _unknown(reading: _Reading, match: re.Match) -> str:
+    reading.said.unknown.append(reading.span(*match.span()))
     return ""
 
 
-def _feel(reading: _Reading, found: re.Match) -> str:
-    key = next(name for name in words.FEELS if found[name] is not None)
-    if found["very"]:
+def _feel(reading: _Reading, match: re.Match) -> str:
+    key = next(name for name in words.FEELS if match[name] is not None)
+    if match["very"]:
         reading.very = reading.very or key == "SLOW"
         key = "SNAP" if key == "QUICK" else key
     reading.feels.append(key)

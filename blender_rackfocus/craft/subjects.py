@@ -156,10 +156,10 @@ def depth_modes(depth_m: np.ndarray) -> tuple[float, float]:
     return near_m, max(far_m, near_m)
 
 
-def _weight(one: Subject, near_m: float) -> float:
+def _weight(subject: Subject, near_m: float) -> float:
     """How much a subject counts as the background of what is near."""
-    central = math.exp(-((one.off_middle / _MIDDLE) ** 2))
-    return one.clear**2 * one.area * central * math.sqrt(1 - near_m / one.distance_m)
+    central = math.exp(-((subject.off_middle / _MIDDLE) ** 2))
+    return subject.clear**2 * subject.area * central * math.sqrt(1 - near_m / subject.distance_m)
 
 
 def histogram_modes(depth_m: np.ndarray, bins: int = 160) -> tuple[float, float]:

@@ -221,9 +221,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _told_checksum(headers) -> str:
     """The sha256 that a host gives as the tag of a file."""
     for name in ("X-Linked-Etag", "ETag"):
-        found = re.fullmatch(r'(?:W/)?"?([0-9a-f]{64})"?', (headers.get(name) or "").strip().lower())
-        if found:
-            return found[1]
+        match = re.fullmatch(r'(?:W/)?"?([0-9a-f]{64})"?', (headers.get(name) or "").strip().lower())
+        if match:
+            return match[1]
     return ""
 
 

@@ -62,11 +62,11 @@ def _links(job: Job, look: Look) -> dict[Beside, Link]:
     return found
 
 
-def _linked(job: Job, one: Beside, here: Glance, focal: float, look: Look, found: dict[Beside, Link]) -> bool:
+def _linked(job: Job, beside: Beside, here: Glance, focal: float, look: Look, found: dict[Beside, Link]) -> bool:
     """Whether a frame beside is of the same shot; then it is noted."""
-    link = uncover.link(here, look(at(job, one)), focal)
+    link = uncover.link(here, look(at(job, beside)), focal)
     if link is not None:
-        found[one] = link
+        found[beside] = link
     return link is not None
 
 
@@ -75,5 +75,5 @@ def _chosen(distances: list[int], each: float) -> list[int]:
     return list(next((pair for pair in pairwise(distances) if pair[1] * each >= WANTED), distances[-2:]))
 
 
-def _distance(one: Beside) -> int:
-    return abs(one.offset)
+def _distance(beside: Beside) -> int:
+    return abs(beside.offset)

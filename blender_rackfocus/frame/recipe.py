@@ -211,14 +211,14 @@ def _reading(job: Job) -> dict[str, Any]:
     }
 
 
-def _place(one: Beside) -> dict[str, Any]:
-    return {"offset": one.offset, "touches": [_touch(each) for each in one.touches]}
+def _place(beside: Beside) -> dict[str, Any]:
+    return {"offset": beside.offset, "touches": [_touch(each) for each in beside.touches]}
 
 
-def _touch(one: Touch) -> str:
+def _touch(touch: Touch) -> str:
     """A stroke in short: its points would fill the notes."""
-    told = one.kind, [[_number(x), _number(y)] for x, y in one.points], one.edges
-    return short_hash(repr((*told, _number(one.radius), _number(one.factor), _number(one.dioptres))))
+    told = touch.kind, [[_number(x), _number(y)] for x, y in touch.points], touch.edges
+    return short_hash(repr((*told, _number(touch.radius), _number(touch.factor), _number(touch.dioptres))))
 
 
 def _plain(value: Any) -> Any:

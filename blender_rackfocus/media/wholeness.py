@@ -29,13 +29,13 @@ def check_jpeg(path: str | os.PathLike[str]) -> None:
         data = file.read()
     position = 2
     while True:
-        found = _JPEG_MARKER.search(data, position)
-        if found is None:
+        match = _JPEG_MARKER.search(data, position)
+        if match is None:
             raise MediaError(path, "the JPEG is cut short", "Copy or export this file again.")
-        kind = found.group(1)[0]
+        kind = match.group(1)[0]
         if kind == _JPEG_END:
             return
-        position = found.end()
+        position = match.end()
         if kind != _JPEG_BARE:
             position += int.from_bytes(data[position : position + 2], "big")
 

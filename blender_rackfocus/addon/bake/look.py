@@ -66,8 +66,8 @@ def give_modifiers(strip: bpy.types.Strip, other: bpy.types.Strip) -> None:
 def later(strip: bpy.types.Strip) -> list[str]:
     """Names of the modifiers after Rack Focus."""
     names = [one.name for one in strip.modifiers]
-    found = modifier.find(strip)
-    return names[names.index(found.name) + 1 :] if found is not None else names
+    rack_modifier = modifier.find(strip)
+    return names[names.index(rack_modifier.name) + 1 :] if rack_modifier is not None else names
 
 
 def forget_movement(strip: bpy.types.Strip) -> None:

@@ -37,7 +37,7 @@ class Nodes(Owners):
 
     def names(self, only: str = "") -> list[str]:
         trees = versions.scene_trees(self.scene) if compositor.is_composited(self.scene) else []
-        found = [one.name for tree in trees for one in node.active_in(tree)]
+        found = [rack_node.name for tree in trees for rack_node in node.active_in(tree)]
         twice = next((name for name in found if found.count(name) > 1), "")
         if twice:
             shared = next((tree.name for tree in trees if trees.count(tree) > 1), "")

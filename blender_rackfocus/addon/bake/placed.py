@@ -180,8 +180,8 @@ def _make_room(strip: bpy.types.Strip) -> None:
     free.mute, free.lock, free.name = False, False, f"Channel {strip.channel + 1}"
 
 
-def _meet(one: bpy.types.Strip, other: bpy.types.Strip) -> bool:
-    return bool(one.left_handle < other.right_handle and other.left_handle < one.right_handle)
+def _meet(strip: bpy.types.Strip, other: bpy.types.Strip) -> bool:
+    return bool(strip.left_handle < other.right_handle and other.left_handle < strip.right_handle)
 
 
 class _in_its_list:

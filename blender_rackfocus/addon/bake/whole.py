@@ -50,9 +50,9 @@ def pictures(
             yield Outcome(strip.name, frame, "hidden")
             continue
         try:
-            found = modifier.find(strip)
-            job = frames.job_of(shown, found, draft=False, at_current_frame=True)
-            of = job or frames.look_job(shown, found)
+            rack_modifier = modifier.find(strip)
+            job = frames.job_of(shown, rack_modifier, draft=False, at_current_frame=True)
+            of = job or frames.look_job(shown, rack_modifier)
             notes = {
                 placed_strips.OF: recipe.of(of),
                 placed_strips.WORKS: job is not None,
@@ -72,9 +72,9 @@ def pictures(
 
 def is_whole_numbers(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> bool:
     """Whether 8 bits hold all of a strip's light: its file has no more, and nothing makes brighter than white of it."""
-    found = modifier.find(strip)
-    gain = modifier.socket(found, "Highlight Gain")
-    path = focus_keys.path_of(found, group.socket_ids(found.node_group)["Highlight Gain"])
+    rack_modifier = modifier.find(strip)
+    gain = modifier.socket(rack_modifier, "Highlight Gain")
+    path = focus_keys.path_of(rack_modifier, group.socket_ids(rack_modifier.node_group)["Highlight Gain"])
     if strip.type not in modifier.KINDS or gain.value > 0 or curves.find(scene, path) is not None or strip.use_float:
         return False
     if strip.color_multiply > 1:
@@ -104,9 +104,9 @@ def _leave_alone(scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
             one.mute = True
     strip.mute = False
     owner.channels[strip.channel].mute = False
-    found = modifier.find(strip)
+    rack_modifier = modifier.find(strip)
     names = [one.name for one in strip.modifiers]
-    for name in names[names.index(found.name) + 1 :]:
+    for name in names[names.index(rack_modifier.name) + 1 :]:
         strip.modifiers.remove(strip.modifiers[name])
     look.make_plain(strip)
     _set_render(scene)

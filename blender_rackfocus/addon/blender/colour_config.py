@@ -86,8 +86,8 @@ def _digest(config: str, _stamped: tuple[int, int]) -> str:
         return config
     digest = hashlib.blake2b(content, digest_size=16)
     text = content.decode("utf-8", "replace")
-    found = _SEARCH_PATH.search(text)
-    folders = (found.group(1) if found else "luts").split(":")
+    match = _SEARCH_PATH.search(text)
+    folders = (match.group(1) if match else "luts").split(":")
     for name in sorted(set(_SOURCE.findall(text))):
         for folder in folders:
             table = os.path.join(os.path.dirname(config), folder, name)

@@ -26,20 +26,20 @@ def number_of(frame: int) -> int:
     return number
 
 
-def default_place(scene: bpy.types.Scene, one: bpy.types.Node, folder: str = "", kind: str = "") -> BakedPlace:
+def default_place(scene: bpy.types.Scene, rack_node: bpy.types.Node, folder: str = "", kind: str = "") -> BakedPlace:
     """Where a node is to be baked: the same on every machine that opens the same file. folder, kind: instead of the
     scene's own settings."""
-    return baked_place.named_place(scene, f"node-{one.name}", ("node", one.name), folder, kind)
+    return baked_place.named_place(scene, f"node-{rack_node.name}", ("node", rack_node.name), folder, kind)
 
 
-def place_of(one: bpy.types.Node) -> BakedPlace | None:
+def place_of(rack_node: bpy.types.Node) -> BakedPlace | None:
     """Where the frames lie that a node's group reads; None where it reads none."""
-    return baked_place.place_in(one.node_tree)
+    return baked_place.place_in(rack_node.node_tree)
 
 
-def file_at(one: bpy.types.Node, frame: int) -> str:
+def file_at(rack_node: bpy.types.Node, frame: int) -> str:
     """The baked file of a frame, whether it is there or not; empty where the node reads none."""
-    place = place_of(one)
+    place = place_of(rack_node)
     if place is None or not 0 < frame + FIRST < DURATION:
         return ""
     return place.file(frame + FIRST)
@@ -61,15 +61,15 @@ def is_of(
     return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)
 
 
-def attach(one: bpy.types.Node, place: BakedPlace) -> None:
+def attach(rack_node: bpy.types.Node, place: BakedPlace) -> None:
     """Make a node's group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
-    node.separate([one.id_data])
-    baked_place.detach(one.node_tree)
-    reader = baked_place.read_by(one.node_tree, one.name, place)
+    node.separate([rack_node.id_data])
+    baked_place.detach(rack_node.node_tree)
+    reader = baked_place.read_by(rack_node.node_tree, rack_node.name, place)
     reader.frame_duration, reader.frame_start, reader.frame_offset = DURATION, 1 - FIRST, 0
     reader.use_auto_refresh = True
 
 
-def detach(one: bpy.types.Node) -> BakedPlace | None:
+def detach(rack_node: bpy.types.Node) -> BakedPlace | None:
     """Back to live. Returns where the baked frames lie; they stay."""
-    return baked_place.detach(one.node_tree)
+    return baked_place.detach(rack_node.node_tree)

@@ -39,9 +39,9 @@ def forget() -> None:
     session.drop(Seen)
 
 
-def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any]:
+def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[str, Any]:
     """The notes of a node's frame: plain data, the same on every machine that has the same files."""
-    feeding = _feeding(scene, one)
+    feeding = _feeding(scene, rack_node)
     before = [each for part in feeding for each in part.nodes]
     scenes = {each.scene for each in before if each.bl_idname == "CompositorNodeRLayers" and each.scene is not None}
     first = feeding[-1]
@@ -57,10 +57,10 @@ def of(scene: bpy.types.Scene, one: bpy.types.Node, frame: int) -> dict[str, Any
                 _note_file(bpy.path.abspath(block.filepath, library=block.library), files, unsure)
     return {
         "renderer": renderer(),
-        "inputs": _values(scene, one, feeding[0].slot, frame, unsure),
-        "lens": one.rackfocus_lens,
-        "reading": {name: _plain(getattr(one, name)) for name in node_settings.DEPTH},
-        "before": _print(scene, one, feeding, frame, unsure),
+        "inputs": _values(scene, rack_node, feeding[0].slot, frame, unsure),
+        "lens": rack_node.rackfocus_lens,
+        "reading": {name: _plain(getattr(rack_node, name)) for name in node_settings.DEPTH},
+        "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
         "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
         "colour": colour_config.fingerprint(),
@@ -109,12 +109,14 @@ class _Feeding:
     nodes: list[bpy.types.Node]
 
 
-def _feeding(scene: bpy.types.Scene, one: bpy.types.Node) -> list[_Feeding]:
+def _feeding(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> list[_Feeding]:
     """What feeds a node: in its own tree, and whole effects before it where their picture comes in; the nearest
     first."""
     slots = versions.slots(scene)
-    slot = next((each for each in slots if each.tree == one.id_data), None)
-    found = [_Feeding(slot, one.id_data, [one.id_data.nodes[name] for name in sorted(node.upstream(one))])]
+    slot = next((each for each in slots if each.tree == rack_node.id_data), None)
+    found = [
+        _Feeding(slot, rack_node.id_data, [rack_node.id_data.nodes[name] for name in sorted(node.upstream(rack_node))])
+    ]
     if slot is not None and slot.effect:
         for each in reversed(slots[: slots.index(slot)]):
             if any(part.bl_idname == _COMES_IN for part in found[-1].nodes):
@@ -125,17 +127,17 @@ def _feeding(scene: bpy.types.Scene, one: bpy.types.Node) -> list[_Feeding]:
 
 
 def _values(
-    scene: bpy.types.Scene, one: bpy.types.Node, slot: versions.Slot | None, frame: int, unsure: set[str]
+    scene: bpy.types.Scene, rack_node: bpy.types.Node, slot: versions.Slot | None, frame: int, unsure: set[str]
 ) -> dict[str, float]:
     """The inputs at a frame, be they the node's own or those of its effect; others are told by what they are linked
     to."""
     found = {}
     for entry in inputs.INPUTS:
-        source = node.origin(one.inputs[entry.name])
+        source = node.origin(rack_node.inputs[entry.name])
         given = slot.given(source) if slot is not None and source is not None else None
         if source is not None and given is None:
             continue
-        holder, name = (one.inputs[entry.name], "default_value") if given is None else (given, "value")
+        holder, name = (rack_node.inputs[entry.name], "default_value") if given is None else (given, "value")
         value = _at(scene, holder, name, frame, unsure)
         if entry.name == focus_keys.INPUT:
             held, path = getattr(holder, name), holder.path_from_id(name)
@@ -164,7 +166,9 @@ def _at(scene: bpy.types.Scene, owner: bpy.types.bpy_struct, name: str, frame: i
     return curves[0].evaluate(frame)
 
 
-def _print(scene: bpy.types.Scene, one: bpy.types.Node, feeding: list[_Feeding], frame: int, unsure: set[str]) -> str:
+def _print(
+    scene: bpy.types.Scene, rack_node: bpy.types.Node, feeding: list[_Feeding], frame: int, unsure: set[str]
+) -> str:
     """A hash of what feeds a node, with its values at the frame and how it is linked."""
     digest = hashlib.blake2b(digest_size=16)
     for part in feeding:
@@ -174,8 +178,8 @@ def _print(scene: bpy.types.Scene, one: bpy.types.Node, feeding: list[_Feeding],
         for each in part.nodes:
             _print_node(digest, scene, each, frame, unsure)
             if part.slot is not None and each.bl_idname == _COMES_IN:
-                _print_given(digest, scene, part.slot, each, one, frame, unsure)
-        names = {each.name for each in part.nodes} | ({one.name} if part.tree == one.id_data else set())
+                _print_given(digest, scene, part.slot, each, rack_node, frame, unsure)
+        names = {each.name for each in part.nodes} | ({rack_node.name} if part.tree == rack_node.id_data else set())
         links = [
             f"{link.from_node.name} {link.from_socket.identifier} {link.to_node.name} {link.to_socket.identifier}"
             for link in part.tree.links
@@ -185,21 +189,21 @@ def _print(scene: bpy.types.Scene, one: bpy.types.Node, feeding: list[_Feeding],
     return digest.hexdigest()
 
 
-def _print_node(digest: Any, scene: bpy.types.Scene, each: bpy.types.Node, frame: int, unsure: set[str]) -> None:
-    digest.update(f"{each.bl_idname} {each.name} {each.mute}\0".encode())
-    skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(each, f"has_{name}s", True)}
-    for definition in each.bl_rna.properties:
+def _print_node(digest: Any, scene: bpy.types.Scene, tree_node: bpy.types.Node, frame: int, unsure: set[str]) -> None:
+    digest.update(f"{tree_node.bl_idname} {tree_node.name} {tree_node.mute}\0".encode())
+    skipped = _OF_NO_ACCOUNT | {name for name in ("layer", "view") if not getattr(tree_node, f"has_{name}s", True)}
+    for definition in tree_node.bl_rna.properties:
         if definition.type in {"BOOLEAN", "INT", "FLOAT", "ENUM"} and definition.identifier not in skipped:
-            told = _told(_at(scene, each, definition.identifier, frame, unsure))
+            told = _told(_at(scene, tree_node, definition.identifier, frame, unsure))
             digest.update(f"{definition.identifier} {told}\0".encode())
-    for socket in each.inputs:
+    for socket in tree_node.inputs:
         if hasattr(socket, "default_value") and not socket.is_linked:
             told = _told(_at(scene, socket, "default_value", frame, unsure))
             digest.update(f"{socket.identifier} {told}\0".encode())
     for part in ("color_ramp", "mapping", "mask", "texture"):
-        if getattr(each, part, None) is not None:
-            unsure.add(f'what "{each.name}" does is not looked at')
-    inner = getattr(each, "node_tree", None)
+        if getattr(tree_node, part, None) is not None:
+            unsure.add(f'what "{tree_node.name}" does is not looked at')
+    inner = getattr(tree_node, "node_tree", None)
     if inner is not None and not node.is_ours(inner):
         digest.update(scene_print.of_tree(inner).encode())
 
@@ -209,13 +213,13 @@ def _print_given(
     scene: bpy.types.Scene,
     slot: versions.Slot,
     comes_in: bpy.types.Node,
-    one: bpy.types.Node,
+    rack_node: bpy.types.Node,
     frame: int,
     unsure: set[str],
 ) -> None:
     """An effect's own inputs, but for those that only a node's inputs are: they are told with these."""
     for socket in comes_in.outputs:
-        given = slot.given(socket) if any(link.to_node != one for link in socket.links) else None
+        given = slot.given(socket) if any(link.to_node != rack_node for link in socket.links) else None
         if given is not None:
             digest.update(f"{socket.identifier} {_told(_at(scene, given, 'value', frame, unsure))}\0".encode())
 
@@ -259,17 +263,17 @@ def _lens_print(scene: bpy.types.Scene) -> str:
     return "-" + hashlib.blake2b("\0".join(map(str, words)).encode(), digest_size=8).hexdigest()
 
 
-def _note_files(one: bpy.types.Node, frame: int, files: dict[str, str], unsure: set[str]) -> None:
-    image = getattr(one, "image", None)
-    if image is not None and one.bl_idname == "CompositorNodeImage":
+def _note_files(tree_node: bpy.types.Node, frame: int, files: dict[str, str], unsure: set[str]) -> None:
+    image = getattr(tree_node, "image", None)
+    if image is not None and tree_node.bl_idname == "CompositorNodeImage":
         path = bpy.path.abspath(image.filepath, library=image.library)
         if image.source == "SEQUENCE":
-            path = numbered(path, image_number(one, frame))
+            path = numbered(path, image_number(tree_node, frame))
         if image.source == "GENERATED" or image.packed_file is not None or image.is_dirty:
             unsure.add(f'the picture "{image.name}" is in the file, not on disk')
         elif path:
             _note_file(path, files, unsure)
-    clip = getattr(one, "clip", None)
+    clip = getattr(tree_node, "clip", None)
     if clip is not None:
         path = bpy.path.abspath(clip.filepath, library=clip.library)
         if clip.source == "SEQUENCE":
@@ -277,12 +281,12 @@ def _note_files(one: bpy.types.Node, frame: int, files: dict[str, str], unsure: 
         _note_file(path, files, unsure)
 
 
-def image_number(one: bpy.types.Node, frame: int) -> int:
+def image_number(tree_node: bpy.types.Node, frame: int) -> int:
     """The number of the file that an Image node with a sequence shows at a frame (`BKE_image_user_frame_get`)."""
-    at, length = frame - one.frame_start + 1, one.frame_duration
-    if one.use_cyclic and length:
+    at, length = frame - tree_node.frame_start + 1, tree_node.frame_duration
+    if tree_node.use_cyclic and length:
         at = at % length or length
-    return min(max(at, 0), length) + one.frame_offset
+    return min(max(at, 0), length) + tree_node.frame_offset
 
 
 _NUMBER = re.compile(r"\d+(?=\D*$)")
@@ -291,15 +295,15 @@ _NUMBER = re.compile(r"\d+(?=\D*$)")
 def numbered(path: str, number: int) -> str:
     """A sequence's file with another number in its name."""
     folder, name = os.path.split(path)
-    found = _NUMBER.search(name)
-    if found is None:
+    match = _NUMBER.search(name)
+    if match is None:
         return path
-    return os.path.join(folder, name[: found.start()] + str(number).zfill(len(found.group())) + name[found.end() :])
+    return os.path.join(folder, name[: match.start()] + str(number).zfill(len(match.group())) + name[match.end() :])
 
 
 def _digits(path: str) -> int:
-    found = _NUMBER.search(os.path.basename(path))
-    return int(found.group()) if found is not None else 0
+    match = _NUMBER.search(os.path.basename(path))
+    return int(match.group()) if match is not None else 0
 
 
 def _note_file(path: str, files: dict[str, str], unsure: set[str]) -> None:

@@ -18,7 +18,7 @@ def of(
     scene: bpy.types.Scene,
     slot: versions.Slot | None,
     own: bpy.types.NodeTree,
-    one: bpy.types.Node,
+    rack_node: bpy.types.Node,
     seen: bpy.types.Node,
     frame: float,
     linked: Callable[[str], float],
@@ -30,7 +30,7 @@ def of(
     """
     found = {}
     for entry in inputs.INPUTS:
-        socket = one.inputs[entry.name]
+        socket = rack_node.inputs[entry.name]
         source = node.origin(socket)
         given = slot.given(source) if slot is not None and source is not None else None
         if source is None:
@@ -50,29 +50,29 @@ def is_idle(values: Mapping[str, float]) -> bool:
     return values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0
 
 
-def convention_of(one: bpy.types.Node, raw: RawDepth) -> DepthConvention:
+def convention_of(rack_node: bpy.types.Node, raw: RawDepth) -> DepthConvention:
     """What a depth's numbers mean: as set; left to us, what its pass is called, and whole numbers run from 0 to 1."""
-    chosen = settings.convention_of(one)
+    chosen = settings.convention_of(rack_node)
     if chosen is not None:
         return chosen
-    near_m, far_m = one.rackfocus_near_m, one.rackfocus_far_m
+    near_m, far_m = rack_node.rackfocus_near_m, rack_node.rackfocus_far_m
     if raw.integer:
         return DepthConvention(
-            "NORMALISED", near_m, far_m, white_near=one.rackfocus_white_near, ramp=one.rackfocus_depth_ramp
+            "NORMALISED", near_m, far_m, white_near=rack_node.rackfocus_white_near, ramp=rack_node.rackfocus_depth_ramp
         )
     named = frame_depth.by_name(raw.layer, near_m, far_m)
     return named.convention if named is not None else DepthConvention("METRES")
 
 
-def meaning_told(one: bpy.types.Node, raw: RawDepth, convention: DepthConvention) -> str:
+def meaning_told(rack_node: bpy.types.Node, raw: RawDepth, convention: DepthConvention) -> str:
     """What a depth's numbers are taken for, in words; and what they look like, where that is something else. A node
     does not go by the look of one frame: the next may look otherwise."""
-    if one.rackfocus_depth_kind != "AUTO":
+    if rack_node.rackfocus_depth_kind != "AUTO":
         return frame_depth.sentence(raw, frame_depth.Meaning(convention, "as set"))
     told = frame_depth.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
-    if frame_depth.by_name(raw.layer, one.rackfocus_near_m, one.rackfocus_far_m) is not None:
+    if frame_depth.by_name(raw.layer, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m) is not None:
         return frame_depth.sentence(raw, frame_depth.Meaning(convention, f"its pass is called {raw.layer}"))
-    looks = frame_depth.guess(raw, one.rackfocus_near_m, one.rackfocus_far_m)
+    looks = frame_depth.guess(raw, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m)
     if looks.convention.kind != convention.kind or looks.convention.scale != convention.scale:
         told += f". Doubtful: {looks.why}. Set what its numbers mean if that is so"
     return told

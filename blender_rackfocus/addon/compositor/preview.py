@@ -111,9 +111,9 @@ def keep(image: bpy.types.Image, frame: float, kept: Kept) -> None:
     _preview().kept.keep((image.session_uid, frame), kept)
 
 
-def as_rendered(one: bpy.types.Node, kept: Kept) -> Wish:
+def as_rendered(rack_node: bpy.types.Node, kept: Kept) -> Wish:
     """What a node shows in the render that brought this."""
-    return _wish_of(one, kept, kept.values)
+    return _wish_of(rack_node, kept, kept.values)
 
 
 def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
@@ -121,17 +121,17 @@ def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
     _fill(image, _whole(wish.kept.picture, made), wish)
 
 
-def _wish_of(one: bpy.types.Node, kept: Kept, values: dict[str, float], before: Wish | None = None) -> Wish:
-    convention = node_values.convention_of(one, kept.depth) if kept.depth is not None else None
+def _wish_of(rack_node: bpy.types.Node, kept: Kept, values: dict[str, float], before: Wish | None = None) -> Wish:
+    convention = node_values.convention_of(rack_node, kept.depth) if kept.depth is not None else None
     numbers = tuple(values[name] for name in inputs.NAMES)
-    return Wish(kept, numbers, convention, before, one.rackfocus_fit_depth)
+    return Wish(kept, numbers, convention, before, rack_node.rackfocus_fit_depth)
 
 
-def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+def word_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """What a node has to say of its preview; empty when it shows what a render would."""
-    slots = [each for each in versions.slots(scene) if each.tree == one.id_data]
-    image = group.image_of(one.node_tree)
-    if one.mute or image is None:
+    slots = [each for each in versions.slots(scene) if each.tree == rack_node.id_data]
+    image = group.image_of(rack_node.node_tree)
+    if rack_node.mute or image is None:
         return ""
     if not slots:
         return "Not in a tree that renders show: no passes"
@@ -140,7 +140,7 @@ def word_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
     preview, frame = _preview(), scene.frame_current_final
     kept = preview.kept.get((image.session_uid, frame))
     if kept is not None:
-        other = one.rackfocus_lens == "CAMERA" and not kept.own_camera
+        other = rack_node.rackfocus_lens == "CAMERA" and not kept.own_camera
         of_lens = "The camera is another scene's: its lens is as it was rendered" if other else ""
         return preview.problems.get(image.session_uid, of_lens)
     if any(uid == image.session_uid for uid, _ in preview.kept):
@@ -201,8 +201,8 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) 
     """What the nodes of a tree are to show, each after those that feed it."""
     preview = _preview()
     by_name: dict[str, Wish] = {}
-    for one in node.active_in(slot.tree):
-        image = group.image_of(one.node_tree)
+    for rack_node in node.active_in(slot.tree):
+        image = group.image_of(rack_node.node_tree)
         if image is None or image.library is not None:
             continue
         kept = preview.kept.get((image.session_uid, scene.frame_current_final))
@@ -210,16 +210,18 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) 
             if any(uid == image.session_uid for uid, _ in preview.kept) and not pixels.holds(image, _NO_PASSES):
                 pixels.empty(image, _NO_PASSES)
             continue
-        source = node.origin(one.inputs[node.IMAGE])
+        source = node.origin(rack_node.inputs[node.IMAGE])
         before = by_name.get(source.node.name) if source is not None else None
-        wish = by_name[one.name] = _wish_of(one, kept, _values(scene, slot, one, kept), before)
+        wish = by_name[rack_node.name] = _wish_of(rack_node, kept, _values(scene, slot, rack_node, kept), before)
         if not pixels.holds(image, wish):
             wished[image.session_uid] = wish
 
 
-def _values(scene: bpy.types.Scene, slot: versions.Slot, one: bpy.types.Node, kept: Kept) -> dict[str, float]:
-    found = node_values.of(scene, slot, slot.tree, one, one, scene.frame_current_final, kept.values.__getitem__)
-    if one.rackfocus_lens != "CAMERA":
+def _values(scene: bpy.types.Scene, slot: versions.Slot, rack_node: bpy.types.Node, kept: Kept) -> dict[str, float]:
+    found = node_values.of(
+        scene, slot, slot.tree, rack_node, rack_node, scene.frame_current_final, kept.values.__getitem__
+    )
+    if rack_node.rackfocus_lens != "CAMERA":
         return found
     camera = passes.camera_at(scene, scene.frame_current) if kept.own_camera else None
     names = camera_lens.NAMES

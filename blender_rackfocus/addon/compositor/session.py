@@ -101,7 +101,7 @@ class _Session:
 
     def nodes(self) -> list[tuple[_Level, bpy.types.Node]]:
         """The Rack Focus nodes at work, each after those that feed it."""
-        return [(level, one) for level in self.levels for one in node.active_in(level.work)]
+        return [(level, rack_node) for level in self.levels for rack_node in node.active_in(level.work)]
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def begin(scene: bpy.types.Scene) -> None:
     trees: dict[str, bpy.types.NodeTree] = {}
     for level in session.levels:
         trees[level.slot.effect] = level.work
-        if any(_asks_compositor(level, one) for one in node.active_in(level.work)):
+        if any(_asks_compositor(level, rack_node) for rack_node in node.active_in(level.work)):
             level.upstream = upstream.prepare(scene, trees, folder)
     _fill_layers(session)
     versions.show_only(values, trees)
@@ -218,13 +218,13 @@ def _stand_in(session: _Session) -> None:
 
 def _separate_twins(session: _Session) -> None:
     """One tree may be in two effects: each of the two has pixels of its own, for this render."""
-    own = {one.node_tree for level in session.levels for one in node.in_tree(level.own)}
+    own = {rack_node.node_tree for level in session.levels for rack_node in node.in_tree(level.own)}
     node.separate([level.work for level in session.levels])
     for level in session.levels:
-        for one in node.in_tree(level.work):
-            if one.node_tree not in own:
-                passes.runtime(one.node_tree)
-                passes.runtime(group.image_of(one.node_tree))
+        for rack_node in node.in_tree(level.work):
+            if rack_node.node_tree not in own:
+                passes.runtime(rack_node.node_tree)
+                passes.runtime(group.image_of(rack_node.node_tree))
 
 
 def _install(session: _Session) -> None:
@@ -251,8 +251,8 @@ def _fill_layers(session: _Session) -> None:
 def _layers_with_depth(scene: bpy.types.Scene, level: _Level) -> set[tuple[int, str]]:
     """(scene's `session_uid`, view layer) whose depth a Rack Focus node takes without a link: that of its picture."""
     found, rendered = set(), upstream.render_layers(level.own)
-    for one in node.active_in(level.own):
-        source = node.origin(one.inputs[node.IMAGE])
+    for rack_node in node.active_in(level.own):
+        source = node.origin(rack_node.inputs[node.IMAGE])
         if source is None:
             continue
         if source.node in rendered:
@@ -274,9 +274,9 @@ def _is_render(level: _Level, source: bpy.types.NodeSocket) -> bool:
     return level.gets_render and source.node.bl_idname == "NodeGroupInput" and source == source.node.outputs[0]
 
 
-def _asks_compositor(level: _Level, one: bpy.types.Node) -> bool:
+def _asks_compositor(level: _Level, rack_node: bpy.types.Node) -> bool:
     """Whether anything that reaches a Rack Focus node is not simply a pass of ours or a plain value."""
-    for socket in one.inputs:
+    for socket in rack_node.inputs:
         source = node.origin(socket)
         if source is None or upstream.NOT_RENDERED in source.node or level.given(source) is not None:
             continue
@@ -351,75 +351,75 @@ def _refused(scene: bpy.types.Scene, label: str, cause: str) -> FrameError:
     return FrameError(cause, label, scene.frame_current, compositor=scene.name)
 
 
-def problem_of(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+def problem_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """What was wrong with a node when it was rendered last; empty when all was well."""
-    return _told(_renders().shown, scene, one)
+    return _told(_renders().shown, scene, rack_node)
 
 
-def fit_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+def fit_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """What was done so that a node's depth fits its picture when it was rendered last; empty where it is left as it
     is."""
-    return _told(_renders().fits, scene, one) if one.rackfocus_fit_depth else ""
+    return _told(_renders().fits, scene, rack_node) if rack_node.rackfocus_fit_depth else ""
 
 
-def meaning_told(scene: bpy.types.Scene, one: bpy.types.Node) -> str:
+def meaning_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """What the numbers of a node's depth were taken for when it was rendered last in this window; empty before."""
-    return _told(_renders().meant, scene, one)
+    return _told(_renders().meant, scene, rack_node)
 
 
-def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, one: bpy.types.Node) -> str:
-    labels = [_label(slot, one.name) for slot in versions.slots(scene) if slot.tree == one.id_data]
+def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
+    labels = [_label(slot, rack_node.name) for slot in versions.slots(scene) if slot.tree == rack_node.id_data]
     return next((words[scene.session_uid, each] for each in labels if (scene.session_uid, each) in words), "")
 
 
 def _fill(
-    session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
+    session: _Session, level: _Level, rack_node: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> None:
     """Make one node's pixels. seen: the node with its inputs as they are at the frame."""
-    damage = intact.damage(one.node_tree)
+    damage = intact.damage(rack_node.node_tree)
     if damage:
         raise FrameError(damage)
-    image = group.image_of(one.node_tree)
-    values = _values(session, level, one, seen, frame, subframe)
-    region = _region(session.scene.render) if _shows_a_render(level, one) else None
+    image = group.image_of(rack_node.node_tree)
+    values = _values(session, level, rack_node, seen, frame, subframe)
+    region = _region(session.scene.render) if _shows_a_render(level, rack_node) else None
     watched = session.collected is None and preview.is_wanted()
 
     def came(picture: np.ndarray, depth: RawDepth | None) -> preview.Kept:
-        return preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, one))
+        return preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, rack_node))
 
     def keep(picture: np.ndarray, depth: RawDepth | None, made: Made | None) -> None:
         kept = came(picture, depth)
         preview.keep(image, frame + subframe, kept)
-        session.last[image.session_uid] = image, preview.as_rendered(one, kept), made
+        session.last[image.session_uid] = image, preview.as_rendered(rack_node, kept), made
 
     if node_values.is_idle(values):
-        _do_nothing(session, one)
+        _do_nothing(session, rack_node)
         if watched:
-            picture = _picture(session, level, one, frame, subframe)
+            picture = _picture(session, level, rack_node, frame, subframe)
             try:
-                depth = _depth(session, level, one, frame, subframe)
+                depth = _depth(session, level, rack_node, frame, subframe)
             except (FrameError, MediaError):
                 depth = None  # said as soon as the node is to do something
             keep(picture, depth, None)
         return
-    picture = _picture(session, level, one, frame, subframe)
-    depth = _depth(session, level, one, frame, subframe)
-    convention = node_values.convention_of(one, depth)
-    depth_m, fit = frame_depth.on_picture(depth, convention, picture, one.rackfocus_fit_depth)
-    renders, place = _renders(), (session.scene.session_uid, level.label(one.name))
+    picture = _picture(session, level, rack_node, frame, subframe)
+    depth = _depth(session, level, rack_node, frame, subframe)
+    convention = node_values.convention_of(rack_node, depth)
+    depth_m, fit = frame_depth.on_picture(depth, convention, picture, rack_node.rackfocus_fit_depth)
+    renders, place = _renders(), (session.scene.session_uid, level.label(rack_node.name))
     renders.fits[place] = fit.sentence()
     if watched:
-        renders.meant[place] = node_values.meaning_told(one, depth, convention)
-    path = node_baked.file_at(one, frame) if not subframe and session.collected is None else ""
+        renders.meant[place] = node_values.meaning_told(rack_node, depth, convention)
+    path = node_baked.file_at(rack_node, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region):
         pixels.empty(image)  # Blender reads the baked frame itself
         if watched:
             flat = coding.encoded(*baked.read(path))
             keep(picture, depth, Made(picture.shape[1], picture.shape[0], flat))
         return
-    made = node_pixels.make(one.name, picture, depth_m, values, region)
+    made = node_pixels.make(rack_node.name, picture, depth_m, values, region)
     if made.flat is None:
-        _show_own(one, image)
+        _show_own(rack_node, image)
     else:
         pixels.fill(image, made.width, made.height, made.flat, None)
     if watched:
@@ -427,21 +427,21 @@ def _fill(
     if session.collected is not None:
         key = node_pixels.key_of_frame(picture, depth_m, values, region)
         whole = any(each.own_dof for each in session.passes.values())
-        session.collected[one.name] = Collected(picture, made, key, whole, came(picture, depth))
+        session.collected[rack_node.name] = Collected(picture, made, key, whole, came(picture, depth))
 
 
-def _do_nothing(session: _Session, one: bpy.types.Node) -> None:
+def _do_nothing(session: _Session, rack_node: bpy.types.Node) -> None:
     """A frame at which a node changes nothing."""
-    _show_own(one, group.image_of(one.node_tree))
+    _show_own(rack_node, group.image_of(rack_node.node_tree))
     if session.collected is not None:
-        session.collected[one.name] = Collected(None, None, "", False)
+        session.collected[rack_node.name] = Collected(None, None, "", False)
 
 
-def _show_own(one: bpy.types.Node, image: bpy.types.Image | None) -> None:
+def _show_own(rack_node: bpy.types.Node, image: bpy.types.Image | None) -> None:
     """The picture that comes in is what goes out, whatever a baked frame says. Without an image it does anyhow."""
     if image is None:
         return
-    if group.baked_node(one.node_tree) is not None:
+    if group.baked_node(rack_node.node_tree) is not None:
         pixels.show_own(image, None)
     else:
         pixels.empty(image)
@@ -463,7 +463,9 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
     finally:
         session = _renders().sessions.get(scene.session_uid)
         for one in (
-            each for level in (session.levels if session is not None else ()) for each in node.in_tree(level.own)
+            rack_node
+            for level in (session.levels if session is not None else ())
+            for rack_node in node.in_tree(level.own)
         ):
             image = group.image_of(one.node_tree)
             if image is not None:
@@ -480,21 +482,21 @@ def _asked(level: _Level) -> upstream.Upstream:
 
 
 def _values(
-    session: _Session, level: _Level, one: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
+    session: _Session, level: _Level, rack_node: bpy.types.Node, seen: bpy.types.Node, frame: int, subframe: float
 ) -> dict[str, float]:
     def linked(name: str) -> float:
-        return upstream.value(_asked(level), one.name, name, frame, subframe)
+        return upstream.value(_asked(level), rack_node.name, name, frame, subframe)
 
-    found = node_values.of(session.scene, level.slot, level.own, one, seen, frame + subframe, linked)
-    if one.rackfocus_lens == "CAMERA":
-        found.update(_camera(session, level, one))
+    found = node_values.of(session.scene, level.slot, level.own, rack_node, seen, frame + subframe, linked)
+    if rack_node.rackfocus_lens == "CAMERA":
+        found.update(_camera(session, level, rack_node))
     return found
 
 
-def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, float]:
+def _camera(session: _Session, level: _Level, rack_node: bpy.types.Node) -> dict[str, float]:
     """The lens of the scene that a node's picture is rendered from; of the only scene rendered where that is not
     plain."""
-    uid = _scene_behind(session, level, one)
+    uid = _scene_behind(session, level, rack_node)
     if uid is None:
         raise FrameError("Lens is set to Scene Camera, but which scene it is of cannot be told; set Lens to Inputs")
     camera = session.passes[uid].camera
@@ -505,15 +507,15 @@ def _camera(session: _Session, level: _Level, one: bpy.types.Node) -> dict[str, 
     return camera
 
 
-def _is_seen_by_own_camera(session: _Session, level: _Level, one: bpy.types.Node) -> bool:
+def _is_seen_by_own_camera(session: _Session, level: _Level, rack_node: bpy.types.Node) -> bool:
     """Whether what reaches a node is seen by the camera of the very scene that renders."""
-    return _scene_behind(session, level, one) == session.scene.session_uid
+    return _scene_behind(session, level, rack_node) == session.scene.session_uid
 
 
-def _scene_behind(session: _Session, level: _Level, one: bpy.types.Node) -> int | None:
+def _scene_behind(session: _Session, level: _Level, rack_node: bpy.types.Node) -> int | None:
     """The `session_uid` of the scene that a node's picture is rendered from; the only one rendered where that is not
     plain, None where there are several or none."""
-    source = node.origin(one.inputs[node.IMAGE])
+    source = node.origin(rack_node.inputs[node.IMAGE])
     taken = _pass_of(session, level, source) if source is not None else None
     if taken is not None:
         return taken[0]
@@ -523,14 +525,14 @@ def _scene_behind(session: _Session, level: _Level, one: bpy.types.Node) -> int 
     return next(iter(session.passes)) if len(session.passes) == 1 else None
 
 
-def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
+def _picture(session: _Session, level: _Level, rack_node: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
     """The node's picture: (H, W, 4) float32, top row first. Raises FrameError."""
-    source = node.origin(one.inputs[node.IMAGE])
+    source = node.origin(rack_node.inputs[node.IMAGE])
     if source is None:
         raise FrameError("no picture is linked to Image")
     taken = _pass_of(session, level, source)
     if taken is None:
-        return upstream.picture(_asked(level), one.name, node.IMAGE, frame, subframe)
+        return upstream.picture(_asked(level), rack_node.name, node.IMAGE, frame, subframe)
     found = passes.read(session.passes[taken[0]], *taken[1:])
     if found.shape[2] == 3:
         found = cv2.merge([*cv2.split(found), np.ones(found.shape[:2], np.float32)])
@@ -539,11 +541,11 @@ def _picture(session: _Session, level: _Level, one: bpy.types.Node, frame: int, 
     return found
 
 
-def _shows_a_render(level: _Level, one: bpy.types.Node) -> bool:
+def _shows_a_render(level: _Level, rack_node: bpy.types.Node) -> bool:
     """Whether a node's picture comes from a render, directly or not: then it has the render's border."""
-    nodes = one.id_data.nodes
+    nodes = rack_node.id_data.nodes
     takes_effect = bool(level.slot.effect)  # what an effect gets from the one before it is the canvas, border and all
-    links = one.inputs[node.IMAGE].links
+    links = rack_node.inputs[node.IMAGE].links
     feeding = {links[0].from_node.name} | node.upstream(links[0].from_node) if links else set()
     return any(
         upstream.holds_render(nodes[name]) or (takes_effect and nodes[name].bl_idname == "NodeGroupInput")
@@ -551,11 +553,11 @@ def _shows_a_render(level: _Level, one: bpy.types.Node) -> bool:
     )
 
 
-def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, subframe: float) -> RawDepth:
+def _depth(session: _Session, level: _Level, rack_node: bpy.types.Node, frame: int, subframe: float) -> RawDepth:
     """The numbers that reach a node as its depth. Raises FrameError."""
-    source = node.origin(one.inputs[node.DEPTH])
+    source = node.origin(rack_node.inputs[node.DEPTH])
     if source is None:
-        behind = node.origin(one.inputs[node.IMAGE])
+        behind = node.origin(rack_node.inputs[node.IMAGE])
         taken = _pass_of(session, level, behind) if behind is not None else None
         if taken is None and behind is not None and _is_effects_picture(level, behind):
             taken = _own_render(session)
@@ -567,7 +569,7 @@ def _depth(session: _Session, level: _Level, one: bpy.types.Node, frame: int, su
     if taken is not None:
         numbers = passes.read(session.passes[taken[0]], *taken[1:])[..., 0]
         return RawDepth(np.ascontiguousarray(numbers), False, taken[2], 32)
-    return _raw(upstream.plane(_asked(level), one.name, node.DEPTH, frame, subframe), source)
+    return _raw(upstream.plane(_asked(level), rack_node.name, node.DEPTH, frame, subframe), source)
 
 
 def _own_render(session: _Session) -> tuple[int, str, str] | None:
@@ -614,18 +616,18 @@ def _region(render: bpy.types.RenderSettings) -> Region | None:
     return Region(slice(height - top, height - bottom), slice(left, right), share)
 
 
-def _warn_of_camera(session: _Session, one: passes.PassScene) -> None:
-    if one.own_dof:
+def _warn_of_camera(session: _Session, pass_scene: passes.PassScene) -> None:
+    if pass_scene.own_dof:
         _warn(
             session,
-            f'camera "{one.own_dof}" has its own Depth of Field on. It was switched off for this render of its '
+            f'camera "{pass_scene.own_dof}" has its own Depth of Field on. It was switched off for this render of its '
             "passes, or the picture would be blurred twice.",
         )
-    if one.panoramic:
+    if pass_scene.panoramic:
         _warn(
             session,
-            f'camera "{one.panoramic}" of scene "{one.source.name}" is panoramic: its Depth is the distance along '
-            "each ray, so focus lies on a sphere around the camera, not on a plane.",
+            f'camera "{pass_scene.panoramic}" of scene "{pass_scene.source.name}" is panoramic: its Depth is the '
+            "distance along each ray, so focus lies on a sphere around the camera, not on a plane.",
         )
 
 

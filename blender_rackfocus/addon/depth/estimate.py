@@ -160,8 +160,8 @@ def _name(index: int, numbers: list[int] | None) -> Path:
     return Path(f"{INDEXED}{index:06d}.exr" if numbers is None else f"depth_{numbers[index]:06d}.exr")
 
 
-def _reading(one: strips.MediaFrame) -> str:
-    return f"|{one.colorspace}|{one.alpha_mode}|{one.stream}"
+def _reading(media_frame: strips.MediaFrame) -> str:
+    return f"|{media_frame.colorspace}|{media_frame.alpha_mode}|{media_frame.stream}"
 
 
 def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -> NetworkSettings | None:
@@ -173,10 +173,10 @@ def _network(strip: bpy.types.Strip, model_path: str, kind: str, invert: bool) -
 
 
 def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> ParallaxSettings:
-    found = modifier.find(strip)
-    if found is None or not focal_known:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None or not focal_known:
         return ParallaxSettings(invert=invert)
-    focal, sensor = (modifier.socket(found, name).value for name in ("Focal Length", "Sensor Width"))
+    focal, sensor = (modifier.socket(rack_modifier, name).value for name in ("Focal Length", "Sensor Width"))
     return ParallaxSettings(focal, sensor, True, invert)
 
 

@@ -224,8 +224,8 @@ def keep(strip: bpy.types.Strip, made: Iterable[Followed]) -> int:
     return count
 
 
-def _touch(one: RACKFOCUS_PG_touch) -> Touch:
-    return Touch(one.kind, points_of(one.points), one.radius / 100, one.factor, one.dioptres, one.edges)
+def _touch(touch: RACKFOCUS_PG_touch) -> Touch:
+    return Touch(touch.kind, points_of(touch.points), touch.radius / 100, touch.factor, touch.dioptres, touch.edges)
 
 
 @functools.lru_cache(maxsize=512)

@@ -99,8 +99,8 @@ class _Reader:
         return frame_depth.meaning_of(reference, layer, near_m, far_m).convention
 
     def lens(self) -> doctor.Lens:
-        found = modifier.find(self.strip)
-        return doctor.Lens(*(modifier.socket(found, name).value for name in ("Focal Length", "Sensor Width")))
+        rack_modifier = modifier.find(self.strip)
+        return doctor.Lens(*(modifier.socket(rack_modifier, name).value for name in ("Focal Length", "Sensor Width")))
 
     def timeline(self) -> range:
         return range(int(self.strip.left_handle), int(self.strip.right_handle))

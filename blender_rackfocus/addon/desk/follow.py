@@ -59,8 +59,8 @@ def plan(strip: bpy.types.Strip, network: str = "") -> Task:
 
     Raises ValueError, FrameError.
     """
-    found = modifier.find(strip)
-    if found is None:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None:
         raise ValueError(f'"{strip.name}" has no Rack Focus modifier')
     first, last = marks.span(strip)
     rate = fps(strip.id_data)
@@ -68,7 +68,7 @@ def plan(strip: bpy.types.Strip, network: str = "") -> Task:
     if last - first < 2 * step:
         raise ValueError(f'"{strip.name}" shows {last - first + 1} frames: there is nothing to follow')
     looks = tuple(
-        Look(frame, frames.look_job(tracking.shown(strip, frame), found), _marked(strip, frame))
+        Look(frame, frames.look_job(tracking.shown(strip, frame), rack_modifier), _marked(strip, frame))
         for frame in range(first, last + 1, step)
     )
     return Task(looks, rate, network or mattes.network())
@@ -110,10 +110,10 @@ def _screen(picture: np.ndarray) -> np.ndarray:
     return np.rint(255 * linear_to_srgb(np.clip(small, 0, 1))).astype(np.uint8)
 
 
-def told(one: follow.Proposal) -> str:
+def told(proposal: follow.Proposal) -> str:
     """A proposal in words: `frame 31: Ben, 98 cm, enters`."""
-    subject = f"{one.name}, " if one.name else ""
-    return f"frame {one.frame:g}: {subject}{distance_text(one.distance_m)}, {one.reason}"
+    subject = f"{proposal.name}, " if proposal.name else ""
+    return f"frame {proposal.frame:g}: {subject}{distance_text(proposal.distance_m)}, {proposal.reason}"
 
 
 def keep(strip: bpy.types.Strip, index: int) -> list[str]:
@@ -128,19 +128,19 @@ def keep(strip: bpy.types.Strip, index: int) -> list[str]:
     return notes
 
 
-def _open_on(strip: bpy.types.Strip, one: follow.Proposal, first: int, last: int) -> list[str]:
+def _open_on(strip: bpy.types.Strip, proposal: follow.Proposal, first: int, last: int) -> list[str]:
     focus = Focus(strip)
     nearest_m = focus.nearest_m()
-    if one.distance_m <= nearest_m:
-        raise ValueError(f"{distance_text(one.distance_m)} is nearer than the lens can focus")
-    keys, _ = pull.hold(focus.keys(), min(max(one.frame, first), last), one.mark(), first, last)
+    if proposal.distance_m <= nearest_m:
+        raise ValueError(f"{distance_text(proposal.distance_m)} is nearer than the lens can focus")
+    keys, _ = pull.hold(focus.keys(), min(max(proposal.frame, first), last), proposal.mark(), first, last)
     focus.write(keys)
     return []
 
 
-def _rack_to(strip: bpy.types.Strip, one: follow.Proposal) -> list[str]:
-    feel = "QUICK" if one.length < _QUICK_S * fps(strip.id_data) else "SMOOTH"
-    return pull_focus(strip, one.start, one.mark(), None, feel, one.length, keep=True)
+def _rack_to(strip: bpy.types.Strip, proposal: follow.Proposal) -> list[str]:
+    feel = "QUICK" if proposal.length < _QUICK_S * fps(strip.id_data) else "SMOOTH"
+    return pull_focus(strip, proposal.start, proposal.mark(), None, feel, proposal.length, keep=True)
 
 
 def keep_all(strip: bpy.types.Strip) -> tuple[int, list[str]]:

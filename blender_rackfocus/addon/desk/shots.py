@@ -365,11 +365,11 @@ def value_of(strip: bpy.types.Strip, name: str) -> float:
 
 def set_value(strip: bpy.types.Strip, name: str, value: float) -> None:
     """Set an input; where it is keyed, at the current frame."""
-    found = modifier.find(strip)
-    socket = modifier.socket(found, name)
+    rack_modifier = modifier.find(strip)
+    socket = modifier.socket(rack_modifier, name)
     entry = inputs.INPUTS[inputs.NAMES.index(name)]
     socket.value = round(value) if entry.integer else value
-    path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
+    path = focus_keys.path_of(rack_modifier, modifier.group.socket_ids(rack_modifier.node_group)[name])
     if curves.at_work(strip.id_data, path) is not None:
         socket.keyframe_insert("value", frame=strip.id_data.frame_current)
 
@@ -481,6 +481,6 @@ def _key_row(strip: bpy.types.Strip, name: str, rows: list[int], values: list[fl
 
 
 def _unkey(strip: bpy.types.Strip, name: str) -> None:
-    found = modifier.find(strip)
-    path = focus_keys.path_of(found, modifier.group.socket_ids(found.node_group)[name])
+    rack_modifier = modifier.find(strip)
+    path = focus_keys.path_of(rack_modifier, modifier.group.socket_ids(rack_modifier.node_group)[name])
     curves.remove(strip.id_data, path)

@@ -193,18 +193,18 @@ def _curve(focus: Focus, keys: Sequence[Key], first: int, last: int) -> tuple[np
 
 
 def _sharp(
-    strip: bpy.types.Strip, found: bpy.types.StripModifier, frames: np.ndarray, dioptres: np.ndarray
+    strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, frames: np.ndarray, dioptres: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Near and far limit of what is sharp, in dioptres; the focus alone where its lens is none."""
     wide = shots.width_px(strip)
-    steady = modifier.values(strip, found, strip.id_data)
-    moving = _is_lens_animated(strip, found)
+    steady = modifier.values(strip, rack_modifier, strip.id_data)
+    moving = _is_lens_animated(strip, rack_modifier)
     near_d, far_d = dioptres.copy(), dioptres.copy()
     known: dict[tuple[float, int], tuple[float, float]] = {}
     for i, (frame, dioptre) in enumerate(zip(frames, dioptres, strict=True)):
         key = round(float(dioptre), 4), round(frame) if moving else 0
         if key not in known:
-            values = modifier.values(strip, found, strip.id_data, frame) if moving else steady
+            values = modifier.values(strip, rack_modifier, strip.id_data, frame) if moving else steady
             known[key] = _limits(values, 1 / float(dioptre), wide) or (float(dioptre), float(dioptre))
         near_d[i], far_d[i] = known[key]
     return near_d, far_d
@@ -219,9 +219,9 @@ def _limits(values: dict[str, float], focus_m: float, wide: int) -> tuple[float,
     return 1 / max(near_m, NEAREST_M), 1 / far_m
 
 
-def _is_lens_animated(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
-    moving, ids = _curves_of(strip.id_data), group.socket_ids(found.node_group)
-    return any(focus_keys.path_of(found, ids[name]) in moving for name in _LENS[:-1] if name in ids)
+def _is_lens_animated(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> bool:
+    moving, ids = _curves_of(strip.id_data), group.socket_ids(rack_modifier.node_group)
+    return any(focus_keys.path_of(rack_modifier, ids[name]) in moving for name in _LENS[:-1] if name in ids)
 
 
 def _mark_lines(strip: bpy.types.Strip, first: int, last: int) -> Iterable[MarkLine]:
@@ -247,9 +247,11 @@ def _scale(dioptres: np.ndarray, others: Sequence[Sequence[float] | np.ndarray])
     return max(low - air, 0.0), high + air
 
 
-def _baked(strip: bpy.types.Strip, found: bpy.types.StripModifier, first: int, last: int) -> Iterable[tuple[int, int]]:
+def _baked(
+    strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, first: int, last: int
+) -> Iterable[tuple[int, int]]:
     """Runs of frames that have a baked file."""
-    place = baked_strips.place_of(found)
+    place = baked_strips.place_of(rack_modifier)
     if place is None or not os.path.isdir(place.folder):
         return
     offset = math.floor(strip.content_start) - baked_strips.FIRST
@@ -311,14 +313,14 @@ class Tracks:
 
     def _print(self, strip: bpy.types.Strip, moving: _Moving) -> tuple:
         """What a track is made of, cheap to look at; empty for a strip that has none."""
-        found = modifier.find(strip)
-        if found is None:
+        rack_modifier = modifier.find(strip)
+        if rack_modifier is None:
             return ()
-        ids = self._ids_of(found.node_group)
-        base, given = f"{found.path_from_id()}.properties.inputs.", found.properties.inputs
+        ids = self._ids_of(rack_modifier.node_group)
+        base, given = f"{rack_modifier.path_from_id()}.properties.inputs.", rack_modifier.properties.inputs
         sockets = [ids[name] for name in _LENS if name in ids]  # a group of an earlier version may have fewer
         curve_of = {one: moving.get(f"{base}{one}.value") for one in sockets}
-        place = baked_strips.place_of(found)
+        place = baked_strips.place_of(rack_modifier)
         uid = strip.id_data.session_uid
         return (
             marks.span(strip),

@@ -44,8 +44,8 @@ def shown(strip: bpy.types.Strip, frame: float) -> strips.Shown:
 
 def plan(strip: bpy.types.Strip) -> list[Step]:
     """Every media frame that the strip shows, in the media's order. Raises errors.FrameError, ValueError."""
-    found = modifier.find(strip)
-    if found is None:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None:
         raise ValueError(f'"{strip.name}" has no Rack Focus modifier')
     first, last = marks.span(strip)
     steps: dict[int, Step] = {}
@@ -53,7 +53,7 @@ def plan(strip: bpy.types.Strip) -> list[Step]:
         here = shown(strip, frame)
         index = strips.media_frame(strip, here.frame, strip.id_data).index
         if index not in steps:
-            steps[index] = Step(index, frames.look_job(here, found))
+            steps[index] = Step(index, frames.look_job(here, rack_modifier))
     return [steps[index] for index in sorted(steps)]
 
 

@@ -132,38 +132,40 @@ SIZE_PROPERTIES = (
 """A scene's render settings that say which pixels are rendered."""
 
 
-def render(one: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:
+def render(pass_scene: PassScene, frame: int, subframe: float, through: bpy.types.Object | None = None) -> None:
     """Render the passes of a frame into the file, with what the camera is then in `one.camera`.
 
     through: another camera than the scene's own at that frame. Raises FrameError.
     """
-    scene = one.copy
-    camera = through or camera_at(one.source, frame)
+    scene = pass_scene.copy
+    camera = through or camera_at(pass_scene.source, frame)
     if camera is None:
-        raise FrameError(f'scene "{one.source.name}" has no camera')
-    scene.camera = _pinhole(one, camera)
-    one.own_dof = camera.name if camera.type == "CAMERA" and camera.data.dof.use_dof else ""
-    one.panoramic = camera.name if camera.type == "CAMERA" and camera.data.type == "PANO" else ""
-    one.camera = None
-    if one.source != one.target:  # as Blender does: it is put to the same frame, but keeps its own subframe
-        subframe = one.source.frame_subframe
-        stand_at(one.source, frame, subframe)
+        raise FrameError(f'scene "{pass_scene.source.name}" has no camera')
+    scene.camera = _pinhole(pass_scene, camera)
+    pass_scene.own_dof = camera.name if camera.type == "CAMERA" and camera.data.dof.use_dof else ""
+    pass_scene.panoramic = camera.name if camera.type == "CAMERA" and camera.data.type == "PANO" else ""
+    pass_scene.camera = None
+    if (
+        pass_scene.source != pass_scene.target
+    ):  # as Blender does: it is put to the same frame, but keeps its own subframe
+        subframe = pass_scene.source.frame_subframe
+        stand_at(pass_scene.source, frame, subframe)
     stand_at(scene, frame, subframe)
-    os.remove(one.path)
+    os.remove(pass_scene.path)
 
     def look(shown: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
         if depsgraph is not None and depsgraph.mode == "RENDER" and shown.session_uid == scene.session_uid:
-            one.camera = _look_at(depsgraph.scene_eval)
+            pass_scene.camera = _look_at(depsgraph.scene_eval)
 
     bpy.app.handlers.frame_change_post.append(look)
     try:
         nested_render(scene)
     finally:
         bpy.app.handlers.frame_change_post.remove(look)
-    if not os.path.isfile(one.path):
-        raise FrameError(f'rendering the passes of scene "{one.source.name}" was stopped or failed')
-    one.image.reload()
-    one.image.update_tag()
+    if not os.path.isfile(pass_scene.path):
+        raise FrameError(f'rendering the passes of scene "{pass_scene.source.name}" was stopped or failed')
+    pass_scene.image.reload()
+    pass_scene.image.update_tag()
 
 
 def stand_at(scene: bpy.types.Scene, frame: int, subframe: float) -> None:
@@ -186,9 +188,9 @@ def nested_render(scene: bpy.types.Scene) -> None:
         raise FrameError(" ".join(str(error).removeprefix("Error:").split())) from error
 
 
-def read(one: PassScene, layer: str, name: str) -> np.ndarray:
+def read(pass_scene: PassScene, layer: str, name: str) -> np.ndarray:
     """A pass of the frame that was rendered last: (H, W, channels) float32, top row first. Raises FrameError."""
-    return read_pass(one.path, layer, name)
+    return read_pass(pass_scene.path, layer, name)
 
 
 def read_pass(path: str, layer: str, name: str) -> np.ndarray:
@@ -259,19 +261,19 @@ def _look_at(scene: bpy.types.Scene) -> dict[str, float] | FrameError:
         return error
 
 
-def _pinhole(one: PassScene, camera: bpy.types.Object) -> bpy.types.Object:
+def _pinhole(pass_scene: PassScene, camera: bpy.types.Object) -> bpy.types.Object:
     """The camera itself while its own depth of field is off for good, else a copy of it that has it off."""
     if camera.type != "CAMERA" or not (camera.data.dof.use_dof or _is_animated(camera.data)):
         return camera
-    if camera.session_uid not in one.pinholes:
+    if camera.session_uid not in pass_scene.pinholes:
         copied, data = camera.copy(), camera.data.copy()
         runtime(copied)
         runtime(data)
         copied.data = data
         if _is_animated(data):
             _still(data)
-        one.pinholes[camera.session_uid] = copied
-    pinhole = one.pinholes[camera.session_uid]
+        pass_scene.pinholes[camera.session_uid] = copied
+    pinhole = pass_scene.pinholes[camera.session_uid]
     pinhole.data.dof.use_dof = False
     return pinhole
 

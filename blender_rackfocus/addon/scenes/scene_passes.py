@@ -170,8 +170,8 @@ def begin(scene: bpy.types.Scene) -> None:
             if not strips.shows_3d(strip) or strip.scene == scene:
                 continue
             cameras.setdefault(strip.scene, set()).add(strip.scene_camera)
-            found = modifier.find(strip)
-            if found is not None and modifier.is_on(found) and not strip.mute:
+            rack_modifier = modifier.find(strip)
+            if rack_modifier is not None and modifier.is_on(rack_modifier) and not strip.mute:
                 wanted[strip.scene] = None
     for inner in wanted:
         # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.

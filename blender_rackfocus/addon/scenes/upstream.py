@@ -87,24 +87,24 @@ def _render_layers(
     return found
 
 
-def is_rendered(one: bpy.types.Node, scenes: set[bpy.types.Scene]) -> bool:
+def is_rendered(tree_node: bpy.types.Node, scenes: set[bpy.types.Scene]) -> bool:
     """Whether a Render Layers node has anything to show: one of the rendered scenes, and in it a view layer that is
     switched on."""
-    layer = one.scene.view_layers.get(one.layer) if one.scene in scenes else None
+    layer = tree_node.scene.view_layers.get(tree_node.layer) if tree_node.scene in scenes else None
     return layer is not None and layer.use
 
 
-def holds_render(one: bpy.types.Node) -> bool:
+def holds_render(tree_node: bpy.types.Node) -> bool:
     """Whether a node stands in for Render Layers, or is a group with such a node in it."""
-    if STAND_IN_SCENE in one:
+    if STAND_IN_SCENE in tree_node:
         return True
-    inner = getattr(one, "node_tree", None)
-    return inner is not None and not one.mute and any(holds_render(each) for each in inner.nodes)
+    inner = getattr(tree_node, "node_tree", None)
+    return inner is not None and not tree_node.mute and any(holds_render(each) for each in inner.nodes)
 
 
-def passes_of(one: bpy.types.Node) -> dict[str, str]:
+def passes_of(tree_node: bpy.types.Node) -> dict[str, str]:
     """Passes by name, with their socket types, that a Render Layers node offers."""
-    passes_ = {socket.name: socket.type for socket in one.outputs if socket.enabled and socket.name != "Alpha"}
+    passes_ = {socket.name: socket.type for socket in tree_node.outputs if socket.enabled and socket.name != "Alpha"}
     passes_.pop(node.IMAGE, None)
     return {passes.COMBINED: "RGBA", **passes_}
 
@@ -116,39 +116,39 @@ NOT_RENDERED = "rackfocus_not_rendered"
 """Custom property of what stands in for a Render Layers node that shows nothing: why."""
 
 
-def _replace(tree: bpy.types.NodeTree, one: bpy.types.Node, image: bpy.types.Image) -> None:
+def _replace(tree: bpy.types.NodeTree, tree_node: bpy.types.Node, image: bpy.types.Image) -> None:
     made = tree.nodes.new("CompositorNodeImage")
     made.image = image
-    made.layer = one.layer
-    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = one.scene.session_uid, one.layer
-    made.location = one.location
-    for socket in one.outputs:
+    made.layer = tree_node.layer
+    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = tree_node.scene.session_uid, tree_node.layer
+    made.location = tree_node.location
+    for socket in tree_node.outputs:
         twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
         for link in list(socket.links):
             if twin is None:
-                raise FrameError(f'the pass "{socket.name}" of the node "{one.name}" is not rendered')
+                raise FrameError(f'the pass "{socket.name}" of the node "{tree_node.name}" is not rendered')
             tree.links.new(twin, link.to_socket)
-    name = one.name
-    tree.nodes.remove(one)
+    name = tree_node.name
+    tree.nodes.remove(tree_node)
     made.name = name
 
 
 _NOTHING = {"RGBA": "CompositorNodeRGB", "VALUE": "ShaderNodeValue", "VECTOR": "ShaderNodeCombineXYZ"}
 
 
-def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
+def _replace_by_nothing(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> None:
     """The zeros that Blender shows for what is not rendered. They have no size, as with Blender."""
     why = "a Render Layers node has no scene"
-    if one.scene is not None:
-        layer = one.scene.view_layers.get(one.layer)
+    if tree_node.scene is not None:
+        layer = tree_node.scene.view_layers.get(tree_node.layer)
         off = layer is None or not layer.use
         why = (
-            f'view layer "{one.layer}" of scene "{one.scene.name}" is switched off for rendering'
+            f'view layer "{tree_node.layer}" of scene "{tree_node.scene.name}" is switched off for rendering'
             if off
-            else f'Blender does not render scene "{one.scene.name}" for a Render Layers node inside a node group: '
-            "give the scene one on the tree's top level too"
+            else f'Blender does not render scene "{tree_node.scene.name}" for a Render Layers node inside a node '
+            "group: give the scene one on the tree's top level too"
         )
-    for socket in one.outputs:
+    for socket in tree_node.outputs:
         if not socket.is_linked:
             continue
         is_vector = socket.type == "VECTOR" and not versions.MISSING_VECTOR_IS_COLOUR
@@ -159,7 +159,7 @@ def _replace_by_nothing(tree: bpy.types.NodeTree, one: bpy.types.Node) -> None:
             made.outputs[0].default_value = (0.0, 0.0, 0.0, 0.0)
         for link in list(socket.links):
             tree.links.new(made.outputs[0], link.to_socket)
-    tree.nodes.remove(one)
+    tree.nodes.remove(tree_node)
 
 
 def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image]) -> bpy.types.NodeTree:
@@ -167,17 +167,17 @@ def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image])
     image of each scene, by its `session_uid`. Raises FrameError."""
     scenes = rendered_scenes(tree)
 
-    def replace(copied: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
-        if one.mute:
+    def replace(copied: bpy.types.NodeTree, tree_node: bpy.types.Node) -> bool:
+        if tree_node.mute:
             return False
-        if one.bl_idname == "CompositorNodeCryptomatteV2" and one.source == "RENDER":
-            raise FrameError(f'the node "{one.name}" reads the render itself, which Rack Focus replaces')
-        if one.bl_idname != RENDER_LAYERS:
+        if tree_node.bl_idname == "CompositorNodeCryptomatteV2" and tree_node.source == "RENDER":
+            raise FrameError(f'the node "{tree_node.name}" reads the render itself, which Rack Focus replaces')
+        if tree_node.bl_idname != RENDER_LAYERS:
             return False
-        if is_rendered(one, scenes):
-            _replace(copied, one, images[one.scene.session_uid])
+        if is_rendered(tree_node, scenes):
+            _replace(copied, tree_node, images[tree_node.scene.session_uid])
         else:
-            _replace_by_nothing(copied, one)
+            _replace_by_nothing(copied, tree_node)
         return True
 
     return working_copy(tree, replace)
@@ -358,11 +358,11 @@ def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], fram
     return passes.read_picture(up.path)
 
 
-def _without_side_effects(tree: bpy.types.NodeTree, one: bpy.types.Node) -> bool:
+def _without_side_effects(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> bool:
     """File outputs would write their files once more; viewers are of no use."""
-    if one.bl_idname not in {"CompositorNodeOutputFile", "CompositorNodeViewer"}:
+    if tree_node.bl_idname not in {"CompositorNodeOutputFile", "CompositorNodeViewer"}:
         return False
-    tree.nodes.remove(one)
+    tree.nodes.remove(tree_node)
     return True
 
 

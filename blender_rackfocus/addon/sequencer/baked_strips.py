@@ -59,17 +59,17 @@ def frames_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
     return range(within[0], within[1] + 1) if within[0] <= within[1] else range(first, last + 1)
 
 
-def place_of(found: bpy.types.StripModifier) -> BakedPlace | None:
+def place_of(rack_modifier: bpy.types.StripModifier) -> BakedPlace | None:
     """Where the frames lie that a modifier's group reads; None where it reads none."""
-    return baked_place.place_in(found.node_group)
+    return baked_place.place_in(rack_modifier.node_group)
 
 
 def attach(strip: bpy.types.Strip, place: BakedPlace) -> None:
     """Make a strip's node group read its baked frames by itself. Raises FrameError where the group was rebuilt."""
-    found = modifier.find(strip)
-    baked_place.detach(found.node_group)
-    baked_place.read_by(found.node_group, strip.name, place)
-    follow(strip, found)
+    rack_modifier = modifier.find(strip)
+    baked_place.detach(rack_modifier.node_group)
+    baked_place.read_by(rack_modifier.node_group, strip.name, place)
+    follow(strip, rack_modifier)
 
 
 def detach(strip: bpy.types.Strip) -> BakedPlace | None:
@@ -77,10 +77,10 @@ def detach(strip: bpy.types.Strip) -> BakedPlace | None:
     return baked_place.detach(modifier.find(strip).node_group)
 
 
-def follow(strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
+def follow(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> bool:
     """Tell the node where the strip's content starts now. Returns whether it had moved."""
-    node = group.baked_node(found.node_group)
-    if node is None or found.node_group.library is not None:
+    node = group.baked_node(rack_modifier.node_group)
+    if node is None or rack_modifier.node_group.library is not None:
         return False
     start = math.floor(strip.content_start) - FIRST + 1
     if (node.frame_start, node.frame_offset, node.frame_duration) == (start, 0, DURATION):
@@ -108,44 +108,46 @@ class Use:
     remark: str = ""
 
 
-def use(one: strips.Shown, found: bpy.types.StripModifier, job: Job | None, drawn: bpy.types.Scene) -> Use | None:
+def use(
+    shown: strips.Shown, rack_modifier: bpy.types.StripModifier, job: Job | None, drawn: bpy.types.Scene
+) -> Use | None:
     """Whether a strip's baked frame is what its job would make. drawn: the scene that Blender draws.
 
     None where the strip is not baked.
     """
-    place = place_of(found)
+    place = place_of(rack_modifier)
     if place is None:
         return None
-    path = _file_at(place, one)
+    path = _file_at(place, shown)
     notes = baked.notes_of(path) if path else None
     told = recipe.difference(notes, job)
     if notes is None or told.stale:
         return Use()
     remark = ", ".join(told.unsure)
-    return Use(path, _by_node(one, drawn), f"baked frame shown unchecked: {remark}" if remark else "")
+    return Use(path, _by_node(shown, drawn), f"baked frame shown unchecked: {remark}" if remark else "")
 
 
 def use_unmade(
-    one: strips.Shown, found: bpy.types.StripModifier, problem: FrameError, drawn: bpy.types.Scene
+    shown: strips.Shown, rack_modifier: bpy.types.StripModifier, problem: FrameError, drawn: bpy.types.Scene
 ) -> Use | None:
     """`use` where the job itself cannot be told, as on a machine that has the baked frames but not the depth.
 
     None where there is no baked frame, or where what can be told shows that it is not right.
     """
-    place = place_of(found)
-    path = _file_at(place, one) if place is not None else ""
+    place = place_of(rack_modifier)
+    path = _file_at(place, shown) if place is not None else ""
     notes = baked.notes_of(path) if path else None
     if notes is None:
         return None
-    current = one.scene == drawn and one.animation_frame == drawn.frame_current_final
-    values = modifier.values(one.strip, found, one.scene, None if current else one.animation_frame)
+    current = shown.scene == drawn and shown.animation_frame == drawn.frame_current_final
+    values = modifier.values(shown.strip, rack_modifier, shown.scene, None if current else shown.animation_frame)
     try:
-        picture = strips.media_frame(one.strip, one.frame, one.scene)
+        picture = strips.media_frame(shown.strip, shown.frame, shown.scene)
     except FrameError:
         return None
     if recipe.outline_differs(notes, values, picture.path, picture.index):
         return None
-    return Use(path, _by_node(one, drawn), f"baked frame shown unchecked: {problem.cause}")
+    return Use(path, _by_node(shown, drawn), f"baked frame shown unchecked: {problem.cause}")
 
 
 def made_from(path: str) -> Made:
@@ -171,12 +173,12 @@ def shown_inside(scene: bpy.types.Scene) -> list[str]:
     ]
 
 
-def _file_at(place: BakedPlace, one: strips.Shown) -> str:
+def _file_at(place: BakedPlace, shown: strips.Shown) -> str:
     try:
-        return place.file(number_of(one.strip, one.animation_frame))
+        return place.file(number_of(shown.strip, shown.animation_frame))
     except FrameError:
         return ""
 
 
-def _by_node(one: strips.Shown, drawn: bpy.types.Scene) -> bool:
-    return one.scene == drawn
+def _by_node(shown: strips.Shown, drawn: bpy.types.Scene) -> bool:
+    return shown.scene == drawn

@@ -163,10 +163,12 @@ def region_point(region: bpy.types.Region, scene: bpy.types.Scene, x: float, y: 
 
 def candidates(scene: bpy.types.Scene, frame: float) -> list[strips.Shown]:
     """Strips with a Rack Focus modifier that a frame shows, the topmost first; the active one before all others."""
-    found = [one for one in strips.walk(scene, frame) if one.scene == scene and modifier.find(one.strip) is not None]
+    found = [
+        shown for shown in strips.walk(scene, frame) if shown.scene == scene and modifier.find(shown.strip) is not None
+    ]
     found.reverse()
     active = scene.sequence_editor.active_strip
-    return sorted(found, key=lambda one: one.strip != active)
+    return sorted(found, key=lambda shown: shown.strip != active)
 
 
 def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radius_px: int = 0) -> Pick | None:

@@ -55,11 +55,11 @@ def look_job(shown: strips.Shown, found: Any) -> Job:
 def depth_told(strip: Any, scene: Any) -> str:
     """What was found in a strip's depth at the current frame: which pass, its range, what it is taken for. Empty where
     there is none, or it cannot be read."""
-    found = modifier.find(strip)
-    if found is None or depth_sources.of(strip).by_hand:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None or depth_sources.of(strip).by_hand:
         return ""
     try:
-        return frame_depth.told(look_job(_shown_now(strip, scene), found))
+        return frame_depth.told(look_job(_shown_now(strip, scene), rack_modifier))
     except EXPECTED:
         return ""  # the preview says why
 
@@ -67,11 +67,11 @@ def depth_told(strip: Any, scene: Any) -> str:
 def fit_told(strip: Any, scene: Any) -> str:
     """What was done so that a strip's depth at the current frame fits its picture; empty where it is left as it is, or
     the frame was not read for being made (it came from the store)."""
-    found = modifier.find(strip)
-    if found is None or not strip.rackfocus_fit_depth:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None or not strip.rackfocus_fit_depth:
         return ""
     try:
-        known = _kept().sources.get(making.reading_of(look_job(_shown_now(strip, scene), found)))
+        known = _kept().sources.get(making.reading_of(look_job(_shown_now(strip, scene), rack_modifier)))
     except EXPECTED:
         return ""  # the preview says why
     return known[2].sentence() if known is not None else ""
@@ -100,11 +100,11 @@ def _glance(job: Job) -> Glance:
 def behind_told(strip: Any, scene: Any) -> str:
     """How much of what a strip's picture hides at the current frame was found in frames beside; empty where that was
     not looked for yet, or is not to be."""
-    found = modifier.find(strip)
-    if found is None or not strip.rackfocus_uncover:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None or not strip.rackfocus_uncover:
         return ""
     try:
-        job = look_job(_shown_now(strip, scene), found)
+        job = look_job(_shown_now(strip, scene), rack_modifier)
     except EXPECTED:
         return ""  # the preview says why
     if not job.beside:

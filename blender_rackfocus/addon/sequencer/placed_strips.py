@@ -144,8 +144,8 @@ def _difference(
         return _APART
     if not final and views.current() != views.RESULT:
         return Difference(stale=("another view than the result is chosen",))
-    found = modifier.find(original)
-    if found is None:
+    rack_modifier = modifier.find(original)
+    if rack_modifier is None:
         return Difference(stale=("its original has no Rack Focus modifier",))
     try:
         notes = sealed.notes_of(strips.media_frame(placed, time.frame, scene).path, sealed.PLACED)
@@ -157,26 +157,30 @@ def _difference(
         return Difference(stale=("its pictures have the preview's size",))
     at_current = current and time.animation_frame == scene.frame_current_final
     shown = strips.Shown(original, time.frame, scene, time.animation_frame, levels=time.levels)
-    return _told(shown, found, notes, final, at_current)
+    return _told(shown, rack_modifier, notes, final, at_current)
 
 
 def _told(
-    shown: strips.Shown, found: bpy.types.StripModifier, notes: dict[str, Any], final: bool, at_current: bool
+    shown: strips.Shown, rack_modifier: bpy.types.StripModifier, notes: dict[str, Any], final: bool, at_current: bool
 ) -> Difference:
     try:
-        job = frames.job_of(shown, found, draft=not final, at_current_frame=at_current)
+        job = frames.job_of(shown, rack_modifier, draft=not final, at_current_frame=at_current)
         if (job is not None) != notes.get(WORKS):
             return Difference(stale=("the modifier was switched on or off",))
-        return recipe.difference(notes.get(OF), job or frames.look_job(shown, found))
+        return recipe.difference(notes.get(OF), job or frames.look_job(shown, rack_modifier))
     except FrameError as problem:
-        return _told_without_depth(shown, found, notes, at_current, problem)
+        return _told_without_depth(shown, rack_modifier, notes, at_current, problem)
 
 
 def _told_without_depth(
-    shown: strips.Shown, found: bpy.types.StripModifier, notes: dict[str, Any], at_current: bool, problem: FrameError
+    shown: strips.Shown,
+    rack_modifier: bpy.types.StripModifier,
+    notes: dict[str, Any],
+    at_current: bool,
+    problem: FrameError,
 ) -> Difference:
     """As on a machine that has the pictures but not the depth."""
-    values = modifier.values(shown.strip, found, shown.scene, None if at_current else shown.animation_frame)
+    values = modifier.values(shown.strip, rack_modifier, shown.scene, None if at_current else shown.animation_frame)
     try:
         picture = strips.media_frame(shown.strip, shown.frame, shown.scene)
     except FrameError:

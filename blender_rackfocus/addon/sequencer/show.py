@@ -119,31 +119,31 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
     return problems
 
 
-def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
+def _show_one(shown: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     """Fill one strip's image. Returns whether its pixels changed. Raises FrameError."""
-    found = modifier.find(one.strip)
+    rack_modifier = modifier.find(shown.strip)
     with stillness.still():
-        damage = intact.damage(found.node_group)
+        damage = intact.damage(rack_modifier.node_group)
     if damage:
-        raise FrameError(damage, one.strip.name, one.frame)
-    current = one.scene == scene and one.animation_frame == scene.frame_current_final
-    image = group.image_of(found.node_group)
+        raise FrameError(damage, shown.strip.name, shown.frame)
+    current = shown.scene == scene and shown.animation_frame == scene.frame_current_final
+    image = group.image_of(rack_modifier.node_group)
     try:
         with stillness.still():
-            job = frames.job_of(one, found, draft=not final, at_current_frame=current)
-            use = baked_strips.use(one, found, job, scene)
+            job = frames.job_of(shown, rack_modifier, draft=not final, at_current_frame=current)
+            use = baked_strips.use(shown, rack_modifier, job, scene)
     except FrameError as problem:
-        job, use = None, baked_strips.use_unmade(one, found, problem, scene)
+        job, use = None, baked_strips.use_unmade(shown, rack_modifier, problem, scene)
         if use is None:
             raise
     if use is not None and use.remark:
-        baked_strips.remark(one.strip.name, use.remark)
+        baked_strips.remark(shown.strip.name, use.remark)
     if use is not None and use.path and (final or views.current() == views.RESULT):
-        return image is not None and _show_baked(one, image, use)
+        return image is not None and _show_baked(shown, image, use)
     if image is None:
         return False
     if job is not None and not final:
-        return _show_draft(one, scene, image, job, own=use is not None)
+        return _show_draft(shown, scene, image, job, own=use is not None)
     if pixels.holds(image, job):
         return False
     made = None
@@ -151,7 +151,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         try:
             made = frames.make(job)
         except (MediaError, ValueError) as error:
-            raise FrameError.of(error, one.strip.name, one.frame, job.picture.path) from error
+            raise FrameError.of(error, shown.strip.name, shown.frame, job.picture.path) from error
     if made is not None and made.flat is not None:
         pixels.fill(image, made.width, made.height, made.flat, job)
     elif use is not None:
@@ -161,7 +161,7 @@ def _show_one(one: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
     return True
 
 
-def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
+def _show_draft(shown: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Image, job: Job, *, own: bool) -> bool:
     """What the window can have of a frame now; `live` comes back with more. own: a baked frame lies below that is not
     right."""
     frame_s = scene.render.fps_base / scene.render.fps
@@ -169,7 +169,7 @@ def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Imag
     try:
         wish, made = live.ask(image.session_uid, job, views.current(), playing, frame_s)
     except (MediaError, ValueError) as error:
-        raise FrameError.of(error, one.strip.name, one.frame, job.picture.path) from error
+        raise FrameError.of(error, shown.strip.name, shown.frame, job.picture.path) from error
     if pixels.holds(image, wish):
         return False
     if made is None:
@@ -189,7 +189,7 @@ def _show_draft(one: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Imag
     return True
 
 
-def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use) -> bool:
+def _show_baked(shown: strips.Shown, image: bpy.types.Image, use: baked_strips.Use) -> bool:
     """Let the baked frame be seen: by Blender's own node, or put into the live image where that stands still."""
     key = ("baked", use.path, use.by_node, os.stat(use.path).st_mtime_ns)
     if pixels.holds(image, key):
@@ -200,7 +200,7 @@ def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use
     try:
         made = baked_strips.made_from(use.path)
     except MediaError as error:
-        raise FrameError.of(error, one.strip.name, one.frame, use.path) from error
+        raise FrameError.of(error, shown.strip.name, shown.frame, use.path) from error
     if made.flat is None:
         pixels.show_own(image, key)
     else:
@@ -208,11 +208,11 @@ def _show_baked(one: strips.Shown, image: bpy.types.Image, use: baked_strips.Use
     return True
 
 
-def _blank(found: bpy.types.StripModifier) -> bool:
-    image = group.image_of(found.node_group)
+def _blank(rack_modifier: bpy.types.StripModifier) -> bool:
+    image = group.image_of(rack_modifier.node_group)
     if image is None or image.library is not None or pixels.holds(image, _BLANK):
         return False
-    if group.baked_node(found.node_group) is not None:
+    if group.baked_node(rack_modifier.node_group) is not None:
         pixels.show_own(image, _BLANK)  # the baked frame is not right either, or it would be shown
     else:
         pixels.empty(image, _BLANK)
@@ -323,11 +323,15 @@ def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) ->
     except FrameError:
         return  # said when that frame is due
     for one in walked:
-        found = modifier.find(one.strip)
-        if found is None or baked_strips.place_of(found) is not None or (one.strip.type == "SCENE" and not of_scenes):
+        rack_modifier = modifier.find(one.strip)
+        if (
+            rack_modifier is None
+            or baked_strips.place_of(rack_modifier) is not None
+            or (one.strip.type == "SCENE" and not of_scenes)
+        ):
             continue
         try:
-            job = frames.job_of(one, found, draft=False, at_current_frame=False)
+            job = frames.job_of(one, rack_modifier, draft=False, at_current_frame=False)
         except FrameError:
             continue  # said when that frame is due
         if job is not None:

@@ -31,8 +31,8 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
     """What tells a strip's baked frame from what would be made now; None where the strip is not shown, or gone. Does
     not move the scene's frame."""
     strip = scene.sequence_editor.strips_all.get(name)
-    found = modifier.find(strip) if strip is not None else None
-    if found is None:
+    rack_modifier = modifier.find(strip) if strip is not None else None
+    if rack_modifier is None:
         return None
     is_there = True
     try:
@@ -42,7 +42,7 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
         notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
         is_there = notes is not None
         current = frame == scene.frame_current_final
-        return recipe.difference(notes, frames.job_of(shown[0], found, draft=False, at_current_frame=current))
+        return recipe.difference(notes, frames.job_of(shown[0], rack_modifier, draft=False, at_current_frame=current))
     except FrameError as problem:
         return Difference(unsure=(problem.cause,)) if is_there else NOT_BAKED
 
@@ -76,9 +76,9 @@ def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Freshness | None:
     return here.known.get(key)
 
 
-def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, found: bpy.types.StripModifier) -> bool:
+def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> bool:
     """Whether a strip is known to be baked and right all over, so that Blender may draw any frame of it by itself."""
-    if baked_strips.place_of(found) is None:
+    if baked_strips.place_of(rack_modifier) is None:
         return False
     summary = of(scene, strip)
     return summary is not None and summary.all_fresh
@@ -122,8 +122,8 @@ def _begin(scene_uid: int, strip_name: str) -> Iterator[Freshness]:
     if strip is not None and pairs.is_placed(strip):
         which = range(int(strip.left_handle), int(strip.right_handle))
         return freshness.looking(which, lambda frame: placed_strips.difference(scene, strip_name, frame))
-    found = modifier.find(strip) if strip is not None else None
-    place = baked_strips.place_of(found) if found is not None else None
+    rack_modifier = modifier.find(strip) if strip is not None else None
+    place = baked_strips.place_of(rack_modifier) if rack_modifier is not None else None
     if place is None:
         return iter(())
     which = baked_strips.frames_of(scene, strip)

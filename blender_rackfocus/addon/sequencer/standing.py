@@ -136,15 +136,15 @@ def _strip(scene: bpy.types.Scene | None, name: str) -> bpy.types.Strip | None:
 def _stamp(scene: bpy.types.Scene, strip: bpy.types.Strip) -> object:
     """What decides how frames stand: what is animated, and all else as a few frames tell it."""
     first, last = marks.span(strip)
-    found = modifier.find(strip)
-    path = f"{found.path_from_id()}."
+    rack_modifier = modifier.find(strip)
+    path = f"{rack_modifier.path_from_id()}."
     moving = [one for one in curves.of_action(scene) if one.data_path.startswith(path)]
     keyed = tuple(
         (one.data_path, *(tuple(v) for p in one.keyframe_points for v in (p.co, p.handle_left, p.handle_right)))
         for one in moving
     )
     jobs = tuple(_job(scene, strip, frame) for frame in sorted({first, (first + last) // 2, last}))
-    return first, last, strip.content_start, baked_strips.place_of(found), jobs, keyed, cache.writes()
+    return first, last, strip.content_start, baked_strips.place_of(rack_modifier), jobs, keyed, cache.writes()
 
 
 def _job(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> object:

@@ -47,8 +47,8 @@ def _list_of(strip: bpy.types.Strip) -> bpy.types.bpy_prop_collection:
     return (strip.parent_meta() or strip.id_data.sequence_editor).strips
 
 
-def _meet(one: bpy.types.Strip, other: bpy.types.Strip) -> bool:
-    return one.left_handle < other.right_handle and other.left_handle < one.right_handle
+def _meet(strip: bpy.types.Strip, other: bpy.types.Strip) -> bool:
+    return strip.left_handle < other.right_handle and other.left_handle < strip.right_handle
 
 
 def _files(strip: bpy.types.Strip) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ def is_ours(tree: bpy.types.NodeTree | None) -> bool:
     return tree is not None and NODE_MARK in tree
 
 
-def is_node(one: bpy.types.Node) -> bool:
+def is_node(node: bpy.types.Node) -> bool:
     """Whether a node is a Rack Focus node."""
-    return one.bl_idname == "CompositorNodeGroup" and is_ours(one.node_tree)
+    return node.bl_idname == "CompositorNodeGroup" and is_ours(node.node_tree)
 
 
 def new_group() -> bpy.types.NodeTree:
@@ -62,16 +62,16 @@ def in_tree(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
 def named(trees: Iterable[bpy.types.NodeTree], name: str) -> bpy.types.Node:
     """The Rack Focus node of this name in the first of the trees that has it. Raises KeyError."""
     for tree in trees:
-        for one in in_tree(tree):
-            if one.name == name:
-                return one
+        for node in in_tree(tree):
+            if node.name == name:
+                return node
     raise KeyError(name)
 
 
 def active_in(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
     """The Rack Focus nodes of a tree that are not muted, each after those that feed it."""
-    nodes = [one for one in in_tree(tree) if not one.mute]
-    return sorted(nodes, key=lambda one: (_depth_of_chain(one), one.name))
+    nodes = [node for node in in_tree(tree) if not node.mute]
+    return sorted(nodes, key=lambda node: (_depth_of_chain(node), node.name))
 
 
 def hidden_in_groups(tree: bpy.types.NodeTree | None, seen: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -116,10 +116,10 @@ def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
             return source
 
 
-def upstream(one: bpy.types.Node, seen: set[str] | None = None) -> set[str]:
+def upstream(node: bpy.types.Node, seen: set[str] | None = None) -> set[str]:
     """Names of every node that feeds a node, directly or not."""
     seen = set() if seen is None else seen
-    for socket in one.inputs:
+    for socket in node.inputs:
         for link in socket.links:
             name = link.from_node.name
             if name not in seen:
@@ -128,7 +128,7 @@ def upstream(one: bpy.types.Node, seen: set[str] | None = None) -> set[str]:
     return seen
 
 
-def _depth_of_chain(one: bpy.types.Node) -> int:
+def _depth_of_chain(node: bpy.types.Node) -> int:
     """How many Rack Focus nodes feed this one."""
-    tree = one.id_data
-    return sum(1 for name in upstream(one) if is_node(tree.nodes[name]))
+    tree = node.id_data
+    return sum(1 for name in upstream(node) if is_node(tree.nodes[name]))

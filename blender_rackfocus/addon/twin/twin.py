@@ -56,9 +56,9 @@ def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
     return None
 
 
-def left_out(found: bpy.types.StripModifier) -> list[str]:
+def left_out(rack_modifier: bpy.types.StripModifier) -> list[str]:
     """Inputs of a modifier away from their defaults that a twin does not have."""
-    return twin_group.left_out({name: modifier.socket(found, name).value for name in inputs.NAMES})
+    return twin_group.left_out({name: modifier.socket(rack_modifier, name).value for name in inputs.NAMES})
 
 
 def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, float]:
@@ -66,19 +66,19 @@ def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, floa
 
     Returns (dB between twin and real result at the current frame, dB between the plain picture and it).
     """
-    found = modifier.find(strip)
+    rack_modifier = modifier.find(strip)
     frame = _inside(strip, scene.frame_current)
-    depth = _depth(strip, found, scene)
-    tree = _tree(found.node_group, depth)
+    depth = _depth(strip, rack_modifier, scene)
+    tree = _tree(rack_modifier.node_group, depth)
     try:
-        told = _measure(strip, found, scene, frame, tree, depth)
+        told = _measure(strip, rack_modifier, scene, frame, tree, depth)
     except EXPECTED as error:
         twin_group.discard(tree)
         raise FrameError.of(error, strip.name, frame) from error
     tree[twin_group.MEASURED] = told[0]
-    twin_group.spell_out_focus(strip.id_data, _focus_path(found, tree), tree)
-    found.node_group = tree
-    found.input_mask_type = "STRIP" if depth.kind == "STRIP" else "ID"
+    twin_group.spell_out_focus(strip.id_data, _focus_path(rack_modifier, tree), tree)
+    rack_modifier.node_group = tree
+    rack_modifier.input_mask_type = "STRIP" if depth.kind == "STRIP" else "ID"
     strip.invalidate_cache("COMPOSITE")
     return told
 
@@ -96,22 +96,22 @@ def back(strip: bpy.types.Strip) -> None:
     strip.invalidate_cache("COMPOSITE")
 
 
-def _focus_path(found: bpy.types.StripModifier, tree: bpy.types.NodeTree) -> str:
-    return focus_keys.path_of(found, group.socket_ids(tree)[focus_keys.INPUT])
+def _focus_path(rack_modifier: bpy.types.StripModifier, tree: bpy.types.NodeTree) -> str:
+    return focus_keys.path_of(rack_modifier, group.socket_ids(tree)[focus_keys.INPUT])
 
 
 def _inside(strip: bpy.types.Strip, frame: int) -> int:
     return min(max(frame, strip.left_handle), strip.right_handle - 1)
 
 
-def _job(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene, frame: int) -> Job:
-    return frames.look_job(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), found)
+def _job(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, scene: bpy.types.Scene, frame: int) -> Job:
+    return frames.look_job(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), rack_modifier)
 
 
 # --- Depth -----------------------------------------------------------------------------------------------------------
 
 
-def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> Depth:
+def _depth(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, scene: bpy.types.Scene) -> Depth:
     """Raises FrameError where Blender's nodes cannot read this strip's depth."""
     at = _inside(strip, scene.frame_current)
     if strip.type in {"SCENE", modifier.ADJUSTMENT} or sources.of(strip).by_hand:
@@ -122,7 +122,7 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
         )
     if strip not in set(strip.id_data.sequence_editor.strips):
         raise FrameError("it lies inside a meta strip; take it out first", strip.name, at)
-    job = _job(strip, found, scene, at)
+    job = _job(strip, rack_modifier, scene, at)
     if job.depth.stream or (media.has_frames(job.depth.path) and not media.is_movie(job.depth.path)):
         cause = "Blender's nodes cannot read its depth (arrays, or a movie's second stream); bake the strip instead"
         raise FrameError(cause, strip.name, at, path=job.depth.path)
@@ -132,11 +132,11 @@ def _depth(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.ty
         single = media.is_movie(job.depth.path) or _is_plain(job.depth.path)
     except (MediaError, ValueError) as error:
         raise FrameError.of(error, strip.name, at, job.depth.path) from error
-    paired = "strip" in sources.of(strip).fields and found.input_mask_strip is not None
+    paired = "strip" in sources.of(strip).fields and rack_modifier.input_mask_strip is not None
     if paired and not raw.integer and single and not job.layer:
         return Depth(meant, job.depth.path, "STRIP")
     layer = "" if single else raw.layer
-    kind, offset = _counted(strip, found, scene)
+    kind, offset = _counted(strip, rack_modifier, scene)
     return Depth(meant, job.depth.path, kind, offset, layer)
 
 
@@ -146,13 +146,13 @@ def _is_plain(path: str) -> bool:
     return not any("." in name for name in names) and not {"R", "Z"} <= set(names)
 
 
-def _counted(strip: bpy.types.Strip, found: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:
+def _counted(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, scene: bpy.types.Scene) -> tuple[str, int]:
     """('FILE', 0), ('SEQUENCE', number - frame) or ('MOVIE', index - frame): the same for every frame of the strip."""
     offsets: set[int] = set()
     names: set[tuple[str, str]] = set()
     counts = True
     for frame in range(strip.left_handle, strip.right_handle):
-        file = _job(strip, found, scene, frame).depth
+        file = _job(strip, rack_modifier, scene, frame).depth
         if media.is_movie(file.path):
             offsets.add(file.index - frame)
             names.add(("MOVIE", file.path))
@@ -223,7 +223,7 @@ def _count(reader: bpy.types.Node, depth: Depth) -> None:
 
 def _measure(
     strip: bpy.types.Strip,
-    found: bpy.types.StripModifier,
+    rack_modifier: bpy.types.StripModifier,
     scene: bpy.types.Scene,
     frame: int,
     tree: bpy.types.NodeTree,
@@ -231,7 +231,7 @@ def _measure(
 ) -> tuple[float, float]:
     """dB of the twin, and of the picture untouched, against the real result of a frame. Raises MediaError, FrameError,
     ValueError."""
-    job = replace(_job(strip, found, scene, frame), draft=False)
+    job = replace(_job(strip, rack_modifier, scene, frame), draft=False)
     picture, depth_m = frames.sources(job)
     if float(picture[..., 3].min()) < 1.0:
         raise ValueError("pictures with transparency cannot be converted to nodes; bake the strip instead")

@@ -60,11 +60,11 @@ class _Builder:
             self.put(source, target)
         return made.outputs[0]
 
-    def vector(self, operation: str, one: bpy.types.NodeSocket, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    def vector(self, operation: str, socket: bpy.types.NodeSocket, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
         """Colours by colours, or by numbers."""
         made = self.node("ShaderNodeVectorMath")
         made.operation = operation
-        self.put(one, made.inputs[0])
+        self.put(socket, made.inputs[0])
         self.put(other, made.inputs[1])
         return made.outputs[0]
 

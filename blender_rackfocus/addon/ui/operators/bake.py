@@ -79,7 +79,7 @@ class _OfNodes(_Baked):
 
     def names(self, context: bpy.types.Context) -> list[str]:
         """Names of the nodes meant; empty after reporting why there are none."""
-        found = [one.name for tree in versions.scene_trees(context.scene) for one in node.in_tree(tree)]
+        found = [rack_node.name for tree in versions.scene_trees(context.scene) for rack_node in node.in_tree(tree)]
         if self.all_nodes:
             return found
         tree = versions.scene_tree(context.scene)

@@ -67,8 +67,8 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
         scene.render.use_compositing = True
         return {"FINISHED"}
 
-    def _link_depth(self, tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
-        behind = node.origin(made.inputs[node.IMAGE])
+    def _link_depth(self, tree: bpy.types.NodeTree, rack_node: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
+        behind = node.origin(rack_node.inputs[node.IMAGE])
         if behind is None or behind.node.bl_idname not in _SOURCES:
             return
         if behind.node.bl_idname == "CompositorNodeRLayers" and behind.node.scene is not None:
@@ -78,7 +78,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
                 self.report({"INFO"}, f'The Depth pass of view layer "{layer.name}" was switched on')
         depth = behind.node.outputs.get(node.DEPTH)
         if depth is not None and depth.enabled:
-            tree.links.new(depth, made.inputs[node.DEPTH])
+            tree.links.new(depth, rack_node.inputs[node.DEPTH])
 
 
 class RACKFOCUS_OT_effect_add(bpy.types.Operator):
@@ -127,8 +127,8 @@ def _selected(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
     return active if active is not None and active.select and _picture_of(active) is not None else None
 
 
-def _picture_of(one: bpy.types.Node) -> bpy.types.NodeSocket | None:
-    outputs = [socket for socket in one.outputs if socket.enabled and socket.type == "RGBA"]
+def _picture_of(tree_node: bpy.types.Node) -> bpy.types.NodeSocket | None:
+    outputs = [socket for socket in tree_node.outputs if socket.enabled and socket.type == "RGBA"]
     named = [socket for socket in outputs if socket.name in _PICTURE]
     return (named or outputs or [None])[0]
 
@@ -142,14 +142,14 @@ def _before_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
     return _picture_of(sources[0]) if sources else None
 
 
-def _insert(tree: bpy.types.NodeTree, made: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
+def _insert(tree: bpy.types.NodeTree, rack_node: bpy.types.Node, picture: bpy.types.NodeSocket) -> None:
     """Between a picture and everything it went to."""
     targets = [link.to_socket for link in picture.links]
-    tree.links.new(picture, made.inputs[node.IMAGE])
+    tree.links.new(picture, rack_node.inputs[node.IMAGE])
     for each in targets:
-        tree.links.new(made.outputs[node.IMAGE], each)
+        tree.links.new(rack_node.outputs[node.IMAGE], each)
     before = picture.node
-    made.location = before.location.x + before.width + 60, before.location.y
+    rack_node.location = before.location.x + before.width + 60, before.location.y
 
 
 class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):

@@ -26,11 +26,11 @@ class RACKFOCUS_OT_convert_to_nodes(OnStrip, bpy.types.Operator):
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
-        found = modifier.find(strip)
-        if found is None:
+        rack_modifier = modifier.find(strip)
+        if rack_modifier is None:
             self.report({"ERROR"}, f'"{strip.name}" has no Rack Focus modifier')
             return {"CANCELLED"}
-        ignored = twin.left_out(found)
+        ignored = twin.left_out(rack_modifier)
         try:
             near_db, plain_db = twin.convert(strip, strip.id_data)
         except FrameError as error:

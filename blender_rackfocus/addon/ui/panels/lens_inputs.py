@@ -17,12 +17,12 @@ RARE = tuple(entry.name for entry in INPUTS if entry.name not in {*USUAL, *CHARA
 AT_ZERO = {entry.name: entry.at_zero for entry in INPUTS}
 
 
-def inputs_of(layout: bpy.types.UILayout, found: bpy.types.StripModifier, names: Iterable[str]) -> None:
+def inputs_of(layout: bpy.types.UILayout, rack_modifier: bpy.types.StripModifier, names: Iterable[str]) -> None:
     """These inputs of a modifier, and of each that is at zero what that means."""
     column = layout.column()
     column.use_property_split = True
     for name in names:
-        socket = modifier.socket(found, name)
+        socket = modifier.socket(rack_modifier, name)
         column.prop(socket, "value", text=name)
         if socket.value == 0 and AT_ZERO[name]:
             row = column.row()

@@ -73,10 +73,10 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
 
 
-def _draw_twin(layout: bpy.types.UILayout, one: bpy.types.Node) -> None:
+def _draw_twin(layout: bpy.types.UILayout, rack_node: bpy.types.Node) -> None:
     """A node whose inside was converted to Blender's own nodes, and how near it comes."""
-    layout.label(text=f"{one.name}: Blender's own nodes", icon="NODETREE")
-    layout.label(text=f"{one.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
+    layout.label(text=f"{rack_node.name}: Blender's own nodes", icon="NODETREE")
+    layout.label(text=f"{rack_node.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
     layout.operator("rackfocus.node_convert_back", icon="LOOP_BACK")
 
 
@@ -153,10 +153,10 @@ def _draw_words() -> None:
     if space.tree_type != "CompositorNodeTree" or space.edit_tree is None or not space.overlay.show_overlays:
         return
     scale = context.preferences.system.ui_scale
-    for one in node.in_tree(space.edit_tree):
-        word = preview.word_of(context.scene, one)
+    for rack_node in node.in_tree(space.edit_tree):
+        word = preview.word_of(context.scene, rack_node)
         if word:
-            x, y = one.location_absolute
+            x, y = rack_node.location_absolute
             left, top = region.view2d.view_to_region(x * scale, y * scale, clip=False)
             blf.size(0, _WORD_SIZE * scale)
             blf.color(0, *_WORD_COLOUR)

@@ -45,11 +45,11 @@ class RACKFOCUS_PT_placed(bpy.types.Panel):
         words(layout, reason or hint, "INFO")
 
 
-def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, one: bpy.types.Strip) -> bool:
+def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip) -> bool:
     """A placed strip's state. Returns whether all of it is right, as far as is known."""
-    told = staleness.of(scene, one)
+    told = staleness.of(scene, strip)
     box = layout.box()
-    box.label(text=f"{one.name}: {int(one.left_handle)} to {int(one.right_handle) - 1}", icon="IMAGE_DATA")
+    box.label(text=f"{strip.name}: {int(strip.left_handle)} to {int(strip.right_handle) - 1}", icon="IMAGE_DATA")
     if told is None:
         box.label(text="Looking at its pictures...", icon="SORTTIME")
         return True

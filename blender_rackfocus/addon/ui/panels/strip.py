@@ -40,17 +40,17 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
         if strip is None:
             layout.label(text="Select a strip", icon="INFO")
             return
-        found = modifier.find(strip)
-        if found is None and twin.find(strip) is not None:
+        rack_modifier = modifier.find(strip)
+        if rack_modifier is None and twin.find(strip) is not None:
             _draw_twin(layout, strip)
             return
-        if found is None:
+        if rack_modifier is None:
             layout.operator("rackfocus.modifier_add", icon="CAMERA_DATA")
             if not modifier.suits(strip):
                 layout.label(text="Works on image, movie, scene and adjustment strips", icon="INFO")
             return
         row = layout.row(align=True)
-        row.prop(found, "mute", text="", icon="HIDE_ON" if found.mute else "HIDE_OFF", emboss=False)
+        row.prop(rack_modifier, "mute", text="", icon="HIDE_ON" if rack_modifier.mute else "HIDE_OFF", emboss=False)
         row.label(text=strip.name)
         row.operator("rackfocus.refresh", text="", icon="FILE_REFRESH")
         row.operator("rackfocus.modifier_remove", text="", icon="X")
@@ -72,17 +72,17 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         strip = active_strip(context)
-        found = modifier.find(strip)
+        rack_modifier = modifier.find(strip)
         source = sources.of(strip)
         if not context.screen.is_animation_playing:  # the file of a new frame is read for this
             words(layout, frames.depth_told(strip, sequencer_scene(context)), "INFO")
         if strip.type == modifier.ADJUSTMENT:
-            layout.prop(found, "input_mask_strip", text="Depth Strip")
-            if found.input_mask_strip is None:
+            layout.prop(rack_modifier, "input_mask_strip", text="Depth Strip")
+            if rack_modifier.input_mask_strip is None:
                 words(layout, "Depth is that of the strips below, by their own settings")
                 return
         else:
-            _draw_source(layout, strip, found)
+            _draw_source(layout, strip, rack_modifier)
         layout.prop(strip, "rackfocus_fit_depth")
         if not context.screen.is_animation_playing:
             words(layout, frames.fit_told(strip, sequencer_scene(context)), "SNAP_ON")
@@ -95,12 +95,12 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         _draw_numbers(layout, strip)
 
 
-def _draw_source(layout: bpy.types.UILayout, strip: bpy.types.Strip, found: bpy.types.StripModifier) -> None:
+def _draw_source(layout: bpy.types.UILayout, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> None:
     """Where a strip's depth comes from."""
     fields = sources.of(strip).fields
     layout.prop(strip, "rackfocus_depth_source")
     if "strip" in fields:
-        layout.prop(found, "input_mask_strip", text="Depth Strip")
+        layout.prop(rack_modifier, "input_mask_strip", text="Depth Strip")
     if "path" in fields:
         layout.prop(strip, "rackfocus_depth_path")
         _draw_pairing(layout, strip)
