@@ -184,4 +184,13 @@ CLASSES = (
     RACKFOCUS_PT_touch_up,
     RACKFOCUS_PT_doctor,
 )
-register, unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -62,4 +62,13 @@ def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.typ
 
 
 CLASSES = (RACKFOCUS_PT_placed,)
-register, unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -213,4 +213,13 @@ def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, st
 
 
 CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_rare, RACKFOCUS_PT_lens, RACKFOCUS_PT_depth)
-register, unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
