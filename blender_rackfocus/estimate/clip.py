@@ -102,6 +102,7 @@ def estimate_clip(
     ticker = _Ticker(progress, cancelled, 2 * len(wanted), started)
     ticker.look()
     with closing(open_source(frames, settings, wanted, source)) as ready:
+        ticker.looked()
         key = {
             "version": 4,
             "clip": clip_key,
@@ -151,6 +152,10 @@ class _Ticker:
         self.stop_if_asked()
         if self._progress:
             self._progress(Progress("LOOK", 0, 0, self.total, None))
+
+    def looked(self) -> None:
+        """The clip was looked at: from here on time counts for frames."""
+        self._mark = time.perf_counter()
 
     def stop_if_asked(self) -> None:
         if self._cancelled and self._cancelled():

@@ -283,6 +283,22 @@ def test_cancel_comes_within_a_second_and_progress_tells_time(network):
     assert told[-1].seconds_left > 0.5
 
 
+def test_how_long_it_looks_at_the_clip_is_not_how_long_frames_take(monkeypatch):
+    told = []
+    ready = Source(
+        "NETWORK", lambda i, _p: np.eye(36, 64, dtype=np.float32) + i, Provenance("NETWORK", "", False), True
+    )
+
+    def looks_long(*_):
+        time.sleep(1.0)
+        return ready
+
+    monkeypatch.setattr("blender_rackfocus.estimate.clip.open_source", looks_long)
+    estimate_clip(Slow(100), Collect(), progress=told.append)
+    first = next(one for one in told if one.phase == "ESTIMATE")
+    assert first.seconds_left < 100 * 1.0, "a second a frame would be the look's"
+
+
 def test_each_answer_of_the_source_can_be_looked_at_at_once(network):
     told = []
     estimate_clip(Slow(3), Collect(), EstimateSettings(network=network), progress=told.append)
