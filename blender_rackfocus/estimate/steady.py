@@ -22,7 +22,7 @@ GREY_WIDTH_PX = 256
 KEEP = 0.92
 """How much of the running average survives a frame: an effective window of (1 + k) / (1 - k) = 24 frames."""
 _DRIFT_FRAMES = 8.0
-_SURE_FRAMES = 4.0
+_SURE_FRAMES = 8.0
 """Frames besides its own that a mean has to be of to count wholly."""
 
 
