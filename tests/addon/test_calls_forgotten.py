@@ -5,8 +5,11 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-HABITS = {("RACKFOCUS_OT_rack", "feel"), ("RACKFOCUS_OT_rack", "follow")}
-"""How somebody pulls focus stays for the next pull by menu; nothing says where, when, or on what."""
+HABITS = {
+    *(("RACKFOCUS_OT_rack", name) for name in ("feel", "follow")),
+    *(("RACKFOCUS_OT_touch_up", name) for name in ("radius", "factor", "dioptres", "edges", "hold")),
+}
+"""How somebody pulls focus, and how a brush is, stays for the next time; nothing says where, when, or on what."""
 
 
 def test_every_property_of_every_operator_starts_each_call_from_its_default(registered):
