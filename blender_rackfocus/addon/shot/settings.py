@@ -22,6 +22,19 @@ KINDS = (
     ("NORMALISED", "0 to 1", "Values run from 0 to 1 between the near and the far distance"),
 )
 
+_SCALED = ("rackfocus_depth_scale",)
+_BETWEEN = ("rackfocus_near_m", "rackfocus_far_m")
+FIELDS = {
+    "AUTO": _BETWEEN,
+    "METRES": _SCALED,
+    "INVERSE": _SCALED,
+    "NORMALISED": (
+        *_BETWEEN,
+        *("rackfocus_white_near", "rackfocus_depth_ramp", "rackfocus_depth_low", "rackfocus_depth_high"),
+    ),
+}
+"""What else is to be said of each kind."""
+
 RAMPS = (
     ("INVERSE_Z", "Even in 1 / z", "As depth networks and disparity maps store it"),
     ("LINEAR_Z", "Even in z", "As a mist pass or a mapped Z pass stores it"),

@@ -13,7 +13,7 @@ from ...bake.nodes import Nodes
 from ...blender import hooks, versions
 from ...compositor import preview
 from ...compositor import session as compositor
-from ...shot import node
+from ...shot import node, settings
 from ...shot.baked_place import BakedPlace
 from ...twin import node_twin, twin_group
 from ..operators.baking import Progress
@@ -57,16 +57,9 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         column = layout.column(heading="Depth")
         column.prop(one, "rackfocus_depth_kind")
         kind = one.rackfocus_depth_kind
-        if kind in {"AUTO", "NORMALISED"}:
-            column.prop(one, "rackfocus_near_m")
-            column.prop(one, "rackfocus_far_m")
-            column.prop(one, "rackfocus_white_near")
-            column.prop(one, "rackfocus_depth_ramp")
-        if kind == "NORMALISED":
-            column.prop(one, "rackfocus_depth_low")
-            column.prop(one, "rackfocus_depth_high")
-        if kind in {"METRES", "INVERSE"}:
-            column.prop(one, "rackfocus_depth_scale")
+        whole_numbers = ("rackfocus_white_near", "rackfocus_depth_ramp") if kind == "AUTO" else ()
+        for name in (*settings.FIELDS[kind], *whole_numbers):
+            column.prop(one, name)
         words(column, compositor.meaning_told(context.scene, one), "INFO")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")

@@ -14,7 +14,7 @@ from ... import errors
 from ...blender.context import active_strip, sequencer_scene
 from ...depth import estimate, networks, sources
 from ...sequencer import frames
-from ...shot import modifier
+from ...shot import modifier, settings
 from ...twin import twin, twin_group
 from ..operators import jobs
 from .lens_inputs import CHARACTER, RARE, USUAL, inputs_of
@@ -110,17 +110,8 @@ def _draw_numbers(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     """What the depth's numbers mean."""
     layout.prop(strip, "rackfocus_depth_layer")
     layout.prop(strip, "rackfocus_depth_kind")
-    kind = strip.rackfocus_depth_kind
-    if kind in {"AUTO", "NORMALISED"}:
-        layout.prop(strip, "rackfocus_near_m")
-        layout.prop(strip, "rackfocus_far_m")
-    if kind == "NORMALISED":
-        layout.prop(strip, "rackfocus_white_near")
-        layout.prop(strip, "rackfocus_depth_ramp")
-        layout.prop(strip, "rackfocus_depth_low")
-        layout.prop(strip, "rackfocus_depth_high")
-    if kind in {"METRES", "INVERSE"}:
-        layout.prop(strip, "rackfocus_depth_scale")
+    for name in settings.FIELDS[strip.rackfocus_depth_kind]:
+        layout.prop(strip, name)
 
 
 class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
