@@ -58,6 +58,17 @@ def test_beside_blender_one_error_says_that_a_frame_cannot_be_made():
     assert [name for name in errors if name.startswith("addon/")] == ["addon/errors: FrameError"]
 
 
+def test_what_blender_calls_its_nodes_stands_in_one_place():
+    calls = re.compile(r"(Compositor|Shader)Node[A-Z]\w+|Node(Group|Reroute)\w*")
+    named = {
+        module
+        for module, tree in house.modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and calls.fullmatch(node.value)
+    }
+    assert {module for module in named if module.startswith("addon/")} == {"addon/blender/idnames"}
+
+
 @pytest.mark.parametrize("room", FREE_ROOMS)
 def test_a_room_without_blender_names_no_bpy(room):
     for path in (PACKAGE / room).rglob("*.py"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from . import curves
+from . import curves, idnames
 
 HAS_EFFECTS = "compositor_effects" in bpy.types.Scene.bl_rna.properties
 """Whether scenes have a stack of effects."""
@@ -61,7 +61,7 @@ class Slot:
     def given(self, source: bpy.types.NodeSocket) -> bpy.types.bpy_struct | None:
         """The effect's own input, with its `value`, that comes in by an output of a Group Input node in the effect's
         tree; None where a socket is no such output, or takes a picture."""
-        if not self.effect or source.node.bl_idname != "NodeGroupInput":
+        if not self.effect or source.node.bl_idname != idnames.GROUP_INPUT:
             return None
         found = getattr(self.scene.compositor_effects[self.effect].properties.inputs, source.identifier, None)
         return found if isinstance(getattr(found, "value", None), (bool, int, float)) else None
@@ -130,7 +130,7 @@ def keep_frames_cache_off(scene: bpy.types.Scene) -> None:
 
 def takes_render(tree: bpy.types.NodeTree) -> bool:
     """Whether a tree that is the first of a scene's gets the render itself, and so makes Blender render the scene."""
-    return HAS_EFFECTS and any(each.bl_idname == "NodeGroupInput" for each in tree.nodes)
+    return HAS_EFFECTS and any(each.bl_idname == idnames.GROUP_INPUT for each in tree.nodes)
 
 
 def add_effect(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bpy
 
 from ...frame import inputs
-from ..blender import versions
+from ..blender import idnames, versions
 from ..shot import group, node
 
 NAME = "Rack Focus"
@@ -19,12 +19,12 @@ NAME = "Rack Focus"
 
 def add(scene: bpy.types.Scene) -> bpy.types.Node:
     """A new effect after all others, the active one. Returns its Rack Focus node, which has the effect's name."""
-    tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    tree = bpy.data.node_groups.new(NAME, idnames.TREE)
     tree.interface.new_socket(node.IMAGE, in_out="OUTPUT", socket_type="NodeSocketColor")
     tree.interface.new_socket(node.IMAGE, in_out="INPUT", socket_type="NodeSocketColor")
     for entry in inputs.INPUTS:
         group.add_input(tree, entry)
-    comes_in, one, output = tree.nodes.new("NodeGroupInput"), node.add(tree), tree.nodes.new("NodeGroupOutput")
+    comes_in, one, output = tree.nodes.new(idnames.GROUP_INPUT), node.add(tree), tree.nodes.new(idnames.GROUP_OUTPUT)
     comes_in.location, output.location = (-400, 0), (300, 0)
     for name in (node.IMAGE, *inputs.NAMES):
         tree.links.new(comes_in.outputs[name], one.inputs[name])

@@ -20,7 +20,7 @@ from ...frame.freshness import Freshness
 from ...frame.recipe import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
-from ..blender import colour_config, versions
+from ..blender import colour_config, idnames, versions
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
 from ..session import session
@@ -43,9 +43,9 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
     """The notes of a node's frame: plain data, the same on every machine that has the same files."""
     feeding = _feeding(scene, rack_node)
     before = [each for part in feeding for each in part.nodes]
-    scenes = {each.scene for each in before if each.bl_idname == "CompositorNodeRLayers" and each.scene is not None}
+    scenes = {each.scene for each in before if each.bl_idname == idnames.RENDER_LAYERS and each.scene is not None}
     first = feeding[-1]
-    if first.slot in versions.slots(scene)[:1] and any(each.bl_idname == _COMES_IN for each in first.nodes):
+    if first.slot in versions.slots(scene)[:1] and any(each.bl_idname == idnames.GROUP_INPUT for each in first.nodes):
         scenes.add(scene)  # the render itself
     files: dict[str, str] = {}
     unsure: set[str] = set()
@@ -97,9 +97,6 @@ def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     return Difference(tuple(stale), tuple(now["unsure"]), older=notes.get("renderer") != now["renderer"])
 
 
-_COMES_IN = "NodeGroupInput"
-
-
 @dataclass(frozen=True)
 class _Feeding:
     """Nodes of one tree that feed a Rack Focus node. slot: the effect; None for a tree that no render shows."""
@@ -119,7 +116,7 @@ def _feeding(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> list[_Feeding
     ]
     if slot is not None and slot.effect:
         for each in reversed(slots[: slots.index(slot)]):
-            if any(part.bl_idname == _COMES_IN for part in found[-1].nodes):
+            if any(part.bl_idname == idnames.GROUP_INPUT for part in found[-1].nodes):
                 found.append(
                     _Feeding(each, each.tree, [each.tree.nodes[name] for name in sorted(each.tree.nodes.keys())])
                 )
@@ -177,7 +174,7 @@ def _print(
             digest.update(f"{part.slot.effect} {_at(scene, effect, 'enable_for_render', frame, unsure)}\0".encode())
         for each in part.nodes:
             _print_node(digest, scene, each, frame, unsure)
-            if part.slot is not None and each.bl_idname == _COMES_IN:
+            if part.slot is not None and each.bl_idname == idnames.GROUP_INPUT:
                 _print_given(digest, scene, part.slot, each, rack_node, frame, unsure)
         names = {each.name for each in part.nodes} | ({rack_node.name} if part.tree == rack_node.id_data else set())
         links = [
@@ -265,7 +262,7 @@ def _lens_print(scene: bpy.types.Scene) -> str:
 
 def _note_files(tree_node: bpy.types.Node, frame: int, files: dict[str, str], unsure: set[str]) -> None:
     image = getattr(tree_node, "image", None)
-    if image is not None and tree_node.bl_idname == "CompositorNodeImage":
+    if image is not None and tree_node.bl_idname == idnames.IMAGE:
         path = bpy.path.abspath(image.filepath, library=image.library)
         if image.source == "SEQUENCE":
             path = numbered(path, image_number(tree_node, frame))

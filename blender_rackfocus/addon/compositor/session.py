@@ -31,7 +31,7 @@ from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
 from .. import errors, signals
-from ..blender import rendering, stillness, versions
+from ..blender import idnames, rendering, stillness, versions
 from ..blender.own_trees import Aside
 from ..errors import EXPECTED, FrameError
 from ..log import once
@@ -244,7 +244,7 @@ def _fill_layers(session: _Session) -> None:
     scene = session.scene
     if scene.render.image_settings.file_format != "OPEN_EXR_MULTILAYER" or scene.session_uid not in session.passes:
         return
-    session.levels[0].work.nodes.new(upstream.RENDER_LAYERS).scene = scene
+    session.levels[0].work.nodes.new(idnames.RENDER_LAYERS).scene = scene
     _warn(session, f'scene "{scene.name}" is rendered twice, once for the layers of its Multi-Layer EXR')
 
 
@@ -266,12 +266,12 @@ def _is_effects_picture(level: _Level, source: bpy.types.NodeSocket) -> bool:
     """Whether a socket is the input that an effect's picture comes in by: the render, as the effects before it left
     it."""
     of_effect = level.slot is not None and bool(level.slot.effect)
-    return of_effect and source.node.bl_idname == "NodeGroupInput" and source == source.node.outputs[0]
+    return of_effect and source.node.bl_idname == idnames.GROUP_INPUT and source == source.node.outputs[0]
 
 
 def _is_render(level: _Level, source: bpy.types.NodeSocket) -> bool:
     """Whether a socket is the input of a tree that the render comes in by."""
-    return level.gets_render and source.node.bl_idname == "NodeGroupInput" and source == source.node.outputs[0]
+    return level.gets_render and source.node.bl_idname == idnames.GROUP_INPUT and source == source.node.outputs[0]
 
 
 def _asks_compositor(level: _Level, rack_node: bpy.types.Node) -> bool:
@@ -548,7 +548,7 @@ def _shows_a_render(level: _Level, rack_node: bpy.types.Node) -> bool:
     links = rack_node.inputs[node.IMAGE].links
     feeding = {links[0].from_node.name} | node.upstream(links[0].from_node) if links else set()
     return any(
-        upstream.holds_render(nodes[name]) or (takes_effect and nodes[name].bl_idname == "NodeGroupInput")
+        upstream.holds_render(nodes[name]) or (takes_effect and nodes[name].bl_idname == idnames.GROUP_INPUT)
         for name in feeding
     )
 
@@ -582,8 +582,8 @@ def _own_render(session: _Session) -> tuple[int, str, str] | None:
 def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
     """Numbers that reach a node, with what is known of the file behind the socket. Raises FrameError."""
     one = source.node
-    is_clip = one.bl_idname == "CompositorNodeMovieClip" and one.clip is not None
-    if not is_clip and not (one.bl_idname == "CompositorNodeImage" and one.image is not None):
+    is_clip = one.bl_idname == idnames.MOVIE_CLIP and one.clip is not None
+    if not is_clip and not (one.bl_idname == idnames.IMAGE and one.image is not None):
         return RawDepth(numbers, False, source.name, 32)
     held = one.clip if is_clip else one.image
     bits = 8 if is_clip else _whole_bits(held)

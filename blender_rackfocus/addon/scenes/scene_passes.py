@@ -26,7 +26,7 @@ from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
 from .. import cache
-from ..blender import colour_config, strips, versions
+from ..blender import colour_config, idnames, strips, versions
 from ..blender.own_trees import Aside
 from ..errors import FrameError
 from ..session import session
@@ -205,10 +205,10 @@ def put_back() -> None:
 
 
 def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
-    tree = bpy.data.node_groups.new(STAND_IN, "CompositorNodeTree")
+    tree = bpy.data.node_groups.new(STAND_IN, idnames.TREE)
     passes.runtime(tree)
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    shown, output = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("NodeGroupOutput")
+    shown, output = tree.nodes.new(idnames.IMAGE), tree.nodes.new(idnames.GROUP_OUTPUT)
     path = os.path.join(_temporary(), "empty.exr")
     _write(path, np.zeros((4, 4, 5), np.float32))
     shown.image = bpy.data.images.load(path, check_existing=False)

@@ -22,7 +22,7 @@ import bpy
 import numpy as np
 
 from ...media import MediaError, identity
-from ..blender import curves
+from ..blender import curves, idnames
 
 COUNTER = "rackfocus_passes"
 """Custom property of a scene, raised when its passes are to be rendered anew."""
@@ -128,7 +128,7 @@ _BY_NAME = {"Bone", "PoseBone", "Node", "NodeSocket", "ShapeKey", "ActionSlot", 
 """Parts of a datablock that others of its parts point at."""
 _NOT_ENTERED = {"SCENE", "SCREEN", "WORKSPACE", "WINDOWMANAGER", "LIBRARY", "BRUSH", "PALETTE", "PAINTCURVE", "SOUND"}
 """Kinds of datablocks that count by their name where something points at them."""
-_OF_NO_ACCOUNT = {"CompositorNodeViewer", "CompositorNodeOutputFile"}
+_OF_NO_ACCOUNT = {idnames.VIEWER, idnames.OUTPUT_FILE}
 _EDITORS_OWN = (".select", ".hide", ".uv_select", ".sculpt", ".vs.", ".es.", ".pn.")
 """How names of attributes begin that only editors use."""
 

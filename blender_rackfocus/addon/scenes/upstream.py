@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..blender import versions
+from ..blender import idnames, versions
 from ..errors import FrameError
 from ..shot import node
 from . import passes
@@ -80,7 +80,7 @@ def _render_layers(
         inner = getattr(one, "node_tree", None)
         if one.mute:
             continue
-        if one.bl_idname == RENDER_LAYERS:
+        if one.bl_idname == idnames.RENDER_LAYERS:
             found.append(one)
         elif inner is not None and in_groups and inner.session_uid not in seen:
             found += _render_layers(inner, True, seen | {inner.session_uid})
@@ -109,7 +109,6 @@ def passes_of(tree_node: bpy.types.Node) -> dict[str, str]:
     return {passes.COMBINED: "RGBA", **passes_}
 
 
-RENDER_LAYERS = "CompositorNodeRLayers"
 STAND_IN_SCENE, STAND_IN_LAYER = "rackfocus_scene", "rackfocus_layer"
 """Custom properties of the Image node that stands in for a Render Layers node: its scene's `session_uid`, its layer."""
 NOT_RENDERED = "rackfocus_not_rendered"
@@ -117,7 +116,7 @@ NOT_RENDERED = "rackfocus_not_rendered"
 
 
 def _replace(tree: bpy.types.NodeTree, tree_node: bpy.types.Node, image: bpy.types.Image) -> None:
-    made = tree.nodes.new("CompositorNodeImage")
+    made = tree.nodes.new(idnames.IMAGE)
     made.image = image
     made.layer = tree_node.layer
     made[STAND_IN_SCENE], made[STAND_IN_LAYER] = tree_node.scene.session_uid, tree_node.layer
@@ -133,7 +132,7 @@ def _replace(tree: bpy.types.NodeTree, tree_node: bpy.types.Node, image: bpy.typ
     made.name = name
 
 
-_NOTHING = {"RGBA": "CompositorNodeRGB", "VALUE": "ShaderNodeValue", "VECTOR": "ShaderNodeCombineXYZ"}
+_NOTHING = {"RGBA": idnames.COLOUR, "VALUE": idnames.VALUE, "VECTOR": idnames.COMBINE_XYZ}
 
 
 def _replace_by_nothing(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> None:
@@ -170,9 +169,9 @@ def with_stand_ins(tree: bpy.types.NodeTree, images: dict[int, bpy.types.Image])
     def replace(copied: bpy.types.NodeTree, tree_node: bpy.types.Node) -> bool:
         if tree_node.mute:
             return False
-        if tree_node.bl_idname == "CompositorNodeCryptomatteV2" and tree_node.source == "RENDER":
+        if tree_node.bl_idname == idnames.CRYPTOMATTE and tree_node.source == "RENDER":
             raise FrameError(f'the node "{tree_node.name}" reads the render itself, which Rack Focus replaces')
-        if tree_node.bl_idname != RENDER_LAYERS:
+        if tree_node.bl_idname != idnames.RENDER_LAYERS:
             return False
         if is_rendered(tree_node, scenes):
             _replace(copied, tree_node, images[tree_node.scene.session_uid])
@@ -212,7 +211,7 @@ def prepare(target: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree], folde
 
 def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
     for one in tree.nodes:
-        if one.bl_idname == "NodeGroupOutput" and one.is_active_output and one.inputs[0].is_linked:
+        if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output and one.inputs[0].is_linked:
             source = one.inputs[0].links[0].from_socket
             return source.node.name, list(source.node.outputs).index(source)
     return None
@@ -255,34 +254,34 @@ _INFO, _NUMBER = "Rack Focus Info", "Rack Focus Number"
 
 def _add_taps(tree: bpy.types.NodeTree) -> None:
     """Nodes that measure whatever is linked to them: size (red, green) and misplacement (blue); and its number."""
-    number = tree.nodes.new("ShaderNodeMath")
+    number = tree.nodes.new(idnames.MATHS)
     number.name, number.operation = _NUMBER, "ADD"
     number.inputs[1].default_value = 0.0
-    info = tree.nodes.new("CompositorNodeImageInfo")
+    info = tree.nodes.new(idnames.IMAGE_INFO)
     info.name = _INFO
-    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    parts = tree.nodes.new(idnames.SEPARATE_XYZ)
     tree.links.new(info.outputs["Dimensions"], parts.inputs[0])
-    moved = tree.nodes.new("ShaderNodeVectorMath")
+    moved = tree.nodes.new(idnames.VECTOR_MATHS)
     moved.operation = "LENGTH"
     tree.links.new(info.outputs["Location"], moved.inputs[0])
-    scaled = tree.nodes.new("ShaderNodeVectorMath")
+    scaled = tree.nodes.new(idnames.VECTOR_MATHS)
     scaled.operation = "DISTANCE"
-    flat = tree.nodes.new("ShaderNodeVectorMath")
+    flat = tree.nodes.new(idnames.VECTOR_MATHS)
     flat.operation = "MULTIPLY"
     tree.links.new(info.outputs["Scale"], flat.inputs[0])
     flat.inputs[1].default_value = scaled.inputs[1].default_value = (1.0, 1.0, 0.0)
     tree.links.new(flat.outputs[0], scaled.inputs[0])
-    turned = tree.nodes.new("ShaderNodeMath")
+    turned = tree.nodes.new(idnames.MATHS)
     turned.operation = "ABSOLUTE"
     tree.links.new(info.outputs["Rotation"], turned.inputs[0])
     total = turned.outputs[0]
     for each in (moved, scaled):
-        adding = tree.nodes.new("ShaderNodeMath")
+        adding = tree.nodes.new(idnames.MATHS)
         adding.operation = "ADD"
         tree.links.new(total, adding.inputs[0])
         tree.links.new(each.outputs["Value"], adding.inputs[1])
         total = adding.outputs[0]
-    colour = tree.nodes.new("CompositorNodeCombineColor")
+    colour = tree.nodes.new(idnames.COMBINE_COLOUR)
     colour.name = _INFO + " Colour"
     tree.links.new(parts.outputs["X"], colour.inputs["Red"])
     tree.links.new(parts.outputs["Y"], colour.inputs["Green"])
@@ -304,7 +303,7 @@ def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, s
     if found[0] < 2 or found[1] < 2:
         raise FrameError(f'no picture arrives at "{socket}": a file may be missing, or a view layer switched off')
     origin = node.origin(up.tree.nodes[_INFO].inputs[0])
-    direct = origin is not None and origin.node.bl_idname in {"CompositorNodeImage", "CompositorNodeMovieClip"}
+    direct = origin is not None and origin.node.bl_idname in {idnames.IMAGE, idnames.MOVIE_CLIP}
     if told[2] > _EPSILON:
         raise FrameError(
             f'what arrives at "{socket}" was moved, turned or scaled before it: put that node after Rack Focus'
@@ -343,8 +342,8 @@ def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
 
 def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
     output = next(
-        (one for one in up.tree.nodes if one.bl_idname == "NodeGroupOutput" and one.is_active_output), None
-    ) or up.tree.nodes.new("NodeGroupOutput")
+        (one for one in up.tree.nodes if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output), None
+    ) or up.tree.nodes.new(idnames.GROUP_OUTPUT)
     up.tree.links.new(source, output.inputs[0])
     render = up.scene.render
     render.resolution_x, render.resolution_y = size
@@ -360,7 +359,7 @@ def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], fram
 
 def _without_side_effects(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> bool:
     """File outputs would write their files once more; viewers are of no use."""
-    if tree_node.bl_idname not in {"CompositorNodeOutputFile", "CompositorNodeViewer"}:
+    if tree_node.bl_idname not in {idnames.OUTPUT_FILE, idnames.VIEWER}:
         return False
     tree.nodes.remove(tree_node)
     return True
@@ -368,10 +367,10 @@ def _without_side_effects(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -
 
 def render_alone(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     """A tree that shows what Blender hands to the first of a scene's effects: the picture of its first view layer."""
-    tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    tree = bpy.data.node_groups.new(NAME, idnames.TREE)
     passes.runtime(tree)
     tree.interface.new_socket(node.IMAGE, in_out="OUTPUT", socket_type="NodeSocketColor")
-    layers = tree.nodes.new(RENDER_LAYERS)
+    layers = tree.nodes.new(idnames.RENDER_LAYERS)
     layers.scene, layers.layer = scene, scene.view_layers[0].name
-    tree.links.new(layers.outputs[node.IMAGE], tree.nodes.new("NodeGroupOutput").inputs[0])
+    tree.links.new(layers.outputs[node.IMAGE], tree.nodes.new(idnames.GROUP_OUTPUT).inputs[0])
     return tree

@@ -16,6 +16,7 @@ import bpy
 from ...frame.coding import TOUCHED, TOUCHED_ABOVE
 from ...frame.inputs import INPUTS, Input
 from ...media.baked import Code
+from ..blender import idnames
 
 GROUP_NAME = "Rack Focus"
 IMAGE_NAME = "Rack Focus"
@@ -40,7 +41,7 @@ def is_ours(group: bpy.types.NodeTree | None) -> bool:
 
 def new_group() -> bpy.types.NodeTree:
     """A complete node group with its own empty image."""
-    group = bpy.data.node_groups.new(GROUP_NAME, "CompositorNodeTree")
+    group = bpy.data.node_groups.new(GROUP_NAME, idnames.TREE)
     group[GROUP_MARK] = LAYOUT_VERSION
     _add_interface(group)
     _add_nodes(group)
@@ -81,7 +82,7 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
     """Make a group read baked frames wherever its live image has no say. Returns the node that reads them."""
     remove_baked(group)
     node, link = _builders(group, baked=True)
-    reader = node("CompositorNodeImage", -1300, -700, BAKED_NODE)
+    reader = node(idnames.IMAGE, -1300, -700, BAKED_NODE)
     reader.name, reader.image = BAKED_NODE, image
     own = next(one for one in group.nodes if one.type == "GROUP_INPUT").outputs["Image"]
     baked = _fit(node, link, own, reader.outputs["Image"], -700)
@@ -89,12 +90,12 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
     readers = [(one.to_socket, one.to_node) for one in group.links if one.from_socket == fitted]
 
     def alpha_of(source: bpy.types.NodeSocket, y: float) -> bpy.types.NodeSocket:
-        parts = node("CompositorNodeSeparateColor", -300, y)
+        parts = node(idnames.SEPARATE_COLOUR, -300, y)
         link(source, parts.inputs[0])
         return parts.outputs["Alpha"]
 
     def maths(operation: str, source: bpy.types.NodeSocket, *numbers: float) -> bpy.types.NodeSocket:
-        made = node("ShaderNodeMath", -200, -500)
+        made = node(idnames.MATHS, -200, -500)
         made.operation = operation
         link(source, made.inputs[0])
         for place, number in enumerate(numbers, 1):
@@ -107,15 +108,15 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
     baked_alpha = alpha_of(baked, -600)
     if (code.offset, code.scale) != (TOUCHED, 1.0):
         baked_alpha = maths("MULTIPLY_ADD", baked_alpha, 1 / code.scale, TOUCHED - code.offset / code.scale)
-    colour = node("ShaderNodeMix", 0, -400, "Live or baked")
+    colour = node(idnames.MIX, 0, -400, "Live or baked")
     colour.data_type, colour.clamp_factor, colour.clamp_result = "RGBA", True, False
     for source, place in ((says, 0), (baked, 6), (fitted, 7)):
         link(source, colour.inputs[place])
-    alpha = node("ShaderNodeMix", 0, -600, "Live or baked alpha")
+    alpha = node(idnames.MIX, 0, -600, "Live or baked alpha")
     alpha.data_type = "FLOAT"
     for source, place in ((says, 0), (baked_alpha, 2), (live_alpha, 3)):
         link(source, alpha.inputs[place])
-    both = node("CompositorNodeSetAlpha", 200, -500, "Live or baked")
+    both = node(idnames.SET_ALPHA, 200, -500, "Live or baked")
     both.inputs["Type"].default_value = "Replace Alpha"
     link(colour.outputs[2], both.inputs["Image"])
     link(alpha.outputs[0], both.inputs["Alpha"])
@@ -209,45 +210,45 @@ def _add_nodes(group: bpy.types.NodeTree) -> None:
     node, link = _builders(group)
 
     def separate(source: bpy.types.NodeSocket, x: float, y: float) -> bpy.types.Node:
-        made = node("CompositorNodeSeparateColor", x, y)
+        made = node(idnames.SEPARATE_COLOUR, x, y)
         link(source, made.inputs[0])
         return made
 
-    own = node("NodeGroupInput", -900, 200).outputs["Image"]
-    picture = node("CompositorNodeImage", -1300, -100, IMAGE_NODE)
+    own = node(idnames.GROUP_INPUT, -900, 200).outputs["Image"]
+    picture = node(idnames.IMAGE, -1300, -100, IMAGE_NODE)
     picture.name = IMAGE_NODE
     picture.image = new_image()
     fitted = _fit(node, link, own, picture.outputs["Image"])
 
     ours = separate(fitted, -300, -100)
-    touched = node("ShaderNodeMath", -100, 100, "Ours where touched")
+    touched = node(idnames.MATHS, -100, 100, "Ours where touched")
     touched.operation = "GREATER_THAN"
     link(ours.outputs["Alpha"], touched.inputs[0])
     touched.inputs[1].default_value = TOUCHED_ABOVE
 
-    alpha = node("ShaderNodeMath", -100, -100, "Our alpha")
+    alpha = node(idnames.MATHS, -100, -100, "Our alpha")
     alpha.operation = "SUBTRACT"
     link(ours.outputs["Alpha"], alpha.inputs[0])
     alpha.inputs[1].default_value = TOUCHED
 
-    colour = node("ShaderNodeMix", 100, 200, "Colour")
+    colour = node(idnames.MIX, 100, 200, "Colour")
     colour.data_type = "RGBA"
     colour.clamp_factor, colour.clamp_result = True, False
     link(touched.outputs[0], colour.inputs[0])
     link(own, colour.inputs[6])
     link(fitted, colour.inputs[7])
 
-    mixed_alpha = node("ShaderNodeMix", 100, -50, "Alpha")
+    mixed_alpha = node(idnames.MIX, 100, -50, "Alpha")
     mixed_alpha.data_type = "FLOAT"
     link(touched.outputs[0], mixed_alpha.inputs[0])
     link(separate(own, -300, 300).outputs["Alpha"], mixed_alpha.inputs[2])
     link(alpha.outputs[0], mixed_alpha.inputs[3])
 
-    result = node("CompositorNodeSetAlpha", 320, 150)
+    result = node(idnames.SET_ALPHA, 320, 150)
     result.inputs["Type"].default_value = "Replace Alpha"
     link(colour.outputs[2], result.inputs["Image"])
     link(mixed_alpha.outputs[0], result.inputs["Alpha"])
-    link(result.outputs[0], node("NodeGroupOutput", 520, 150).inputs["Image"])
+    link(result.outputs[0], node(idnames.GROUP_OUTPUT, 520, 150).inputs["Image"])
 
 
 _FIT_LIVE = "Fit to proxy"
@@ -257,20 +258,20 @@ def _fit(node, link, own, ours, below=0):
     """Scale our picture to the size of the strip's own (a proxy is smaller); a scale of 1 costs nothing."""
 
     def size(source: bpy.types.NodeSocket, y: float) -> bpy.types.Node:
-        info = node("CompositorNodeImageInfo", -1100, y)
+        info = node(idnames.IMAGE_INFO, -1100, y)
         link(source, info.inputs[0])
-        parts = node("ShaderNodeSeparateXYZ", -900, y)
+        parts = node(idnames.SEPARATE_XYZ, -900, y)
         link(info.outputs["Dimensions"], parts.inputs[0])
         return parts
 
     wanted, given = size(own, 400 + below), size(ours, -300 + below)
-    scale = node("CompositorNodeScale", -500, -100 + below, _FIT_LIVE)
+    scale = node(idnames.SCALE, -500, -100 + below, _FIT_LIVE)
     if not below:
         scale.name = _FIT_LIVE
     link(ours, scale.inputs["Image"])
     scale.inputs["Interpolation"].default_value = "Nearest"
     for axis in ("X", "Y"):
-        ratio = node("ShaderNodeMath", -700, -200 if axis == "X" else -380)
+        ratio = node(idnames.MATHS, -700, -200 if axis == "X" else -380)
         ratio.operation = "DIVIDE"
         link(wanted.outputs[axis], ratio.inputs[0])
         link(given.outputs[axis], ratio.inputs[1])

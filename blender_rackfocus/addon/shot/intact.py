@@ -13,6 +13,7 @@ import functools
 import bpy
 
 from ...media.baked import CODES
+from ..blender import idnames
 from ..blender.runtime import runtime
 from . import group
 
@@ -48,7 +49,7 @@ def _whole(_layout: int) -> tuple[tuple, ...]:
 
 def _what_it_does(tree: bpy.types.NodeTree) -> tuple:
     """The group's picture as nested tuples: a node, its settings, and what arrives at each of its inputs."""
-    outputs = [one for one in tree.nodes if one.bl_idname == "NodeGroupOutput" and one.is_active_output]
+    outputs = [one for one in tree.nodes if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output]
     known: dict[str, tuple] = {}
     return _arriving(outputs[0].inputs[0], known) if outputs and len(outputs[0].inputs) else ()
 
@@ -59,14 +60,14 @@ def _arriving(socket: bpy.types.NodeSocket, known: dict[str, tuple]) -> tuple:
         return ("value", _plain(getattr(socket, "default_value", None)))
     source = links[0].from_socket
     one = source.node
-    if one.bl_idname == "NodeReroute":
+    if one.bl_idname == idnames.REROUTE:
         return _arriving(one.inputs[0], known)
-    if one.bl_idname == "NodeGroupInput":
+    if one.bl_idname == idnames.GROUP_INPUT:
         return ("input", source.name)
     if one.name not in known:
         known[one.name] = ()  # a circle, which Blender does not evaluate either
         settings = tuple(str(getattr(one, name)) for name in _SETTINGS if hasattr(one, name))
-        image = one.name if one.bl_idname == "CompositorNodeImage" and one.image is not None else ""
+        image = one.name if one.bl_idname == idnames.IMAGE and one.image is not None else ""
         arriving = tuple(_arriving(each, known) for each in one.inputs if each.enabled)
         known[one.name] = (one.bl_idname, one.mute, image, settings, arriving)
     return ("node", source.identifier, known[one.name])

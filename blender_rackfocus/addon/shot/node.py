@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import bpy
 
+from ..blender import idnames
 from . import group
 
 NODE_NAME = "Rack Focus"
@@ -28,7 +29,7 @@ def is_ours(tree: bpy.types.NodeTree | None) -> bool:
 
 def is_node(node: bpy.types.Node) -> bool:
     """Whether a node is a Rack Focus node."""
-    return node.bl_idname == "CompositorNodeGroup" and is_ours(node.node_tree)
+    return node.bl_idname == idnames.GROUP and is_ours(node.node_tree)
 
 
 def new_group() -> bpy.types.NodeTree:
@@ -47,7 +48,7 @@ def new_group() -> bpy.types.NodeTree:
 
 def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
     """A new Rack Focus node in a compositing tree, not yet linked."""
-    made = tree.nodes.new("CompositorNodeGroup")
+    made = tree.nodes.new(idnames.GROUP)
     made.node_tree = new_group()
     made.name = made.label = NODE_NAME
     made.width = 220
@@ -105,7 +106,7 @@ def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
             return None
         source = links[0].from_socket
         one = source.node
-        if one.bl_idname == "NodeReroute":
+        if one.bl_idname == idnames.REROUTE:
             socket = one.inputs[0]
         elif one.mute:
             through = [link.from_socket for link in one.internal_links if link.to_socket == source]

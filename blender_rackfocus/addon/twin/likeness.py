@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ...frame import inputs
+from ..blender import idnames
 from ..scenes import passes, upstream
 from . import twin_group, twin_nodes
 
@@ -66,11 +67,11 @@ def _rendered(
 ) -> np.ndarray:
     """What the twin makes of a picture: a small scene of its own composites it."""
     blank = bpy.data.scenes.new(twin_group.NAME)
-    outer = bpy.data.node_groups.new(twin_group.NAME, "CompositorNodeTree")
+    outer = bpy.data.node_groups.new(twin_group.NAME, idnames.TREE)
     images = []
     try:
         outer.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        one = outer.nodes.new("CompositorNodeGroup")
+        one = outer.nodes.new(idnames.GROUP)
         one.node_tree, one.name = tree, twin_group.NAME
         for name in inputs.NAMES:
             socket = one.inputs[name]
@@ -80,10 +81,10 @@ def _rendered(
             planes[twin_nodes.DEPTH] = np.dstack([raw, raw, raw, np.ones_like(raw)])
         for name, plane in planes.items():
             images.append(_image(plane))
-            reader = outer.nodes.new("CompositorNodeImage")
+            reader = outer.nodes.new(idnames.IMAGE)
             reader.image = images[-1]
             outer.links.new(reader.outputs[0], one.inputs[name])
-        outer.links.new(one.outputs[0], outer.nodes.new("NodeGroupOutput").inputs[0])
+        outer.links.new(one.outputs[0], outer.nodes.new(idnames.GROUP_OUTPUT).inputs[0])
         height, width = picture.shape[:2]
         blank.render.resolution_x, blank.render.resolution_y = width, height
         blank.render.resolution_percentage = 100

@@ -13,11 +13,10 @@ import cv2
 
 from ...frame import depth as frame_depth
 from ...frame.make import refocused
-from ..blender import versions
+from ..blender import idnames, versions
 from ..compositor import node_values
 from ..compositor import session as compositor
 from ..errors import FrameError
-from ..scenes import upstream
 from ..shot import focus_keys, node
 from . import likeness, twin_group, twin_nodes
 
@@ -117,12 +116,12 @@ def _link_depth(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> None:
     if node.origin(rack_node.inputs[node.DEPTH]) is not None:
         return
     tree, source = rack_node.id_data, node.origin(rack_node.inputs[node.IMAGE])
-    if source is not None and source.node.bl_idname == upstream.RENDER_LAYERS:
+    if source is not None and source.node.bl_idname == idnames.RENDER_LAYERS:
         of, name = source.node.scene, source.node.layer
     else:
         of, name = scene, scene.view_layers[0].name
     of.view_layers[name].use_pass_z = True
-    layers = tree.nodes.new(upstream.RENDER_LAYERS)
+    layers = tree.nodes.new(idnames.RENDER_LAYERS)
     layers.scene, layers.layer, layers[ADDED] = of, name, rack_node.name
     layers.location = rack_node.location.x - 400, rack_node.location.y - 300
     tree.links.new(layers.outputs[node.DEPTH], rack_node.inputs[node.DEPTH])

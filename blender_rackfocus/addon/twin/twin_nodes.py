@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import bpy
 
 from ...frame import DepthConvention
+from ..blender import idnames
 
 DEPTH = "Depth"
 """Name of the second input where the depth strip arrives as the modifier's mask."""
@@ -42,7 +43,7 @@ class _Builder:
     def node(self, kind: str, label: str = "") -> bpy.types.Node:
         made = self.tree.nodes.new(kind)
         made.label = label
-        made.hide = kind in {"ShaderNodeMath", "ShaderNodeVectorMath"}
+        made.hide = kind in {idnames.MATHS, idnames.VECTOR_MATHS}
         number = len(self.tree.nodes)
         made.location = (180 * (number % 12), -140 * (number // 12))
         return made
@@ -54,7 +55,7 @@ class _Builder:
             target.default_value = source
 
     def maths(self, operation: str, *sources: Source, label: str = "", clamp: bool = False) -> bpy.types.NodeSocket:
-        made = self.node("ShaderNodeMath", label)
+        made = self.node(idnames.MATHS, label)
         made.operation, made.use_clamp = operation, clamp
         for source, target in zip(sources, made.inputs, strict=False):
             self.put(source, target)
@@ -62,42 +63,42 @@ class _Builder:
 
     def vector(self, operation: str, socket: bpy.types.NodeSocket, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
         """Colours by colours, or by numbers."""
-        made = self.node("ShaderNodeVectorMath")
+        made = self.node(idnames.VECTOR_MATHS)
         made.operation = operation
         self.put(socket, made.inputs[0])
         self.put(other, made.inputs[1])
         return made.outputs[0]
 
     def with_alpha(self, picture: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-        made = self.node("CompositorNodeSetAlpha")
+        made = self.node(idnames.SET_ALPHA)
         made.inputs["Type"].default_value = "Replace Alpha"
         self.put(picture, made.inputs["Image"])
         self.put(alpha, made.inputs["Alpha"])
         return made.outputs[0]
 
     def alpha(self, picture: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-        made = self.node("CompositorNodeSeparateColor")
+        made = self.node(idnames.SEPARATE_COLOUR)
         self.put(picture, made.inputs[0])
         return made.outputs["Alpha"]
 
     def largest(self, values: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
         """The largest number in a picture, as one number."""
-        made = self.node("CompositorNodeLevels")
+        made = self.node(idnames.LEVELS)
         made.inputs["Channel"].default_value = "Red"
         self.put(values, made.inputs["Image"])
         return made.outputs["Maximum"]
 
     def size(self, picture: bpy.types.NodeSocket) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-        info = self.node("CompositorNodeImageInfo")
+        info = self.node(idnames.IMAGE_INFO)
         self.put(picture, info.inputs[0])
-        parts = self.node("ShaderNodeSeparateXYZ")
+        parts = self.node(idnames.SEPARATE_XYZ)
         self.put(info.outputs["Dimensions"], parts.inputs[0])
         return parts.outputs["X"], parts.outputs["Y"]
 
     def blur(
         self, picture: bpy.types.NodeSocket, size: bpy.types.NodeSocket, bokeh: bpy.types.NodeSocket
     ) -> bpy.types.NodeSocket:
-        made = self.node("CompositorNodeBokehBlur")
+        made = self.node(idnames.BOKEH_BLUR)
         self.put(picture, made.inputs["Image"])
         self.put(bokeh, made.inputs["Bokeh"])
         self.put(size, made.inputs["Size"])
@@ -114,12 +115,12 @@ def build(
     Image node, if any, is left at its default frames.
     """
     make = _Builder(tree)
-    given = make.node("NodeGroupInput").outputs
+    given = make.node(idnames.GROUP_INPUT).outputs
     own = given["Image"]
     if depth is None:
         raw = given[DEPTH]
     else:
-        reader = make.node("CompositorNodeImage", "Depth")
+        reader = make.node(idnames.IMAGE, "Depth")
         reader.name, reader.image = DEPTH, depth
         of_layer, _, output = layer.rpartition(".")
         if of_layer and reader.has_layers:
@@ -128,17 +129,17 @@ def build(
     width, _height = make.size(own)
     near_px, far_px = _circles(make, given, _dioptres(make, _fitted(make, raw, own), convention), width)
     result = _composited(make, own, near_px, far_px, _bokehs(make, given))
-    mixed = make.node("ShaderNodeMix", "Mix")
+    mixed = make.node(idnames.MIX, "Mix")
     mixed.data_type, mixed.clamp_factor, mixed.clamp_result = "RGBA", True, False
     for source, place in ((given["Mix"], 0), (own, 6), (result, 7)):
         make.put(source, mixed.inputs[place])
-    make.put(make.with_alpha(mixed.outputs[2], make.alpha(own)), make.node("NodeGroupOutput").inputs["Image"])
+    make.put(make.with_alpha(mixed.outputs[2], make.alpha(own)), make.node(idnames.GROUP_OUTPUT).inputs["Image"])
 
 
 def _fitted(make: _Builder, raw: bpy.types.NodeSocket, own: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
     """Depth of another size, or beside a proxy, at the picture's size; nearest, as a mean of two depths is neither."""
-    parts = make.node("CompositorNodeSeparateColor")
-    scale = make.node("CompositorNodeScale", "Fit depth")
+    parts = make.node(idnames.SEPARATE_COLOUR)
+    scale = make.node(idnames.SCALE, "Fit depth")
     scale.inputs["Interpolation"].default_value = "Nearest"
     make.put(raw, scale.inputs["Image"])
     for axis, wanted, found in zip("XY", make.size(own), make.size(raw), strict=True):
@@ -203,7 +204,7 @@ def _bokehs(make: _Builder, given) -> tuple[bpy.types.NodeSocket, bpy.types.Node
     hole = make.maths("SQRT", given["Obstruction"])
 
     def bokeh(turn: float) -> bpy.types.NodeSocket:
-        made = make.node("CompositorNodeBokehImage")
+        made = make.node(idnames.BOKEH_IMAGE)
         angle = make.maths("ADD", given["Blade Rotation"], turn)
         for name, source in (
             ("Flaps", flaps),
@@ -254,7 +255,7 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     ground = make.with_alpha(make.vector("MULTIPLY", own, behind), behind)
     gathered = make.blur(ground, size, bokehs[1])
     hidden = maths("MULTIPLY", reached[0], HIDDEN)
-    guessed = make.node("CompositorNodeInpaint", "What the foreground hides")
+    guessed = make.node(idnames.INPAINT, "What the foreground hides")
     # The node fills from what is wholly opaque.
     known = maths("GREATER_THAN", behind, 0.5)
     make.put(make.with_alpha(make.vector("MULTIPLY", own, known), known), guessed.inputs["Image"])
@@ -263,7 +264,7 @@ def _composited(make: _Builder, own, near_px, far_px, bokehs) -> bpy.types.NodeS
     colour = make.vector("ADD", gathered, make.vector("MULTIPLY", guess, hidden))
     ground = make.vector("DIVIDE", colour, maths("MAXIMUM", maths("ADD", make.alpha(gathered), hidden), 1e-6))
     share = maths("DIVIDE", far_px, SMALLEST_PX + HALF_PIXEL)
-    taken = make.node("ShaderNodeMix", "Little blur is a share of the smallest")
+    taken = make.node(idnames.MIX, "Little blur is a share of the smallest")
     taken.data_type, taken.clamp_factor, taken.clamp_result = "RGBA", True, False
     # What lies behind the foreground is not the picture's own; a circle of next to nothing is no foreground.
     share = maths("MAXIMUM", maths("MULTIPLY", share, share, clamp=True), reached[0])

@@ -8,14 +8,14 @@ from typing import ClassVar
 import bpy
 
 from ... import signals
-from ...blender import strips, versions
+from ...blender import idnames, strips, versions
 from ...compositor import effect
 from ...errors import EXPECTED
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
 
-_SOURCES = {"CompositorNodeRLayers", "CompositorNodeImage", "CompositorNodeMovieClip"}
+_SOURCES = {idnames.RENDER_LAYERS, idnames.IMAGE, idnames.MOVIE_CLIP}
 _PICTURE = ("Image", "Combined")
 
 
@@ -71,7 +71,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
         behind = node.origin(rack_node.inputs[node.IMAGE])
         if behind is None or behind.node.bl_idname not in _SOURCES:
             return
-        if behind.node.bl_idname == "CompositorNodeRLayers" and behind.node.scene is not None:
+        if behind.node.bl_idname == idnames.RENDER_LAYERS and behind.node.scene is not None:
             layer = behind.node.scene.view_layers.get(behind.node.layer)
             if layer is not None and not layer.use_pass_z:
                 layer.use_pass_z = True
@@ -112,9 +112,9 @@ class RACKFOCUS_OT_effect_add(bpy.types.Operator):
 
 def _new_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     """A tree that shows the scene's own render."""
-    tree = bpy.data.node_groups.new(f"{scene.name} Compositing", "CompositorNodeTree")
+    tree = bpy.data.node_groups.new(f"{scene.name} Compositing", idnames.TREE)
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
+    layers, output = tree.nodes.new(idnames.RENDER_LAYERS), tree.nodes.new(idnames.GROUP_OUTPUT)
     layers.scene = scene
     layers.location, output.location = (-400, 0), (300, 0)
     tree.links.new(layers.outputs[node.IMAGE], output.inputs[0])
@@ -136,7 +136,7 @@ def _picture_of(tree_node: bpy.types.Node) -> bpy.types.NodeSocket | None:
 def _before_output(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
     """What the tree's output shows, else a source's picture."""
     for one in tree.nodes:
-        if one.bl_idname == "NodeGroupOutput" and one.is_active_output and one.inputs[0].is_linked:
+        if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output and one.inputs[0].is_linked:
             return one.inputs[0].links[0].from_socket
     sources = [one for one in tree.nodes if one.bl_idname in _SOURCES and not one.mute]
     return _picture_of(sources[0]) if sources else None

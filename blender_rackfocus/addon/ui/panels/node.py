@@ -10,7 +10,7 @@ import blf
 import bpy
 
 from ...bake.nodes import Nodes
-from ...blender import hooks, versions
+from ...blender import hooks, idnames, versions
 from ...compositor import preview
 from ...compositor import session as compositor
 from ...shot import node, settings
@@ -29,7 +29,7 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "CompositorNodeTree"
+        return context.space_data.tree_type == idnames.TREE
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -126,7 +126,7 @@ def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: Bake
 
 
 def _draw_add(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    if context.space_data.tree_type == "CompositorNodeTree":
+    if context.space_data.tree_type == idnames.TREE:
         self.layout.operator("rackfocus.node_add", text="Rack Focus", icon="CAMERA_DATA")
         if versions.HAS_EFFECTS:
             _draw_add_effect(self, context)
@@ -143,7 +143,7 @@ def _draw_words() -> None:
     """What nodes have to say of their preview, right above them."""
     context = bpy.context
     space, region = context.space_data, context.region
-    if space.tree_type != "CompositorNodeTree" or space.edit_tree is None or not space.overlay.show_overlays:
+    if space.tree_type != idnames.TREE or space.edit_tree is None or not space.overlay.show_overlays:
         return
     scale = context.preferences.system.ui_scale
     for rack_node in node.in_tree(space.edit_tree):
