@@ -19,7 +19,7 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from ..frame import recipe
+from ..frame import notes as frame_notes
 from ..frame.job import Job, Made
 from ..media import MediaError
 from ..media.store import Store
@@ -198,7 +198,7 @@ def problem() -> str:
 def key_of(job: Job) -> str:
     """The key of a job's final frame; empty where a file of it is missing."""
     try:
-        return recipe.store_key(replace(job, draft=False))
+        return frame_notes.store_key(replace(job, draft=False))
     except MediaError:
         return ""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import media, register
 from ..addon.blender import curves
-from ..addon.depth import estimate
+from ..addon.depth import strip_estimate
 from ..addon.shot import group, modifier
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
@@ -197,7 +197,7 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: 
     still = not clip.is_movie and len(clip.files) == 1
     indices = [0] if still else range(start - 1, end)
     settings = EstimateSettings(estimated.network_of(args), parallax=_camera(args))
-    folder = estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
+    folder = strip_estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
     named = {index: folder / f"{INDEXED}{index:06d}.exr" for index in indices}
     try:
         provenance, _report = estimated.estimate(clip, named, settings, args.source, cancelled=stop.is_asked)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .recipe import NOT_BAKED, Difference
+from .notes import NOT_BAKED, Difference
 
 _OLDER = "made by another version of Rack Focus"
 _SHOWN_REASONS = 6

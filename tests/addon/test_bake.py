@@ -20,7 +20,7 @@ from blender_rackfocus.addon.sequencer import baked_strips, frames, show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
 from blender_rackfocus.estimate.provenance import Provenance
-from blender_rackfocus.frame import recipe
+from blender_rackfocus.frame import notes as frame_notes
 from blender_rackfocus.media import baked
 from blender_rackfocus.media.locks import Claims
 
@@ -442,7 +442,7 @@ def test_settled_pixels_do_not_hide_the_bake(racked):
 
 def test_strips_of_one_name_in_linked_scenes_of_one_name_have_folders_of_their_own(racked):
     own = baked_strips.default_place(racked.scene, the_strip(racked)).folder
-    assert own.endswith(recipe.short_hash(racked.scene.name, the_strip(racked).name))  # as it always was
+    assert own.endswith(frame_notes.short_hash(racked.scene.name, the_strip(racked).name))  # as it always was
     for folder in ("a", "b"):
         (racked.folder / folder).mkdir()
         bpy.ops.wm.save_as_mainfile(filepath=str(racked.folder / folder / "shots.blend"), copy=True)

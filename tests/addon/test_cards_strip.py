@@ -11,7 +11,7 @@ from live_shot import HEIGHT, WIDTH, difference
 
 from blender_rackfocus import media
 from blender_rackfocus.addon.blender import strips
-from blender_rackfocus.addon.depth import cards
+from blender_rackfocus.addon.depth import strip_cards
 from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
@@ -90,7 +90,7 @@ def depth_at(shot, strip, frame):
 @pytest.mark.parametrize("feather", [0.0, 0.1])
 def test_a_mask_is_drawn_as_blenders_mask_strip_draws_it(shot, feather):
     one = mask(feather=feather)
-    drawn = cards.draw(one, 5, WIDTH, HEIGHT)
+    drawn = strip_cards.draw(one, 5, WIDTH, HEIGHT)
     assert drawn.shape == (HEIGHT, WIDTH)
     assert drawn.max() == 1
     assert 0.05 < drawn.mean() < 0.6
@@ -105,7 +105,7 @@ def test_animated_and_tracked_masks_follow(shot):
     for frame, alpha in ((1, 1.0), (11, 0.5)):
         layer.alpha = alpha
         layer.keyframe_insert("alpha", frame=frame)
-    pictures = {frame: cards.draw(one, frame, WIDTH, HEIGHT) for frame in (1, 6, 11)}
+    pictures = {frame: strip_cards.draw(one, frame, WIDTH, HEIGHT) for frame in (1, 6, 11)}
     for frame, drawn in pictures.items():
         assert np.abs(drawn - by_mask_strip(shot, one, frame)).max() < 1e-3, frame
     places = [np.average(np.arange(WIDTH), weights=drawn.sum(axis=0)) for drawn in pictures.values()]
@@ -114,7 +114,7 @@ def test_animated_and_tracked_masks_follow(shot):
 
 
 def test_the_frame_is_made_with_the_cards_depth(shot, carded):
-    drawn = cards.draw(bpy.data.masks["Person"], 3, WIDTH, HEIGHT)
+    drawn = strip_cards.draw(bpy.data.masks["Person"], 3, WIDTH, HEIGHT)
     expected = compose([Card(drawn, 2.0)], Background(8.0, 8.0), HEIGHT, WIDTH)
     assert np.allclose(depth_at(shot, carded, 3), expected, rtol=1e-6)
     modifier.find(carded).mute = True
@@ -130,7 +130,7 @@ def test_soft_edges_a_ramp_and_the_nearer_card_on_top(shot, carded):
     bpy.ops.rackfocus.card_add(strip_name="A", mask=mask("Front", feather=0.1).name, distance_m=1.0)
     carded.rackfocus_back_from_m, carded.rackfocus_back_to_m = 3.0, 30.0
     depth_m = depth_at(shot, carded, 2)
-    drawn = cards.draw(bpy.data.masks["Front"], 2, WIDTH, HEIGHT)
+    drawn = strip_cards.draw(bpy.data.masks["Front"], 2, WIDTH, HEIGHT)
     assert depth_m[drawn > 0.999] == pytest.approx(1.0)
     soft = (drawn > 0.2) & (drawn < 0.8)
     assert soft.any()
@@ -153,7 +153,7 @@ def test_mask_time_follows_the_scene_or_the_strip(shot, carded):
     carded.content_start += 4
     for time, frame in (("ABSOLUTE", 6), ("RELATIVE", 2)):
         carded.rackfocus_cards_time = time
-        drawn = cards.draw(one, frame, WIDTH, HEIGHT)
+        drawn = strip_cards.draw(one, frame, WIDTH, HEIGHT)
         expected = compose([Card(drawn, 2.0)], Background(8.0, 8.0), HEIGHT, WIDTH)
         assert np.allclose(depth_at(shot, carded, 6), expected, rtol=1e-6)
 
@@ -167,12 +167,12 @@ def test_an_animation_renders_every_frame_with_its_own_mask(shot, carded):
 
 
 def test_cards_stay_with_the_file_and_leave_no_scene_in_it(shot, carded):
-    cards.draw(bpy.data.masks["Person"], 2, WIDTH, HEIGHT)
-    assert any(scene.name.startswith(cards.SCENE_NAME) for scene in bpy.data.scenes)
+    strip_cards.draw(bpy.data.masks["Person"], 2, WIDTH, HEIGHT)
+    assert any(scene.name.startswith(strip_cards.SCENE_NAME) for scene in bpy.data.scenes)
     path = str(shot.folder / "cards.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
-    assert not any(scene.name.startswith(cards.SCENE_NAME) for scene in bpy.data.scenes)
+    assert not any(scene.name.startswith(strip_cards.SCENE_NAME) for scene in bpy.data.scenes)
     strip = bpy.context.scene.sequence_editor.strips["A"]
     assert [(card.mask.name, card.distance_m) for card in strip.rackfocus_cards] == [("Person", 2.0)]
     assert strip.rackfocus_depth_source == "CARDS"

@@ -13,8 +13,8 @@ import pytest
 
 import blender_rackfocus
 from blender_rackfocus.addon.blender import strips
-from blender_rackfocus.addon.depth import cards, sources
-from blender_rackfocus.addon.desk import doctor
+from blender_rackfocus.addon.depth import sources, strip_cards
+from blender_rackfocus.addon.desk import strip_doctor
 from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
@@ -51,11 +51,11 @@ def test_depth_that_is_set_by_hand_is_metres_and_no_file_to_repair_or_to_read_by
     found = modifier.find(strip)
     shown = next(one for one in strips.walk(shot.scene, 2) if one.strip == strip)
     job = frames.job_of(shown, found, draft=False, at_current_frame=False)
-    assert job.depth.path == cards.depth_file(shown, strips.media_frame(strip, 2, shot.scene), False)
+    assert job.depth.path == strip_cards.depth_file(shown, strips.media_frame(strip, 2, shot.scene), False)
     np.testing.assert_allclose(frames.sources(job)[1], 7.0)
     assert frames.depth_told(strip, shot.scene) == ""
     with pytest.raises(FrameError) as refused:
-        doctor.examine(strip, shot.scene)
+        strip_doctor.examine(strip, shot.scene)
     assert "(Wall) is set by hand" in str(refused.value)
     with pytest.raises(FrameError, match="bake the strip instead"):
         twin.convert(strip, shot.scene)

@@ -13,7 +13,7 @@ import pytest
 from live_shot import write_exr
 
 from blender_rackfocus.addon.blender import strips
-from blender_rackfocus.addon.desk import doctor
+from blender_rackfocus.addon.desk import strip_doctor
 from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
@@ -131,10 +131,10 @@ def test_what_is_gone_by_now_is_not_fixed(shot):
 def test_out_of_step_is_an_offset(shot):
     """The doctor's own test tells the step; here its fix reads the right file, and says where there is none."""
     strip = strip_with(shot, [np.full(SIZE, 2.0 + n, np.float32) for n in range(5)], 5)
-    look = doctor.examine(strip, shot.scene)
-    late = doctor.Finding("OUT_OF_STEP", "", 1.0, "", numbers={"offset": 2})
-    assert doctor.is_setting(late, strip)
-    doctor.apply_settings(strip, [late], look.convention, 1.0, 10.0)
+    look = strip_doctor.examine(strip, shot.scene)
+    late = strip_doctor.Finding("OUT_OF_STEP", "", 1.0, "", numbers={"offset": 2})
+    assert strip_doctor.is_setting(late, strip)
+    strip_doctor.apply_settings(strip, [late], look.convention, 1.0, 10.0)
     assert strip.rackfocus_depth_offset == 2
     assert metres_at(shot, strip, 1).mean() == pytest.approx(4.0)
     with pytest.raises(FrameError, match="no depth for this frame"):

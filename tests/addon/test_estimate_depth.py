@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimate"))
 toy_networks = pytest.importorskip("toy_networks", reason="onnx is needed to make a network", exc_type=ImportError)
 
 from blender_rackfocus import media  # noqa: E402
-from blender_rackfocus.addon.depth import estimate, sources  # noqa: E402
+from blender_rackfocus.addon.depth import sources, strip_estimate  # noqa: E402
 from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
 from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
@@ -182,7 +182,7 @@ def test_every_frame_of_a_slipped_strip_has_the_depth_of_its_own_picture(shot, n
 
 def test_stopped_halfway_the_second_run_does_only_the_rest(shot, network):
     strip = shot.strip(pictures(shot, 8))
-    task = estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
+    task = strip_estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
     asked = []
     with pytest.raises(Cancelled):
         files.run(task, progress=asked.append, cancelled=lambda: bool(asked) and asked[-1].done >= 11)
@@ -215,7 +215,7 @@ def test_a_depth_file_that_was_harmed_is_not_read_and_is_made_again(shot, networ
 
 def test_an_estimate_replaces_no_file_of_others(shot, network):
     strip = shot.strip(pictures(shot, 2))
-    task = estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
+    task = strip_estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
     thesis = task.first()
     thesis.parent.mkdir(parents=True)
     thesis.write_text("mine")

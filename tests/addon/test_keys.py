@@ -12,10 +12,11 @@ from test_bake import bake_strip, look, the_strip
 
 from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.blender import colour_config, strips
-from blender_rackfocus.addon.compositor import node_pixels, node_recipe
+from blender_rackfocus.addon.compositor import node_notes, node_pixels
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier, node_settings, settings
-from blender_rackfocus.frame import inputs, recipe
+from blender_rackfocus.frame import inputs
+from blender_rackfocus.frame import notes as frame_notes
 from blender_rackfocus.frame.make import Region
 
 OTHER_SETTING = {
@@ -67,7 +68,7 @@ def comp(registered, tmp_path):
 def key(shot):
     strip = the_strip(shot)
     shown = next(one for one in strips.walk(shot.scene, 2) if one.strip == strip)
-    return recipe.store_key(frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True))
+    return frame_notes.store_key(frames.job_of(shown, modifier.find(strip), draft=False, at_current_frame=True))
 
 
 def test_every_input_of_a_strip_changes_the_key_and_brings_it_back(racked):
@@ -160,10 +161,10 @@ def test_the_code_that_makes_pixels_is_in_the_key_of_a_node(monkeypatch):
 def test_every_input_and_depth_setting_of_a_node_makes_its_bake_stale_and_brings_it_back(comp):
     image, depth = comp.files()
     one = comp.racked(image.outputs["Image"], depth.outputs["Image"])
-    notes = node_recipe.of(comp.scene, one, 2) | {node_recipe.PIXELS: "told by the render"}
+    notes = node_notes.of(comp.scene, one, 2) | {node_notes.PIXELS: "told by the render"}
 
     def stale():
-        return node_recipe.difference(notes, node_recipe.of(comp.scene, one, 2)).stale
+        return node_notes.difference(notes, node_notes.of(comp.scene, one, 2)).stale
 
     assert not stale()
     for entry in inputs.INPUTS:

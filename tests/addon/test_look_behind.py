@@ -14,7 +14,7 @@ from live_shot import write_exr
 from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.sequencer import frames, views
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.frame import recipe
+from blender_rackfocus.frame import notes as frame_notes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "craft"))
 import planes
@@ -89,19 +89,19 @@ def test_where_nothing_moves_not_a_bit_changes(shot):
 
 def test_the_switch_is_in_the_key_and_makes_a_bake_stale(shot):
     strip = racked(shot, 0.06)
-    key, notes = recipe.store_key(job(shot, strip)), recipe.of(job(shot, strip))
+    key, notes = frame_notes.store_key(job(shot, strip)), frame_notes.of(job(shot, strip))
     strip.rackfocus_uncover = False
-    assert recipe.store_key(job(shot, strip)) != key
-    assert recipe.difference(notes, job(shot, strip)).stale
+    assert frame_notes.store_key(job(shot, strip)) != key
+    assert frame_notes.difference(notes, job(shot, strip)).stale
     strip.rackfocus_uncover = True
-    assert recipe.store_key(job(shot, strip)) == key
+    assert frame_notes.store_key(job(shot, strip)) == key
 
 
 def test_a_neighbour_written_anew_makes_another_frame(shot):
     strip = racked(shot, 0.06)
-    key = recipe.store_key(job(shot, strip))
+    key = frame_notes.store_key(job(shot, strip))
     write_exr(shot.folder / "p_0004.exr", {name: np.ones((planes.HEIGHT, planes.WIDTH), np.float32) for name in "RGBZ"})
-    assert recipe.store_key(job(shot, strip)) != key
+    assert frame_notes.store_key(job(shot, strip)) != key
 
 
 def test_only_frames_that_the_strip_shows_are_looked_into(shot):

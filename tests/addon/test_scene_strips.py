@@ -203,7 +203,7 @@ def test_a_scene_rendered_for_a_strip_does_not_end_the_outer_render(edit):
 def test_the_same_frame_has_the_same_key_in_another_session(edit):
     from blender_rackfocus.addon.blender import strips
     from blender_rackfocus.addon.sequencer import frames
-    from blender_rackfocus.frame import recipe
+    from blender_rackfocus.frame import notes as frame_notes
 
     def job():
         shown = next(one for one in strips.walk(edit.outer, 12) if one.strip == edit.strip)
@@ -211,19 +211,19 @@ def test_the_same_frame_has_the_same_key_in_another_session(edit):
 
     edit.animation(12, 12, "first")
     first = job()
-    key, notes = recipe.store_key(first), recipe.of(first)
+    key, notes = frame_notes.store_key(first), frame_notes.of(first)
     scene_passes.forget()
     session.drop(scene_passes.Kept)
     again = job()
     assert again.picture.path != first.picture.path
-    assert recipe.store_key(again) == key
-    assert recipe.of(again) == notes
-    assert recipe.difference(notes, again).fresh
+    assert frame_notes.store_key(again) == key
+    assert frame_notes.of(again) == notes
+    assert frame_notes.difference(notes, again).fresh
     edit.set(**{"F-Stop": 8.0})
-    assert recipe.store_key(job()) != key
+    assert frame_notes.store_key(job()) != key
     scene_passes.renew(edit.inner)
     edit.animation(12, 12, "third")
-    assert "the scene that the strip shows changed" in recipe.difference(notes, job()).stale
+    assert "the scene that the strip shows changed" in frame_notes.difference(notes, job()).stale
 
 
 # --- Beside Blender's own render -------------------------------------------------------------------------------------

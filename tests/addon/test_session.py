@@ -24,7 +24,7 @@ from blender_rackfocus.addon import cache, errors
 from blender_rackfocus.addon.start import registration
 from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.strips import Strips
-from blender_rackfocus.addon.depth import cards
+from blender_rackfocus.addon.depth import strip_cards
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views
 from blender_rackfocus.addon.session import session
@@ -71,7 +71,7 @@ shot = Shot(Path({folder!r}))
 shot.scene.name = NAME
 strip = shot.racked(shot.pictures(), shot.depths()[0], NAME)
 mask = bpy.data.masks.new(NAME)
-cards.draw(mask, 1, 8, 8)
+strip_cards.draw(mask, 1, 8, 8)
 errors.note(1, shot.scene.session_uid, NAME, "wrong")
 shot.key(strip, "Focus Distance", dict([(1, NEAR_M), (4, FAR_M)]))
 bpy.ops.wm.save_as_mainfile(filepath={folder!r} + "/first.blend")

@@ -15,7 +15,8 @@ from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.depth import sources
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.frame import pairing, recipe
+from blender_rackfocus.frame import notes as frame_notes
+from blender_rackfocus.frame import pairing
 
 GREEN, GREY = (20, 220, 20), (128, 128, 128)
 
@@ -74,10 +75,10 @@ def test_another_depth_stream_is_another_key_and_makes_a_bake_stale(strip):
 
     strip.rackfocus_depth_path, strip.rackfocus_depth_source = strip.filepath, "FILE"
     strip.rackfocus_depth_kind, strip.rackfocus_depth_stream = "NORMALISED", 1
-    key, notes = recipe.store_key(job()), recipe.of(job())
+    key, notes = frame_notes.store_key(job()), frame_notes.of(job())
     strip.rackfocus_depth_stream = 0
-    assert recipe.store_key(job()) != key
-    assert recipe.difference(notes, job()).stale
+    assert frame_notes.store_key(job()) != key
+    assert frame_notes.difference(notes, job()).stale
     strip.rackfocus_depth_stream = 1
-    assert recipe.store_key(job()) == key
-    assert recipe.difference(notes, job()).fresh
+    assert frame_notes.store_key(job()) == key
+    assert frame_notes.difference(notes, job()).fresh

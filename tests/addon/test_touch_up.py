@@ -18,7 +18,7 @@ from blender_rackfocus.addon.depth import touches
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.craft.touch import Touch, touched
-from blender_rackfocus.frame import recipe
+from blender_rackfocus.frame import notes as frame_notes
 
 ACROSS = [[0.3, 0.5], [0.7, 0.5]]
 
@@ -147,21 +147,21 @@ def test_stopped_it_keeps_what_was_followed(shot, strip):
 
 def test_it_is_part_of_the_key_and_a_bake_gets_stale(shot, strip):
     plain = job_at(shot, strip, 1)
-    notes = json.loads(json.dumps(recipe.of(plain)))
+    notes = json.loads(json.dumps(frame_notes.of(plain)))
     touch()
     drawn = job_at(shot, strip, 1)
-    assert recipe.store_key(drawn) != recipe.store_key(plain)
-    assert recipe.difference(notes, drawn).stale
+    assert frame_notes.store_key(drawn) != frame_notes.store_key(plain)
+    assert frame_notes.difference(notes, drawn).stale
     old = {**notes, "reading": {k: v for k, v in notes["reading"].items() if k != "touches"}}
-    assert recipe.difference(old, plain).fresh, "what was baked before there were strokes"
-    again = json.loads(json.dumps(recipe.of(drawn)))
-    assert recipe.difference(again, drawn).fresh
+    assert frame_notes.difference(old, plain).fresh, "what was baked before there were strokes"
+    again = json.loads(json.dumps(frame_notes.of(drawn)))
+    assert frame_notes.difference(again, drawn).fresh
     (one,) = drawn.touches
     for change in ({"radius": 0.05}, {"factor": 3.0}, {"dioptres": 0.5}, {"edges": False}, {"kind": "SMOOTH"},
                    {"points": ((0.3, 0.5),)}):  # fmt: skip
         other = replace(drawn, touches=(replace(one, **change),))
-        assert recipe.difference(again, other).stale, change
-        assert recipe.store_key(other) != recipe.store_key(drawn), change
+        assert frame_notes.difference(again, other).stale, change
+        assert frame_notes.store_key(other) != frame_notes.store_key(drawn), change
 
 
 def test_it_goes_with_a_copy_and_with_the_file(shot, strip, tmp_path):

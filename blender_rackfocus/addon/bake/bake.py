@@ -21,7 +21,7 @@ import numpy as np
 
 from ...frame import freshness
 from ...frame.freshness import Freshness
-from ...frame.recipe import Difference
+from ...frame.notes import Difference
 from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
 from .. import cache

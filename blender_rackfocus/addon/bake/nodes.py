@@ -11,10 +11,10 @@ import numpy as np
 
 from ...frame import coding
 from ...frame.freshness import Freshness
-from ...frame.recipe import NOTHING, Difference
+from ...frame.notes import NOTHING, Difference
 from ...media import baked
 from ..blender import versions
-from ..compositor import node_baked, node_recipe
+from ..compositor import node_baked, node_notes
 from ..compositor import session as compositor
 from ..compositor.session import Collected
 from ..errors import FrameError
@@ -77,13 +77,13 @@ class Nodes(Owners):
         if name not in self.names():
             raise FrameError("the node is gone, muted, or no longer in the compositor")
         self._collected_at = None  # tasks come before pixels: what was made for the frame before is of no use
-        now = node_recipe.of(self.scene, self.node(name), frame)
-        return Task(lambda noted: node_recipe.difference(noted, now), lambda: self._pixels(name, frame, now))
+        now = node_notes.of(self.scene, self.node(name), frame)
+        return Task(lambda noted: node_notes.difference(noted, now), lambda: self._pixels(name, frame, now))
 
     def difference(self, name: str, frame: int, place: BakedPlace) -> Difference:
         try:
             noted = baked.notes_of(place.file(self.number(name, frame)))
-            return node_recipe.difference(noted, node_recipe.of(self.scene, self.node(name), frame))
+            return node_notes.difference(noted, node_notes.of(self.scene, self.node(name), frame))
         except FrameError as problem:
             return Difference(unsure=(problem.cause,))
 
@@ -99,7 +99,7 @@ class Nodes(Owners):
     def at_current_frame(self, name: str, place: BakedPlace) -> Freshness:
         """`look` at the scene's current frame, looked up once until something is edited: for the panel."""
         key = (self.scene.session_uid, name, self.scene.frame_current, place.folder)
-        seen = session.part(node_recipe.Seen)
+        seen = session.part(node_notes.Seen)
         if key not in seen:
             seen[key] = self.look(name, [self.scene.frame_current], place)
         return seen[key]
@@ -108,7 +108,7 @@ class Nodes(Owners):
         if self._collected_at != frame:
             self._collected, self._collected_at = compositor.collect(self.scene), frame
         found = self._collected[name]
-        return Pixels(*_picture(found), {**notes, node_recipe.PIXELS: found.key or next(iter(NOTHING))})
+        return Pixels(*_picture(found), {**notes, node_notes.PIXELS: found.key or next(iter(NOTHING))})
 
 
 def _picture(found: Collected) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import bpy
 
-from ...frame.recipe import short_hash
+from ...frame.notes import short_hash
 from ...media import sealed
 from .. import cache
 from ..blender import pairs, strips

@@ -7,9 +7,10 @@ from typing import Any
 
 import bpy
 
-from ...frame import coding, recipe
+from ...frame import coding
+from ...frame import notes as frame_notes
 from ...frame.job import Job
-from ...frame.recipe import Difference
+from ...frame.notes import Difference
 from ..blender import strips
 from ..errors import FrameError
 from ..sequencer import baked_strips, frames, staleness
@@ -73,8 +74,8 @@ class Strips(Owners):
             words = f'camera "{blurred}" has its own Depth of Field on, which a Blender without this extension would'
             raise FrameError(f"{words} show beside the baked one: switch it off")
         job = frames.job_of(shown[0], modifier.find(strip), draft=False, at_current_frame=True)
-        notes = recipe.of(job)
-        return Task(lambda noted: recipe.difference(noted, job), lambda: _pixels(job, notes))
+        notes = frame_notes.of(job)
+        return Task(lambda noted: frame_notes.difference(noted, job), lambda: _pixels(job, notes))
 
     def difference(self, name: str, frame: int, place: BakedPlace) -> Difference | None:
         return staleness.difference(self.scene, name, frame, place)

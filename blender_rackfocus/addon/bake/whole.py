@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 
 from ... import media
-from ...frame import recipe
+from ...frame import notes as frame_notes
 from ...frame.job import Job
 from ...media import MediaError, sealed, unfinished
 from ..blender import curves, pairs, strips
@@ -54,7 +54,7 @@ def pictures(
             job = frames.job_of(shown, rack_modifier, draft=False, at_current_frame=True)
             of = job or frames.look_job(shown, rack_modifier)
             notes = {
-                placed_strips.OF: recipe.of(of),
+                placed_strips.OF: frame_notes.of(of),
                 placed_strips.WORKS: job is not None,
                 placed_strips.SHARE: share,
             }
@@ -87,7 +87,7 @@ def _is_right(noted: dict[str, Any] | None, now: dict[str, Any], of: Job) -> boo
     if noted is None or noted.get(placed_strips.WORKS) != now[placed_strips.WORKS]:
         return False
     same_size = noted.get(placed_strips.SHARE) == now[placed_strips.SHARE]
-    return same_size and recipe.difference(noted.get(placed_strips.OF), of).fresh
+    return same_size and frame_notes.difference(noted.get(placed_strips.OF), of).fresh
 
 
 def _leave_alone(scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:

@@ -15,7 +15,7 @@ from ...media import baked
 from ..errors import FrameError
 from ..shot import baked_place, node
 from ..shot.baked_place import DURATION, FIRST, BakedPlace
-from . import node_pixels, node_recipe
+from . import node_notes, node_pixels
 
 
 def number_of(frame: int) -> int:
@@ -57,7 +57,7 @@ def is_of(
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres.
     """
     notes = baked.notes_of(path)
-    told = notes.get(node_recipe.PIXELS) if notes is not None else None
+    told = notes.get(node_notes.PIXELS) if notes is not None else None
     return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)
 
 

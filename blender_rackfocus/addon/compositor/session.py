@@ -38,7 +38,7 @@ from ..log import once
 from ..scenes import passes, scene_passes, upstream
 from ..session import session as memory
 from ..shot import group, intact, node, pixels
-from . import node_baked, node_pixels, node_recipe, node_values, preview
+from . import node_baked, node_notes, node_pixels, node_values, preview
 
 _log = logging.getLogger(__name__)
 
@@ -719,7 +719,7 @@ def _refresh() -> None:
 def on_edit(*_rest: object) -> None:
     """Something was edited."""
     scene_passes.forget()
-    node_recipe.forget()
+    node_notes.forget()
     _refresh()
 
 
@@ -732,7 +732,7 @@ def on_load(*_rest: object) -> None:
     """Another file was opened, or an undo changed this one."""
     _renders().sessions.clear()
     scene_passes.forget()
-    node_recipe.forget()
+    node_notes.forget()
     scene_passes.end()
     for scene in bpy.data.scenes:
         ASIDE.restore(scene)

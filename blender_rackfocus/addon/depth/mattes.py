@@ -28,7 +28,7 @@ from ...media import MediaError
 from ...media.colour import linear_to_srgb
 from .. import cache
 from ..blender import strips
-from . import estimate
+from . import strip_estimate
 
 _VERSION = 1
 """Of the way a matte is made: another one makes other folders."""
@@ -72,7 +72,7 @@ def network() -> str:
 
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, strokes: Sequence[Stroke], network_path: str = "") -> Task:
     """The matte of the frames that a strip shows. Raises EstimateError, FrameError, MediaError."""
-    shown, frames, paths = estimate.clip_of(strip, scene)
+    shown, frames, paths = strip_estimate.clip_of(strip, scene)
     wanted = tuple(sorted({one.index for one in shown}))
     path = network_path or network()
     told = (
@@ -83,7 +83,7 @@ def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, strokes: Sequence[St
         text_of(strokes),
         models.checksum(path) if path and os.path.isfile(path) else path,
     )
-    return Task(frames, wanted, tuple(strokes), path, estimate.own_folder(strip, "matte", repr(told)))
+    return Task(frames, wanted, tuple(strokes), path, strip_estimate.own_folder(strip, "matte", repr(told)))
 
 
 def run(
@@ -160,7 +160,7 @@ def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> 
     """(the clip's frame, its picture (H, W, 3) uint8 RGB) that a strip shows at a frame. Raises EstimateError,
     FrameError, MediaError."""
     here = strips.media_frame(strip, frame, scene)
-    _, frames, _ = estimate.clip_of(strip, scene)
+    _, frames, _ = strip_estimate.clip_of(strip, scene)
     try:
         return here.index, coded(frames[here.index])
     finally:

@@ -19,7 +19,7 @@ from ..blender import strips
 from ..blender.properties import of_pixels
 from ..errors import FrameError
 from ..shot import modifier
-from . import cards
+from . import strip_cards
 
 
 class Depth(NamedTuple):
@@ -141,7 +141,7 @@ def _of_strip(shown: strips.Shown, _picture: strips.MediaFrame, _draft: bool) ->
 
 
 def _of_cards(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> Depth:
-    made = stamped(cards.depth_file(shown, picture, draft), 0)
+    made = stamped(strip_cards.depth_file(shown, picture, draft), 0)
     return Depth(made, made, "")
 
 

@@ -21,7 +21,7 @@ from ...craft.carried import Matrix, carry, moved
 from ...craft.touch import Touch
 from ...estimate.files import MovieFrames, StillFrames
 from ..blender.properties import of_pixels, put_on, take_off
-from . import estimate, mattes
+from . import mattes, strip_estimate
 
 KINDS = (
     ("NEARER", "Nearer", "What is under the stroke comes nearer", "ADD", 0),
@@ -172,7 +172,7 @@ def waiting(strip: bpy.types.Strip) -> list[int]:
 
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[int]) -> Task:
     """What is to be followed. Raises EstimateError, FrameError, MediaError, ValueError."""
-    shown, frames, _paths = estimate.clip_of(strip, scene)
+    shown, frames, _paths = strip_estimate.clip_of(strip, scene)
     held = []
     for number in numbers:
         one = strip.rackfocus_touches[number]

@@ -4,7 +4,7 @@
 Blender counts an Image node's sequence by the frame of the scene that owns the strip. Files are numbered from the
 strip's content instead (`FIRST` is where it starts), and the node is told where that is: so a strip may be moved,
 trimmed and split, and each of its frames keeps its file. What retiming, keyframes and new files do to a frame is told
-by the notes in the baked file (see `recipe`): what is no longer right is made live, in the window and in renders.
+by the notes in the baked file (see `frame_notes`): what is no longer right is made live, in the window and in renders.
 
 Where Blender draws another scene inside this one (a scene strip), its Image nodes stand still at that scene's own
 current frame. There the baked file's pixels are put into the live image instead; a Blender without the extension
@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...frame import coding, recipe
+from ...frame import coding
+from ...frame import notes as frame_notes
 from ...frame.job import Job, Made
 from ...media import baked
 from ..blender import strips
@@ -120,7 +121,7 @@ def use(
         return None
     path = _file_at(place, shown)
     notes = baked.notes_of(path) if path else None
-    told = recipe.difference(notes, job)
+    told = frame_notes.difference(notes, job)
     if notes is None or told.stale:
         return Use()
     remark = ", ".join(told.unsure)
@@ -145,7 +146,7 @@ def use_unmade(
         picture = strips.media_frame(shown.strip, shown.frame, shown.scene)
     except FrameError:
         return None
-    if recipe.outline_differs(notes, values, picture.path, picture.index):
+    if frame_notes.outline_differs(notes, values, picture.path, picture.index):
         return None
     return Use(path, _by_node(shown, drawn), f"baked frame shown unchecked: {problem.cause}")
 

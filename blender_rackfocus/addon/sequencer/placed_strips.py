@@ -15,8 +15,8 @@ from typing import Any
 
 import bpy
 
-from ...frame import recipe
-from ...frame.recipe import NOT_BAKED, Difference
+from ...frame import notes as frame_notes
+from ...frame.notes import NOT_BAKED, Difference
 from ...media import sealed
 from ..blender import pairs, strips
 from ..errors import FrameError
@@ -28,8 +28,8 @@ from . import frames, views
 _log = logging.getLogger(__name__)
 
 OF, WORKS, SHARE = "of", "works", "share"
-"""In a picture's notes: the recipe of its frame, whether the modifier does something there, its size as a share of the
-full one."""
+"""In a picture's notes: what its frame is made of, whether the modifier does something there, its size as a share of
+the full one."""
 FRESH_TAG, STALE_TAG = "COLOR_04", "COLOR_01"
 _APART = Difference(stale=("it stands elsewhere than its original: move both, or remove it",))
 
@@ -167,7 +167,7 @@ def _told(
         job = frames.job_of(shown, rack_modifier, draft=not final, at_current_frame=at_current)
         if (job is not None) != notes.get(WORKS):
             return Difference(stale=("the modifier was switched on or off",))
-        return recipe.difference(notes.get(OF), job or frames.look_job(shown, rack_modifier))
+        return frame_notes.difference(notes.get(OF), job or frames.look_job(shown, rack_modifier))
     except FrameError as problem:
         return _told_without_depth(shown, rack_modifier, notes, at_current, problem)
 
@@ -185,7 +185,7 @@ def _told_without_depth(
         picture = strips.media_frame(shown.strip, shown.frame, shown.scene)
     except FrameError:
         return Difference(unsure=(problem.cause,))
-    told = recipe.outline_differs(notes.get(OF) or {}, values, picture.path, picture.index)
+    told = frame_notes.outline_differs(notes.get(OF) or {}, values, picture.path, picture.index)
     return Difference(stale=told) if told else Difference(unsure=(problem.cause,))
 
 

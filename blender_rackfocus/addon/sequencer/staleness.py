@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import bpy
 
-from ...frame import freshness, recipe
+from ...frame import freshness
+from ...frame import notes as frame_notes
 from ...frame.freshness import Freshness
-from ...frame.recipe import NOT_BAKED, Difference
+from ...frame.notes import NOT_BAKED, Difference
 from ...media import baked
 from ..blender import pairs, strips
 from ..errors import FrameError
@@ -42,7 +43,9 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
         notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
         is_there = notes is not None
         current = frame == scene.frame_current_final
-        return recipe.difference(notes, frames.job_of(shown[0], rack_modifier, draft=False, at_current_frame=current))
+        return frame_notes.difference(
+            notes, frames.job_of(shown[0], rack_modifier, draft=False, at_current_frame=current)
+        )
     except FrameError as problem:
         return Difference(unsure=(problem.cause,)) if is_there else NOT_BAKED
 

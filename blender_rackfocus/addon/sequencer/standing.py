@@ -15,7 +15,7 @@ from itertools import groupby
 import bpy
 
 from ...frame.job import Job
-from ...frame.recipe import NOT_BAKED
+from ...frame.notes import NOT_BAKED
 from ...media import MediaError
 from .. import cache, signals
 from ..blender import curves, strips

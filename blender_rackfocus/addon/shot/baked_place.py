@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...frame import recipe
+from ...frame import notes as frame_notes
 from ...media import baked, colour
 from .. import cache
 from ..blender import colour_config
@@ -55,7 +55,7 @@ def named_place(scene: bpy.types.Scene, what: str, told_apart: tuple[str, ...], 
     a folder of the user's.
     """
     library = (_relative(bpy.path.abspath(scene.library.filepath)),) if scene.library is not None else ()
-    apart = recipe.short_hash(scene.name, *told_apart, *library)
+    apart = frame_notes.short_hash(scene.name, *told_apart, *library)
     chosen = folder or scene.rackfocus_bake_folder or FOLDER
     name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "unsaved"
     if chosen.startswith("//") and not bpy.data.filepath:

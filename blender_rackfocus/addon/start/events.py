@@ -12,7 +12,7 @@ from bpy.app.handlers import persistent
 from .. import errors, signals
 from ..blender import rendering
 from ..compositor import session as compositor
-from ..depth import cards
+from ..depth import strip_cards
 from ..sequencer import show
 from ..session import session
 
@@ -23,15 +23,15 @@ def _another_file(*_rest: object) -> None:
 
 
 CALLS: dict[str, tuple[Callable[..., None], ...]] = {
-    "render_init": (cards.forget, rendering.begins, show.begin, compositor.on_render_init),
+    "render_init": (strip_cards.forget, rendering.begins, show.begin, compositor.on_render_init),
     "render_pre": (rendering.draws, show.show_final, compositor.on_render_pre),
     "render_complete": (rendering.ends, show.end, compositor.on_render_end),
     "render_cancel": (rendering.ends, show.end, compositor.on_render_end),
     "frame_change_post": (show.refresh, compositor.on_frame_change),
-    "depsgraph_update_post": (cards.edited, show.edited, compositor.on_edit),
-    "load_post": (cards.forget, _another_file, show.opened, compositor.on_load),
-    "undo_post": (cards.forget, show.undone, compositor.on_load),
-    "redo_post": (cards.forget, show.undone, compositor.on_load),
+    "depsgraph_update_post": (strip_cards.edited, show.edited, compositor.on_edit),
+    "load_post": (strip_cards.forget, _another_file, show.opened, compositor.on_load),
+    "undo_post": (strip_cards.forget, show.undone, compositor.on_load),
+    "redo_post": (strip_cards.forget, show.undone, compositor.on_load),
     "save_pre": (show.saving, compositor.on_save),
     "save_post": (show.refresh, compositor.on_saved),
     "save_post_fail": (show.refresh, compositor.on_saved),

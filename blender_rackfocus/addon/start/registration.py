@@ -10,15 +10,27 @@ from ...frame import make
 from .. import errors, log, ui
 from ..blender import stillness
 from ..compositor import session as compositor
-from ..depth import cards, sources, touches
-from ..desk import doctor
+from ..depth import sources, strip_cards, touches
+from ..desk import strip_doctor
 from ..sequencer import show, views
 from ..session import session
 from ..shot import baked_place, clock, marks, node_settings, proposals, settings
 from ..ui.operators import jobs
 from . import events
 
-PROPERTIES = (settings, sources, cards, touches, doctor, node_settings, baked_place, marks, proposals, clock, views)
+PROPERTIES = (
+    settings,
+    sources,
+    strip_cards,
+    touches,
+    strip_doctor,
+    node_settings,
+    baked_place,
+    marks,
+    proposals,
+    clock,
+    views,
+)
 _PACKAGE = __package__.removesuffix(".addon.start")
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 

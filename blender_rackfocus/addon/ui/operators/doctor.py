@@ -8,7 +8,7 @@ import bpy
 from ....craft.doctor import FINDINGS
 from ... import signals
 from ...blender.context import sequencer_scene
-from ...desk import doctor
+from ...desk import strip_doctor
 from ...errors import EXPECTED
 from .on_strip import OnStrip
 
@@ -26,11 +26,11 @@ class RACKFOCUS_OT_depth_examine(OnStrip, bpy.types.Operator):
         if strip is None:
             return {"CANCELLED"}
         try:
-            look = doctor.examine(strip, sequencer_scene(context))
+            look = strip_doctor.examine(strip, sequencer_scene(context))
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        doctor.remember(strip, look)
+        strip_doctor.remember(strip, look)
         if look.findings:
             self.report({"WARNING"}, " ".join(one.words for one in look.findings))
         else:
@@ -67,14 +67,14 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         try:
             if not 0 < near_m < far_m:
                 raise ValueError(f"near ({near_m:g} m) must be above 0 and below far ({far_m:g} m)")
-            look = doctor.examine(strip, scene)
+            look = strip_doctor.examine(strip, scene)
             chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
             if not chosen:
-                doctor.remember(strip, look)
+                strip_doctor.remember(strip, look)
                 self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
                 return {"CANCELLED"}
             self._put_right(context, strip, scene, chosen, look, near_m, far_m)
-            doctor.remember(strip, doctor.examine(strip, scene))
+            strip_doctor.remember(strip, strip_doctor.examine(strip, scene))
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -93,18 +93,18 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         strip: bpy.types.Strip,
         scene: bpy.types.Scene,
         chosen: list,
-        look: doctor.Look,
+        look: strip_doctor.Look,
         near_m: float,
         far_m: float,
     ) -> None:
-        if all(doctor.is_setting(one, strip) for one in chosen):
-            doctor.apply_settings(strip, chosen, look.convention, near_m, far_m)
+        if all(strip_doctor.is_setting(one, strip) for one in chosen):
+            strip_doctor.apply_settings(strip, chosen, look.convention, near_m, far_m)
             return
         ends = {"near_m": near_m, "far_m": far_m} if any(one.needs for one in chosen) else {}
         manager = context.window_manager
         manager.progress_begin(0, 1)
         try:
-            doctor.repair(strip, scene, chosen, look.convention, progress=manager.progress_update, **ends)
+            strip_doctor.repair(strip, scene, chosen, look.convention, progress=manager.progress_update, **ends)
         finally:
             manager.progress_end()
 
@@ -131,12 +131,12 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
         scene = sequencer_scene(context)
         frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
         try:
-            one, other = (doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
-            found, words = doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
+            one, other = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
+            found, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        doctor.set_convention(strip, found)
+        strip_doctor.set_convention(strip, found)
         signals.redraw()
         self.report({"INFO"}, f"From the two points: {words}")
         return {"FINISHED"}

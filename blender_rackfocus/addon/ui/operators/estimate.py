@@ -12,7 +12,7 @@ from ....estimate import EstimateError, EstimateReport, Progress, files
 from ....estimate.provenance import Provenance
 from ... import signals
 from ...blender.context import sequencer_scene
-from ...depth import estimate
+from ...depth import strip_estimate
 from ...errors import EXPECTED
 from ...shot import modifier, ownership
 from .jobs import Job, OnThread
@@ -30,7 +30,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     expected = (EstimateError, *EXPECTED)
     kept = "Stopped. What is finished is kept: Estimate Depth goes on from there"
 
-    source: bpy.props.EnumProperty(name="Source", description="How depth is found", items=estimate.SOURCES)
+    source: bpy.props.EnumProperty(name="Source", description="How depth is found", items=strip_estimate.SOURCES)
     handles: bpy.props.IntProperty(
         name="Handles", description="Frames more on either side of what the strip shows", default=0, min=0, soft_max=100
     )
@@ -67,7 +67,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
             return {"CANCELLED"}
         scene = sequencer_scene(context)
         try:
-            task = estimate.task_of(
+            task = strip_estimate.task_of(
                 strip,
                 scene,
                 source=self.source,
@@ -95,7 +95,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; its depth is kept in {task.folder}')
             return {"CANCELLED"}
         fresh = modifier.find(strip) is None
-        estimate.use(strip, task, provenance, beside=self.beside)
+        strip_estimate.use(strip, task, provenance, beside=self.beside)
         if fresh:
             to_the_top(self, context, strip)
         ownership.separate()

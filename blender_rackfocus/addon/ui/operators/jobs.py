@@ -19,7 +19,7 @@ import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
 from ....estimate import Cancelled
-from ...depth.estimate import time_left
+from ...depth.strip_estimate import time_left
 from ...session import session
 from . import baking
 

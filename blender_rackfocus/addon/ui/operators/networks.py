@@ -11,7 +11,7 @@ import bpy
 from ....estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models
 from ....estimate.reading import FORMS
 from ...blender.context import active_strip, sequencer_scene
-from ...depth import estimate, networks
+from ...depth import networks, strip_estimate
 from ...errors import EXPECTED
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
@@ -121,8 +121,8 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
         if strip is None:
             return {"CANCELLED"}
         try:
-            settings = networks.settings_of(estimate.model_of(strip))
-            shown, frames, _paths = estimate.clip_of(strip, sequencer_scene(context))
+            settings = networks.settings_of(strip_estimate.model_of(strip))
+            shown, frames, _paths = strip_estimate.clip_of(strip, sequencer_scene(context))
         except (EstimateError, *EXPECTED) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -198,7 +198,7 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
     output: bpy.props.StringProperty(name="Output", description="The output that is the depth; empty: found out")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.filepath = self.filepath or estimate.model_of(active_strip(context))
+        self.filepath = self.filepath or strip_estimate.model_of(active_strip(context))
         try:
             now = networks.settings_of(self.filepath)
         except EstimateError as error:
@@ -231,7 +231,7 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
             self.layout.label(text=f"Outputs that may be its depth: {', '.join(there)}")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        path = self.filepath or estimate.model_of(active_strip(context))
+        path = self.filepath or strip_estimate.model_of(active_strip(context))
         mean, std = {"FOUND": (None, None), _OWN: (tuple(self.mean), tuple(self.deviation))}.get(self.form) or FORMS[
             _FORMS[self.form]
         ]

@@ -9,7 +9,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender.context import active_strip
-from ...depth import cards, estimate, sources, touches
+from ...depth import sources, strip_cards, strip_estimate, touches
 from ...shot import modifier
 from . import networks
 from .text import words
@@ -41,7 +41,7 @@ class RACKFOCUS_PT_estimate(_Tab, bpy.types.Panel):
             for number, sentence in enumerate(told):
                 words(box, sentence, "INFO" if number == 0 else "DOT")
         layout.prop(strip, "rackfocus_model_path", text="Network")
-        model = estimate.model_of(strip)
+        model = strip_estimate.model_of(strip)
         if model:
             networks.draw_chosen(layout, model)
         else:
@@ -96,7 +96,7 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
                 column.prop(card, name)
         if "cards" not in sources.of(strip).fields:
             return
-        words(layout, cards.provenance(strip).sentence(), "INFO")
+        words(layout, strip_cards.provenance(strip).sentence(), "INFO")
         column = layout.column()
         column.use_property_split = True
         for name in ("back_from_m", "back_to_m", "back_start", "back_end", "cards_time"):

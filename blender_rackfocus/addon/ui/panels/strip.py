@@ -12,7 +12,7 @@ from ....estimate import models
 from ....frame import pairing
 from ... import errors
 from ...blender.context import active_strip, sequencer_scene
-from ...depth import estimate, networks, sources
+from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames
 from ...shot import modifier, settings
 from ...twin import twin, twin_group
@@ -151,7 +151,7 @@ def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     column = box.column(align=True)
     column.operator_context = "INVOKE_DEFAULT"
     column.operator("rackfocus.estimate_depth", icon="SHADERFX").source = "AUTO"
-    if not estimate.model_of(strip):
+    if not strip_estimate.model_of(strip):
         model = next(iter(models.TABLE))
         column.operator("rackfocus.network_get", text=f"Get a Network ({model.name})", icon="IMPORT").name = model.name
     column.operator("rackfocus.subject", text="Cards: Draw over a Subject", icon="BRUSH_DATA").card = -1
@@ -159,7 +159,7 @@ def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     in_the_way = jobs.in_the_way("PICTURES")
     if in_the_way:
         words(box, in_the_way, "INFO")
-    elif not bpy.app.online_access and not estimate.model_of(strip):
+    elif not bpy.app.online_access and not strip_estimate.model_of(strip):
         words(box, networks.OFFLINE, "INFO")
 
 

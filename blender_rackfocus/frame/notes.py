@@ -23,7 +23,7 @@ from .job import Beside, FileFrame, Job
 from .renderer import renderer
 
 NOTHING = {"nothing": True}
-"""The recipe of a frame in which the modifier does nothing."""
+"""The notes of a frame in which the modifier does nothing."""
 
 
 _BEFORE_IT_WAS_NOTED: dict[str, Any] = {"fit_depth": False, "fills": None, "touches": []}

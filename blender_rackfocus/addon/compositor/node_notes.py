@@ -15,9 +15,10 @@ from typing import Any
 
 import bpy
 
-from ...frame import inputs, recipe
+from ...frame import inputs
+from ...frame import notes as frame_notes
 from ...frame.freshness import Freshness
-from ...frame.recipe import Difference
+from ...frame.notes import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
 from ..blender import colour_config, idnames, versions
@@ -76,8 +77,8 @@ _BEFORE_IT_WAS_NOTED = {"rackfocus_fit_depth": False, "rackfocus_depth_low": 0.0
 def difference(notes: dict[str, Any] | None, now: dict[str, Any]) -> Difference:
     """What tells a baked frame with these notes from what `of` tells now, in words."""
     if notes is None or PIXELS not in notes:
-        return recipe.NOT_BAKED
-    stale = list(recipe.changed_inputs(notes, now["inputs"]))
+        return frame_notes.NOT_BAKED
+    stale = list(frame_notes.changed_inputs(notes, now["inputs"]))
     if notes.get("lens") != now["lens"]:
         stale.append("Lens changed")
     if {**_BEFORE_IT_WAS_NOTED, **(notes.get("reading") or {})} != now["reading"]:

@@ -12,7 +12,8 @@ import pytest
 
 from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.craft.touch import Touch
-from blender_rackfocus.frame import inputs, recipe
+from blender_rackfocus.frame import inputs
+from blender_rackfocus.frame import notes as frame_notes
 from blender_rackfocus.frame.job import Beside, Job, stamped
 from blender_rackfocus.media.colour import OcioConfig
 
@@ -82,79 +83,82 @@ def test_every_field_of_a_job_is_looked_at_here(tmp_path):
 @pytest.mark.parametrize("name", [field.name for field in fields(Job) if field.name not in ("values", "draft")])
 def test_what_decides_a_pixel_is_in_the_key_and_in_the_notes(tmp_path, name):
     before = job(tmp_path)
-    key, notes = recipe.store_key(before), recipe.of(before)
+    key, notes = frame_notes.store_key(before), frame_notes.of(before)
     after = replace(before, **{name: others(tmp_path)[name]})
-    assert recipe.store_key(after) != key
-    assert recipe.difference(notes, after).stale
-    assert recipe.store_key(replace(after, **{name: getattr(before, name)})) == key
-    assert recipe.difference(notes, replace(after, **{name: getattr(before, name)})).fresh
+    assert frame_notes.store_key(after) != key
+    assert frame_notes.difference(notes, after).stale
+    assert frame_notes.store_key(replace(after, **{name: getattr(before, name)})) == key
+    assert frame_notes.difference(notes, replace(after, **{name: getattr(before, name)})).fresh
 
 
 @pytest.mark.parametrize("name", inputs.NAMES)
 def test_every_input_is_in_the_key_and_in_the_notes(tmp_path, name):
     before = job(tmp_path)
-    key, notes, at = recipe.store_key(before), recipe.of(before), inputs.NAMES.index(name)
+    key, notes, at = frame_notes.store_key(before), frame_notes.of(before), inputs.NAMES.index(name)
     entry = inputs.INPUTS[at]
     step = 1.0 if entry.integer else 0.01
     other = entry.default + step if entry.default + step <= entry.maximum else entry.default - step
     after = replace(before, values=(*before.values[:at], other, *before.values[at + 1 :]))
-    assert recipe.store_key(after) != key
-    assert any(words.startswith(name) for words in recipe.difference(notes, after).stale)
-    assert recipe.store_key(replace(after, values=before.values)) == key
+    assert frame_notes.store_key(after) != key
+    assert any(words.startswith(name) for words in frame_notes.difference(notes, after).stale)
+    assert frame_notes.store_key(replace(after, values=before.values)) == key
 
 
 @pytest.mark.parametrize("name", MEANT)
 def test_all_that_a_depth_can_mean_is_in_the_key_and_in_the_notes(tmp_path, name):
     before = job(tmp_path, convention=CONVENTION, reference=None)
     after = replace(before, convention=replace(CONVENTION, **{name: MEANT[name]}))
-    assert recipe.store_key(after) != recipe.store_key(before)
-    assert recipe.difference(recipe.of(before), after).stale
-    assert recipe.store_key(replace(after, convention=CONVENTION)) == recipe.store_key(before)
+    assert frame_notes.store_key(after) != frame_notes.store_key(before)
+    assert frame_notes.difference(frame_notes.of(before), after).stale
+    assert frame_notes.store_key(replace(after, convention=CONVENTION)) == frame_notes.store_key(before)
 
 
 def test_the_code_that_makes_pixels_is_in_the_key_and_in_the_notes(tmp_path, monkeypatch):
     one = job(tmp_path)
-    key, notes = recipe.store_key(one), recipe.of(one)
-    monkeypatch.setattr(recipe, "renderer", lambda: "another version")
-    assert recipe.store_key(one) != key
-    assert recipe.difference(notes, one) == recipe.Difference(older=True)
+    key, notes = frame_notes.store_key(one), frame_notes.of(one)
+    monkeypatch.setattr(frame_notes, "renderer", lambda: "another version")
+    assert frame_notes.store_key(one) != key
+    assert frame_notes.difference(notes, one) == frame_notes.Difference(older=True)
 
 
 def test_a_file_written_anew_has_another_key_and_is_stale_by_its_content_alone(tmp_path):
     before = job(tmp_path)
-    key, notes, path = recipe.store_key(before), recipe.of(before), tmp_path / "depth.exr"
+    key, notes, path = frame_notes.store_key(before), frame_notes.of(before), tmp_path / "depth.exr"
     os.utime(path, ns=(1, 1))
-    assert recipe.store_key(job(tmp_path)) != key
-    assert recipe.difference(notes, job(tmp_path)).fresh
+    assert frame_notes.store_key(job(tmp_path)) != key
+    assert frame_notes.difference(notes, job(tmp_path)).fresh
     path.write_text("DEPTH.exr")
-    assert "file changed: depth.exr" in recipe.difference(notes, job(tmp_path)).stale
+    assert "file changed: depth.exr" in frame_notes.difference(notes, job(tmp_path)).stale
 
 
 def test_where_the_configuration_lies_is_no_matter(tmp_path):
     before = job(tmp_path)
     after = replace(before, colour=replace(before.colour, path="/elsewhere/config.ocio"))
-    assert recipe.store_key(after) == recipe.store_key(before)
-    assert recipe.of(after) == recipe.of(before)
+    assert frame_notes.store_key(after) == frame_notes.store_key(before)
+    assert frame_notes.of(after) == frame_notes.of(before)
 
 
 def test_a_frame_baked_before_colours_were_noted_is_older_not_stale(tmp_path):
     one = job(tmp_path)
-    notes = recipe.of(one)
+    notes = frame_notes.of(one)
     del notes["reading"]["colour"]
-    assert not recipe.difference(notes, one).stale
+    assert not frame_notes.difference(notes, one).stale
 
 
 def test_a_frame_beside_written_anew_has_another_key_and_is_stale(tmp_path):
     near = others(tmp_path)
-    key, notes = recipe.store_key(job(tmp_path, beside=near["beside"])), recipe.of(job(tmp_path, beside=near["beside"]))
+    key, notes = (
+        frame_notes.store_key(job(tmp_path, beside=near["beside"])),
+        frame_notes.of(job(tmp_path, beside=near["beside"])),
+    )
     (tmp_path / "another.exr").write_text("written anew")
     after = job(tmp_path, beside=others(tmp_path)["beside"])
-    assert recipe.store_key(after) != key
-    assert "file changed: another.exr" in recipe.difference(notes, after).stale
+    assert frame_notes.store_key(after) != key
+    assert "file changed: another.exr" in frame_notes.difference(notes, after).stale
 
 
 def test_a_frame_baked_before_frames_beside_were_noted_looked_into_none(tmp_path):
-    notes = recipe.of(job(tmp_path))
+    notes = frame_notes.of(job(tmp_path))
     del notes["beside"]
-    assert recipe.difference(notes, job(tmp_path)).fresh
-    assert recipe.difference(notes, job(tmp_path, beside=others(tmp_path)["beside"])).stale
+    assert frame_notes.difference(notes, job(tmp_path)).fresh
+    assert frame_notes.difference(notes, job(tmp_path, beside=others(tmp_path)["beside"])).stale

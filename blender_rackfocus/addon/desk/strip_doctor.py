@@ -21,7 +21,7 @@ from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
 from ..blender.properties import put_on, take_off
-from ..depth import estimate, sources
+from ..depth import sources, strip_estimate
 from ..errors import FrameError
 from ..shot import modifier, settings
 
@@ -190,7 +190,7 @@ def repair(
     Raises FrameError, MediaError, ValueError.
     """
     reader = _Reader(strip, scene)
-    named = estimate.names_of(strip, scene)
+    named = strip_estimate.names_of(strip, scene)
     timeline = {reader.picture_frame(frame).index: frame for frame in reader.timeline()}
     offset = sum(int(one.numbers["offset"]) for one in findings if one.name == "OUT_OF_STEP")
     told = Provenance(
@@ -201,7 +201,7 @@ def repair(
         "; ".join(one.fix for one in findings),
     )
     key = repr((told, strip.rackfocus_depth_path, bpy.data.filepath, scene.name))
-    folder = estimate.own_folder(strip, "repaired", key)
+    folder = strip_estimate.own_folder(strip, "repaired", key)
 
     with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in findings)
 
@@ -230,7 +230,7 @@ def repair(
         if progress is not None:
             progress((number + 1) / len(order))
     first = folder / named[order[0]]
-    estimate.use_files(strip, first, told)
+    strip_estimate.use_files(strip, first, told)
     return folder
 
 
