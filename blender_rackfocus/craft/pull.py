@@ -150,6 +150,7 @@ def insert_rack(
     fps: float = 24.0,
     current_m: float | None = None,
     nearest_m: float = NEAREST_M,
+    keep: bool = False,
 ) -> Joined:
     """Put a rack into a curve so that nothing jumps.
 
@@ -162,6 +163,7 @@ def insert_rack(
       later rack leaves from where this one came to rest.
     - Where a given from_m is not where the focus was, or the next key is elsewhere, the curve leads there, eased, and a
       note says between which frames. Keys elsewhere that lie nearer than `LEAD_FRAMES` to the rack go.
+    - keep: a key by hand behind the rack stays where it is, and focus goes back to it.
     """
     length = float(default_duration(feel, fps)) if duration is None else _positive(duration, "duration")
     if not existing:
@@ -179,7 +181,7 @@ def insert_rack(
         head, rack = _join_start(existing, rack)
     else:
         head, rack[0] = _lead_in(existing, rack[0], notes)
-    tail, rack = _join_end(existing, rack, notes)
+    tail, rack = _join_end(existing, rack, notes, keep)
     keys = sort_keys([*head, *rack, *tail])
     kept = {key.frame for key in keys}
     return Joined(keys, [key.frame for key in existing if key.frame not in kept], notes)
@@ -236,7 +238,7 @@ def _join_start(existing: list[Key], rack: list[Key]) -> tuple[list[Key], list[K
     return head, rack
 
 
-def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[list[Key], list[Key]]:
+def _join_end(existing: list[Key], rack: list[Key], notes: list[str], keep: bool) -> tuple[list[Key], list[Key]]:
     """Existing keys behind the rack, the held ones moved to its last focus, and the rack with its last handle set."""
     last = rack[-1]
     held_m = value_at(existing, last.frame)
@@ -249,7 +251,7 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str]) -> tuple[l
     if not tail:
         return tail, rack
     for i, key in enumerate(tail):
-        if not (holding and same_focus(key.focus_m, held_m)):
+        if not (holding and same_focus(key.focus_m, held_m)) or (keep and key.role == HAND):
             break
         left, right = _at(key.left, last.focus_m), _at(key.right, last.focus_m)
         tail[i] = replace(key, focus_m=last.focus_m, left=left, right=right)

@@ -115,3 +115,29 @@ def test_undo_takes_the_whole_rack_back(strip):
     bpy.ops.ed.redo()
     again = bpy.context.scene.sequence_editor.strips_all["A"]
     assert focus(again, [10, 34]) == pytest.approx([1.0, 6.0])
+
+
+def test_keys_by_hand_stay_unless_it_is_asked(shot):
+    """A key that somebody set is neither dropped nor moved; what it stands in the way of is said, with the way out."""
+    strip = shot.racked(shot.pictures(frames=2), shot.depths(frames=1)[0])
+    strip.right_handle = 101
+    curve = Focus(strip)
+    for frame, metres in ((1, 2.0), (60, 2.0), (90, 2.0)):
+        curve.set(metres, frame, key=True)
+
+    def by_hand():
+        return [(key.frame, round(key.focus_m, 3)) for key in curve.keys(0, 200) if key.role == "HAND"]
+
+    asked = {"strip_name": "A", "frame": 20, "duration": 20, "to_distance": 6.0}
+    assert bpy.ops.rackfocus.rack(**asked) == {"FINISHED"}
+    assert curve.at_m(40) == pytest.approx(6.0)
+    assert by_hand() == [(1, 2.0), (60, 2.0), (90, 2.0)], "also those that were held"
+
+    before = [(key.frame, key.focus_m) for key in curve.keys(0, 200)]
+    with pytest.raises(RuntimeError, match=r"1 key \(frame 60\) set by hand would be replaced: choose Replace Keys"):
+        bpy.ops.rackfocus.rack(**{**asked, "frame": 50})
+    assert [(key.frame, key.focus_m) for key in curve.keys(0, 200)] == before
+
+    assert bpy.ops.rackfocus.rack(**{**asked, "frame": 50}, replace_keys=True) == {"FINISHED"}
+    assert (60, 2.0) not in by_hand()
+    assert curve.at_m(70) == pytest.approx(6.0)

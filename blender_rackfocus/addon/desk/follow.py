@@ -140,7 +140,7 @@ def _open_on(strip: bpy.types.Strip, proposal: follow.Proposal, first: int, last
 
 def _rack_to(strip: bpy.types.Strip, proposal: follow.Proposal) -> list[str]:
     feel = "QUICK" if proposal.length < _QUICK_S * fps(strip.id_data) else "SMOOTH"
-    return pull_focus(strip, proposal.start, proposal.mark(), None, feel, proposal.length, keep=True)
+    return pull_focus(strip, proposal.start, proposal.mark(), None, feel, proposal.length)
 
 
 def keep_all(strip: bpy.types.Strip) -> tuple[int, list[str]]:

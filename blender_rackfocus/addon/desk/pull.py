@@ -23,12 +23,12 @@ def pull_focus(
     feel: str = "SMOOTH",
     duration: float | None = None,
     follow: bool = True,
-    keep: bool = False,
+    keep: bool = True,
 ) -> list[str]:
     """Key a pull on a strip's Focus Distance, within what the strip shows. Returns notes for the user.
 
     start: None = where the focus is. follow: a tracked end is followed up to the next pull, or the strip's end. keep:
-    refuse what would replace a key by hand.
+    keys by hand stay where they are, and what would replace one is refused.
     Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
     """
     focus = Focus(strip)
@@ -45,10 +45,12 @@ def pull_focus(
             given, least = distance_text(metres), distance_text(nearest_m)
             raise ValueError(f"{given} is nearer than the lens can focus: its focal length is {least}")
     before = focus.keys(frame, max(frame + length + pull.LEAD_FRAMES, last if end.tracked and follow else frame))
-    joined = pull.insert_rack(before, frame, to_m, from_m, feel, length, rate, focus.now_m(frame), nearest_m)
+    joined = pull.insert_rack(before, frame, to_m, from_m, feel, length, rate, focus.now_m(frame), nearest_m, keep)
     keys = joined.keys
-    if keep:
-        check_kept(focus.keys(), keys)
+    gone = replaced(before, keys)
+    if gone and keep:
+        raise ValueError(f"{keys_text(gone)} set by hand would be replaced: choose Replace Keys by Hand, or move them")
+    notes += [f"Replaces {keys_text(gone)} set by hand"] if gone else []
     notes += joined.notes
     if end.tracked and follow:
         keys = pull.follow(keys, frame + length, end, last)
@@ -61,10 +63,15 @@ def pull_focus(
 
 def check_kept(keys: list[Key], made: list[Key]) -> None:
     """Raises ValueError where a key by hand would be replaced."""
-    left = {(key.frame, round(key.focus_m, 5)) for key in made}
-    gone = [key for key in by_hand(keys, -math.inf, math.inf) if (key.frame, round(key.focus_m, 5)) not in left]
+    gone = replaced(keys, made)
     if gone:
         raise ValueError(f"{keys_text(gone)} set by hand would be replaced: choose Replace Keys by Hand, or move them")
+
+
+def replaced(keys: list[Key], made: list[Key]) -> list[Key]:
+    """The keys by hand that are not in a new curve any more, or elsewhere."""
+    left = {(key.frame, round(key.focus_m, 5)) for key in made}
+    return [key for key in by_hand(keys, -math.inf, math.inf) if (key.frame, round(key.focus_m, 5)) not in left]
 
 
 def keys_text(keys: list[Key]) -> str:

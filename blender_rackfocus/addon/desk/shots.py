@@ -260,7 +260,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
         for one, other in pairwise(places):
             end = other or back
             try:
-                done += pull_focus(strip, at, end, one, feel, length, said.hold, keep=not replace_all)
+                done += pull_focus(strip, at, end, one, feel, length, said.hold, not replace_all)
             except ValueError:
                 if before:
                     Focus(strip).write(before)

@@ -187,7 +187,8 @@ class RACKFOCUS_OT_bracket_rack(bpy.types.Operator):
         scene = sequencer_scene(context)
         frame, feel = scene.frame_current, scene.rackfocus_feel
         try:
-            notes = pull_focus(strip, frame, marks.for_pull(strip, mark), None, feel, scene.rackfocus_duration or None)
+            duration, keep = scene.rackfocus_duration or None, not scene.rackfocus_replace_keys
+            notes = pull_focus(strip, frame, marks.for_pull(strip, mark), None, feel, duration, keep=keep)
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -19,6 +19,7 @@ PLACES = (
     ("MARK", "Mark", "A focus mark"),
     ("DISTANCE", "Distance", "A distance in metres"),
 )
+REPLACE = "Also replace focus keys that were set by hand; else they stay, and what is keyed goes around them"
 FEELS = tuple((key, key.capitalize(), feel.explanation) for key, feel in pull.FEELS.items())
 
 
@@ -63,7 +64,7 @@ class OnRackedStrip:
 
 class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
     """Pull focus from one mark or distance to another. It leaves keyframes on Focus Distance, which the Graph Editor
-    shows, and joins what is keyed around them"""
+    shows, and joins what is keyed around them. Keys by hand stay"""
 
     bl_idname = "rackfocus.rack"
     bl_label = "Rack Focus"
@@ -86,6 +87,8 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         name="Follow", description="Keep following a tracked mark after the pull has arrived", default=True
     )
 
+    replace_keys: bpy.props.BoolProperty(name="Replace Keys by Hand", description=REPLACE)
+
     start: bpy.props.EnumProperty(name="From", description="Where the pull starts", items=PLACES)
     end: bpy.props.EnumProperty(name="To", description="Where the pull ends", items=PLACES[1:])
 
@@ -99,6 +102,7 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         self.start = "MARK" if self.from_mark else "HERE"
         self.end = "MARK" if len(marks.of(strip)) else "DISTANCE"
         self.to_distance = self.from_distance = Focus(strip).at_m()
+        self.replace_keys = strip.id_data.rackfocus_replace_keys
         return context.window_manager.invoke_props_dialog(self, title=f'Rack Focus on "{strip.name}"')
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -111,7 +115,8 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
             end = self._place(strip, "end", self.to_mark, self.to_distance)
             if end is None:
                 raise ValueError("Say where to rack to: a mark, or a distance")
-            notes = pull_focus(strip, frame, end, start, self.feel, self.duration or None, self.follow)
+            duration, keep = self.duration or None, not self.replace_keys
+            notes = pull_focus(strip, frame, end, start, self.feel, duration, self.follow, keep)
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -137,6 +142,7 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
             elif getattr(self, side) == "DISTANCE":
                 layout.prop(self, distance, text="Distance")
         layout.prop(self, "follow")
+        layout.prop(self, "replace_keys")
 
     def _place(self, strip: bpy.types.Strip, side: str, mark_name: str, metres: float) -> pull.Mark | None:
         """One end of the pull; None for where focus is, or where nothing is said."""

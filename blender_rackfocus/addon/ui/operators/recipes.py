@@ -12,12 +12,10 @@ from ... import errors
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
-from .rack import FEELS, OnRackedStrip, racked_strip
+from .rack import FEELS, REPLACE, OnRackedStrip, racked_strip
 
 EXPECTED = (RuntimeError, *errors.EXPECTED)
 """What may be wrong with a shot that the user can do something about."""
-
-REPLACE = "Also replace focus keys that were set by hand; else they stay, and what is keyed goes around them"
 
 RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
 DIRECTIONS = tuple(

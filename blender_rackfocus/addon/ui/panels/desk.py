@@ -18,8 +18,8 @@ from ...blender.properties import put_on, take_off
 from ...desk import follow, shots
 from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
-from ..operators.rack import FEELS
-from ..operators.recipes import DIRECTIONS, RECIPES, REPLACE
+from ..operators.rack import FEELS, REPLACE
+from ..operators.recipes import DIRECTIONS, RECIPES
 from .lens_inputs import USUAL, inputs_of
 from .text import words
 
@@ -129,8 +129,11 @@ def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     button = row.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
     button.from_mark, button.to_mark = (_known(strip, name) for name in (scene.rackfocus_from, scene.rackfocus_to))
     button.feel, button.duration = scene.rackfocus_feel, scene.rackfocus_duration
+    button.replace_keys = scene.rackfocus_replace_keys
     row.operator("rackfocus.mark_hold", text="Hold", icon="PINNED")
     row.operator("rackfocus.follow_shot", text="Follow Shot", icon="VIEWZOOM")
+    if shots.kept_told(strip, False):
+        column.prop(scene, "rackfocus_replace_keys")
 
 
 def _draw_proposals(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:

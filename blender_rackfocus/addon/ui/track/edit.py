@@ -199,8 +199,11 @@ def key_here(strip: bpy.types.Strip, frame: float) -> str:
     return f"Focus {distance_text(metres)} keyed at frame {frame:g}"
 
 
-def rack_to(strip: bpy.types.Strip, frame: float, end: pull.Mark, feel: str, duration: int = 0) -> str:
-    """A rack that arrives at a frame, within the strip. duration: frames, 0 = the feel's own. Returns what was done.
+def rack_to(
+    strip: bpy.types.Strip, frame: float, end: pull.Mark, feel: str, duration: int = 0, keep: bool = True
+) -> str:
+    """A rack that arrives at a frame, within the strip. duration: frames, 0 = the feel's own. keep: keys by hand stay.
+    Returns what was done.
 
     Raises ValueError, RuntimeError as `pull_focus`.
     """
@@ -209,7 +212,7 @@ def rack_to(strip: bpy.types.Strip, frame: float, end: pull.Mark, feel: str, dur
     start = max(frame - length, float(first))
     if frame - start < 2:
         frame = min(start + length, float(last))
-    notes = pull_focus(strip, start, end, None, feel, max(frame - start, 1.0))
+    notes = pull_focus(strip, start, end, None, feel, max(frame - start, 1.0), keep=keep)
     curve = Focus(strip).curve
     focus_keys.select(curve, [p.co.x for p in curve.keyframe_points if start <= p.co.x <= frame])
     return "; ".join([f"Rack to {end.name}, frames {start:g} to {frame:g}", *notes])

@@ -297,7 +297,8 @@ def _make(operator: _OnTrack, context: bpy.types.Context, event: bpy.types.Event
             done = edit.key_here(strip, frame)
         else:
             end = _end_of(strip, row, view, frame, dioptre)
-            done = edit.rack_to(strip, frame, end, scene.rackfocus_feel, scene.rackfocus_duration)
+            keep = not scene.rackfocus_replace_keys
+            done = edit.rack_to(strip, frame, end, scene.rackfocus_feel, scene.rackfocus_duration, keep)
         operator.report({"INFO"}, done)
     except (ValueError, RuntimeError) as error:
         operator.report({"ERROR"}, str(error))
