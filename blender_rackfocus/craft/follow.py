@@ -380,7 +380,7 @@ class Watch:
                     if left is None:
                         made[-1] = before, None
                     continue
-                length = _SHORTEST * self._fps
+                length = float(round(_SHORTEST * self._fps))
                 there = min(held_until + length, last)
                 made.append((Proposal(there, self._metres(left, there), 0.4 + 0.4 * self._weight(left), LEAVES,
                                       length, left.name), left))  # fmt: skip
@@ -409,7 +409,7 @@ class Watch:
 
     def _length(self, change: _Change) -> float:
         length = min(max(change.span + _LEAD_S * self._fps, _SHORTEST * self._fps), _LONGEST * self._fps)
-        return min(length, max(change.there - self._frames[0], 1.0))
+        return float(round(min(length, max(change.there - self._frames[0], 1.0))))
 
     def _proposal(self, change: _Change) -> Proposal:
         metres = self._metres(change.track, change.there)

@@ -56,6 +56,9 @@ LENSES: dict[str, LensPreset] = {
 }
 """Presets by stable key, in order of a menu."""
 
+FASTEST, SLOWEST = min(lens.f_number for lens in LENSES.values()), 22.0
+"""f-numbers that lenses have, wide open and closed down."""
+
 SENSORS: dict[str, SensorFormat] = {
     "FULL_FRAME": SensorFormat("Full Frame", 36.0, "36 x 24 mm, 35 mm still film; ISO 1007"),
     "SUPER_35": SensorFormat("Super 35", 24.89, "24.89 x 18.66 mm, four perforations"),

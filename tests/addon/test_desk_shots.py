@@ -335,6 +335,17 @@ def test_a_new_modifier_starts_on_a_subject_with_what_is_far_soft(shot):
     assert 2 * radius_px / 1920 == pytest.approx(0.015, rel=0.03)
 
 
+@pytest.mark.parametrize(("near_m", "far_m", "f_stop"), [(5.0, 6.0, 1.2), (0.2, 40.0, 22.0)])
+def test_a_new_modifier_asks_for_no_f_stop_that_lenses_do_not_have(shot, capfd, near_m, far_m, f_stop):
+    depth_m = np.full((48, 64), far_m, np.float32)
+    depth_m[10:38, 24:38] = near_m
+    path = write_exr(shot.folder / "subject.exr", {"Z": depth_m})
+    strip = shot.strip(shot.pictures(frames=2))
+    assert bpy.ops.rackfocus.modifier_add(strip_name=strip.name, depth_path=path) == {"FINISHED"}
+    assert shots.value_of(strip, "F-Stop") == pytest.approx(f_stop)
+    assert f"lenses end at f/{f_stop:g}" in capfd.readouterr().out
+
+
 def test_a_new_modifier_without_depth_says_how_to_get_one(shot, capfd):
     strip = shot.strip(shot.pictures(frames=2))
     assert bpy.ops.rackfocus.modifier_add(strip_name=strip.name) == {"FINISHED"}

@@ -64,6 +64,20 @@ def test_near_the_middle_the_nearest_is_taken():
     assert middle_subject(board_and_wall()) > 0  # nothing stands out: a mode
 
 
+def test_what_reaches_to_the_middle_is_near_it_unless_the_edge_cuts_through_it():
+    """A cup low in the picture in front of two people is the subject; a shoulder that one looks over is not."""
+
+    def two_at_a_table():
+        return stand(stand(np.full((HEIGHT, WIDTH), 9.0), 2.8, 110, 160, 20), 2.8, 200, 250, 20)
+
+    cup = two_at_a_table()
+    cup[138:178, 50:122] = 0.7
+    assert middle_subject(cup) == pytest.approx(0.7, rel=0.02)
+    shoulder = two_at_a_table()
+    shoulder[60:, :90] = 0.7
+    assert middle_subject(shoulder) == pytest.approx(2.8, rel=0.02)
+
+
 def test_nothing_at_a_finite_distance_is_refused():
     with pytest.raises(ValueError, match="finite"):
         depth_modes(np.full((8, 8), np.inf))

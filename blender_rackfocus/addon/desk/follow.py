@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import cv2
@@ -68,7 +68,11 @@ def plan(strip: bpy.types.Strip, network: str = "") -> Task:
     if last - first < 2 * step:
         raise ValueError(f'"{strip.name}" shows {last - first + 1} frames: there is nothing to follow')
     looks = tuple(
-        Look(frame, frames.look_job(tracking.shown(strip, frame), rack_modifier), _marked(strip, frame))
+        Look(
+            frame,
+            replace(frames.look_job(tracking.shown(strip, frame), rack_modifier), fit_depth=False),  # it is seen small
+            _marked(strip, frame),
+        )
         for frame in range(first, last + 1, step)
     )
     return Task(looks, rate, network or mattes.network())

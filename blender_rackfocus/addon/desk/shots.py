@@ -335,7 +335,8 @@ def _set_lens(strip: bpy.types.Strip, said: phrase.Understanding) -> list[str]:
 
 def sensible_start(strip: bpy.types.Strip) -> str:
     """Put focus on the nearest clear subject near the middle, and the f-stop where what is far has a circle of
-    `START_BLUR_PCT` of the width, so that the first look is a picture with a subject. Returns what was done.
+    `START_BLUR_PCT` of the width, as far as lenses have it, so that the first look is a picture with a subject. Returns
+    what was done.
 
     Raises what reading depth raises, and ValueError; then nothing has changed.
     """
@@ -348,10 +349,12 @@ def sensible_start(strip: bpy.types.Strip) -> str:
     set_value(strip, focus_keys.INPUT, focus_m)
     told = f"Focus is on what stands at {distance_text(focus_m)}"
     f_number = recipes.f_number_for_blur(lens_at(strip), far_m, START_BLUR_PCT)
-    entry = inputs.INPUTS[inputs.NAMES.index("F-Stop")]
     if f_number > 0:
-        set_value(strip, "F-Stop", float(f"{min(max(f_number, entry.minimum), entry.maximum):.2g}"))
+        within = min(max(f_number, lenses.FASTEST), lenses.SLOWEST)
+        set_value(strip, "F-Stop", float(f"{within:.2g}"))
         told += f", f/{value_of(strip, 'F-Stop'):.2g} for a soft {distance_text(far_m)}"
+        if within != f_number:
+            told += f" (f/{f_number:.2g} would make it as soft as meant, but lenses end at f/{within:g})"
     return told
 
 
