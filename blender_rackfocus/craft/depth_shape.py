@@ -103,10 +103,13 @@ def bend(lines: np.ndarray, rough: bool = False) -> float:
     return float(np.percentile(np.maximum(np.abs(signed), inner), 35))
 
 
-def best_offset(values: np.ndarray, rough: bool = False) -> tuple[float, float]:
+def best_offset(
+    values: np.ndarray, rough: bool = False, beyond: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """(b, bend of 1/(v - b)): the offset that makes most runs straight. v - b keeps one sign.
 
-    values: (N, 5) float64 of any unit, five places of each run. rough: as for `bend`.
+    values: (N, 5) float64 of any unit, five places of each run. rough: as for `bend`. beyond: lowest and highest value
+    of the picture that the runs are from; v - b keeps its sign over all of them.
     """
     first = (values[:, 4] - values[:, 0]) / 4
     second = (values[:, 4] - 2 * values[:, 2] + values[:, 0]) / 4
@@ -114,6 +117,8 @@ def best_offset(values: np.ndarray, rough: bool = False) -> tuple[float, float]:
         guess = values[:, 2] - 2 * first**2 / second
     guess = guess[np.isfinite(guess)]
     low, high = float(values.min()), float(values.max())
+    if beyond is not None:
+        low, high = min(low, beyond[0]), max(high, beyond[1])
     spread = high - low
     guess = np.concatenate([[0.0], np.percentile(guess, np.arange(5, 96, 5))]) if guess.size else np.array([0.0])
     far = spread * 10 ** np.arange(-2.5, 1.6, 0.25)

@@ -36,6 +36,8 @@ FINDINGS = (
 )
 _PLANE = 2e-4  # bend of exact planes in single precision, with room
 _STRAIGHT = 0.012  # bend below which the planes speak clearly
+_GROUND = 0.6  # share of sloping lines that have to agree on which end the ground comes nearer to
+_MANY_LINES = 1500  # sloping lines that are believed where there is no ground
 _CLEARLY = 0.25  # another reading must be this much straighter than the claimed one
 
 
@@ -296,25 +298,29 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     half = known[:: max(1, known.size // 5000)]
     rough = stepped or bool((half.astype(np.float16) == half).mean() > 0.98)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        fits = _fits(lines, raw.shape, lens, unit, rough)
+        fits = _fits(lines, raw.shape, (low, high), lens, unit, rough)
         claimed = _claimed_bend(convention, fits)
     # Values that run from 0 to 1 cry for a reading; others must be as straight as only planes are (a ball is not).
     limit = _STRAIGHT if fills or rough or convention.kind != "METRES" else _PLANE
     name, offset, straight = _best(fits, claimed, rough, limit)
     sure = float(np.clip(1 - straight / max(claimed, 1e-9), 0.5, 0.99)) if np.isfinite(claimed) else 0.9
+    if convention.kind != "METRES" and len(lines.values) < _MANY_LINES and abs(nearer_below(lines)) <= _GROUND:
+        return []  # a few slopes of round things are no planes
     if convention.kind == "METRES":
         return _against_metres(name, offset, sure, fills, (low, high), lines, fits)
-    return _against_relative(name, offset, sure, convention, lines)
+    return _against_relative(name, offset, sure, convention, lines, (low, high))
 
 
 def _fits(
-    lines: Lines, shape: tuple[int, int], lens: Lens | None, unit: bool, rough: bool
+    lines: Lines, shape: tuple[int, int], ends: tuple[float, float], lens: Lens | None, unit: bool, rough: bool
 ) -> dict[str, tuple[float, float]]:
-    """Bend of each reading, with its offset."""
+    """Bend of each reading, with its offset: nothing in the picture lies there, between the lowest and highest value
+    (ends)."""
     v = lines.values
     if len(v) == 0:
         return {}
-    fits = {"Z": (0.0, _bend_of_inverse(v, rough)), "INVERSE": (0.0, bend(v, rough)), "OFFSET": best_offset(v, rough)}
+    fits = {"Z": (0.0, _bend_of_inverse(v, rough)), "INVERSE": (0.0, bend(v, rough))}
+    fits["OFFSET"] = best_offset(v, rough, ends)
     if lens is not None:
         length = ray_length(lines.x, lines.y, shape[1], shape[0], lens.focal_mm, lens.sensor_mm)
         fits["RAY"] = (0.0, _bend_of_inverse(v / length, rough))
@@ -322,8 +328,13 @@ def _fits(
         decoded = srgb_decode(v)
         fits["SRGB_Z"] = (0.0, _bend_of_inverse(decoded, rough))
         fits["SRGB_INVERSE"] = (0.0, bend(decoded, rough))
-        fits["SRGB_OFFSET"] = best_offset(decoded, rough)
+        fits["SRGB_OFFSET"] = best_offset(decoded, rough, _decoded(ends))
     return fits
+
+
+def _decoded(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = srgb_decode(np.array(ends, np.float64))
+    return float(low), float(high)
 
 
 def _bend_of_inverse(v: np.ndarray, rough: bool) -> float:
@@ -416,7 +427,7 @@ def _against_metres(
     found = []
     if name.startswith("SRGB"):
         found.append(_say("SRGB", sure))
-        low, high = (float(e) for e in srgb_decode(np.array(ends, np.float64)))
+        low, high = _decoded(ends)
     base = name.removeprefix("SRGB_")
     at = {"low": low, "high": high}
     if base == "RAY":
@@ -431,6 +442,10 @@ def _against_metres(
         return found
     if base == "OFFSET":
         turned = offset > (low + high) / 2
+        lean = nearer_below(lines)
+        if abs(lean) > _GROUND and turned != (lean > 0):  # planes and ground contradict each other
+            doubtful = [_say("NORMALISED", 0.5, _ENDS, low=0.0, high=1.0), _say("INVERSE", 0.5)]
+            return [*found, *doubtful, *([_say("INVERTED", 0.5, _ENDS, **at)] if lean < 0 else [])] if fills else []
         if fills:
             found.append(_say("NORMALISED", sure, _ENDS, low=0.0, high=1.0))
         if turned:
@@ -449,9 +464,12 @@ def _against_metres(
 
 
 def _against_relative(
-    name: str, offset: float, sure: float, convention: DepthConvention, lines: Lines
+    name: str, offset: float, sure: float, convention: DepthConvention, lines: Lines, ends: tuple[float, float]
 ) -> list[Finding]:
-    """For depth that is meant as 1/z or normalised: direction and the sRGB curve."""
+    """For depth that is meant as 1/z or normalised: direction, ramp and the sRGB curve. What planes say of the ramp and
+    the ground says the other way round of the direction is not to be told, and not claimed."""
+    lean = nearer_below(lines) if len(lines.values) else 0.0
+    ground = abs(lean) > _GROUND
     found = [_say("SRGB", sure)] if name.startswith("SRGB") else []
     base = name.removeprefix("SRGB_")
     white_near = convention.kind == "INVERSE" or convention.white_near
@@ -459,16 +477,17 @@ def _against_relative(
     if convention.kind == "NORMALISED" and base == ("INVERSE" if linear else "OFFSET"):
         found.append(_say("RAMP", sure, _ENDS))
         linear = not linear
-    if linear:
-        inside = lines.values if not name.startswith("SRGB") else srgb_decode(lines.values)
-        place = offset if base == "OFFSET" else best_offset(inside)[0] if len(inside) else 0.0
-        straight = bend(1 / (inside - place)) if len(inside) else np.inf
-        if straight < 0.01 and (place > float(np.median(inside))) != white_near:
+    if linear and len(lines.values):
+        coded = name.startswith("SRGB")
+        inside = srgb_decode(lines.values) if coded else lines.values
+        place = offset if base == "OFFSET" else best_offset(inside, beyond=_decoded(ends) if coded else ends)[0]
+        white = place > float(np.median(inside))
+        if ground and white != (lean > 0):
+            return []
+        if bend(1 / (inside - place)) < 0.01 and white != white_near:
             found.append(_say("INVERTED", 0.9, _ENDS))
-    elif len(lines.values):
-        lean = nearer_below(lines)
-        if abs(lean) > 0.6 and (lean > 0) != white_near:
-            found.append(_say("INVERTED", 0.6, _ENDS))
+    elif ground and (lean > 0) != white_near:
+        found.append(_say("INVERTED", 0.6, _ENDS))
     return found
 
 

@@ -35,11 +35,16 @@ _LEAST_TOP = 200
 """Millimetres under which a whole picture lies nowhere."""
 _DIOPTRES_TO = 20.0
 """1/m from which disparity is in pixels or the like: 5 cm."""
-_FEW_LINES = 150
+_FEW_LINES, _MANY_LINES = 150, 1500
+"""Sloping lines from which on planes are looked at, and from which on they are believed where there is no ground."""
 _CLEARLY = 0.5
 """A reading that leaves planes bent less than so much as another one is preferred to it."""
 _PLANE, _ROUGHLY = 0.05, 0.12
 """Bend that a plane may have left under the right reading; the latter in numbers of 8 bits."""
+_GROUND = 0.6
+"""Share of the sloping lines that have to agree on which end the ground comes nearer to."""
+_NEAR_SHARE = 0.005, 3.0
+"""Near distance as a share of the way from near to far, in depth even in metres; beyond, z looks as 1/z does."""
 _LEAN = 0.15
 """Difference in brightness of head and foot of a picture that tells which end is near."""
 
@@ -243,25 +248,41 @@ def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> 
 
 
 def _relative(values: np.ndarray, near_m: float, far_m: float, reason: str, rough: bool = False) -> Meaning:
-    """0 to 1 between near and far. Planes tell whether z or 1/z runs evenly and which end is near; where there are
-    none, networks' and disparity's way is taken, and the picture's foot as near."""
+    """0 to 1 between near and far. The ground tells which end is near, and planes whether z or 1/z runs evenly; where
+    there are none, networks' and disparity's way is taken, and the picture's foot as near: that is doubtful, and said.
+    """
     lines = sloping_lines(values, stepped=rough)
     head, foot = _head_and_foot(values)
-    white_near = head - foot < _LEAN
-    tone = "white is near" if white_near else "black is near, for the foot of the picture is darker than its head"
+    white_near, tone = head - foot < _LEAN, "for the foot of the picture is nearer than its head"
+    doubtful = abs(head - foot) < _LEAN
+    ramp, evenly = "INVERSE_Z", "so relative, even in 1/z"
     if len(lines.values) >= _FEW_LINES:
-        place, straight = best_offset(lines.values, rough)
-        if straight < _CLEARLY * bend(lines.values, rough) and straight < (_ROUGHLY if rough else _PLANE):
-            away = place > float(np.median(lines.values))
-            convention = DepthConvention("NORMALISED", near_m, far_m, white_near=away, ramp="LINEAR_Z")
-            tone = "white" if away else "black"
-            return Meaning(convention, f"{reason}, even in metres, as its planes say; {tone} is near")
         lean = nearer_below(lines)
-        if abs(lean) > 0.6:
-            white_near = lean > 0
-            tone = f"{'white' if white_near else 'black'} is near, as the ground is"
-    convention = DepthConvention("NORMALISED", near_m, far_m, white_near=white_near)
-    return Meaning(convention, f"{reason}, so relative, even in 1/z; {tone}")
+        if abs(lean) > _GROUND:
+            white_near, tone, doubtful = lean > 0, "as the ground is", False
+        speaks = abs(lean) > _GROUND or len(lines.values) >= _MANY_LINES
+        if speaks and _is_even_in_metres(values, lines.values, white_near, rough):
+            ramp, evenly = "LINEAR_Z", "even in metres, as its planes say"
+        else:
+            doubtful |= bend(lines.values, rough) > (_ROUGHLY if rough else _PLANE)
+    else:
+        doubtful = True
+    convention = DepthConvention("NORMALISED", near_m, far_m, white_near=white_near, ramp=ramp)
+    near = f"{'white' if white_near else 'black'} is near, {tone}"
+    doubt = ". Doubtful: nothing in the picture says for sure" if doubtful else ""
+    return Meaning(convention, f"{reason}, {evenly}; {near}{doubt}")
+
+
+def _is_even_in_metres(values: np.ndarray, lines: np.ndarray, white_near: bool, rough: bool) -> bool:
+    """Whether planes are straight where values are metres from an offset: that of a camera in front of what is near,
+    for nothing lies at it or behind it."""
+    known = values[np.isfinite(values)]
+    low, high = float(known.min()), float(known.max())
+    place, straight = best_offset(lines, rough, (low, high))
+    if not straight < min(_CLEARLY * bend(lines, rough), _ROUGHLY if rough else _PLANE):
+        return False
+    near = (place - high if white_near else low - place) / max(high - low, 1e-9)  # near / (far - near)
+    return _NEAR_SHARE[0] < near < _NEAR_SHARE[1]
 
 
 def _head_and_foot(values: np.ndarray) -> tuple[float, float]:

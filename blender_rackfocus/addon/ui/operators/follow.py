@@ -19,6 +19,15 @@ from .rack import OnRackedStrip, racked_strip
 _EXPECTED = (EstimateError, *EXPECTED)
 
 
+def _shown(context: bpy.types.Context) -> None:
+    """Let the tracks and the panels show what is proposed now."""
+    signals.edited()
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
+
+
 class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
     """Propose where to rack in this shot, from its depth, motion and marks: who enters, comes nearer, moves or leaves.
     Nothing is keyed: the proposals appear on the focus track, to be kept, dragged or deleted. Esc stops"""
@@ -55,7 +64,7 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
             context, "Follow the Shot", lambda job: follow.run(task, job.tell, job.is_stopping), wait=wait
         )
 
-    def finish(self, _context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
+    def finish(self, context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
         scene = bpy.data.scenes.get(self._where[0])
         strip = scene.sequence_editor.strips_all.get(self._where[1]) if scene and scene.sequence_editor else None
         if strip is None:
@@ -65,7 +74,7 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
             self.report({"WARNING"}, "Nothing stands out of this shot's depth: see what Depth Doctor says of it")
             return {"CANCELLED"}
         proposals.put(strip, outcome)
-        signals.edited()
+        _shown(context)
         self.report({"INFO"}, "; ".join(follow.told(one) for one in outcome))
         return {"FINISHED"}
 
@@ -106,7 +115,7 @@ class RACKFOCUS_OT_proposal_keep(_OnProposals, bpy.types.Operator):
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        signals.edited()
+        _shown(context)
         for problem in problems:
             self.report({"WARNING"} if self.index < 0 else {"INFO"}, problem)
         if not kept:
@@ -129,7 +138,7 @@ class RACKFOCUS_OT_proposal_delete(_OnProposals, bpy.types.Operator):
             proposals.put(strip, ())
         else:
             proposals.remove(strip, self.index)
-        signals.edited()
+        _shown(context)
         return {"FINISHED"}
 
 
