@@ -150,3 +150,13 @@ def test_a_strong_and_a_weak_one_are_drawn_apart(strip):
     sizes = [bool(one.strong) for one in track.of_strip(strip).proposed]
     assert sizes == [True, False]
     assert layout.STRONG_PX > layout.WEAK_PX
+
+
+def test_what_was_dragged_is_kept_where_it_was_dragged_to(strip):
+    _, enters = followed(strip)
+    edit.ProposalGrip(strip, 1).move(4, 0.0)
+    assert bpy.ops.rackfocus.proposal_keep(strip_name=strip.name, index=1) == {"FINISHED"}
+    assert Focus(strip).keys()[-1].frame == enters.frame + 4
+    edit.ProposalGrip(strip, 0).move(2, 0.3)
+    assert bpy.ops.rackfocus.proposal_keep(strip_name=strip.name, index=0) == {"FINISHED"}
+    assert Focus(strip).at_m(3) == pytest.approx(1 / (1 / NEAR_M + 0.3), rel=0.03)

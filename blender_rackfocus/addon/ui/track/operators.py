@@ -105,11 +105,8 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         timeline, hit = _under(context, event)
         self._grips: list[edit.Grip | edit.ProposalGrip] = []
-        if session.part(_Clicks).is_second(context, event):
-            if hit is not None and hit.part == "PROPOSAL":
-                return self._keep(context, timeline, hit)
-            if _make(self, context, event, timeline):
-                return self._until_released(context)
+        if session.part(_Clicks).is_second(context, event) and _double(self, context, event, timeline, hit):
+            return self._until_released(context)
         if hit is None:
             return {"PASS_THROUGH"}  # the strip's own
         row = timeline.rows[hit.row]
@@ -124,15 +121,6 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
         if not edit.are_several(strip, hit.frames, others):
             edit.choose(strip, hit.frames, others, add=False)
         return self._hold(context, event, timeline, hit, edit.grips(strip, hit.frames, hit.part, others))
-
-    def _keep(self, context: bpy.types.Context, timeline: Timeline, hit: layout.Hit) -> set[str]:
-        """A double click on a proposal makes it keys."""
-        try:
-            follow.keep(_strip_of(context, timeline.rows[hit.row].track), hit.proposal)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-        signals.edited()
-        return self._until_released(context)
 
     def _hold(
         self,
@@ -276,10 +264,25 @@ class RACKFOCUS_OT_track_click(_OnTrack, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not is_on(context) or not session.part(_Clicks).is_second(context, event):
             return {"PASS_THROUGH"}
-        if not _make(self, context, event, shown().look(context)):
+        timeline, hit = _under(context, event)
+        if not _double(self, context, event, timeline, hit):
             return {"PASS_THROUGH"}
         redraw(context)
         return {"FINISHED"}
+
+
+def _double(
+    operator: _OnTrack, context: bpy.types.Context, event: bpy.types.Event, timeline: Timeline, hit: layout.Hit | None
+) -> bool:
+    """What a double click does: it makes a proposal keys, else a key or a rack. False outside of a track."""
+    if hit is None or hit.part != "PROPOSAL":
+        return _make(operator, context, event, timeline)
+    try:
+        follow.keep(_strip_of(context, timeline.rows[hit.row].track), hit.proposal)
+    except (ValueError, RuntimeError) as error:
+        operator.report({"ERROR"}, str(error))
+    signals.edited()
+    return True
 
 
 def _make(operator: _OnTrack, context: bpy.types.Context, event: bpy.types.Event, timeline: Timeline) -> bool:
