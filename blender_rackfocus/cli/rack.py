@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 
 from .. import media, register
-from ..addon.blender import curves
 from ..addon.depth import strip_estimate
-from ..addon.shot import group, modifier
+from ..addon.shot import modifier
+from ..addon.shot.focus import Focus
 from ..craft import pull, subjects
 from ..estimate import EstimateSettings, ParallaxSettings
 from ..frame import KINDS, DepthConvention, pairing
@@ -168,7 +168,7 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
     stop.check()
     with Edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = start, end
-        key_focus(scene, keys)
+        Focus(next(strip for strip, _modifier in modifier.in_scene(scene))).write(keys)
         say(
             f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}: {from_m:.3g} m to {to_m:.3g} m,"
             f" {args.feel.lower()}, from frame {at} over {over:g}"
@@ -258,22 +258,6 @@ def ensure_registered() -> None:
         register()
 
 
-def key_focus(scene: Any, keys: list) -> None:
-    """Key Focus Distance of the scene's Rack Focus strip: `keys` are core.focus_curve.Key, handles and all."""
-    _strip, found = next(iter(modifier.in_scene(scene)))
-    socket = modifier.socket(found, "Focus Distance")
-    for key in keys:
-        socket.value = key.focus_m
-        socket.keyframe_insert("value", frame=key.frame)
-    path = f"{found.path_from_id()}.properties.inputs.{_identifier(found)}.value"
-    curve = curves.find(scene, path)
-    assert curve is not None  # it was keyed a moment ago
-    for key, point in zip(keys, curve.keyframe_points, strict=True):
-        point.interpolation = key.interpolation
-        point.handle_left_type = point.handle_right_type = key.handle_type
-        point.handle_left, point.handle_right = key.handle_left, key.handle_right
-
-
 def save_blend(scene: Any, path: Path) -> None:
     """Save the edit alone as a .blend with relative paths."""
     path = path.absolute()
@@ -281,10 +265,6 @@ def save_blend(scene: Any, path: Path) -> None:
     scene.render.filepath = "//render/"
     with quiet():
         bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=True)
-
-
-def _identifier(found: Any) -> str:
-    return group.socket_ids(found.node_group)["Focus Distance"]
 
 
 def _new_scene(clip: Clip, view: str) -> Any:

@@ -15,6 +15,7 @@ import bpy
 
 from ...frame import pairing
 from ...frame.job import FileFrame, stamped
+from ...media import is_movie
 from ..blender import strips
 from ..blender.properties import of_pixels
 from ..errors import FrameError
@@ -76,6 +77,11 @@ def pairing_of(strip: Any, scene: Any) -> pairing.Pairing:
         stream=strip.rackfocus_depth_stream,
         layer=strip.rackfocus_depth_layer,
     )
+
+
+def may_have_streams(strip: bpy.types.Strip) -> bool:
+    """Whether the depth file that is chosen for a strip is a movie, of which one video stream is the depth."""
+    return is_movie(strip.rackfocus_depth_path)
 
 
 def clip_of(strip: Any, scene: Any) -> pairing.Clip:

@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 
 from ...craft.track import depth_at_point
+from ...media.colour import linear_to_srgb
 from ..blender import strips
 from ..shot import modifier
 from . import frames
@@ -48,7 +49,8 @@ class Placement:
 class Pick:
     """What lies under a point of the preview. strip: with a Rack Focus modifier. x, y: pixels of its picture from the
     top left, a pixel's centre at 0.5. metres: inf for the sky, NaN where there is no depth. patch: (PATCH, PATCH, 4)
-    float32 of the picture around it, clipped to it at borders. depth_m: (height, width) of the whole picture."""
+    float32 of the picture around it, sRGB, 0 to 1, clipped to it at borders. depth_m: (height, width) of the whole
+    picture."""
 
     strip: bpy.types.Strip
     x: float
@@ -193,4 +195,6 @@ def _patch(picture: np.ndarray, x: float, y: float) -> np.ndarray:
     half = PATCH // 2
     rows = np.clip(np.arange(int(y) - half, int(y) + half + 1), 0, picture.shape[0] - 1)
     columns = np.clip(np.arange(int(x) - half, int(x) + half + 1), 0, picture.shape[1] - 1)
-    return picture[rows[:, None], columns]
+    patch = picture[rows[:, None], columns].copy()
+    patch[..., :3] = linear_to_srgb(np.clip(patch[..., :3], 0, 1))
+    return patch

@@ -14,7 +14,6 @@ from gpu_extras.presets import draw_texture_2d
 
 from ....craft.distances import distance_text, with_feet
 from ....craft.pull import INFINITY_M
-from ....media.colour import linear_to_srgb
 from ...blender.context import sequencer_scene
 from ...sequencer import eyedropper
 from ...shot import marks
@@ -217,7 +216,7 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
 
 def _texture(patch: np.ndarray) -> gpu.types.GPUTexture:
     shown = np.ones((*patch.shape[:2], 4), np.float32)
-    shown[..., :3] = linear_to_srgb(np.clip(patch[::-1, :, :3], 0, 1))
+    shown[..., :3] = patch[::-1, :, :3]
     buffer = gpu.types.Buffer("FLOAT", shown.size, np.ascontiguousarray(shown).reshape(-1).tolist())
     texture = gpu.types.GPUTexture(patch.shape[1::-1], format="RGBA16F", data=buffer)
     texture.filter_mode(False)

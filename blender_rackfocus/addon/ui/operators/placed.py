@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 
 import bpy
 
-from ....media import MediaError
 from ... import signals
 from ...bake import bake, kept, placed
 from ...bake.filling import Filling, copied
 from ...blender import pairs
 from ...blender.context import active_strip, sequencer_scene, strip_named
-from ...errors import FrameError
+from ...errors import EXPECTED, FrameError
 from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
 from .jobs import Job, OnThread
@@ -27,7 +26,7 @@ class _Placing(OnThread, OnStrip):
     """Operators that make whole pictures of a strip in another process, and place them."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = (FrameError, MediaError, OSError)
+    expected = (OSError, *EXPECTED)
 
     _filling: Filling | None = None
 
@@ -113,7 +112,7 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
             return {"CANCELLED"}
         try:
             kind = placed.kind_of(scene, strip) if self.form == "AUTO" else self.form
-        except (FrameError, MediaError) as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         place = placed.place_beside(scene, strip, kind)
@@ -175,7 +174,7 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
         share = {"FULL": 1.0, "HALF": 0.5}.get(self.size) or _preview_share(context, scene)
         try:
             place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
-        except (FrameError, MediaError) as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         width, height = bake_size(strip)

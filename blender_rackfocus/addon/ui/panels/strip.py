@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import bpy
 
-from .... import media
 from ....estimate import models
 from ....frame import pairing
 from ... import errors
@@ -167,14 +166,14 @@ def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     """Which depth file goes with which frame, and why; where none is chosen, what the clip's movie itself offers."""
     try:
         if strip.rackfocus_depth_path:
-            if media.is_movie(strip.rackfocus_depth_path):
+            if sources.may_have_streams(strip):
                 layout.prop(strip, "rackfocus_depth_stream")
             paired = sources.pairing_of(strip, strip.id_data)
             words(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
         elif (stream := pairing.further_stream(sources.clip_of(strip, strip.id_data))) is not None:
             words(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
             layout.operator("rackfocus.depth_from_stream").stream = stream
-    except media.MediaError as error:
+    except errors.EXPECTED as error:
         words(layout, str(error), "ERROR")
 
 
