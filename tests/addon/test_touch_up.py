@@ -185,6 +185,8 @@ def test_what_cannot_be_is_said(shot, strip):
     with pytest.raises(RuntimeError, match="no stroke that waits"):
         bpy.ops.rackfocus.touch_follow(strip_name="A")
     touch()
+    with pytest.raises(RuntimeError, match="touched up"):
+        bpy.ops.rackfocus.convert_to_nodes(strip_name="A")
     strip.rackfocus_touches[0].points = "nonsense"
     with pytest.raises(Exception, match=r"stroke 1 .*delete it"):
         depth_at(shot, strip, 1)
@@ -192,3 +194,12 @@ def test_what_cannot_be_is_said(shot, strip):
     modifier.remove(strip)
     with pytest.raises(RuntimeError, match="no depth yet"):
         touch()
+    shot.scene.sequence_editor.strips.new_effect("B", "COLOR", 5, 1, length=4)
+    with pytest.raises(RuntimeError, match="no image or movie strip"):
+        touch(strip_name="B")
+
+
+def test_what_a_hand_chose_is_where_the_next_stroke_begins_and_nothing_else_is(registered):
+    told = bpy.ops.rackfocus.touch_up.get_rna_type().properties
+    kept = {name for name in ("kind", "radius", "factor", "dioptres", "edges", "hold") if not told[name].is_skip_save}
+    assert kept == {"radius", "factor", "dioptres", "edges", "hold"}

@@ -51,6 +51,8 @@ class RACKFOCUS_MT_strip(bpy.types.Menu):
         layout.operator("rackfocus.rack", text="Rack...", icon="IPO_EASE_IN_OUT")
         layout.menu("RACKFOCUS_MT_recipes")
         layout.separator()
+        layout.operator_menu_enum("rackfocus.touch_up", "kind", text="Touch Up Depth")
+        layout.separator()
         layout.operator("rackfocus.mark_focus")
         layout.operator("rackfocus.mark_hold")
         layout.operator("rackfocus.lens_from_camera")
