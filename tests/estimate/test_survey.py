@@ -75,8 +75,13 @@ ALL = bool(os.environ.get("RACKFOCUS_ALL_MOVES"))
 @functools.cache
 def clip(name):
     moved, camera, _ = CASES[name]
+    return filmed(moved, camera, COUNT)
+
+
+def filmed(moved, camera, count):
+    """Pictures with a grain of their own each, and the depths."""
     pictures, depths = [], []
-    for i in range(COUNT):
+    for i in range(count):
         rgba, depth = render(room() + moved(i), camera(i))
         grain = np.random.default_rng(i).normal(0, 0.005, rgba.shape).astype(np.float32)
         pictures.append(np.maximum(rgba + grain, 0))
@@ -100,6 +105,13 @@ def test_what_a_camera_tells_and_what_it_does_not(name, focal_mm):
         got = {}
         estimate_clip(pictures, lambda i, depth, _: got.__setitem__(i, depth), EstimateSettings(parallax=settings))
         assert min(rank_correlation(got[i], 1 / depths[i]) for i in got) >= (0.85 if "tilt" in name else 0.9)
+
+
+def test_what_goes_along_with_the_camera_does_not_for_long():
+    """Somebody large who walks at the camera's own pace, and sways: over four frames all of it is one scene."""
+    pictures, _ = filmed(lambda i: person(i, 1.3, 2.2, 0.03, 0.012, -0.8), lambda i: Camera((0.03 * i, 0, 0)), 18)
+    with pytest.raises(EstimateError, match="over 8 frames"):
+        survey_motion(pictures.__getitem__, ParallaxSettings(), range(18))
 
 
 def test_too_few_pictures_prove_nothing():
