@@ -36,8 +36,8 @@ def _identities(path: Path) -> set[object]:
     """What two names of one file have in common."""
     known: set[object] = {os.path.normcase(os.path.realpath(path))}
     with suppress(OSError):
-        found = os.stat(path)
-        known.add((found.st_dev, found.st_ino))
+        stat = os.stat(path)
+        known.add((stat.st_dev, stat.st_ino))
     return known
 
 

@@ -65,7 +65,7 @@ def _remove_old() -> None:
     """Our own logs of long ago."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError):
-            found = path.lstat()
-            own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-            if own and not path.is_symlink() and path.is_file() and time.time() - found.st_mtime > _KEPT_S:
+            stat = path.lstat()
+            own = not hasattr(os, "getuid") or stat.st_uid == os.getuid()
+            if own and not path.is_symlink() and path.is_file() and time.time() - stat.st_mtime > _KEPT_S:
                 path.unlink()

@@ -90,11 +90,11 @@ def _pictures(path: Path) -> tuple[list[Path], str]:
 
 
 def _from_file(path: str) -> tuple[list[Path], str]:
-    found = sequences.around(path)
-    if not found:
+    numbered = sequences.around(path)
+    if not numbered:
         return [Path(path)], ""
-    one = max(found, key=lambda each: (len(each.files), found.index(each)))
-    others = ", ".join(each.name for each in found if each is not one)
+    one = max(numbered, key=lambda each: (len(each.files), numbered.index(each)))
+    others = ", ".join(each.name for each in numbered if each is not one)
     files = list(one.files.values())
     note = f"{one.name} is taken for the clip; {others} would be another reading" if others else ""
     return [Path(file) for file in files[files.index(path) :]], note
@@ -102,15 +102,15 @@ def _from_file(path: str) -> tuple[list[Path], str]:
 
 def _in_folder(folder: Path) -> tuple[sequences.Sequence, str]:
     """The one sequence of a folder that is no depth. Raises UsageError where that cannot be told."""
-    found = sequences.in_folder(str(folder), lambda name: os.path.splitext(name)[1].lower() in PICTURES)
-    if not found:
+    numbered = sequences.in_folder(str(folder), lambda name: os.path.splitext(name)[1].lower() in PICTURES)
+    if not numbered:
         raise UsageError(f"there are no pictures in {folder}")
-    several = [one for one in found if len(one.files) > 1] or found
+    several = [one for one in numbered if len(one.files) > 1] or numbered
     kept = several if len(several) == 1 else [one for one in several if not sequences.says_depth(one.name)]
     if len(kept) != 1:
         listed = ", ".join(f"{one.name} ({len(one.files)})" for one in several)
         raise UsageError(f"{folder} holds more than one kind of picture: {listed}; name one with #")
-    others = ", ".join(one.name for one in found if one is not kept[0])
+    others = ", ".join(one.name for one in numbered if one is not kept[0])
     return kept[0], f"{kept[0].name} is taken for the clip; beside it lies {others}" if others else ""
 
 

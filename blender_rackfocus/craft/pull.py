@@ -408,8 +408,8 @@ def fit_in(frame: float, length: float, first: float, last: float) -> tuple[floa
     if (start, end) == (frame, frame + length):
         return frame, length, ""
     if end - start >= length / 2:
-        told = f"The pull is shortened to {end - start:g} frames: the strip shows {first:g} to {last:g}"
-        return start, end - start, told
+        words = f"The pull is shortened to {end - start:g} frames: the strip shows {first:g} to {last:g}"
+        return start, end - start, words
     length = min(length, last - first)
     if length <= 0:
         raise ValueError("The strip shows a single frame: there is no time for a pull")

@@ -22,10 +22,12 @@ def recall(folder: str, sha256: str) -> dict[str, dict]:
     if not folder:
         return empty
     try:
-        told = json.loads(_path(folder, sha256).read_text(encoding="utf-8"))
+        loaded = json.loads(_path(folder, sha256).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return empty
-    return {name: told[name] if isinstance(told, dict) and isinstance(told.get(name), dict) else {} for name in _NAMES}
+    return {
+        name: loaded[name] if isinstance(loaded, dict) and isinstance(loaded.get(name), dict) else {} for name in _NAMES
+    }
 
 
 def keep(folder: str, sha256: str, name: str, values: Mapping[str, object]) -> None:

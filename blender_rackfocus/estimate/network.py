@@ -378,8 +378,8 @@ class _Finding:
         planes = [(name, _planes(out, frames)) for name, out in zip(outputs, results, strict=True)]
         fit = [(name, plane) for name, plane in planes if plane is not None]
         if not fit:
-            told = ", ".join(f'"{n}" ({sizes(np.shape(r))})' for n, r in zip(outputs, results, strict=True))
-            raise EstimateError(f"{self.name} does not give one depth picture; its output is {told}.")
+            words = ", ".join(f'"{n}" ({sizes(np.shape(r))})' for n, r in zip(outputs, results, strict=True))
+            raise EstimateError(f"{self.name} does not give one depth picture; its output is {words}.")
         name = max(fit, key=lambda one: one[1].shape[1] * one[1].shape[2])[0]
         if self.settings.output:
             why = "set by hand"

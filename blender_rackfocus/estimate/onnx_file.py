@@ -242,9 +242,9 @@ def read_header(path: str | Path) -> OnnxHeader:
     """
     path = Path(path)
     try:
-        found = path.stat()
-        size = found.st_size
-        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        status = path.stat()
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise EstimateError(f"{path.name} is a pipe or a device, not a file: choose an .onnx file.")
         if size == 0:
             raise EstimateError(f"{path.name} is empty: fetch the model file again.")

@@ -81,8 +81,8 @@ def picture_input(header: OnnxHeader, name: str) -> Picture:
     shaped = [(tensor, _layout(tensor.dims)) for tensor in header.inputs]
     fit = [(tensor, layout) for tensor, layout in shaped if layout]
     if not fit:
-        told = ", ".join(f'"{t.name}" ({sizes(t.dims)}{_channels(t.dims)})' for t in header.inputs)
-        raise EstimateError(f"{name} does not take one RGB picture: its input is {told}.")
+        words = ", ".join(f'"{t.name}" ({sizes(t.dims)}{_channels(t.dims)})' for t in header.inputs)
+        raise EstimateError(f"{name} does not take one RGB picture: its input is {words}.")
     tensor, layout = fit[0]
     for other in header.inputs:
         if other is not tensor:

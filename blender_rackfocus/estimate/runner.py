@@ -35,15 +35,15 @@ def receive(stream):
     (size,) = struct.unpack("<Q", _exactly(stream, 8))
     if size > 1 << 20:
         raise ValueError("no message")
-    told = json.loads(_exactly(stream, size))
+    loaded = json.loads(_exactly(stream, size))
     arrays = []
-    for name, shape in told.pop("arrays"):
+    for name, shape in loaded.pop("arrays"):
         kind = np.dtype(name)
         count = math.prod(shape)
         if kind.kind not in "fiub" or not 0 <= count <= LARGEST_ANSWER:
             raise ValueError("no message")
         arrays.append(np.frombuffer(_exactly(stream, count * kind.itemsize), kind).reshape(shape))
-    return told, arrays
+    return loaded, arrays
 
 
 def _exactly(stream, count):

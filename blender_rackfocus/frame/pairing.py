@@ -170,7 +170,7 @@ def _with_sequence(clip: Clip, one: Sequence, start: int, offset: int, why: str)
     """Depth files by number. start: the number of the file that was chosen."""
     files = one.files
     first, last = min(files), max(files)
-    told = f"{one.name}, {first} to {last}"
+    line = f"{one.name}, {first} to {last}"
     numbers = _numbers(clip)
     doubtful = bool(why)
     if one.name.startswith(INDEXED):
@@ -195,7 +195,7 @@ def _with_sequence(clip: Clip, one: Sequence, start: int, offset: int, why: str)
             raise MediaError(one.pattern, f"there is no depth for this frame: {missing} ({first} to {last})")
         return files[number], 0
 
-    sentence = f"{told}: {words}" + (f" ({why})" if why else "") + _later(offset)
+    sentence = f"{line}: {words}" + (f" ({why})" if why else "") + _later(offset)
     return Pairing(sentence, doubtful, (files[first], 0), 0, find)
 
 

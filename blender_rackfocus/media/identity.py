@@ -19,9 +19,9 @@ _BLOCK_BYTES, _BLOCKS = 4096, 5
 def state_of(path: str | os.PathLike[str]) -> tuple[int, ...]:
     """A file's present state: time, size, inode, time of the last change to any of these, and the checksum of a few
     blocks over its length. A file replaced by another of the same size and time has another state. Raises OSError."""
-    found = os.stat(path)
-    told = found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
-    return (*told, _blocks(path, found.st_size)) if stat.S_ISREG(found.st_mode) else told
+    status = os.stat(path)
+    told = status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
+    return (*told, _blocks(path, status.st_size)) if stat.S_ISREG(status.st_mode) else told
 
 
 def _blocks(path: str | os.PathLike[str], size: int) -> int:

@@ -119,8 +119,8 @@ def _seal_of(path: _Path, kind: Kind) -> tuple[dict[str, Any], int, int] | None:
 
 def _is_whole(path: _Path, length: int, checksum: int) -> bool:
     try:
-        found = os.stat(path)
-        state = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+        stat = os.stat(path)
+        state = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
         return _checksum_at(os.path.abspath(path), length, state) == checksum
     except OSError:
         return False

@@ -182,8 +182,8 @@ def _split(name: str, run: re.Pattern[str]) -> _Name:
 
 def _names(folder: str) -> tuple[str, ...]:
     try:
-        found = os.stat(folder or ".")
-        return _names_at(folder, (found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+        stat = os.stat(folder or ".")
+        return _names_at(folder, (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
     except OSError as error:
         raise MediaError(folder, f"the folder cannot be read ({error.strerror})", "Check the path.") from error
 

@@ -83,9 +83,9 @@ class Filling:
                 continue
             if not said.startswith('{"frame"'):
                 continue
-            told = json.loads(said)
-            if told["state"] == "failed":
-                raise FrameError(told["error"])
+            loaded = json.loads(said)
+            if loaded["state"] == "failed":
+                raise FrameError(loaded["error"])
             done += 1
             tell(done / max(len(self.which), 1), f"{done} of {len(self.which)} frames")
         if process.wait():

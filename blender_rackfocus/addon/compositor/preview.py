@@ -218,20 +218,20 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) 
 
 
 def _values(scene: bpy.types.Scene, slot: versions.Slot, rack_node: bpy.types.Node, kept: Kept) -> dict[str, float]:
-    found = node_values.of(
+    values = node_values.of(
         scene, slot, slot.tree, rack_node, rack_node, scene.frame_current_final, kept.values.__getitem__
     )
     if rack_node.rackfocus_lens != "CAMERA":
-        return found
+        return values
     camera = passes.camera_at(scene, scene.frame_current) if kept.own_camera else None
     names = camera_lens.NAMES
     if camera is None:
-        return found | {name: kept.values[name] for name in names}
+        return values | {name: kept.values[name] for name in names}
     try:
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        return found | camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
+        return values | camera_lens.values_of(camera.evaluated_get(depsgraph), scene.render)
     except FrameError:
-        return found | {name: kept.values[name] for name in names}
+        return values | {name: kept.values[name] for name in names}
 
 
 def _pump() -> float | None:

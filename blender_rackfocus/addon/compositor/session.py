@@ -289,17 +289,17 @@ def _asks_compositor(level: _Level, rack_node: bpy.types.Node) -> bool:
 def _pass_of(session: _Session, level: _Level, source: bpy.types.NodeSocket) -> tuple[int, str, str] | None:
     """(scene's `session_uid`, view layer, pass) that an output of a stand-in is; None for all else. Raises FrameError
     where it stands in for what is not rendered."""
-    one = source.node
+    source_node = source.node
     if _is_render(level, source):
         layer = session.scene.view_layers[0]
         if not layer.use:
             raise FrameError(f'view layer "{layer.name}" of scene "{session.scene.name}" is switched off for rendering')
         return session.scene.session_uid, layer.name, passes.COMBINED
-    if upstream.NOT_RENDERED in one:
-        raise FrameError(one[upstream.NOT_RENDERED])
-    if upstream.STAND_IN_SCENE not in one or source.name == "Alpha":
+    if upstream.NOT_RENDERED in source_node:
+        raise FrameError(source_node[upstream.NOT_RENDERED])
+    if upstream.STAND_IN_SCENE not in source_node or source.name == "Alpha":
         return None
-    return one[upstream.STAND_IN_SCENE], one[upstream.STAND_IN_LAYER], source.name
+    return source_node[upstream.STAND_IN_SCENE], source_node[upstream.STAND_IN_LAYER], source.name
 
 
 # --- Each frame ------------------------------------------------------------------------------------------------------
@@ -487,10 +487,10 @@ def _values(
     def linked(name: str) -> float:
         return upstream.value(_asked(level), rack_node.name, name, frame, subframe)
 
-    found = node_values.of(session.scene, level.slot, level.own, rack_node, seen, frame + subframe, linked)
+    values = node_values.of(session.scene, level.slot, level.own, rack_node, seen, frame + subframe, linked)
     if rack_node.rackfocus_lens == "CAMERA":
-        found.update(_camera(session, level, rack_node))
-    return found
+        values.update(_camera(session, level, rack_node))
+    return values
 
 
 def _camera(session: _Session, level: _Level, rack_node: bpy.types.Node) -> dict[str, float]:
@@ -581,11 +581,11 @@ def _own_render(session: _Session) -> tuple[int, str, str] | None:
 
 def _raw(numbers: np.ndarray, source: bpy.types.NodeSocket) -> RawDepth:
     """Numbers that reach a node, with what is known of the file behind the socket. Raises FrameError."""
-    one = source.node
-    is_clip = one.bl_idname == idnames.MOVIE_CLIP and one.clip is not None
-    if not is_clip and not (one.bl_idname == idnames.IMAGE and one.image is not None):
+    source_node = source.node
+    is_clip = source_node.bl_idname == idnames.MOVIE_CLIP and source_node.clip is not None
+    if not is_clip and not (source_node.bl_idname == idnames.IMAGE and source_node.image is not None):
         return RawDepth(numbers, False, source.name, 32)
-    held = one.clip if is_clip else one.image
+    held = source_node.clip if is_clip else source_node.image
     bits = 8 if is_clip else _whole_bits(held)
     if not bits:
         return RawDepth(numbers, False, source.name, 32)

@@ -49,11 +49,11 @@ class Task:
 def strokes_of(text: str) -> list[Stroke]:
     """The strokes that a card keeps. Raises ValueError."""
     try:
-        told = json.loads(text) if text else []
+        loaded = json.loads(text) if text else []
         return [
             Stroke(int(one["frame"]), tuple((float(x), float(y)) for x, y in one["points"]), float(one["radius"]),
                    bool(one["inside"]))
-            for one in told
+            for one in loaded
         ]  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("the strokes kept on this card cannot be read: draw over the subject again") from error

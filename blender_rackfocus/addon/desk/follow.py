@@ -125,9 +125,9 @@ def keep(strip: bpy.types.Strip, index: int) -> list[str]:
 
     Raises ValueError where one would be replaced, or focus cannot go there; RuntimeError where Blender refuses to key.
     """
-    one = proposals.read(strip)[index]
+    proposal = proposals.read(strip)[index]
     first, last = marks.span(strip)
-    notes = _open_on(strip, one, first, last) if not one.length else _rack_to(strip, one)
+    notes = _open_on(strip, proposal, first, last) if not proposal.length else _rack_to(strip, proposal)
     proposals.remove(strip, index)
     return notes
 
@@ -151,11 +151,11 @@ def keep_all(strip: bpy.types.Strip) -> tuple[int, list[str]]:
     """`keep` all, in order of time. Returns how many were kept, and why others were not: those stay proposals."""
     kept, problems, index = 0, [], 0
     while index < len(proposals.of(strip)):
-        one = proposals.read(strip)[index]
+        proposal = proposals.read(strip)[index]
         try:
             keep(strip, index)
             kept += 1
         except ValueError as error:
-            problems.append(f"{told(one)}: {error}")
+            problems.append(f"{told(proposal)}: {error}")
             index += 1
     return kept, problems

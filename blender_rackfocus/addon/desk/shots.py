@@ -300,9 +300,9 @@ def _place_mark(
     if place.kind == "HERE":
         return None
     if place.kind == "MARK":
-        found = marks.find(strip, place.name)
-        if found is not None:
-            return marks.for_pull(strip, found)
+        mark = marks.find(strip, place.name)
+        if mark is not None:
+            return marks.for_pull(strip, mark)
     own = marks.find(strip, place.kind)  # a mark that was taped as "Foreground" is what the user means by it
     if own is not None and own.kind == "TRACKED":
         return marks.for_pull(strip, own)
@@ -347,15 +347,15 @@ def sensible_start(strip: bpy.types.Strip) -> str:
         raise ValueError(f"the nearest subject, at {distance_text(focus_m)}, is nearer than the lens can focus")
     far_m = subjects.histogram_modes(depth_m)[1]
     set_value(strip, focus_keys.INPUT, focus_m)
-    told = f"Focus is on what stands at {distance_text(focus_m)}"
+    words = f"Focus is on what stands at {distance_text(focus_m)}"
     f_number = recipes.f_number_for_blur(lens_at(strip), far_m, START_BLUR_PCT)
     if f_number > 0:
         within = min(max(f_number, lenses.FASTEST), lenses.SLOWEST)
         set_value(strip, "F-Stop", float(f"{within:.2g}"))
-        told += f", f/{value_of(strip, 'F-Stop'):.2g} for a soft {distance_text(far_m)}"
+        words += f", f/{value_of(strip, 'F-Stop'):.2g} for a soft {distance_text(far_m)}"
         if within != f_number:
-            told += f" (f/{f_number:.2g} would make it as soft as meant, but lenses end at f/{within:g})"
-    return told
+            words += f" (f/{f_number:.2g} would make it as soft as meant, but lenses end at f/{within:g})"
+    return words
 
 
 # --- Lens ------------------------------------------------------------------------------------------------------------

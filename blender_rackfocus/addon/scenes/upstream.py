@@ -116,20 +116,20 @@ NOT_RENDERED = "rackfocus_not_rendered"
 
 
 def _replace(tree: bpy.types.NodeTree, tree_node: bpy.types.Node, image: bpy.types.Image) -> None:
-    made = tree.nodes.new(idnames.IMAGE)
-    made.image = image
-    made.layer = tree_node.layer
-    made[STAND_IN_SCENE], made[STAND_IN_LAYER] = tree_node.scene.session_uid, tree_node.layer
-    made.location = tree_node.location
+    new_node = tree.nodes.new(idnames.IMAGE)
+    new_node.image = image
+    new_node.layer = tree_node.layer
+    new_node[STAND_IN_SCENE], new_node[STAND_IN_LAYER] = tree_node.scene.session_uid, tree_node.layer
+    new_node.location = tree_node.location
     for socket in tree_node.outputs:
-        twin = made.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
+        twin = new_node.outputs.get(passes.COMBINED if socket.name == node.IMAGE else socket.name)
         for link in list(socket.links):
             if twin is None:
                 raise FrameError(f'the pass "{socket.name}" of the node "{tree_node.name}" is not rendered')
             tree.links.new(twin, link.to_socket)
     name = tree_node.name
     tree.nodes.remove(tree_node)
-    made.name = name
+    new_node.name = name
 
 
 _NOTHING = {"RGBA": idnames.COLOUR, "VALUE": idnames.VALUE, "VECTOR": idnames.COMBINE_XYZ}
@@ -152,12 +152,12 @@ def _replace_by_nothing(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> 
             continue
         is_vector = socket.type == "VECTOR" and not versions.MISSING_VECTOR_IS_COLOUR
         kind = socket.type if is_vector or socket.name == "Alpha" else "RGBA"
-        made = tree.nodes.new(_NOTHING.get(kind, _NOTHING["VALUE"]))
-        made[NOT_RENDERED] = why
+        new_node = tree.nodes.new(_NOTHING.get(kind, _NOTHING["VALUE"]))
+        new_node[NOT_RENDERED] = why
         if kind == "RGBA":
-            made.outputs[0].default_value = (0.0, 0.0, 0.0, 0.0)
+            new_node.outputs[0].default_value = (0.0, 0.0, 0.0, 0.0)
         for link in list(socket.links):
-            tree.links.new(made.outputs[0], link.to_socket)
+            tree.links.new(new_node.outputs[0], link.to_socket)
     tree.nodes.remove(tree_node)
 
 

@@ -121,10 +121,10 @@ def use(
         return None
     path = _file_at(place, shown)
     notes = baked.notes_of(path) if path else None
-    told = frame_notes.difference(notes, job)
-    if notes is None or told.stale:
+    difference = frame_notes.difference(notes, job)
+    if notes is None or difference.stale:
         return Use()
-    remark = ", ".join(told.unsure)
+    remark = ", ".join(difference.unsure)
     return Use(path, _by_node(shown, drawn), f"baked frame shown unchecked: {remark}" if remark else "")
 
 

@@ -185,8 +185,8 @@ def _told_without_depth(
         picture = strips.media_frame(shown.strip, shown.frame, shown.scene)
     except FrameError:
         return Difference(unsure=(problem.cause,))
-    told = frame_notes.outline_differs(notes.get(OF) or {}, values, picture.path, picture.index)
-    return Difference(stale=told) if told else Difference(unsure=(problem.cause,))
+    changes = frame_notes.outline_differs(notes.get(OF) or {}, values, picture.path, picture.index)
+    return Difference(stale=changes) if changes else Difference(unsure=(problem.cause,))
 
 
 def _exchange(placed: bpy.types.Strip, original: bpy.types.Strip, live: bool) -> bool:

@@ -158,9 +158,9 @@ def _job(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> object:
 def _state(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> str:
     place = baked_strips.place_of(modifier.find(strip))
     if place is not None:
-        told = staleness.difference(scene, strip.name, frame, place)
-        if told is not None and told != NOT_BAKED:
-            return "stale" if told.stale else "baked"
+        difference = staleness.difference(scene, strip.name, frame, place)
+        if difference is not None and difference != NOT_BAKED:
+            return "stale" if difference.stale else "baked"
     job = _job(scene, strip, frame)
     return "kept" if isinstance(job, Job) and cache.has(cache.key_of(job)) else ""
 

@@ -59,18 +59,18 @@ def _arriving(socket: bpy.types.NodeSocket, known: dict[str, tuple]) -> tuple:
     if not links:
         return ("value", _plain(getattr(socket, "default_value", None)))
     source = links[0].from_socket
-    one = source.node
-    if one.bl_idname == idnames.REROUTE:
-        return _arriving(one.inputs[0], known)
-    if one.bl_idname == idnames.GROUP_INPUT:
+    source_node = source.node
+    if source_node.bl_idname == idnames.REROUTE:
+        return _arriving(source_node.inputs[0], known)
+    if source_node.bl_idname == idnames.GROUP_INPUT:
         return ("input", source.name)
-    if one.name not in known:
-        known[one.name] = ()  # a circle, which Blender does not evaluate either
-        settings = tuple(str(getattr(one, name)) for name in _SETTINGS if hasattr(one, name))
-        image = one.name if one.bl_idname == idnames.IMAGE and one.image is not None else ""
-        arriving = tuple(_arriving(each, known) for each in one.inputs if each.enabled)
-        known[one.name] = (one.bl_idname, one.mute, image, settings, arriving)
-    return ("node", source.identifier, known[one.name])
+    if source_node.name not in known:
+        known[source_node.name] = ()  # a circle, which Blender does not evaluate either
+        settings = tuple(str(getattr(source_node, name)) for name in _SETTINGS if hasattr(source_node, name))
+        image = source_node.name if source_node.bl_idname == idnames.IMAGE and source_node.image is not None else ""
+        arriving = tuple(_arriving(each, known) for each in source_node.inputs if each.enabled)
+        known[source_node.name] = (source_node.bl_idname, source_node.mute, image, settings, arriving)
+    return ("node", source.identifier, known[source_node.name])
 
 
 def _holds(does: tuple, part: tuple) -> bool:

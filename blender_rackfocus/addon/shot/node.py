@@ -48,11 +48,11 @@ def new_group() -> bpy.types.NodeTree:
 
 def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
     """A new Rack Focus node in a compositing tree, not yet linked."""
-    made = tree.nodes.new(idnames.GROUP)
-    made.node_tree = new_group()
-    made.name = made.label = NODE_NAME
-    made.width = 220
-    return made
+    node = tree.nodes.new(idnames.GROUP)
+    node.node_tree = new_group()
+    node.name = node.label = NODE_NAME
+    node.width = 220
+    return node
 
 
 def in_tree(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
@@ -105,11 +105,11 @@ def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
         if not links:
             return None
         source = links[0].from_socket
-        one = source.node
-        if one.bl_idname == idnames.REROUTE:
-            socket = one.inputs[0]
-        elif one.mute:
-            through = [link.from_socket for link in one.internal_links if link.to_socket == source]
+        source_node = source.node
+        if source_node.bl_idname == idnames.REROUTE:
+            socket = source_node.inputs[0]
+        elif source_node.mute:
+            through = [link.from_socket for link in source_node.internal_links if link.to_socket == source]
             if not through:
                 return None
             socket = through[0]

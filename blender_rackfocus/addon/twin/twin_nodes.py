@@ -55,38 +55,38 @@ class _Builder:
             target.default_value = source
 
     def maths(self, operation: str, *sources: Source, label: str = "", clamp: bool = False) -> bpy.types.NodeSocket:
-        made = self.node(idnames.MATHS, label)
-        made.operation, made.use_clamp = operation, clamp
-        for source, target in zip(sources, made.inputs, strict=False):
+        node = self.node(idnames.MATHS, label)
+        node.operation, node.use_clamp = operation, clamp
+        for source, target in zip(sources, node.inputs, strict=False):
             self.put(source, target)
-        return made.outputs[0]
+        return node.outputs[0]
 
     def vector(self, operation: str, socket: bpy.types.NodeSocket, other: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
         """Colours by colours, or by numbers."""
-        made = self.node(idnames.VECTOR_MATHS)
-        made.operation = operation
-        self.put(socket, made.inputs[0])
-        self.put(other, made.inputs[1])
-        return made.outputs[0]
+        node = self.node(idnames.VECTOR_MATHS)
+        node.operation = operation
+        self.put(socket, node.inputs[0])
+        self.put(other, node.inputs[1])
+        return node.outputs[0]
 
     def with_alpha(self, picture: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-        made = self.node(idnames.SET_ALPHA)
-        made.inputs["Type"].default_value = "Replace Alpha"
-        self.put(picture, made.inputs["Image"])
-        self.put(alpha, made.inputs["Alpha"])
-        return made.outputs[0]
+        node = self.node(idnames.SET_ALPHA)
+        node.inputs["Type"].default_value = "Replace Alpha"
+        self.put(picture, node.inputs["Image"])
+        self.put(alpha, node.inputs["Alpha"])
+        return node.outputs[0]
 
     def alpha(self, picture: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
-        made = self.node(idnames.SEPARATE_COLOUR)
-        self.put(picture, made.inputs[0])
-        return made.outputs["Alpha"]
+        node = self.node(idnames.SEPARATE_COLOUR)
+        self.put(picture, node.inputs[0])
+        return node.outputs["Alpha"]
 
     def largest(self, values: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
         """The largest number in a picture, as one number."""
-        made = self.node(idnames.LEVELS)
-        made.inputs["Channel"].default_value = "Red"
-        self.put(values, made.inputs["Image"])
-        return made.outputs["Maximum"]
+        node = self.node(idnames.LEVELS)
+        node.inputs["Channel"].default_value = "Red"
+        self.put(values, node.inputs["Image"])
+        return node.outputs["Maximum"]
 
     def size(self, picture: bpy.types.NodeSocket) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
         info = self.node(idnames.IMAGE_INFO)
@@ -98,11 +98,11 @@ class _Builder:
     def blur(
         self, picture: bpy.types.NodeSocket, size: bpy.types.NodeSocket, bokeh: bpy.types.NodeSocket
     ) -> bpy.types.NodeSocket:
-        made = self.node(idnames.BOKEH_BLUR)
-        self.put(picture, made.inputs["Image"])
-        self.put(bokeh, made.inputs["Bokeh"])
-        self.put(size, made.inputs["Size"])
-        return made.outputs[0]
+        node = self.node(idnames.BOKEH_BLUR)
+        self.put(picture, node.inputs["Image"])
+        self.put(bokeh, node.inputs["Bokeh"])
+        self.put(size, node.inputs["Size"])
+        return node.outputs[0]
 
 
 def build(

@@ -148,8 +148,8 @@ def _draw_scale(plane: brackets.Plane, region: bpy.types.Region, scale: float) -
     at = y(plane.focus_m)
     gpu_draw.path([(x - 9 * scale, at), (x + 9 * scale, at)], SHARP, 2.5 * scale)
     words = f"{distance_text(plane.focus_m)}"
-    told = f"sharp {distance_text(plane.near_m)} to {distance_text(plane.far_m)}"
-    for line, down in ((f"Focus {words}", 26), (told, 48)):  # below: at the top Blender's own buttons are
+    sentence = f"sharp {distance_text(plane.near_m)} to {distance_text(plane.far_m)}"
+    for line, down in ((f"Focus {words}", 26), (sentence, 48)):  # below: at the top Blender's own buttons are
         wide = gpu_draw.size_of(line, 12 * scale) + 12 * scale
         gpu_draw.label(line, region.width - wide - 8 * scale, bottom - down * scale, scale, region.width, SHARP)
     taken = -math.inf

@@ -100,8 +100,8 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         ownership.separate()
         signals.redraw()
         if lost:
-            told = f"frames {lost[0]} to {lost[-1]} of the clip" if len(lost) > 1 else f"frame {lost[0]} of the clip"
-            self.report({"WARNING"}, f"The subject is lost on {told}: draw over it there, and follow it again")
+            words = f"frames {lost[0]} to {lost[-1]} of the clip" if len(lost) > 1 else f"frame {lost[0]} of the clip"
+            self.report({"WARNING"}, f"The subject is lost on {words}: draw over it there, and follow it again")
         else:
             self.report({"INFO"}, f"The subject stands at {card.distance_m:.3g} m on every frame")
         return {"FINISHED"}

@@ -61,8 +61,8 @@ class RACKFOCUS_OT_convert_back(OnStrip, bpy.types.Operator):
 
 
 def _report(operator: bpy.types.Operator, near_db: float, plain_db: float, ignored: list[str]) -> None:
-    told = f"Converted to nodes: {near_db:.1f} dB from the real result here (untouched picture {plain_db:.1f} dB)"
-    operator.report({"INFO"}, told)
+    words = f"Converted to nodes: {near_db:.1f} dB from the real result here (untouched picture {plain_db:.1f} dB)"
+    operator.report({"INFO"}, words)
     if ignored:
         operator.report({"WARNING"}, f"The nodes have nothing for: {', '.join(ignored)}")
 
