@@ -28,8 +28,13 @@ def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None
     """The strip of that name in the sequencer's scene, also inside metas; the active one for an empty name."""
     if not name:
         return active_strip(context)
-    scene = sequencer_scene(context)
-    editor = scene.sequence_editor if scene is not None else None
+    return strip_in(sequencer_scene(context), name)
+
+
+def strip_in(scene: bpy.types.Scene | str | None, name: str) -> bpy.types.Strip | None:
+    """The strip of a name in a scene, or in the scene of a name; None where one of the two is gone."""
+    found = bpy.data.scenes.get(scene) if isinstance(scene, str) else scene
+    editor = found.sequence_editor if found is not None else None
     return editor.strips_all.get(name) if editor is not None else None
 
 

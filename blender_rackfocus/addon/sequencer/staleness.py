@@ -18,6 +18,7 @@ from ...frame.freshness import Freshness
 from ...frame.notes import NOT_BAKED, Difference
 from ...media import baked
 from ..blender import pairs, strips
+from ..blender.context import strip_in
 from ..errors import FrameError
 from ..session import session
 from ..shot import modifier
@@ -120,8 +121,7 @@ def _tick() -> float | None:
 
 def _begin(scene_uid: int, strip_name: str) -> Iterator[Freshness]:
     scene = next((one for one in bpy.data.scenes if one.session_uid == scene_uid), None)
-    editor = scene.sequence_editor if scene is not None else None
-    strip = editor.strips_all.get(strip_name) if editor is not None else None
+    strip = strip_in(scene, strip_name)
     if strip is not None and pairs.is_placed(strip):
         which = range(int(strip.left_handle), int(strip.right_handle))
         return freshness.looking(which, lambda frame: placed_strips.difference(scene, strip_name, frame))

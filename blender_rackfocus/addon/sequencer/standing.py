@@ -19,6 +19,7 @@ from ...frame.notes import NOT_BAKED
 from ...media import MediaError
 from .. import cache, signals
 from ..blender import curves, strips
+from ..blender.context import strip_in
 from ..errors import FrameError
 from ..session import session
 from ..shot import marks, modifier
@@ -128,8 +129,7 @@ def _look(here: _Looking, key: _Key) -> Iterator[None]:
 
 
 def _strip(scene: bpy.types.Scene | None, name: str) -> bpy.types.Strip | None:
-    editor = scene.sequence_editor if scene is not None else None
-    strip = editor.strips_all.get(name) if editor is not None else None
+    strip = strip_in(scene, name)
     return strip if strip is not None and modifier.find(strip) is not None else None
 
 

@@ -11,7 +11,7 @@ import bpy
 from ....estimate import EstimateError, EstimateReport, Progress, files
 from ....estimate.provenance import Provenance
 from ... import signals
-from ...blender.context import sequencer_scene
+from ...blender.context import sequencer_scene, strip_in
 from ...depth import strip_estimate
 from ...errors import EXPECTED
 from ...shot import modifier, ownership
@@ -90,7 +90,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, outcome: tuple[Provenance, EstimateReport | None]) -> set[str]:
         task, (provenance, report) = self._task, outcome
-        strip = self._strip_again()
+        strip = strip_in(*self._where)
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; its depth is kept in {task.folder}')
             return {"CANCELLED"}
@@ -102,11 +102,6 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
         signals.redraw()
         self.report({"INFO"}, _summary(provenance, report))
         return {"FINISHED"}
-
-    def _strip_again(self) -> bpy.types.Strip | None:
-        scene = bpy.data.scenes.get(self._where[0])
-        editor = scene.sequence_editor if scene is not None else None
-        return editor.strips_all.get(self._where[1]) if editor is not None else None
 
 
 class RACKFOCUS_OT_depth_from_stream(OnStrip, bpy.types.Operator):

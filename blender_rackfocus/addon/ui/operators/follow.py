@@ -10,6 +10,7 @@ import bpy
 from ....craft.follow import Proposal
 from ....estimate import EstimateError
 from ... import signals
+from ...blender.context import strip_in
 from ...desk import follow
 from ...errors import EXPECTED
 from ...shot import proposals
@@ -65,8 +66,7 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
         )
 
     def finish(self, context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
-        scene = bpy.data.scenes.get(self._where[0])
-        strip = scene.sequence_editor.strips_all.get(self._where[1]) if scene and scene.sequence_editor else None
+        strip = strip_in(*self._where)
         if strip is None:
             self.report({"ERROR"}, f'"{self._where[1]}" is not there any more')
             return {"CANCELLED"}

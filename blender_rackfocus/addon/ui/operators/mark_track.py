@@ -8,6 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender import strips
+from ...blender.context import strip_in
 from ...desk import tracking
 from ...errors import EXPECTED
 from ...shot import marks
@@ -84,8 +85,7 @@ class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
         return True
 
     def finish(self, _context: bpy.types.Context, outcome: dict[int, marks.Sample]) -> set[str]:
-        scene = bpy.data.scenes.get(self._scene)
-        strip = scene.sequence_editor.strips_all.get(self._strip) if scene and scene.sequence_editor else None
+        strip = strip_in(self._scene, self._strip)
         if strip is None:
             self.report({"ERROR"}, f'"{self._strip}" is not there any more')
             return {"CANCELLED"}

@@ -12,7 +12,7 @@ from ... import signals
 from ...bake import bake, kept, placed
 from ...bake.filling import Filling, copied
 from ...blender import pairs
-from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...blender.context import active_strip, sequencer_scene, strip_in, strip_named
 from ...errors import EXPECTED, FrameError
 from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
@@ -80,8 +80,7 @@ class _Placing(OnThread, OnStrip):
 
     def original(self, context: bpy.types.Context) -> bpy.types.Strip | None:
         """The strip that the pictures are of, if it is still there; else None, and that is said."""
-        scene = bpy.data.scenes.get(self._filling.scene)
-        found = scene.sequence_editor.strips_all.get(self._filling.strip) if scene is not None else None
+        found = strip_in(self._filling.scene, self._filling.strip)
         if found is None or placed.not_now(found):
             self.report({"ERROR"}, f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
             return None

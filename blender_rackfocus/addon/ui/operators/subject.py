@@ -13,7 +13,7 @@ from ....craft import guided, matte
 from ....craft.matte import Stroke
 from ....estimate import EstimateError
 from ... import signals
-from ...blender.context import sequencer_scene
+from ...blender.context import sequencer_scene, strip_in
 from ...depth import mattes
 from ...errors import EXPECTED
 from ...shot import modifier, ownership
@@ -79,9 +79,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, outcome: tuple) -> set[str]:
         folder, lost = outcome
-        scene = bpy.data.scenes.get(self._where[0])
-        editor = scene.sequence_editor if scene is not None else None
-        strip = editor.strips_all.get(self._where[1]) if editor is not None else None
+        strip = strip_in(*self._where)
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; the matte is kept in {folder}')
             return {"CANCELLED"}

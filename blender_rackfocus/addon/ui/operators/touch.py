@@ -11,7 +11,7 @@ from ....craft.touch import Touch
 from ....estimate import EstimateError
 from ... import signals
 from ...blender import strips
-from ...blender.context import sequencer_scene
+from ...blender.context import sequencer_scene, strip_in
 from ...depth import sources, touches
 from ...errors import EXPECTED
 from ...shot import modifier
@@ -263,9 +263,7 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
         return self.begin(context, "Follow Strokes", work)
 
     def finish(self, context: bpy.types.Context, outcome: list[touches.Followed]) -> set[str]:
-        scene = bpy.data.scenes.get(self._where[0])
-        editor = scene.sequence_editor if scene is not None else None
-        strip = editor.strips_all.get(self._where[1]) if editor is not None else None
+        strip = strip_in(*self._where)
         if strip is None or not touches.keep(strip, outcome):
             self.report({"WARNING"}, "The strokes that were followed are gone")
             return {"CANCELLED"}
