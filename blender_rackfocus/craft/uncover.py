@@ -32,6 +32,9 @@ _ALIKE = 0.07
 """Display-encoded (square root) difference up to which two frames show the same."""
 _SURE = 0.6
 """Share of what is seen around that has to agree before a single frame is believed."""
+_ROUGHEST = 0.004
+"""Noise in depth, as a share of it, above which nothing is looked for: a noisy surface in focus has gaps between its
+pixels' circles, and what is known behind would shine through. Measured: at 0.3 % no loss, at 0.6 % 0.4 dB of 44."""
 _NO_CUT = 0.55
 """Share of what two frames both see that has to agree in one shot."""
 _LEAST_COMMON = 0.05
@@ -58,12 +61,14 @@ class Sight:
 @dataclass(frozen=True)
 class Glance:
     """A frame made small, to be compared. grey (h, w) uint8; light (h, w, 3) float32; near (h, w) float32 1 / depth;
-    clear (h, w) bool: as `_clear`. size: the frame's own (height, width)."""
+    clear (h, w) bool: as `_clear`. rough: noise of its depth, as a share of it. size: the frame's own (height,
+    width)."""
 
     grey: np.ndarray
     light: np.ndarray
     near: np.ndarray
     clear: np.ndarray
+    rough: float
     size: tuple[int, int]
 
     @property
@@ -104,16 +109,16 @@ def glance(sight: Sight) -> Glance:
     picture = small(sight.picture)
     near = _nearness(sight.depth_m, picture.shape[:2])
     light = cv2.max(np.ascontiguousarray(picture[..., :3]), 0.0)
-    return Glance(grey(picture), light, near, _clear(near), sight.depth_m.shape)
+    return Glance(grey(picture), light, near, _clear(near), _rough(near), sight.depth_m.shape)
 
 
 def link(here: Glance, beside: Glance, focal: float) -> Link | None:
-    """How a frame beside shows what the frame in hand does; None where it is of another shot or size, or too little is
-    there to be followed.
+    """How a frame beside shows what the frame in hand does; None where it is of another shot or size, too little is
+    there to be followed, or depth is too noisy.
 
     focal: the lens's focal length as a share of the sensor's (and the picture's) width.
     """
-    if here.size != beside.size:
+    if here.size != beside.size or max(here.rough, beside.rough) > _ROUGHEST:
         return None
     step = fitted_step(here.grey, beside.grey, here.near, focal)
     if step is None:
@@ -254,6 +259,11 @@ def _placed(beside: Neighbour, front: np.ndarray, size: tuple[int, int]) -> np.n
     gap = (out[0] == 0) & (points > 0.5) & (front > around * APART)
     out[:, gap] = around[gap]
     return out
+
+
+def _rough(near: np.ndarray) -> float:
+    """Noise of 1 / depth, as a share of it: how far half of the pixels are from those around them."""
+    return float(1.4826 * np.median(np.abs(near / cv2.medianBlur(near, 3) - 1)[::2, ::2]))
 
 
 def _clear(near: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def test_a_camera_at_rest_finds_nothing_also_in_grain_and_in_depth_that_shimmers
     def taken() -> Sight:
         still = sight(WORLD)
         grain = rng.normal(0, 0.01, still.picture.shape).astype(np.float32)
-        shimmer = np.exp(rng.normal(0, 0.02, still.depth_m.shape)).astype(np.float32)
+        shimmer = np.exp(rng.normal(0, 0.002, still.depth_m.shape)).astype(np.float32)
         return Sight(np.maximum(still.picture + grain, 0), still.depth_m * shimmer)
 
     here = taken()
@@ -110,6 +110,17 @@ def test_a_camera_at_rest_finds_nothing_also_in_grain_and_in_depth_that_shimmers
     assert all(link is not None and not link.moves for link in links)
     behind = found(here, [taken() for _ in range(4)])
     assert behind is None or behind.known.mean() < 1e-3
+
+
+def test_where_depth_is_noise_nothing_is_looked_for():
+    """A noisy surface in focus has gaps: what is known behind it would shine through."""
+    rng = np.random.default_rng(6)
+    here = sight(WORLD)
+    noisy = Sight(here.picture, here.depth_m * np.exp(rng.normal(0, 0.01, here.depth_m.shape)).astype(np.float32))
+    beside = sight(WORLD, (0.06, 0, 0))
+    assert uncover.link(uncover.glance(here), uncover.glance(beside), FOCAL) is not None
+    assert uncover.link(uncover.glance(noisy), uncover.glance(beside), FOCAL) is None
+    assert uncover.link(uncover.glance(beside), uncover.glance(noisy), FOCAL) is None
 
 
 def test_a_subject_that_walks_by_uncovers_what_is_behind_for_a_camera_at_rest():
