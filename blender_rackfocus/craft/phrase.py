@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from . import words
+from .distances import distance_text
 from .lenses import LENSES, SENSORS, t_stop_f_number
 from .pull import FEELS, INFINITY_M, Mark, find_mark, mark_distance_m
 
@@ -337,7 +338,7 @@ def _feet_inches(reading: _Reading, match: re.Match) -> str:
 
 def _put_distance(reading: _Reading, match: re.Match, metres: float) -> str:
     reading.distances.append((match.start(), match.end(), round(metres, 4)))
-    return f"place: {metres:g} m"
+    return f"place: {distance_text(metres)}"
 
 
 def _timecode(match: re.Match) -> tuple[int, int, int, int]:
@@ -810,8 +811,8 @@ def _direction_of(first: FocusPlace, last: FocusPlace) -> str | None:
 
 
 def _name(place: FocusPlace) -> str:
-    if place.kind == "DISTANCE":
-        return f"{place.distance_m:g} m"
+    if place.kind == "DISTANCE" and place.distance_m is not None:
+        return distance_text(place.distance_m)
     if place.kind == "MARK":
         return place.name
     return {"HERE": "where it is now", "MIDGROUND": "mid-ground", "OUT": "everything out of focus"}.get(

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from ..craft.distances import distance_text
+
 SourceName = Literal["STEREO", "NETWORK", "PARALLAX", "CARDS", "REPAIRED"]
 
 _TITLES = {
@@ -56,8 +58,8 @@ class Provenance:
         """One line for the panel."""
         scale = "metric (metres)" if self.metric else "relative (near and far are yours to set)"
         if self.between_m and not self.metric:
-            near_m, far_m = self.between_m
-            scale = f"relative, brought to metres by the near {near_m:g} m and far {far_m:g} m given by hand"
+            near, far = (distance_text(metres) for metres in self.between_m)
+            scale = f"relative, brought to metres by the near {near} and far {far} given by hand"
         if self.source == "CARDS":
             scale = "metres as given by hand, not an estimate"
         if self.source == "REPAIRED":

@@ -67,7 +67,7 @@ def in_metres(
     picture's size; even: see `fit_to_picture`. Returns (H, W) float32, +inf where nothing is. Raises ValueError
     where no pixel says anything, or the proportions differ.
     """
-    metres = to_metres(_numbers(raw, convention), convention)
+    metres = to_metres(numbers(raw, convention), convention)
     height, width = size
     if raw.window == window and (window is None or metres.shape == size):
         return fit_to_picture(metres, height, width, even)
@@ -110,8 +110,9 @@ def _fitting(
     return made, done
 
 
-def _numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:
-    """Whole numbers as they are stored, where the convention counts in them; 0..1 where it is about their range."""
+def numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:
+    """A depth's numbers: whole ones as they are stored, where the convention counts in them; 0..1 where it is about
+    their range. Returns (H, W) float32, without a unit."""
     if not raw.integer or convention.kind == "NORMALISED":
         return raw.values
     return raw.values * np.float32(2.0**raw.bits - 1)
@@ -133,10 +134,10 @@ def meaning_of(file: FileFrame, layer: str, near_m: float, far_m: float) -> Mean
 
 def meaning_for(job: Job, raw: RawDepth) -> Meaning:
     """What a job's depth is taken for: as the user set it, else as guessed. raw: the job's own. Raises MediaError."""
-    return _meaning(raw, job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
+    return meaning(raw, job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
 
 
-def _meaning(
+def meaning(
     raw: RawDepth,
     file: FileFrame,
     reference: FileFrame | None,
@@ -145,6 +146,10 @@ def _meaning(
     near_m: float,
     far_m: float,
 ) -> Meaning:
+    """What a depth is taken for: as the user set it (convention), else as guessed from it, or from the frame that
+    stands for all of the strip's (reference). file: the depth's own. near_m, far_m: metres. Raises MediaError,
+    ValueError.
+    """
     if convention is not None:
         return Meaning(convention, "as set")
     if reference in (None, file):
@@ -162,7 +167,6 @@ def for_unit_range(raw: RawDepth, convention: DepthConvention) -> DepthConventio
 def forget() -> None:
     """Drop what was learned about files."""
     meaning_of.cache_clear()
-    _told.cache_clear()
 
 
 def by_name(layer: str, near_m: float, far_m: float) -> Meaning | None:
@@ -183,7 +187,7 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
     them. Raises ValueError for impossible near and far.
     """
     if raw.integer:
-        return _whole_numbers(raw, near_m, far_m)
+        return _wholenumbers(raw, near_m, far_m)
     named = by_name(raw.layer, near_m, far_m)
     if named is not None:
         return named
@@ -204,10 +208,10 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
         return _relative(values, near_m, far_m, "values fill 0 to 1")
     if top <= 0:
         return Meaning(DepthConvention("METRES"), "no value says anything: taken as metres")
-    return Meaning(DepthConvention("INVERSE"), f"values stay below 1, so 1/z, the nearest at {1 / top:.3g} m")
+    return Meaning(DepthConvention("INVERSE"), "values stay below 1, so 1/z")
 
 
-def _whole_numbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
+def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
     known = raw.values[np.isfinite(raw.values)]
     top = float(known.max(initial=0.0)) * (2.0**raw.bits - 1)
     if raw.bits >= 16 and _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
@@ -242,7 +246,7 @@ def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> 
     if top <= 0:
         return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z")
     if top <= _DIOPTRES_TO and not (0.95 <= top <= 1.001 and low < 0.02):
-        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z, the nearest at {1 / top:.3g} m")
+        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z")
     convention = DepthConvention("NORMALISED", near_m, far_m, low=max(low, 0.0) if top > low else 0.0, high=top)
     return Meaning(convention, f"{reason}, so disparity of unknown scale: from near to far evenly in 1/z")
 
@@ -290,44 +294,3 @@ def _head_and_foot(values: np.ndarray) -> tuple[float, float]:
     third = max(1, values.shape[0] // 3)
     known = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     return float(known[:third].mean()), float(known[-third:].mean())
-
-
-def sentence(raw: RawDepth, meaning: Meaning) -> str:
-    """What was found in a depth file, for the panel: which pass, its range on this frame, what it was taken for.
-
-    `ViewLayer.Depth.Z, 0.2 to 5 on this frame: metres (called as Blender calls its depth, so metres)`
-    """
-    convention = meaning.convention
-    numbers = _numbers(raw, convention)
-    known = numbers[np.isfinite(numbers) & (numbers < FAR_LIMIT_M)]
-    reach = f"{known.min():.4g} to {known.max():.4g}" if known.size else "no number"
-    unit = {"METRES": _metres_words(convention.scale), "INVERSE": "1 / distance in metres"}.get(convention.kind)
-    if unit is None:
-        evenly = "z" if convention.ramp == "LINEAR_Z" else "1/z"
-        unit = f"{convention.near_m:g} m to {convention.far_m:g} m, even in {evenly}"
-    name = raw.layer or "brightness"
-    return f"{name}, {reach} on this frame: read as {unit}" + (f" ({meaning.why})" if meaning.why else "")
-
-
-def told(job: Job) -> str:
-    """The `sentence` about a job's depth. Reads the file where it was not asked before. Raises MediaError, or
-    ValueError for impossible near and far."""
-    return _told(job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
-
-
-@functools.lru_cache(maxsize=64)
-def _told(
-    file: FileFrame,
-    reference: FileFrame | None,
-    layer: str,
-    convention: DepthConvention | None,
-    near_m: float,
-    far_m: float,
-) -> str:
-    raw = media.read_raw_depth(file.path, file.index, layer or None, file.stream)
-    return sentence(raw, _meaning(raw, file, reference, layer, convention, near_m, far_m))
-
-
-def _metres_words(scale: float) -> str:
-    named = {1.0: "metres", 0.01: "centimetres", 0.001: "millimetres", -1.0: "metres, the sign turned"}
-    return named.get(scale, f"metres times {scale:g}")

@@ -128,6 +128,7 @@ def test_proposals_are_on_the_track_hollow_and_can_be_dragged(strip):
     assert (hit.part, hit.proposal) == ("PROPOSAL", 1)
     drawn, without = (layout.geometry(layout.Joined([one.track]), [one], view) for one in (row, bare))
     assert len(drawn.points) - len(without.points) == 2 * 24, "two rims of four sides"
+    assert {array.dtype for array in vars(drawn).values()} == {np.dtype(np.float32)}, "what the shaders take"
     middle = (drawn.points.reshape(-1, 3, 2).mean(axis=1) - (x, y)) ** 2
     assert np.sqrt(middle.sum(axis=1)).min() > 2, "hollow"
 

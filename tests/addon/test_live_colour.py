@@ -98,4 +98,4 @@ def test_a_new_modifier_has_the_ends_of_relative_depth_and_an_old_one_keeps_its_
     said = frames.depth_told(strip, shot.scene)
     assert "on this frame: read as metres" in said
     strip.rackfocus_depth_kind = "NORMALISED"
-    assert "1.7 m to 12 m, even in 1/z (as set)" in frames.depth_told(strip, shot.scene)
+    assert "1.70 m to 12.0 m, even in 1/z (as set)" in frames.depth_told(strip, shot.scene)

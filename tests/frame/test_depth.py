@@ -10,7 +10,7 @@ import pytest
 from blender_rackfocus import media
 from blender_rackfocus.core import Lens, defocus_frame
 from blender_rackfocus.core.depth import DepthConvention
-from blender_rackfocus.frame import depth
+from blender_rackfocus.frame import depth, depth_words
 from blender_rackfocus.media import RawDepth, Window
 
 NEAR_M, FAR_M = 1.5, 20.0
@@ -187,12 +187,12 @@ def test_relative_depth_lies_around_a_new_modifiers_focus():
     ("raw", "words"),
     [
         (RawDepth(TRUE_M, False, "ViewLayer.Depth.Z", 32), ["ViewLayer.Depth.Z", "1.5 to 20", "metres"]),
-        (RawDepth(NEARNESS, True, "grey", 16), ["grey", "0 to 1", "1.5 m to 20 m", "1/z", "white is near"]),
+        (RawDepth(NEARNESS, True, "grey", 16), ["grey", "0 to 1", "1.50 m to 20.0 m", "1/z", "white is near"]),
         (RawDepth((TRUE_M * 500 / 65535).astype(np.float32), True, "grey", 16), ["750 to 1e+04", "millimetres"]),
     ],
 )
 def test_a_sentence_says_which_pass_its_range_and_what_it_was_taken_for(raw, words):
-    sentence = depth.sentence(raw, depth.guess(raw, NEAR_M, FAR_M))
+    sentence = depth_words.sentence(raw, depth.guess(raw, NEAR_M, FAR_M))
     for word in words:
         assert word in sentence
 

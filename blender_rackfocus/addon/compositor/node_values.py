@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import bpy
 
-from ...frame import DepthConvention, inputs
+from ...frame import DepthConvention, depth_words, inputs
 from ...frame import depth as frame_depth
 from ...media import RawDepth
 from ..blender import versions
@@ -68,10 +68,10 @@ def meaning_told(rack_node: bpy.types.Node, raw: RawDepth, convention: DepthConv
     """What a depth's numbers are taken for, in words; and what they look like, where that is something else. A node
     does not go by the look of one frame: the next may look otherwise."""
     if rack_node.rackfocus_depth_kind != "AUTO":
-        return frame_depth.sentence(raw, frame_depth.Meaning(convention, "as set"))
-    told = frame_depth.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
+        return depth_words.sentence(raw, frame_depth.Meaning(convention, "as set"))
+    told = depth_words.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
     if frame_depth.by_name(raw.layer, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m) is not None:
-        return frame_depth.sentence(raw, frame_depth.Meaning(convention, f"its pass is called {raw.layer}"))
+        return depth_words.sentence(raw, frame_depth.Meaning(convention, f"its pass is called {raw.layer}"))
     looks = frame_depth.guess(raw, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m)
     if looks.convention.kind != convention.kind or looks.convention.scale != convention.scale:
         told += f". Doubtful: {looks.why}. Set what its numbers mean if that is so"

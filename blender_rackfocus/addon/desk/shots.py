@@ -416,7 +416,7 @@ def cut_told(strip: bpy.types.Strip) -> str:
     cut = frames.circles_cut(job) if isinstance(job, Job) else None
     if cut is None:
         return ""
-    nearest, farthest = (f"{metres:.4g} m" for metres in cut.depth_m)
+    nearest, farthest = (distance_text(metres) for metres in cut.depth_m)
     return (
         f"Circles are cut to {2 * cut.limit_px:.0f} px across where depth is {nearest} to {farthest}, "
         f"{max(cut.share, 1e-4):.2%} of this frame. Check the depth's kind and scale, and soft edges into 0"

@@ -13,6 +13,7 @@ import numpy as np
 
 from ... import media
 from ...craft import doctor
+from ...craft.distances import distance_text
 from ...craft.doctor import Finding
 from ...estimate import Provenance
 from ...estimate.files import write_depth
@@ -303,7 +304,7 @@ def from_two_points(
             words = f", turned around: {'black' if white_near else 'white'} is near"
             continue
         found = replace(found, low=now.low, high=now.high)
-        return found, f"near {found.near_m:.4g} m, far {found.far_m:.4g} m{words}"
+        return found, f"near {distance_text(found.near_m)}, far {distance_text(found.far_m)}{words}"
     raise ValueError("the two points contradict each other")
 
 

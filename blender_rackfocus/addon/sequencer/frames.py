@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from ...craft.uncover import Glance, Sight, glance
-from ...frame import Behind, Cut, DepthConvention, inputs
+from ...frame import Behind, Cut, DepthConvention, depth_words, inputs
 from ...frame import behind as frame_behind
 from ...frame import circles_cut as cut_of_circles
-from ...frame import depth as frame_depth
 from ...frame import make as making
 from ...frame.job import Beside, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
@@ -59,7 +58,7 @@ def depth_told(strip: Any, scene: Any) -> str:
     if rack_modifier is None or depth_sources.of(strip).by_hand:
         return ""
     try:
-        return frame_depth.told(look_job(_shown_now(strip, scene), rack_modifier))
+        return depth_words.told(look_job(_shown_now(strip, scene), rack_modifier))
     except EXPECTED:
         return ""  # the preview says why
 
@@ -301,6 +300,7 @@ class _Kept:
         self.behind.clear()
         self.glances.clear()
         making.forget()
+        depth_words.forget()
 
     def close(self) -> None:
         """End the threads."""

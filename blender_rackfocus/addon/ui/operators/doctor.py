@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ....craft.distances import distance_text
 from ....craft.doctor import FINDINGS
 from ... import signals
 from ...blender.context import sequencer_scene
@@ -66,7 +67,9 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         near_m, far_m = self.near_m or strip.rackfocus_near_m, self.far_m or strip.rackfocus_far_m
         try:
             if not 0 < near_m < far_m:
-                raise ValueError(f"near ({near_m:g} m) must be above 0 and below far ({far_m:g} m)")
+                raise ValueError(
+                    f"near ({distance_text(near_m)}) must be above 0 and below far ({distance_text(far_m)})"
+                )
             look = strip_doctor.examine(strip, scene)
             chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
             if not chosen:

@@ -10,6 +10,7 @@ import gpu
 import numpy as np
 
 from ....craft import guided, matte
+from ....craft.distances import distance_text
 from ....craft.matte import Stroke
 from ....estimate import EstimateError
 from ... import signals
@@ -101,7 +102,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
             words = f"frames {lost[0]} to {lost[-1]} of the clip" if len(lost) > 1 else f"frame {lost[0]} of the clip"
             self.report({"WARNING"}, f"The subject is lost on {words}: draw over it there, and follow it again")
         else:
-            self.report({"INFO"}, f"The subject stands at {card.distance_m:.3g} m on every frame")
+            self.report({"INFO"}, f"The subject stands at {distance_text(card.distance_m)} on every frame")
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:

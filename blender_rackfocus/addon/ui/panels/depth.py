@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import bpy
 
+from ....craft.distances import distance_text
 from ...blender.context import active_strip
 from ...depth import sources, strip_cards, strip_estimate, touches
 from ...shot import modifier
@@ -167,7 +168,10 @@ class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
             box = layout.box()
             words(box, one.words, "ERROR")
             if one.asks_distances:
-                words(box, f"With near {strip.rackfocus_near_m:g} m and far {strip.rackfocus_far_m:g} m")
+                words(
+                    box,
+                    f"With near {distance_text(strip.rackfocus_near_m)} and far {distance_text(strip.rackfocus_far_m)}",
+                )
             box.operator("rackfocus.depth_fix", text=one.fix).finding = one.code
         column = layout.column()
         column.use_property_split = True

@@ -375,7 +375,8 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     row = row[which]
     cx, cy = x(c["proposed_frame"][which]), y(row, c["proposed_share"][which])
     leads = np.stack([x(c["proposed_start"][which]), y(row, c["proposed_from"][which]), cx, cy], 1).reshape(-1, 2)
-    lines.append((leads, np.repeat(np.array([PROPOSED], np.float32) * (1, 1, 1, 0.45), 2 * which.size, axis=0)))
+    faint = np.array([(*PROPOSED[:3], 0.45)], np.float32)
+    lines.append((leads, np.repeat(faint, 2 * which.size, axis=0)))
     hollow = _hollow(cx, cy, c["proposed_size"][which] * np.float32(view.scale), np.float32(RIM_PX * view.scale))
     ghosts = hollow, np.repeat(np.array([PROPOSED], np.float32), len(hollow), axis=0)
 
