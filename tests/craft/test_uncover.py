@@ -66,7 +66,12 @@ def test_what_the_front_hides_is_found_at_its_place_and_distance(alpha):
 
 
 def test_all_of_a_wall_that_the_others_see_is_found():
-    behind = found(sight((WALL, FRONT)), [sight((WALL, FRONT), (step, 0, 0)) for step in STEPS_M])
+    world = (
+        WALL,
+        replace(MIDDLE, box=(0.6, -2.0, 2.0, 2.0)),
+        FRONT,
+    )  # aside: with one distance alone a turn looks alike
+    behind = found(sight(world), [sight(world, (step, 0, 0)) for step in STEPS_M])
     assert behind is not None
     for step in STEPS_M:
         assert (behind.known > 0)[seen_by(step)].mean() > 0.97
@@ -142,6 +147,20 @@ def test_another_shot_has_no_link():
     other = (Card(4.0, None, 11, 0.13), Card(2.0, (-0.4, -0.3, 0.2, 1.0), 12, 0.05))
     assert uncover.link(uncover.glance(sight(WORLD)), uncover.glance(sight(other)), FOCAL) is None
     assert found(sight(WORLD), [sight(other), sight(other, (0.06, 0, 0))]) is None
+
+
+def test_a_fence_whose_next_slat_was_taken_for_the_same_is_not_looked_behind():
+    """Its slats stand as far apart as the camera's way moves them: what is found is right, or nothing is."""
+    slats = [Card(1.5, (x, -1.0, x + 0.012, 1.0), 200 + n, 0.03) for n, x in enumerate(np.arange(-0.6, 0.6, 0.05))]
+    world = (WALL, MIDDLE, *slats)
+    glance = uncover.glance(sight(world))
+    true = 0.06 * FOCAL * WIDTH / MIDDLE.depth_m
+    for step in (-0.06, 0.06):
+        link = uncover.link(glance, uncover.glance(sight(world, (step, 0, 0))), FOCAL)
+        if link is not None:
+            at = np.full(1, (WIDTH - 1) / 2, np.float32)
+            x, _, _ = link.step.places(at, at, np.float32([1 / MIDDLE.depth_m]), (HEIGHT, WIDTH))
+            assert abs(abs(float(x[0] - at[0])) - true) < 1
 
 
 def test_another_exposure_is_made_up_for():
