@@ -18,7 +18,7 @@ from stage import in_sequencer, open_shot, part, play, render, scene, told, unti
 
 AT = (700, 500)
 """Where the panel pops up."""
-CACHE, PLACE, REMOVE = (-60, 0), (60, 0), (0, -20)
+CACHE, PLACE = (-60, 0), (60, 0)
 """Its buttons, from there."""
 
 
@@ -96,6 +96,24 @@ def lines():
     return None
 
 
+def refresh():
+    """Steps: once something is placed its lines stand above the buttons, so the panel's own button is not where it
+    was; the menu has it as well."""
+    return (lambda: in_sequencer(bpy.ops.rackfocus.place, "INVOKE_DEFAULT"),)
+
+
+def remove():
+    told["removing"] = list(in_sequencer(bpy.ops.rackfocus.placed_remove, "INVOKE_DEFAULT"))
+
+
+def until_some_are_there():
+    return any(job.share > 0 for job in part("operators.jobs").running())
+
+
+def note_range():
+    told["range"] = [[int(one.left_handle), int(one.right_handle)] for one in strips() if one.name != "A"]
+
+
 play(
     (
         open_shot,
@@ -114,6 +132,19 @@ play(
         lines,
         state("stale"),
         shoot("stale"),
+        *refresh(),
+        until_idle,
+        state("refreshed"),
+        lines,
+        remove,
+        state("removed"),
+        *click(CACHE),
+        until_some_are_there,
+        escape,
+        until_idle,
+        lambda: None,
+        state("cached"),
+        note_range,
     ),
     wait_s=0.5,
 )

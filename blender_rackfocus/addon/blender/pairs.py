@@ -9,7 +9,7 @@ of its frames.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 PLACED = "rackfocus_placed"
@@ -36,24 +36,30 @@ def mark(placed: Any, original: Any) -> None:
 
 def original_of(placed: Any) -> Any | None:
     """The strip that a placed one stands for; None where it is gone."""
-    found = [one for one in placed.id_data.sequence_editor.strips_all if one.get(ORIGINAL) == placed.get(PLACED)]
-    return max(found, key=lambda one: _nearness(one, placed), default=None)
+    return next((original for one, original in in_scene(placed.id_data) if one == placed), None)
 
 
 def placed_of(original: Any) -> list[Any]:
     """The strips that stand for one, from left to right."""
     if ORIGINAL not in original:
         return []
-    found = [one for one in original.id_data.sequence_editor.strips_all if one.get(PLACED) == original[ORIGINAL]]
-    return sorted((one for one in found if original_of(one) == original), key=lambda one: one.left_handle)
+    found = [placed for placed, other in in_scene(original.id_data) if other == original]
+    return sorted(found, key=lambda one: one.left_handle)
 
 
 def in_scene(scene: Any) -> Iterator[tuple[Any, Any | None]]:
     """Every placed strip of a scene, with its original."""
-    if scene.sequence_editor is not None:
-        for strip in scene.sequence_editor.strips_all:
-            if PLACED in strip:
-                yield strip, original_of(strip)
+    every = list(scene.sequence_editor.strips_all) if scene.sequence_editor is not None else []
+    placed = [one for one in every if PLACED in one]
+    if not placed:
+        return
+    lists = lists_around(every)
+    marked: dict[str, list[Any]] = {}
+    for one in every:
+        if ORIGINAL in one:
+            marked.setdefault(one[ORIGINAL], []).append(one)
+    for one in placed:
+        yield one, max(marked.get(one[PLACED], ()), key=lambda other, of=one: _nearness(other, of, lists), default=None)
 
 
 def meant(strip: Any | None) -> Any | None:
@@ -63,8 +69,12 @@ def meant(strip: Any | None) -> Any | None:
 
 def list_of(strip: Any) -> Any | None:
     """The meta strip in whose list a strip lies; None for the scene's own list."""
-    metas = (one for one in strip.id_data.sequence_editor.strips_all if one.type == "META")
-    return next((one for one in metas if strip in set(one.strips)), None)
+    return lists_around(strip.id_data.sequence_editor.strips_all).get(strip.as_pointer())
+
+
+def lists_around(every: Iterable[Any]) -> dict[int, Any]:
+    """The meta strip around each strip that lies in one, by the strip's `as_pointer()`."""
+    return {inside.as_pointer(): one for one in every if one.type == "META" for inside in one.strips}
 
 
 def covers(strip: Any, frame: float) -> bool:
@@ -72,6 +82,6 @@ def covers(strip: Any, frame: float) -> bool:
     return bool(strip.left_handle <= int(frame) < strip.right_handle)
 
 
-def _nearness(one: Any, placed: Any) -> tuple[bool, float]:
+def _nearness(one: Any, placed: Any, lists: dict[int, Any]) -> tuple[bool, float]:
     shared = min(one.right_handle, placed.right_handle) - max(one.left_handle, placed.left_handle)
-    return list_of(one) == list_of(placed), shared
+    return lists.get(one.as_pointer()) == lists.get(placed.as_pointer()), shared

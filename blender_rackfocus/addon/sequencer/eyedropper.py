@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
 
 from ...craft.track import depth_at_point
 from ...media.colour import linear_to_srgb
-from ..blender import strips
+from ..blender import pairs, strips
 from ..shot import modifier
 from . import frames
 
@@ -164,12 +164,13 @@ def region_point(region: bpy.types.Region, scene: bpy.types.Scene, x: float, y: 
 
 
 def candidates(scene: bpy.types.Scene, frame: float) -> list[strips.Shown]:
-    """Strips with a Rack Focus modifier that a frame shows, the topmost first; the active one before all others."""
-    found = [
-        shown for shown in strips.walk(scene, frame) if shown.scene == scene and modifier.find(shown.strip) is not None
-    ]
+    """Strips with a Rack Focus modifier that a frame shows, the topmost first; the active one before all others. Of a
+    placed strip its original."""
+    here = (shown for shown in strips.walk(scene, frame) if shown.scene == scene)
+    meant = [replace(shown, strip=pairs.meant(shown.strip)) for shown in here]
+    found = [shown for shown in meant if modifier.find(shown.strip) is not None]
     found.reverse()
-    active = scene.sequence_editor.active_strip
+    active = pairs.meant(scene.sequence_editor.active_strip)
     return sorted(found, key=lambda shown: shown.strip != active)
 
 

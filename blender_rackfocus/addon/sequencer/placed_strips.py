@@ -61,10 +61,9 @@ def choose(scene: bpy.types.Scene, *, final: bool) -> tuple[bool, list[FrameErro
         if other.library is not None:
             continue
         times = _times(other, scene, walked)
-        known = list(pairs.in_scene(other))
+        known, lists = list(pairs.in_scene(other)), pairs.lists_around(_all(other))
         for placed, original in known:
-            lies_in = pairs.list_of(placed)
-            time = times.get(0 if lies_in is None else lies_in.as_pointer(), times[0])
+            time = _time_of(placed, times, lists)
             if original is None or not pairs.covers(placed, time.frame):
                 continue
             if placed.mute and pairs.LIVE not in placed:
@@ -80,7 +79,7 @@ def choose(scene: bpy.types.Scene, *, final: bool) -> tuple[bool, list[FrameErro
             elif told.unsure:
                 words = ", ".join(told.unsure)
                 _log.warning('strip "%s": shown unchecked: %s', placed.name, words, extra=once(_remarks()))
-        changed |= _uncover(known, times)
+        changed |= _uncover(known, times, lists)
     return changed, problems
 
 
@@ -130,6 +129,11 @@ def _times(other: bpy.types.Scene, drawn: bpy.types.Scene, walked: list[strips.S
             for depth, (pointer, frame) in enumerate(one.levels):
                 times[pointer] = _Time(frame, one.animation_frame, one.levels[: depth + 1])
     return times
+
+
+def _time_of(strip: bpy.types.Strip, times: dict[int, _Time], lists: dict[int, Any]) -> _Time:
+    lies_in = lists.get(strip.as_pointer())
+    return times.get(0 if lies_in is None else lies_in.as_pointer(), times[0])
 
 
 def _difference(
@@ -218,12 +222,11 @@ def _unmute(original: bpy.types.Strip) -> bool:
     return True
 
 
-def _uncover(known: list[tuple[Any, Any]], times: dict[int, _Time]) -> bool:
+def _uncover(known: list[tuple[Any, Any]], times: dict[int, _Time], lists: dict[int, Any]) -> bool:
     """Show the originals that lie beneath nothing here."""
     changed = False
     for original in {one for _, one in known if one is not None and pairs.BENEATH in one}:
-        lies_in = pairs.list_of(original)
-        time = times.get(0 if lies_in is None else lies_in.as_pointer(), times[0])
+        time = _time_of(original, times, lists)
         if pairs.covers(original, time.frame):
             above = [one for one, other in known if other == original and pairs.covers(one, time.frame)]
             changed |= not above and _unmute(original)

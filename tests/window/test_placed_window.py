@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A strip is placed, found stale, refreshed and removed in the window; a cached range is stopped by Esc and kept."""
+
+from test_live_window import frames, same_pixels, shot  # noqa: F401
+
+
+def test_a_placed_strip_is_the_render_and_says_when_it_is_stale(window, shot):  # noqa: F811
+    told = window("placed_window.py", shot / "shot.blend", timeout=300)
+    assert "traceback" not in told, told["traceback"]
+    seen, hidden = {"A": [True, "NONE", 1], "A (placed)": [False, "COLOR_04", 2]}, {"A": [False, "NONE", 1]}
+    assert told["placed"] == seen
+    assert sorted(frames(shot / "placed")) == sorted(frames(shot / "background"))
+    for name in frames(shot / "background"):
+        assert same_pixels(shot / "placed" / name, shot / "background" / name), name
+    assert told["meant"] == "A"  # what is done to the placed strip's focus is done to the original's
+    assert told["stale"] == {"A": [False, "NONE", 1], "A (placed)": [True, "COLOR_01", 2]}
+    assert told["refreshed"] == seen
+    assert told["lines"] == ["6 fresh", "6 stale", "6 fresh"]
+    assert told["removing"] == ["FINISHED"]
+    assert told["removed"] == hidden
+    assert told["cached"].keys() == {"A", "A (placed)"}
+    first, end = told["range"][0]
+    assert first == 1
+    assert 2 <= end <= 7
