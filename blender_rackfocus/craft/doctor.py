@@ -37,6 +37,7 @@ FINDINGS = (
 _PLANE = 2e-4  # bend of exact planes in single precision, with room
 _STRAIGHT = 0.012  # bend below which the planes speak clearly
 _GROUND = 0.6  # share of sloping lines that have to agree on which end the ground comes nearer to
+_FLAT, _ROUGHLY_FLAT = 0.05, 0.06  # bend that planes may have left; the latter in coarse steps
 _MANY_LINES = 1500  # sloping lines that are believed where there is no ground
 _CLEARLY = 0.25  # another reading must be this much straighter than the claimed one
 
@@ -304,10 +305,15 @@ def _shape(raw: np.ndarray, convention: DepthConvention, lens: Lens | None, step
     limit = _STRAIGHT if fills or rough or convention.kind != "METRES" else _PLANE
     name, offset, straight = _best(fits, claimed, rough, limit)
     sure = float(np.clip(1 - straight / max(claimed, 1e-9), 0.5, 0.99)) if np.isfinite(claimed) else 0.9
-    if convention.kind != "METRES" and len(lines.values) < _MANY_LINES and abs(nearer_below(lines)) <= _GROUND:
-        return []  # a few slopes of round things are no planes
+    if convention.kind != "METRES" and fits:
+        straightest = claimed if name == "CLAIMED" else straight
+        flat = straightest <= (_ROUGHLY_FLAT if rough else _FLAT)
+        if not flat or (len(lines.values) < _MANY_LINES and abs(nearer_below(lines)) <= _GROUND):
+            return []  # slopes of round things are no planes
     if convention.kind == "METRES":
         return _against_metres(name, offset, sure, fills, (low, high), lines, fits)
+    if rough and name == "SRGB_OFFSET":
+        return []  # curve, ramp and end at once: coarse steps do not say so much
     return _against_relative(name, offset, sure, convention, lines, (low, high))
 
 

@@ -261,14 +261,15 @@ def _relative(values: np.ndarray, near_m: float, far_m: float, reason: str, roug
     doubtful = abs(head - foot) < _LEAN
     ramp, evenly = "INVERSE_Z", "so relative, even in 1/z"
     if len(lines.values) >= _FEW_LINES:
-        lean = nearer_below(lines)
-        if abs(lean) > _GROUND:
+        lean, is_straight = nearer_below(lines), bend(lines.values, rough) <= (_ROUGHLY if rough else _PLANE)
+        ground = abs(lean) > _GROUND and (is_straight or _is_even_in_metres(values, lines.values, lean > 0, rough))
+        if ground:
             white_near, tone, doubtful = lean > 0, "as the ground is", False
-        speaks = abs(lean) > _GROUND or len(lines.values) >= _MANY_LINES
+        speaks = ground or len(lines.values) >= _MANY_LINES
         if speaks and _is_even_in_metres(values, lines.values, white_near, rough):
             ramp, evenly = "LINEAR_Z", "even in metres, as its planes say"
         else:
-            doubtful |= bend(lines.values, rough) > (_ROUGHLY if rough else _PLANE)
+            doubtful |= not is_straight
     else:
         doubtful = True
     convention = DepthConvention("NORMALISED", near_m, far_m, white_near=white_near, ramp=ramp)

@@ -10,6 +10,7 @@ import pytest
 from blender_rackfocus import media
 from blender_rackfocus.core import Lens, defocus_frame
 from blender_rackfocus.core.depth import DepthConvention
+from blender_rackfocus.craft import doctor
 from blender_rackfocus.frame import depth, depth_words
 from blender_rackfocus.media import RawDepth, Window
 
@@ -216,3 +217,37 @@ def test_a_smaller_depth_that_mixed_its_edges_has_them_between_its_pixels():
     hard = RawDepth(np.ascontiguousarray(exact[::2, ::2]), False, "Z", 32)
     blocks = depth.in_metres(hard, metres, (240, 320))
     np.testing.assert_array_equal(depth.on_picture(hard, metres, picture, fit=True)[0], blocks)
+
+
+def _table_for_two():
+    """Two round people behind a cup, before a wall: no floor, no plane that runs away, (180, 320) float64 metres."""
+    y, x = np.mgrid[:180, :320].astype(float)
+    made = np.full((180, 320), 5.0)
+    table = ((130, 95, 32, 80, 2.9), (250, 100, 38, 75, 2.9), (80, 170, 34, 32, 0.72))
+    for centre_x, centre_y, wide, high, metres in table:
+        off = ((x - centre_x) / wide) ** 2 + ((y - centre_y) / high) ** 2
+        inside = off < 1
+        made[inside] = np.minimum(made[inside], metres - 0.12 * metres * np.sqrt(1 - off[inside]))
+    return made
+
+
+@pytest.mark.parametrize("bits", [0, 8, 16])
+@pytest.mark.parametrize("white_near", [True, False])
+@pytest.mark.parametrize("even_in", ["z", "1/z"])
+def test_what_has_no_planes_is_not_read_by_planes(bits, white_near, even_in):
+    """Round things alone do not say which way the values run: what is taken is called doubtful, and the doctor does not
+    claim what cannot be known."""
+    metres = _table_for_two()
+    near_m, far_m = metres.min(), metres.max()
+    share = (
+        (1 / metres - 1 / far_m) / (1 / near_m - 1 / far_m) if even_in == "1/z" else (far_m - metres) / (far_m - near_m)
+    )
+    share = share if white_near else 1 - share
+    top = 2.0**bits - 1
+    stored = (np.rint(share * top) / top if bits else share).astype(np.float32)
+    found = depth.guess(RawDepth(stored, bits > 0, "", bits or 32), near_m, far_m)
+    assert "as its planes say" not in found.why
+    assert "Doubtful" in found.why
+    names = {one.name for one in doctor.diagnose([stored], convention=found.convention)}
+    assert not names & {"RAMP", "SRGB"}
+    assert "INVERTED" not in names or found.convention.white_near != white_near
