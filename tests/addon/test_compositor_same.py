@@ -6,6 +6,8 @@ Each test builds a tree twice, with the node muted and at work with a pinhole, a
 
 from __future__ import annotations
 
+import itertools
+
 import addon_utils
 import bpy
 import numpy as np
@@ -454,6 +456,66 @@ def test_a_simulation_that_was_not_played_is_named_and_a_played_one_is_blenders(
         stage.scene.frame_set(frame)
     frames = list(stage.same_frames(1, 6).values())
     assert np.abs(frames[0] - frames[-1]).max() > 0.1
+
+
+def _drifting(thing):
+    """A simulation zone in geometry nodes that moves a thing a little further with every frame."""
+    tree = bpy.data.node_groups.new("Drift", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    kinds = ("NodeGroupInput", "GeometryNodeSimulationInput", "GeometryNodeSetPosition",
+             "GeometryNodeSimulationOutput", "NodeGroupOutput")  # fmt: skip
+    nodes = [tree.nodes.new(kind) for kind in kinds]
+    nodes[1].pair_with_output(nodes[3])
+    nodes[2].inputs["Offset"].default_value = (0.15, 0, 0)
+    for one, other in itertools.pairwise(nodes):
+        ends = [next(each for each in sockets if each.type == "GEOMETRY") for sockets in (one.outputs, other.inputs)]
+        tree.links.new(*ends)
+    found = thing.modifiers.new("Drift", "NODES")
+    found.node_group = tree
+    return found
+
+
+@pytest.mark.parametrize("target", ["PACKED", "DISK"])
+def test_a_simulation_zone_that_is_not_baked_is_named_and_a_baked_one_is_blenders(stage, target):
+    near = bpy.data.objects["Near"]
+    found = _drifting(near)
+    behind_render(stage)
+    assert not stage.animation(1, 3)
+    assert 'simulation "Drift" of object "Near" in scene "Scene" is not baked' in errors.failures()[0]
+    errors.forget()
+    found.bake_target = target
+    found.bake_directory = str(stage.folder / "zone")
+    for each in bpy.data.objects:
+        each.select_set(each == near)
+    bpy.context.view_layer.objects.active = near
+    stage.scene.frame_start, stage.scene.frame_end = 1, 5
+    assert bpy.ops.object.simulation_nodes_cache_bake(selected=True) == {"FINISHED"}
+    frames = list(stage.same_frames(1, 5).values())
+    assert np.abs(frames[0] - frames[-1]).max() > 0.1
+
+
+def test_a_fluid_that_is_not_baked_is_named(stage):
+    domain = bpy.data.objects["Near"].modifiers.new("Smoke", "FLUID")
+    domain.fluid_type = "DOMAIN"
+    behind_render(stage)
+    assert not stage.animation(1, 2)
+    assert 'simulation "Smoke" of object "Near" in scene "Scene" is not baked' in errors.failures()[0]
+
+
+def test_a_simulation_in_a_collection_that_is_instanced_is_named(stage):
+    group = bpy.data.collections.new("Group")
+    bpy.ops.mesh.primitive_plane_add(location=(0, 0, -4))
+    member = bpy.context.object
+    member.users_collection[0].objects.unlink(member)
+    group.objects.link(member)
+    member.modifiers.new("Fall", "CLOTH")
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", group
+    stage.scene.collection.objects.link(instance)
+    behind_render(stage)
+    assert not stage.animation(1, 2)
+    assert f'simulation "Fall" of object "{member.name}" in scene "Scene" was not played' in errors.failures()[0]
 
 
 def test_rigid_bodies_are_baked_or_named(stage):

@@ -108,8 +108,11 @@ def test_every_depth_setting_of_a_strip_makes_its_bake_stale_and_brings_it_back(
 def test_near_and_far_that_automatic_depth_is_read_by_make_a_bake_stale(racked):
     bake_strip(racked)
     for name, value in (("rackfocus_near_m", 0.5), ("rackfocus_far_m", 80.0)):
+        was = getattr(the_strip(racked), name)
         setattr(the_strip(racked), name, value)
-        assert look(racked).stale == 4
+        assert look(racked).stale == 4, name
+        setattr(the_strip(racked), name, was)
+        assert look(racked).fresh == 4, name
 
 
 @pytest.mark.parametrize("how", ["config", "working space"])

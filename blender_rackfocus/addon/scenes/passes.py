@@ -20,7 +20,7 @@ import numpy as np
 from ...media import MediaError
 from ...media.library import openimageio
 from .. import errors
-from ..blender import curves
+from ..blender import curves, dna
 from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
 from ..blender.runtime import sweep as sweep
@@ -101,15 +101,50 @@ def _unplayed(scene: bpy.types.Scene) -> str:
     moving = world is not None and world.enabled and world.collection is not None and len(world.collection.objects)
     if moving and not world.point_cache.is_baked:
         return f'the rigid bodies of scene "{scene.name}" are not baked: bake them (Scene, Rigid Body World, Cache)'
-    for each in scene.objects:
+    for each in _objects(scene):
         for one in each.modifiers:
-            cache = one.point_cache if one.type in {"CLOTH", "SOFT_BODY"} and one.show_render else None
-            if cache is not None and not cache.is_baked and not _is_played(cache):
-                return (
-                    f'the simulation "{one.name}" of object "{each.name}" in scene "{scene.name}" was not played: bake '
-                    "it, or play the scene from its first frame"
-                )
+            what = _unplayed_in(one) if one.show_render else ""
+            if what:
+                return f'the simulation "{one.name}" of object "{each.name}" in scene "{scene.name}" {what}'
     return ""
+
+
+def _objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """A scene's objects, and those of the collections that they stand for."""
+    found = dict.fromkeys(scene.objects)
+    waiting = list(found)
+    while waiting:
+        one = waiting.pop()
+        held = one.instance_collection if one.instance_type == "COLLECTION" else None
+        new = [each for each in held.all_objects if each not in found] if held is not None else []
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
+
+
+def _unplayed_in(one: bpy.types.Modifier) -> str:
+    """What is wrong with a modifier's simulation; empty for a baked or played one, and where there is none."""
+    if one.type in {"CLOTH", "SOFT_BODY"}:
+        cache = one.point_cache
+        known = cache.is_baked or _is_played(cache)
+        return "" if known else "was not played: bake it, or play the scene from its first frame"
+    if one.type == "FLUID" and one.fluid_type == "DOMAIN" and not one.domain_settings.has_cache_baked_data:
+        return "is not baked: bake it (Physics, Fluid, Cache, of the types Modular or All)"
+    if one.type == "NODES" and any(_is_zone(bake) and not _is_baked(one, bake) for bake in one.bakes):
+        return "is not baked: bake it (the zone's node, or Object, Animation, Bake Simulation)"
+    return ""
+
+
+def _is_zone(bake: bpy.types.NodesModifierBake) -> bool:
+    return bake.node is not None and bake.node.bl_idname == "GeometryNodeSimulationOutput"
+
+
+def _is_baked(one: bpy.types.NodesModifier, bake: bpy.types.NodesModifierBake) -> bool:
+    """Whether a zone's frames are in the file or on disk: whether they are in memory cannot be asked."""
+    if dna.read(bake.as_pointer(), "NodesModifierBake", "*packed"):
+        return True
+    folder = bake.directory if bake.use_custom_path else os.path.join(one.bake_directory, str(bake.bake_id))
+    return os.path.isdir(os.path.join(bpy.path.abspath(folder, library=one.id_data.library), "meta"))
 
 
 def _is_played(cache: bpy.types.PointCache) -> bool:

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small changes of the code, each of which a test has to notice: `python -m tests.abuse.mutants [WORD ...]`.
+
+Each is made in a copy of the checkout, where the tests named beside it then have to fail. WORD: only mutants whose
+words contain it. Ends with 1 where one lived on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """words: what is wrong with it. file: in the package. old, new: its text. tests: what has to fail, and of that only
+    what the last word names (as pytest's -k)."""
+
+    words: str
+    file: str
+    old: str
+    new: str
+    tests: str
+    only: str = ""
+
+
+MUTANTS = (
+    Mutant("layers part a thousand times farther", "core/layers.py", "SEPARATE_PX = 6.0", "SEPARATE_PX = 6000.0",
+           "tests/core/test_defocus.py tests/core/test_covering.py tests/core/test_levels.py"),
+    Mutant("a hidden sample parts at ten times the step", "core/hidden.py", "SHALLOWEST_STEP_PX = 0.7",
+           "SHALLOWEST_STEP_PX = 7.0", "tests/core"),
+    Mutant("a strip's key without Blades", "frame/recipe.py", "job=asdict(told)",
+           'job={**asdict(told), "values": [v for n, v in zip(inputs.NAMES, told.values) if n != "Blades"]}',
+           "tests/addon/test_keys.py", "every_input_of_a_strip"),
+    Mutant("a node's key without Blades", "addon/compositor/node_pixels.py", "for name in inputs.NAMES}",
+           'for name in inputs.NAMES if name != "Blades"}', "tests/addon/test_keys.py", "node"),
+    Mutant("a key without the code that makes pixels", "frame/recipe.py", "key_of(renderer=renderer(), ", "key_of(",
+           "tests/frame/test_recipe.py tests/frame/test_renderer.py"),
+    Mutant("near is not noted in a bake", "frame/recipe.py", '        "near_m": _number(job.near_m),\n', "",
+           "tests/addon/test_keys.py", "near_and_far"),
+    Mutant("far is not noted in a bake", "frame/recipe.py", '        "far_m": _number(job.far_m),\n', "",
+           "tests/addon/test_keys.py", "near_and_far"),
+    Mutant("the convention is not noted in a bake", "frame/recipe.py",
+           "{k: _plain(v) for k, v in asdict(job.convention).items()} if job.convention else None", "None",
+           "tests/addon/test_keys.py", "depth_setting_of_a_strip"),
+    Mutant("the depth's stream is not noted in a bake", "frame/recipe.py",
+           'was.get("stream", 0) != file.stream or ', "", "tests/addon/test_streams.py"),
+    Mutant("Mix is 0 or 1", "frame/make.py", 'np.float32(min(values["Mix"], 1.0))', 'np.float32(values["Mix"] > 0)',
+           "tests/frame tests/addon/test_live_render.py"),
+    Mutant("saturation and multiply without the division by alpha", "frame/adjust.py",
+           "picture[..., :3] / np.where(covered, alpha, np.float32(1.0))", "picture[..., :3]",
+           "tests/addon/test_adjust.py"),
+    Mutant("strobe takes the frame after", "addon/blender/retiming.py", "at - np.fmod(at, strobe)",
+           "at - np.fmod(at, strobe) + _F32(1)", "tests/addon/test_strips.py", "strobe"),
+    Mutant("strobe counts from the strip's left edge", "addon/blender/retiming.py", "at - np.fmod(at, strobe)",
+           "at - np.fmod(at - _F32(strip.left_handle_offset), strobe)", "tests/addon/test_strips.py", "strobe"),
+    Mutant("an instanced collection is not in a scene's print", "addon/scenes/scene_print.py",
+           '"Object": "matrix_world', '"Object": "instance_collection matrix_world', "tests/addon/test_scene_print.py"),
+    Mutant("an estimate's files are numbered one later", "addon/depth/estimate.py",
+           "names = {index: _name(index, numbers)", "names = {index: _name(index + 1, numbers)",
+           "tests/addon/test_estimate_depth.py", "slipped or trimmed"),
+    Mutant("what is in focus is blurred by a draft's size", "frame/make.py",
+           "    np.copyto(large, picture, where=changed[..., None] == 0)\n", "", "tests/frame/test_draft.py"),
+)  # fmt: skip
+
+
+def fate(mutant: Mutant, scratch: Path) -> str:
+    """What came of a mutant in a copy of the checkout: died, lived on, or why that cannot be told."""
+    path = scratch / "blender_rackfocus" / mutant.file
+    own = path.read_text(encoding="utf-8")
+    if own.count(mutant.old) != 1 or mutant.old == mutant.new:
+        return "cannot be made: the code reads otherwise"
+    path.write_text(own.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", *mutant.tests.split(), "-k", mutant.only]
+        status = subprocess.run(command, cwd=scratch, capture_output=True).returncode
+    finally:
+        path.write_text(own, encoding="utf-8")
+    return {0: "LIVED ON", 1: "died"}.get(status, f"cannot be told: pytest ended with {status}")
+
+
+def main(words: list[str]) -> int:
+    """Make them one after another, and say what came of each."""
+    chosen = [one for one in MUTANTS if all(word in one.words for word in words)]
+    fates = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        for name in ("blender_rackfocus", "tests", "tools"):
+            shutil.copytree(TOP / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "blender_manifest.toml", "README.md", "Makefile"):
+            shutil.copy(TOP / name, folder)
+        for one in chosen:
+            fates.append(fate(one, Path(folder)))
+            print(f"{fates[-1]:<9} {one.words}", flush=True)
+    return int(any(each != "died" for each in fates))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
