@@ -14,9 +14,10 @@ to that very frame next, as once in a reversed meta strip, Blender shows the pre
 Whoever adds pixels to a strip must know which frame Blender hands on, or two frames mix. A `SourceCache` knows, by
 keeping the same books: start it when Blender's cache of the strips is known to be empty (call
 `strip.invalidate_cache('RAW')` for them and the meta and scene strips around them), and show it every frame that is
-drawn, in the order of drawing, by passing it to `strips.walk`. Not followed: entries that Blender throws away when
-its cache is full (far from the frame being drawn first), and strips that are on a list to be drawn but hidden behind
-an opaque picture.
+drawn, in the order of drawing, by passing it to `strips.walk`. Whether a strip was drawn that may lie hidden behind an
+opaque picture cannot be told: where that would decide what it shows it is among `unsure`, and whoever walks has Blender
+forget its pictures. Not followed: entries that Blender throws away when its cache is full (far from the frame being
+drawn first).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class SourceCache:
 
     def __init__(self, keeps_sources: bool = True) -> None:
         self._keeps_sources = keeps_sources
-        self._sources: dict[tuple[int, float | None], tuple[float, tuple[Any, ...]]] = {}
+        self._sources: dict[tuple[int, float | None], tuple[float, tuple[Any, ...], bool]] = {}
+        self._unsure: list[Any] = []
         self._current: dict[int, float] = {}
         self._just_drawn: dict[int, dict[int, tuple[Any, ...]]] = {}
 
@@ -54,14 +56,26 @@ class SourceCache:
         The frame is the one asked for when both show the same picture.
         """
         found = self._sources.get((strip.as_pointer(), _key(strip, frame, scene)))
-        if found is None or _same_picture(strip, found[0], frame, scene):
-            return None if found is None else (frame, found[1])
-        return found
+        if found is None:
+            return None
+        drawn_at, made_of, is_sure = found
+        if _same_picture(strip, drawn_at, frame, scene):
+            return frame, made_of
+        if is_sure:
+            return drawn_at, made_of
+        self._unsure.append(strip)
+        return None
 
-    def keep_source(self, strip: Any, frame: float, scene: Any, made_of: tuple[Any, ...]) -> None:
-        """Blender has drawn a strip at a frame (`source_image_cache_put`)."""
+    def keep_source(self, strip: Any, frame: float, scene: Any, made_of: tuple[Any, ...], is_sure: bool) -> None:
+        """Blender has drawn a strip at a frame (`source_image_cache_put`); or may have, where that is not sure."""
         if self._keeps_sources and scene.sequence_editor.use_cache_raw:
-            self._sources[(strip.as_pointer(), _key(strip, frame, scene))] = (frame, made_of)
+            self._sources[(strip.as_pointer(), _key(strip, frame, scene))] = (frame, made_of, is_sure)
+
+    def unsure(self) -> list[Any]:
+        """Strips of the frame that was walked last that Blender is told to have forgotten: call
+        `strip.invalidate_cache('RAW')` for each before it is drawn. Told once."""
+        told, self._unsure = self._unsure, []
+        return told
 
 
 def _key(strip: Any, frame: float, scene: Any) -> float | None:

@@ -180,7 +180,7 @@ class _Drawing:
 @dataclass(frozen=True)
 class _StripList:
     """Where in the file a list of strips lies. outer: `Shown.levels` of the lists around it; meta: the meta strip, or
-    None."""
+    None. covered: what is drawn of it may lie under an opaque picture, and then Blender does not draw it."""
 
     scene: Any
     strips: Any
@@ -189,6 +189,7 @@ class _StripList:
     animation_frame: float
     route: tuple[str, ...]
     outer: tuple[tuple[int, float], ...] = ()
+    covered: bool = False
 
 
 def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Shown]:
@@ -239,8 +240,10 @@ def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
 
 def _stack(strip_list: _StripList, frame: float, up_to_channel: int, drawing: _Drawing) -> Iterator[Shown]:
     """`seq_render_strip_stack`: the strips of one list at a frame. up_to_channel: 0 = all."""
-    for strip in _rendered(strip_list, int(frame), up_to_channel):
-        yield from _strip(strip, frame, strip_list, drawing)
+    rendered = _rendered(strip_list, int(frame), up_to_channel)
+    for place, strip in enumerate(rendered, 1):
+        covered = any(above.type != "ADJUSTMENT" for above in rendered[place:])  # that one draws what lies below it
+        yield from _strip(strip, frame, replace(strip_list, covered=strip_list.covered or covered), drawing)
 
 
 def _rendered(strip_list: _StripList, frame: int, up_to_channel: int) -> list[Any]:
@@ -310,7 +313,7 @@ def _content(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing
     made_of = tuple(_parts(strip, frame, strip_list, drawing))
     # Where nothing shows inside a meta or scene strip there is no picture to keep.
     if made_of or strip.type not in {"META", "SCENE"}:
-        drawing.cache.keep_source(strip, frame, strip_list.scene, made_of)
+        drawing.cache.keep_source(strip, frame, strip_list.scene, made_of, is_sure=not strip_list.covered)
     return frame, made_of
 
 
@@ -387,7 +390,8 @@ def _scene(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) 
         return
     at = index + other.frame_start
     editor = other.sequence_editor
-    inside = _StripList(other, editor.strips, editor.channels, None, at, (*strip_list.route, strip.name, other.name))
+    route = (*strip_list.route, strip.name, other.name)
+    inside = _StripList(other, editor.strips, editor.channels, None, at, route, covered=strip_list.covered)
     drawing.cache.enter(other, at)
     drawing.parents.append(strip_list.scene)
     yield from _stack(inside, at, 0, drawing)

@@ -64,8 +64,12 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
                 _start_cold(bpy.data.scenes)
                 if final:
                     _render().cache = source_cache.SourceCache()
-            walked = strips.walk(scene, frame, _render().cache if final else None)
+            books = _render().cache if final else None
+            walked = strips.walk(scene, frame, books)
+            unsure = books.unsure() if books is not None else []
             shown = [one for one in walked if modifier.find(one.strip) is not None]
+            for strip in unsure if shown else ():
+                strip.invalidate_cache("RAW")
             clashing = strips.conflicts(shown)
     except FrameError as problem:
         return _refuse_all(scene, problem)
