@@ -14,6 +14,7 @@ from itertools import pairwise
 from ..core import Behind
 from ..craft import uncover
 from ..craft.uncover import Glance, Link, Neighbour, Sight
+from ..media import MediaError
 from .job import Beside, Job
 
 OFFSETS = (1, 2, 4)
@@ -63,8 +64,12 @@ def _links(job: Job, look: Look) -> dict[Beside, Link]:
 
 
 def _linked(job: Job, beside: Beside, here: Glance, focal: float, look: Look, found: dict[Beside, Link]) -> bool:
-    """Whether a frame beside is of the same shot; then it is noted."""
-    link = uncover.link(here, look(at(job, beside)), focal)
+    """Whether a frame beside is of the same shot, and can be read; then it is noted."""
+    try:
+        there = look(at(job, beside))
+    except (MediaError, ValueError):
+        return False  # a frame does not fail for another one's file: that is told where it is due itself
+    link = uncover.link(here, there, focal)
     if link is not None:
         found[beside] = link
     return link is not None

@@ -13,6 +13,7 @@ from blender_rackfocus.craft import uncover
 from blender_rackfocus.craft.uncover import Glance, Sight
 from blender_rackfocus.frame import behind, inputs
 from blender_rackfocus.frame.job import Beside, FileFrame, Job
+from blender_rackfocus.media import MediaError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "craft"))
 import planes
@@ -79,6 +80,20 @@ def test_nothing_is_taken_from_beyond_a_cut():
     assert clip.read == {-2, -1, 0}
     alone = Clip(before).behind(0)
     assert np.array_equal(here.picture, alone.picture)
+
+
+def test_a_frame_beside_that_cannot_be_read_is_left_out():
+    clip = Clip(dolly(0.06))
+    small = clip.small
+
+    def broken(job: Job) -> Glance:
+        if job.picture.index == 1:
+            raise MediaError("clip", "it is damaged")
+        return small(job)
+
+    clip.small = broken
+    assert clip.behind(0) is not None
+    assert clip.read == {-2, -1, 0}
 
 
 def test_a_clip_of_one_frame_has_nothing_to_look_into():
