@@ -18,8 +18,8 @@ from stage import in_sequencer, open_shot, part, play, render, scene, told, unti
 
 AT = (700, 500)
 """Where the panel pops up."""
-CACHE, PLACE = (-60, 0), (60, 0)
-"""Its buttons, from there."""
+PLACE = (60, 0)
+"""Its button, from there."""
 
 
 def strips():
@@ -106,8 +106,14 @@ def remove():
     told["removing"] = list(in_sequencer(bpy.ops.rackfocus.placed_remove, "INVOKE_DEFAULT"))
 
 
+def cache_range():
+    told["caching"] = list(in_sequencer(bpy.ops.rackfocus.cache_range, "INVOKE_DEFAULT"))
+
+
 def until_some_are_there():
-    return any(job.share > 0 for job in part("operators.jobs").running())
+    """Or all, on a quick machine."""
+    jobs = part("operators.jobs").running()
+    return not jobs or any(job.share > 0 for job in jobs)
 
 
 def note_range():
@@ -138,7 +144,7 @@ play(
         lines,
         remove,
         state("removed"),
-        *click(CACHE),
+        cache_range,
         until_some_are_there,
         escape,
         until_idle,

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +16,9 @@ from pathlib import Path
 import bpy
 
 RESULT, PICTURES, SHOT = (Path(text) for text in sys.argv[sys.argv.index("--") + 1 :][:3])
+LONGEST_S = 150.0
+"""A step that waits for longer than this waits for ever."""
+
 told: dict = {}
 """What the test is told."""
 
@@ -81,14 +85,18 @@ def until_rendered() -> bool:
 
 def play(steps: Iterable[Callable], wait_s: float) -> None:
     """Take the steps one by one, some time apart so that Blender draws in between; one that answers False is taken
-    again. Then write what was told, and leave Blender."""
-    ahead, waiting = iter(steps), []
+    again, for LONGEST_S. Then write what was told, and leave Blender."""
+    ahead, waiting, began = iter(steps), [], [time.monotonic()]
 
     def tick():
         try:
+            if not waiting:
+                began[0] = time.monotonic()
             step = waiting.pop() if waiting else next(ahead, None)
             if step is not None:
                 if step() is False:
+                    if time.monotonic() - began[0] > LONGEST_S:
+                        raise TimeoutError(f"{step.__name__} waited for {LONGEST_S} s")
                     waiting.append(step)
                 return wait_s
         except Exception:

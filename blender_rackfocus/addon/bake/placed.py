@@ -81,14 +81,17 @@ def put(
 ) -> list[bpy.types.Strip]:
     """Show a strip's pictures above it, and mute it: one placed strip for each run of frames. What was placed of it
     before goes. Raises FrameError where no channel is left."""
+    editor = strip.id_data.sequence_editor
+    chosen = editor.active_strip in pairs.placed_of(strip)  # it goes, and what takes its place is chosen instead
     take_away(strip)
+    if chosen:
+        editor.active_strip = strip
     runs = list(_runs(sorted(which)))
     if not runs:
         return []
     scene = strip.id_data
     _make_room(strip)
     made = [_strip_of(strip, place, run) for run in runs]
-    editor = scene.sequence_editor
     selected, active = [one for one in editor.strips_all if one.select], editor.active_strip
     with in_a_sequencer(context, scene), _in_its_list(strip):
         for placed in made:
@@ -96,7 +99,7 @@ def put(
         _connect(strip, made)
     for one in editor.strips_all:
         one.select = one in selected
-    editor.active_strip = active
+    editor.active_strip = made[0] if chosen else active
     for placed in made:
         pairs.mark(placed, strip)
         placed.color_tag = placed_strips.FRESH_TAG

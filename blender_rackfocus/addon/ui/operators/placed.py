@@ -12,7 +12,7 @@ from ... import signals
 from ...bake import bake, kept, placed
 from ...bake.filling import Filling, copied
 from ...blender import pairs
-from ...blender.context import active_strip, sequencer_scene, strip_in, strip_named
+from ...blender.context import active_strip, sequencer_scene, strip_in
 from ...errors import EXPECTED, FrameError
 from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
@@ -225,8 +225,10 @@ class RACKFOCUS_OT_placed_remove(OnStrip, bpy.types.Operator):
         return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = pairs.meant(strip_named(context, self.strip_name))
-        if strip is None or not placed.take_away(strip):
+        strip = pairs.meant(self.strip(context))
+        if strip is None:
+            return {"CANCELLED"}
+        if not placed.take_away(strip):
             self.report({"ERROR"}, "Nothing is placed of this strip")
             return {"CANCELLED"}
         sequencer_scene(context).sequence_editor.active_strip = strip
