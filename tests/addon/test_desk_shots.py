@@ -148,7 +148,7 @@ def test_where_circles_are_cut_is_told_of_the_frame_that_is_shown(shot):
     assert shots.cut_told(strip) == ""  # nothing is shown yet
     shot.still(1)
     told = shots.cut_told(strip)
-    assert "0.002 m" in told
+    assert "0.2 cm" in told
     assert f"{24 / depth_m.size:.2%}" in told
     shot.set(strip, **{"Max Blur": 50.0})
     shot.still(1)

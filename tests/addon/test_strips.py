@@ -284,7 +284,7 @@ def test_what_is_needed_to_read_the_file(media):
 def test_strips_without_a_file_say_so():
     scene = counted.fresh_scene()
     colour = scene.sequence_editor.strips.new_effect("sky", "COLOR", 1, frame_start=1, length=10)
-    with pytest.raises(FrameError, match='strip "sky": a color strip has no file') as error:
+    with pytest.raises(FrameError, match='strip "sky": a strip of type color has no file of its own') as error:
         strips.media_frame(colour, 1, scene)
     assert error.value.owner == "sky"
 
