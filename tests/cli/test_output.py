@@ -85,10 +85,13 @@ def test_an_interrupt_at_any_moment_leaves_all_or_nothing(clip, tmp_path):
         process = _start("rack", clip, "-o", tmp_path / str(number) / "a.mp4", *FAST)
         time.sleep(moments.uniform(0.1, 1.0) * takes)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        _, told = process.communicate(timeout=60)
         left = [path.name for path in (tmp_path / str(number)).glob("*")]
+        if "Fatal Python error: init" in told:
+            assert left == []  # Python itself was starting, and gives up in its own way
+            continue
         # Before Python reads its first line an interrupt ends it by the signal itself.
-        assert (process.returncode, left) in [(0, ["a.mp4"]), (130, []), (-signal.SIGINT, [])]
+        assert (process.returncode, left) in [(0, ["a.mp4"]), (130, []), (-signal.SIGINT, [])], told
 
 
 INTERRUPTED_AT = """

@@ -27,6 +27,8 @@ class _Hooks:
         """All of it goes."""
         for keymap, item in self.keys:
             keymap.keymap_items.remove(item)
+        if self.keys:  # or the user's own configuration keeps its copies of them
+            bpy.context.window_manager.keyconfigs.update()
         for space, handle, region in self.draws:
             space.draw_handler_remove(handle, region)
         self.keys.clear()
