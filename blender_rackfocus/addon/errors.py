@@ -241,13 +241,20 @@ def _session_folder() -> str:
     return folder if own and _SESSION.fullmatch(os.path.basename(folder)) else ""
 
 
+def _is_asked_by_status() -> bool:
+    """Whether somebody waits for how the process ends. A window that is closed has shown what failed."""
+    return bool(bpy.app.background or bpy.app.module)
+
+
 def register() -> None:
-    if bpy.app.background or bpy.app.module:
+    if _is_asked_by_status():
         atexit.register(_exit_status)
 
 
 def unregister() -> None:
     atexit.unregister(_exit_status)
     told = _told()
-    if told.failed:  # Blender takes add-ons out before Python ends: what failed is still to be told then
+    if (
+        told.failed and _is_asked_by_status()
+    ):  # Blender takes add-ons out before Python ends: what failed is still to be told then
         atexit.register(_fail, len(told.failed), told.folder)

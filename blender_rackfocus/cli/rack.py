@@ -17,7 +17,6 @@ from ..addon.depth import strip_estimate
 from ..addon.shot import modifier
 from ..addon.shot.focus import Focus
 from ..craft import pull, subjects
-from ..craft.distances import distance_text
 from ..estimate import EstimateSettings, ParallaxSettings
 from ..frame import KINDS, DepthConvention, depth_words, pairing
 from ..frame import depth as frame_depth
@@ -172,7 +171,7 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
         Focus(next(strip for strip, _modifier in modifier.in_scene(scene))).write(keys)
         say(
             f"{clip.width}x{clip.height}, {clip.fps:g} fps, frames {start}-{end}:"
-            f" {distance_text(from_m)} to {distance_text(to_m)},"
+            f" {from_m:.3g} m to {to_m:.3g} m,"
             f" {args.feel.lower()}, from frame {at} over {over:g}"
         )
         output.render(scene, target, stop, has_sound=clip.has_sound)
@@ -211,7 +210,7 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: 
     args.black_near = args.linear_z = False
     if not provenance.metric:
         near_m, far_m = args.near or frame_depth.NEAR_M, args.far or frame_depth.FAR_M
-        say(f"relative depth: read as {distance_text(near_m)} to {distance_text(far_m)} (set with --near and --far)")
+        say(f"relative depth: read as {near_m:.3g} m to {far_m:.3g} m (set with --near and --far)")
 
 
 def _camera(args: argparse.Namespace) -> ParallaxSettings:
@@ -345,10 +344,10 @@ def _focus(args: argparse.Namespace, clip: Clip, before: int, after: int) -> tup
     try:
         if from_m is None:
             from_m = subjects.depth_modes(depth_before)[0]
-            say(f"focus before: the foreground, {distance_text(from_m)} (set it with --from)")
+            say(f"focus before: the foreground, {from_m:.3g} m (set it with --from)")
         if to_m is None:
             to_m = subjects.depth_modes(_depth_m(args, clip, after))[1]
-            say(f"focus after: the background, {distance_text(to_m)} (set it with --to)")
+            say(f"focus after: the background, {to_m:.3g} m (set it with --to)")
     except ValueError as error:
         raise CommandError(f"the depth has no foreground to start from: {error}") from error
     return from_m, to_m

@@ -28,8 +28,8 @@ def test_pictures_with_the_depth_found_in_the_clip(run, clip, tmp_path):
     frames = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in frames] == [f"racked_{number:04d}.exr" for number in range(1, 13)]
     _assert_racked(media.read_frame(frames[0]), media.read_frame(frames[-1]))
-    assert "1.00 m" in done.stderr  # foreground and background were found and said
-    assert "4.00 m" in done.stderr
+    assert "1 m" in done.stderr  # foreground and background were found and said
+    assert "4 m" in done.stderr
     assert str(tmp_path / "out" / "racked_####.exr") in done.stdout.splitlines()
 
 
