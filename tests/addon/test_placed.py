@@ -194,6 +194,8 @@ def test_cache_range_fills_a_part_at_a_smaller_size_and_renders_do_not_use_it(sh
     assert_same(live, shot.animation("placed", 1, 4)[1], 0)
     bpy.ops.wm.save_mainfile()
     assert not original(shot).mute
+    assert bpy.ops.rackfocus.store(action="CLEAR") == {"FINISHED"}
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.suffix in {".png", ".exr"}]
 
 
 def test_why_it_cannot_be_placed_is_said(shot):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import bpy
 
 from ... import cache, signals
-from ...bake import bake
+from ...bake import bake, kept
 from ...bake.nodes import Nodes
 from ...bake.strips import Strips
 from ...blender import versions
@@ -219,7 +219,7 @@ class RACKFOCUS_OT_store(bpy.types.Operator):
         items=(
             ("LOOK", "Look", "How many frames are kept, and how much they fill"),
             ("VERIFY", "Verify", "Read every frame, and remove those that are damaged"),
-            ("CLEAR", "Clear", "Remove all of them"),
+            ("CLEAR", "Clear", "Remove all of them, and what Cache Range made"),
         ),
     )
 
@@ -229,15 +229,15 @@ class RACKFOCUS_OT_store(bpy.types.Operator):
             self.report({"INFO"}, "Computed frames are not kept (see the preferences)")
             return {"CANCELLED"}
         if self.action == "CLEAR":
-            self.report({"INFO"}, f"{where.clear()} frames removed from {where.folder}")
+            self.report({"INFO"}, f"{where.clear() + kept.clear()} frames removed from {where.folder}")
         elif self.action == "VERIFY":
             bad = where.verify()
             self.report({"WARNING" if bad else "INFO"}, f"{len(bad)} damaged frames removed from {where.folder}")
         else:
-            kept, limit = where.contents(), where.limit_bytes
-            filled = sum(one.size_bytes for one in kept)
+            frames, limit = where.contents(), where.limit_bytes
+            filled = sum(one.size_bytes for one in frames)
             sizes = f"{bake.size_text(filled)} of {bake.size_text(limit)}"
-            self.report({"INFO"}, f"{len(kept)} frames, {sizes} in {where.folder}")
+            self.report({"INFO"}, f"{len(frames)} frames, {sizes} in {where.folder}")
         return {"FINISHED"}
 
 
