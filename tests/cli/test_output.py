@@ -108,8 +108,10 @@ runpy.run_module("blender_rackfocus", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize("module", ["bpy", "addon_utils", "cycles", "blender_rackfocus.addon.start.registration"])
-def test_an_interrupt_while_blenders_module_loads_ends_the_job(clip, tmp_path, module):
+@pytest.mark.parametrize(
+    "module", ["numpy", "datetime", "bpy", "addon_utils", "cycles", "blender_rackfocus.addon.start.registration"]
+)
+def test_an_interrupt_while_a_module_loads_ends_the_job(clip, tmp_path, module):
     command = [
         sys.executable,
         "-c",
