@@ -337,7 +337,7 @@ def test_a_border_shows_a_part_of_the_whole_frame(stage, between, crop):
     if between:
         picture = stage.node("CompositorNodeExposure", picture).outputs[0]
     stage.show(stage.racked(picture, layers.outputs["Depth"]))
-    stage.rack.inputs["F-Stop"].default_value = 1.4
+    stage.rack.inputs["F-Stop"].default_value = 1.0
     whole = stage.still()
     render = stage.scene.render
     render.use_border, render.use_crop_to_border = True, crop
@@ -353,7 +353,7 @@ def test_a_border_shows_a_part_of_the_whole_frame(stage, between, crop):
     stage.rack.inputs["F-Stop"].default_value = 1000.0
     sharp = stage.still()
     sharp = sharp if crop else sharp[rows, columns]
-    assert np.abs(sharp[inside] - whole[rows, columns][inside]).max() > 0.03  # else nothing is shown
+    assert np.abs(sharp[inside] - whole[rows, columns][inside]).max() > 0.05  # else nothing is shown
     np.testing.assert_allclose(made[inside], whole[rows, columns][inside], atol=2e-6)
 
 
