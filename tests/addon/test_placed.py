@@ -212,6 +212,16 @@ def test_why_it_cannot_be_placed_is_said(shot):
 
 def test_8_bits_only_where_they_hold_everything(shot):
     strip = racked(shot)
+    view = shot.scene.view_settings
+    view.view_transform = "Standard"
     assert placing.kind_of(shot.scene, strip) == "PNG"
+    view.view_transform = "AgX"
+    assert placing.kind_of(shot.scene, strip) == "EXR"
+    view.view_transform, view.exposure = "Standard", 1.0
+    assert placing.kind_of(shot.scene, strip) == "EXR"
+    view.exposure = 0.0
+    contrast = strip.modifiers.new("Contrast", "BRIGHT_CONTRAST")
+    assert placing.kind_of(shot.scene, strip) == "EXR"
+    strip.modifiers.remove(contrast)
     shot.set(strip, **{"Highlight Gain": 2.0})
     assert placing.kind_of(shot.scene, strip) == "EXR"

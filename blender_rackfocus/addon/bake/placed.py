@@ -47,7 +47,16 @@ def frames_of(strip: bpy.types.Strip) -> range:
 def kind_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> str:
     """How a strip's pictures are best kept: 'PNG' (8 bits) where that loses nothing that Blender would show, else
     'EXR' (half floats). Raises FrameError, MediaError."""
-    return "PNG" if whole.is_whole_numbers(strip, scene, int(strip.left_handle)) else "EXR"
+    plain = not look.later(strip) and _shows_as_it_is(scene)  # else what 8 bits round is made larger on the way
+    return "PNG" if plain and whole.is_whole_numbers(strip, scene, int(strip.left_handle)) else "EXR"
+
+
+def _shows_as_it_is(scene: bpy.types.Scene) -> bool:
+    """Whether a scene's colour management leaves an sRGB picture's numbers alone."""
+    view = scene.view_settings
+    changed = view.exposure != 0 or view.gamma != 1 or view.use_curve_mapping or view.use_white_balance
+    chosen = scene.display_settings.display_device, view.view_transform, view.look
+    return not changed and chosen == ("sRGB", "Standard", "None")
 
 
 def place_beside(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> BakedPlace:
