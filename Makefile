@@ -13,11 +13,6 @@ BPY_ROOMS := $(wildcard tests/addon tests/cli)
 # Where make can keep them apart, the output of targets that run side by side comes target by target.
 APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-# pytest, with a cache for each run. Interrupts and kills are sent in time, which a busy machine may miss: with AGAIN=1 what
-# failed is tried a second time, alone, and that is said.
-run = $(1) -m pytest -q -o cache_dir=.pytest_cache/$(2) $(3)$(if $(AGAIN), || { echo 'AGAIN: what failed of test-$(2)'; \
-	$(1) -m pytest -q -o cache_dir=.pytest_cache/$(2) --last-failed $(3); })
-
 .PHONY: help ready ready-next test test-free test-bpy test-next lint build demo bench abuse blender-test clean
 .DEFAULT_GOAL := help
 
@@ -35,13 +30,13 @@ test: ready-next ## run all tests that need no installed Blender, on the modules
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(APART) test-bpy test-next test-free
 
 test-free: ready
-	$(call run,$(PY),free,$(FREE_ROOMS) tests/test_house.py)
+	$(PY) -m pytest -q $(FREE_ROOMS) tests/test_house.py
 
 test-bpy: ready
-	$(call run,$(PY),bpy,$(BPY_ROOMS))
+	$(PY) -m pytest -q $(BPY_ROOMS)
 
 test-next: ready-next
-	$(call run,$(PY_NEXT),next,$(BPY_ROOMS))
+	$(PY_NEXT) -m pytest -q $(BPY_ROOMS)
 
 lint: ready ## ruff (rules and format), mypy, and whether arrays say their shapes
 	$(PY) -m ruff check .
