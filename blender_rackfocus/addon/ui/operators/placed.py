@@ -28,6 +28,12 @@ class _Placing(OnThread, OnStrip):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     expected = (OSError, *EXPECTED)
 
+    kept: ClassVar[str]
+    """What is said where nothing is placed."""
+    done: ClassVar[str]
+    """What is said of the frames that are."""
+    in_part: ClassVar[bool] = False
+    """Whether a job that was stopped places what it has."""
     _filling: Filling | None = None
 
     @classmethod
@@ -69,22 +75,27 @@ class _Placing(OnThread, OnStrip):
 
         return self.begin(context, f"{what} {strip.name}", work)
 
-    def put(self, context: bpy.types.Context, strip: bpy.types.Strip, which: list[int]) -> int:
-        """Place what is there; the number of frames."""
-        placed.put(context, strip, self._filling.place, which)
+    def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
+        """Place what is there, where the strip still is."""
+        strip = strip_in(self._filling.scene, self._filling.strip)
+        if strip is None or placed.not_now(strip):
+            self.report({"ERROR"}, f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
+            return {"CANCELLED"}
+        there = placed.frames_there(strip, self._filling.place) if outcome or self.in_part else []
+        if not there:
+            self.report({"INFO"}, self.kept)
+            return {"CANCELLED"}
+        try:
+            placed.put(context, strip, self._filling.place, there)
+        except FrameError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         for one in pairs.placed_of(strip):
             one.invalidate_cache("RAW")
         staleness.changed()
         signals.redraw()
-        return len(which)
-
-    def original(self, context: bpy.types.Context) -> bpy.types.Strip | None:
-        """The strip that the pictures are of, if it is still there; else None, and that is said."""
-        found = strip_in(self._filling.scene, self._filling.strip)
-        if found is None or placed.not_now(found):
-            self.report({"ERROR"}, f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
-            return None
-        return found
+        self.report({"INFO"}, f'{"" if outcome else "Stopped: "}{len(there)} frames of "{strip.name}" are {self.done}')
+        return {"FINISHED"}
 
 
 class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
@@ -94,6 +105,7 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
     bl_idname = "rackfocus.place"
     bl_label = "Place as Strip"
     kept = "Stopped. The pictures that are done are kept: Place as Strip goes on from there"
+    done = "placed above it, which is muted"
 
     form: bpy.props.EnumProperty(
         name="Format",
@@ -117,21 +129,6 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
         place = placed.place_beside(scene, strip, kind)
         return self.fill(context, "Placing", place, placed.frames_of(strip), 1.0)
 
-    def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
-        strip = self.original(context)
-        if not outcome:
-            self.report({"INFO"}, self.kept)
-            return {"CANCELLED"}
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            count = self.put(context, strip, placed.frames_there(strip, self._filling.place))
-        except FrameError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f'{count} frames of "{strip.name}" are placed above it, which is muted')
-        return {"FINISHED"}
-
 
 class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
     """Make the finished frames of a range beside Blender, at the preview's size, and show them as a strip above the
@@ -141,6 +138,8 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
     bl_idname = "rackfocus.cache_range"
     bl_label = "Cache Range"
     kept = "Stopped before a frame was done"
+    done = "cached and placed"
+    in_part = True
 
     which: bpy.props.EnumProperty(
         name="Range",
@@ -182,20 +181,6 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
         return self.fill(context, "Caching", place, frames, share)
-
-    def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
-        strip = self.original(context)
-        there = placed.frames_there(strip, self._filling.place) if strip is not None else []
-        if not there:
-            self.report({"INFO"}, self.kept)
-            return {"CANCELLED"}
-        try:
-            count = self.put(context, strip, there)
-        except FrameError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f'{"" if outcome else "Stopped: "}{count} frames of "{strip.name}" are cached and placed')
-        return {"FINISHED"}
 
     def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
         all_of_it = placed.frames_of(strip)
