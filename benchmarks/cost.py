@@ -15,7 +15,7 @@ from pathlib import Path
 import bpy
 
 import blender_rackfocus
-from blender_rackfocus.addon import cache
+from blender_rackfocus.addon.blender import cache
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier, pixels
 

@@ -17,7 +17,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 import blender_rackfocus
-from blender_rackfocus.addon import cache
+from blender_rackfocus.addon.blender import cache
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier, pixels
 

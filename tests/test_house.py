@@ -55,7 +55,7 @@ def test_beside_blender_one_error_says_that_a_frame_cannot_be_made():
         if isinstance(node, ast.ClassDef)
         and any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
     ]
-    assert [name for name in errors if name.startswith("addon/")] == ["addon/errors: FrameError"]
+    assert [name for name in errors if name.startswith("addon/")] == ["addon/blender/errors: FrameError"]
 
 
 def test_what_blender_calls_its_nodes_stands_in_one_place():
@@ -96,9 +96,9 @@ def test_inside_the_package_imports_are_relative():
 
 
 def test_only_the_command_line_prints_and_all_else_logs():
-    """Words for the console are logged; the handler in addon/log and the verbs, whose results they are, print."""
+    """Words for the console are logged; the handler of addon/blender/log and the verbs print."""
     for module, tree in house.modules().items():
-        if module != "addon/log" and house.room_of(module) != "cli":
+        if module != "addon/blender/log" and house.room_of(module) != "cli":
             calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
             assert not [call.lineno for call in calls if getattr(call.func, "id", "") == "print"], module
             assert not [call.lineno for call in calls if ast.unparse(call.func).endswith("print_exc")], module

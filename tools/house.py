@@ -16,9 +16,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
 
 ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
-    *("addon", "addon/blender", "addon/shot", "addon/scenes", "addon/depth"),
+    *("addon/blender", "addon/shot", "addon/scenes", "addon/depth"),
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui"),
-    *("demo", "cli", "addon/start"),
+    *("demo", "cli", "addon/start", "addon"),
 ]
 """The rooms, each above those that may import it."""
 

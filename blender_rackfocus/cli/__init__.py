@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from ..addon import log
+from ..addon.blender import log
 from ..media import MediaError
 from . import chatter, stop
 from .common import CommandError, UsageError, reason, say, version

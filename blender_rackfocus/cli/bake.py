@@ -24,7 +24,7 @@ from ..addon.bake import placed, whole
 from ..addon.bake.bake import Bake, DiskNeed, Outcome, Owners, size_text, too_large
 from ..addon.bake.nodes import Nodes
 from ..addon.bake.strips import Strips
-from ..addon.errors import FrameError
+from ..addon.blender.errors import FrameError
 from ..addon.shot.baked_place import BakedPlace
 from ..media.library import openimageio
 from .apart import keep_apart

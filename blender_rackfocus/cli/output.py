@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 
 from .. import media
-from ..addon import errors
+from ..addon.blender import errors
 from ..media import library
 from . import scratch
 from .chatter import quiet

@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..addon import cache
+from ..addon.blender import cache
 from ..media.store import Store
 from .common import CommandError
 

@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 from mathutils import Vector
 
-from ..addon import errors
+from ..addon.blender import errors
 from .shapes import Point, sphere
 
 Colour = tuple[float, float, float]

@@ -14,7 +14,7 @@ import stripes
 import test_strips_random as edits
 
 import blender_rackfocus
-from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import errors
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.frame import memory
 

@@ -27,7 +27,7 @@ def shot(registered: None, tmp_path: Path) -> Iterator:
     """An empty file, and helpers that make sources, strips and renders in the test's own folder."""
     from live_shot import Shot
 
-    from blender_rackfocus.addon import errors
+    from blender_rackfocus.addon.blender import errors
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     yield Shot(tmp_path)

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, write_exr
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import pairs
+from blender_rackfocus.addon.blender import errors, pairs
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import frames, show
 from blender_rackfocus.addon.shot import group, modifier

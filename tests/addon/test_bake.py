@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference
 
-from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.strips import Strips
-from blender_rackfocus.addon.blender import curves
+from blender_rackfocus.addon.blender import curves, errors
 from blender_rackfocus.addon.sequencer import baked_strips, frames, show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth
@@ -360,7 +359,7 @@ def test_the_operators_bake_check_and_read_frames_made_elsewhere(racked, made):
 
 
 def test_an_unsaved_file_bakes_too(shot, tmp_path, monkeypatch):
-    monkeypatch.setattr("blender_rackfocus.addon.cache.user_folder", lambda: str(tmp_path / "user"))
+    monkeypatch.setattr("blender_rackfocus.addon.blender.cache.user_folder", lambda: str(tmp_path / "user"))
     strip = shot.racked(shot.pictures(), shot.depths()[0])
     assert bpy.data.filepath == ""
     _, live = shot.animation("live", 1, 4)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, wanted
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.compositor import effect, preview
 from blender_rackfocus.addon.shot import node
 

@@ -11,8 +11,8 @@ from live_shot import HEIGHT, WIDTH, difference
 
 from blender_rackfocus import media
 from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.depth import strip_cards
-from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.craft.cards import Background, Card, compose

@@ -12,8 +12,7 @@ import pytest
 from comp_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, CompShot, depth_m, difference, left_behind, picture, wanted
 from live_shot import write_exr
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.compositor import session as compositor
 from blender_rackfocus.addon.shot import group, node
 

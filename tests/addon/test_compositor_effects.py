@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, left_behind, picture, wanted
 
-from blender_rackfocus.addon import cache, errors
 from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.nodes import Nodes
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import cache, errors, versions
 from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
 from blender_rackfocus.addon.scenes import passes
 from blender_rackfocus.addon.shot import node

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, CompShot, CountingEngine, difference, picture, wanted
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
+from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.compositor import effect, preview
-from blender_rackfocus.addon.session import session
 from blender_rackfocus.addon.shot import group, node
 from blender_rackfocus.frame import coding, memory
 

@@ -15,8 +15,7 @@ import OpenImageIO as oiio
 import pytest
 from comp_shot import left_behind, read
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.shot import node
 
 WIDTH, HEIGHT = 64, 36

@@ -10,9 +10,9 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blender_rackfocus.addon.blender.session import session  # noqa: E402
 from blender_rackfocus.addon.desk import tracking  # noqa: E402
 from blender_rackfocus.addon.sequencer import frames, live, views  # noqa: E402
-from blender_rackfocus.addon.session import session  # noqa: E402
 from blender_rackfocus.addon.shot import modifier  # noqa: E402
 from blender_rackfocus.media import MediaError  # noqa: E402
 

@@ -13,8 +13,8 @@ import pytest
 from live_shot import write_exr
 
 from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.desk import strip_doctor
-from blender_rackfocus.addon.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.estimate import files

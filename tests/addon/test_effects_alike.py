@@ -24,9 +24,8 @@ from comp_shot import (
 )
 from test_compositor_effects import EXACT, Stack, times
 
-from blender_rackfocus.addon import errors
 from blender_rackfocus.addon.bake.nodes import Nodes
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.compositor import effect, preview
 from blender_rackfocus.addon.scenes import scene_passes
 from blender_rackfocus.addon.shot import modifier, node

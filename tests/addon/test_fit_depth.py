@@ -13,8 +13,7 @@ import pytest
 from comp_shot import CompShot
 from live_shot import write_exr
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.blender import errors, strips
 from blender_rackfocus.addon.compositor import session
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier

@@ -10,7 +10,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import signals  # noqa: E402
+from blender_rackfocus.addon.blender import signals  # noqa: E402
 from blender_rackfocus.addon.desk import track  # noqa: E402
 from blender_rackfocus.addon.shot import focus_keys, marks, modifier  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402

@@ -11,8 +11,7 @@ import bpy
 import pytest
 from comp_shot import CompShot, left_behind, wanted
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.shot import group, intact, modifier, node
 from blender_rackfocus.media.baked import CODES
 

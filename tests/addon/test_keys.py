@@ -10,8 +10,7 @@ from comp_shot import CompShot
 from live_shot import two_depths, write_exr
 from test_bake import bake_strip, look, the_strip
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import colour_config, strips
+from blender_rackfocus.addon.blender import colour_config, errors, strips
 from blender_rackfocus.addon.compositor import node_notes, node_pixels
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier, node_settings, settings

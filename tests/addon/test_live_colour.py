@@ -8,7 +8,7 @@ import OpenImageIO as oiio
 import pytest
 from live_shot import difference, near
 
-from blender_rackfocus.addon.errors import FrameError
+from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import baked_place, modifier
 

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from live_shot import NEAR_M, Shot, near, two_depths, write_exr
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import dna
+from blender_rackfocus.addon.blender import dna, errors
 from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.media import MediaError

@@ -24,8 +24,7 @@ from comp_shot import (
     wanted,
 )
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.compositor import session as compositor
 from blender_rackfocus.addon.shot import camera_lens, node
 

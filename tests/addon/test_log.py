@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from blender_rackfocus.addon import log
+from blender_rackfocus.addon.blender import log
 
 
 class _Scope:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from comp_shot import CompShot
 
-from blender_rackfocus.addon import errors
+from blender_rackfocus.addon.blender import errors
 from blender_rackfocus.addon.compositor import node_values
 from blender_rackfocus.media import RawDepth
 

@@ -10,7 +10,7 @@ import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, depth_m, difference, left_behind, picture, wanted
 
 from blender_rackfocus import media
-from blender_rackfocus.addon import cache, errors
+from blender_rackfocus.addon.blender import cache, errors
 from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.media.colour import linear_to_srgb
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, depth_m, left_behind, picture, read
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import curves, versions
+from blender_rackfocus.addon.blender import curves, errors, versions
 from blender_rackfocus.addon.compositor import effect
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.addon.twin import node_twin, twin_group

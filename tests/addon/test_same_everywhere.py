@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, Shot, write_exr
 
-from blender_rackfocus.addon import cache
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import cache, versions
 from blender_rackfocus.addon.sequencer import baked_strips, frames
 from blender_rackfocus.addon.shot import modifier, node, pixels
 

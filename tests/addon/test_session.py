@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from blender_rackfocus.addon.session import Session
+from blender_rackfocus.addon.blender.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "blender_rackfocus" / "addon"
@@ -27,7 +27,7 @@ from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.depth import strip_cards
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views
-from blender_rackfocus.addon.session import session
+from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.shot import modifier
 from comp_shot import CompShot
 from live_shot import FAR_M, NEAR_M, Shot
@@ -124,7 +124,7 @@ def test_only_the_session_remembers():
         for path in ADDON.rglob("*.py")
         for name in _state_of_its_own(path.read_text(encoding="utf-8"))
     }
-    assert own == {"session.py: session"}
+    assert own == {"blender/session.py: session"}
 
 
 def test_nothing_is_left_of_a_life_with_two_files(tmp_path):

@@ -13,8 +13,8 @@ import counted
 import pytest
 
 from blender_rackfocus.addon.blender import dna, strips
+from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.blender.source_cache import SourceCache
-from blender_rackfocus.addon.errors import FrameError
 
 FRAMES = 40
 

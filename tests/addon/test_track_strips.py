@@ -10,7 +10,7 @@ from test_live_ownership import select_only, sequencer
 
 bpy = pytest.importorskip("bpy")
 
-from blender_rackfocus.addon import cache, signals  # noqa: E402
+from blender_rackfocus.addon.blender import cache, signals  # noqa: E402
 from blender_rackfocus.addon.desk import brackets, track  # noqa: E402
 from blender_rackfocus.addon.sequencer import standing  # noqa: E402
 from blender_rackfocus.addon.shot import marks, ownership, proposals  # noqa: E402

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, Shot
 
-from blender_rackfocus.addon import errors
-from blender_rackfocus.addon.blender import versions
+from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.shot import group, marks, modifier, node
 from blender_rackfocus.frame import inputs
 

@@ -62,7 +62,7 @@ def here(capfd, monkeypatch):
         return status, *capfd.readouterr()
 
     yield run_here
-    from blender_rackfocus.addon import errors
+    from blender_rackfocus.addon.blender import errors
 
     errors.forget()
 

@@ -24,8 +24,8 @@ from ...frame.freshness import Freshness
 from ...frame.notes import Difference
 from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
-from .. import cache
-from ..errors import EXPECTED, FrameError
+from ..blender import cache
+from ..blender.errors import EXPECTED, FrameError
 from ..scenes import passes, scene_passes
 from ..shot import baked_place
 from ..shot.baked_place import BakedPlace

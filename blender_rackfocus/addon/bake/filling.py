@@ -19,8 +19,8 @@ from typing import IO
 
 import bpy
 
-from .. import cache
-from ..errors import FrameError
+from ..blender import cache
+from ..blender.errors import FrameError
 from ..shot.baked_place import BakedPlace
 
 _LOOK_S = 0.1

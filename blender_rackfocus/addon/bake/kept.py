@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from ...media import sealed, unfinished
-from .. import cache
+from ..blender import cache
 from ..shot.baked_place import BakedPlace
 from .bake import size_text
 from .placed import KEPT

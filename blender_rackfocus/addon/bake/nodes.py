@@ -14,11 +14,11 @@ from ...frame.freshness import Freshness
 from ...frame.notes import NOTHING, Difference
 from ...media import baked
 from ..blender import versions
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..compositor import node_baked, node_notes
 from ..compositor import session as compositor
 from ..compositor.session import Collected
-from ..errors import FrameError
-from ..session import session
 from ..shot import node
 from ..shot.baked_place import BakedPlace
 from .bake import Owners, Pixels, Task

@@ -11,10 +11,9 @@ import bpy
 
 from ...frame.notes import short_hash
 from ...media import sealed
-from .. import cache
-from ..blender import pairs, strips
+from ..blender import cache, pairs, strips
 from ..blender.context import in_a_sequencer
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..sequencer import baked_strips, placed_strips
 from ..shot import modifier
 from ..shot.baked_place import BakedPlace

@@ -12,7 +12,7 @@ from ...frame import notes as frame_notes
 from ...frame.job import Job
 from ...frame.notes import Difference
 from ..blender import strips
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..sequencer import baked_strips, frames, staleness
 from ..shot import modifier
 from ..shot.baked_place import BakedPlace

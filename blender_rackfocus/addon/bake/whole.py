@@ -22,7 +22,7 @@ from ...frame import notes as frame_notes
 from ...frame.job import Job
 from ...media import MediaError, sealed, unfinished
 from ..blender import curves, pairs, strips
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..sequencer import baked_strips, frames, placed_strips
 from ..shot import focus_keys, group, modifier
 from ..shot.baked_place import BakedPlace

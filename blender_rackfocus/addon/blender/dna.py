@@ -29,7 +29,7 @@ from typing import Any
 
 import bpy
 
-from ..errors import FrameError
+from .errors import FrameError
 
 _SCALARS = {
     "char": ctypes.c_char,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..session import session
+from .session import session
 
 Key = tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]
 

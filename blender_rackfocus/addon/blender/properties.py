@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from .. import signals
+from . import signals
 
 
 def of_pixels(kind: Callable[..., Any], name: str, description: str, **more: Any) -> Any:

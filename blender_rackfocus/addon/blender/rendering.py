@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..session import session
+from .session import session
 
 
 @dataclass

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..session import session
+from .session import session
 
 PATIENCE_S = 10.0
 """How long the main thread is waited for. It may be waiting itself, for the render that is to end: then it is just as

@@ -27,8 +27,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..errors import FrameError
 from . import curves, retiming
+from .errors import FrameError
 from .source_cache import SourceCache
 
 

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ...media import baked
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..shot import baked_place, node
 from ..shot.baked_place import DURATION, FIRST, BakedPlace
 from . import node_notes, node_pixels

@@ -22,9 +22,9 @@ from ...frame.notes import Difference
 from ...frame.renderer import renderer
 from ...media import MediaError, identity
 from ..blender import colour_config, idnames, versions
+from ..blender.session import session
 from ..scenes import scene_print
 from ..scenes.passes import SIZE_PROPERTIES
-from ..session import session
 from ..shot import focus_keys, node, node_settings
 
 PIXELS = "pixels"

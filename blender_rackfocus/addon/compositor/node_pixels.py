@@ -17,7 +17,7 @@ from ...frame.job import Made
 from ...frame.make import Region, make_of_picture
 from ...frame.renderer import renderer
 from ...media.store import key_of
-from .. import cache
+from ..blender import cache
 
 
 def make(

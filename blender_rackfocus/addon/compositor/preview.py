@@ -26,9 +26,9 @@ from ...frame.make import Region, make_of_picture
 from ...frame.memory import Memory
 from ...media import RawDepth
 from ..blender import versions
-from ..errors import FrameError
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..scenes import passes
-from ..session import session
 from ..shot import camera_lens, group, node, pixels
 from . import node_values
 

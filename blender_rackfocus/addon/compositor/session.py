@@ -30,13 +30,12 @@ from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region
 from ...media import MediaError, RawDepth, baked, stills
-from .. import errors, signals
-from ..blender import idnames, rendering, stillness, versions
+from ..blender import errors, idnames, rendering, signals, stillness, versions
+from ..blender.errors import EXPECTED, FrameError
+from ..blender.log import once
 from ..blender.own_trees import Aside
-from ..errors import EXPECTED, FrameError
-from ..log import once
+from ..blender.session import session as memory
 from ..scenes import passes, scene_passes, upstream
-from ..session import session as memory
 from ..shot import group, intact, node, pixels
 from . import node_baked, node_notes, node_pixels, node_values, preview
 

@@ -26,8 +26,7 @@ from ...estimate.files import MovieFrames, StillFrames, clip_key
 from ...estimate.masks import MaskNetwork
 from ...media import MediaError
 from ...media.colour import linear_to_srgb
-from .. import cache
-from ..blender import strips
+from ..blender import cache, strips
 from . import strip_estimate
 
 _VERSION = 1

@@ -12,7 +12,7 @@ import bpy
 
 from ...estimate import EstimateError, NetworkSettings, models, with_kept
 from ...estimate import kept as kept_notes
-from .. import cache
+from ..blender import cache
 
 OFFLINE = (
     "Blender may not go online: allow it in the preferences under System > Network > Allow Online Access, or choose a "

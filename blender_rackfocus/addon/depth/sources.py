@@ -17,8 +17,8 @@ from ...frame import pairing
 from ...frame.job import FileFrame, stamped
 from ...media import is_movie
 from ..blender import strips
+from ..blender.errors import FrameError
 from ..blender.properties import of_pixels
-from ..errors import FrameError
 from ..shot import modifier
 from . import strip_cards
 

@@ -26,12 +26,11 @@ from ...frame.memory import Memory
 from ...media import MediaError, is_movie, movies
 from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
-from .. import errors, signals
-from ..blender import strips
+from ..blender import errors, signals, strips
+from ..blender.errors import FrameError
 from ..blender.properties import of_pixels, put_on, take_off
 from ..blender.runtime import RUNTIME_MARK, runtime
-from ..errors import FrameError
-from ..session import session
+from ..blender.session import session
 from . import mattes
 
 SCENE_NAME = "Rack Focus Cards"

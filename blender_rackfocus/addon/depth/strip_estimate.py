@@ -19,8 +19,7 @@ from ...estimate.network import Kind
 from ...estimate.provenance import EstimateError
 from ...frame.pairing import INDEXED
 from ...media import sequences
-from .. import cache
-from ..blender import colour_config, strips
+from ..blender import cache, colour_config, strips
 from ..shot import modifier
 
 SOURCES = (

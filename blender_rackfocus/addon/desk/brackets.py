@@ -10,7 +10,7 @@ import bpy
 
 from ...frame import depth_of_field_m
 from ..blender import strips
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..sequencer import eyedropper
 from ..shot import marks
 from . import shots

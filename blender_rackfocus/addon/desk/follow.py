@@ -19,8 +19,8 @@ from ...estimate import Cancelled
 from ...estimate.masks import MaskNetwork
 from ...frame.job import Job
 from ...media.colour import linear_to_srgb
+from ..blender.errors import FrameError
 from ..depth import mattes
-from ..errors import FrameError
 from ..sequencer import frames
 from ..shot import marks, modifier, proposals
 from ..shot.focus import Focus

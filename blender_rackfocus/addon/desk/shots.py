@@ -20,7 +20,7 @@ from ...frame import Lens, coc_px, depth_of_field_m, hyperfocal_m, inputs
 from ...frame.job import Job
 from ...media import sequences
 from ..blender import curves, strips
-from ..errors import EXPECTED
+from ..blender.errors import EXPECTED
 from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus

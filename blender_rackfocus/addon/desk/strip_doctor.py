@@ -21,9 +21,9 @@ from ...frame import DepthConvention
 from ...frame import depth as frame_depth
 from ...media import MediaError
 from ..blender import colour_config, strips
+from ..blender.errors import FrameError
 from ..blender.properties import put_on, take_off
 from ..depth import sources, strip_estimate
-from ..errors import FrameError
 from ..shot import modifier, settings
 
 LOOKED_AT = 16

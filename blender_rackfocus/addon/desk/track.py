@@ -22,11 +22,10 @@ from ...craft import decisions, pull
 from ...craft.focus_curve import FARTHEST_M, INTERPOLATIONS, NEAREST_M, Key, outline
 from ...craft.follow import STRONG
 from ...frame import Lens, depth_of_field_m, inputs
-from .. import cache, errors, signals
-from ..blender import curves
-from ..errors import FrameError
+from ..blender import cache, curves, errors, signals
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..sequencer import baked_strips, standing
-from ..session import session
 from ..shot import focus_keys, group, marks, modifier, proposals
 from ..shot.focus import Focus
 from . import follow, shots

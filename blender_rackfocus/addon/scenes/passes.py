@@ -19,12 +19,11 @@ import numpy as np
 
 from ...media import MediaError
 from ...media.library import openimageio
-from .. import errors
-from ..blender import curves, dna
+from ..blender import curves, dna, errors
+from ..blender.errors import FrameError
 from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
 from ..blender.runtime import sweep as sweep
-from ..errors import FrameError
 from ..shot import camera_lens
 
 NAME = "Rack Focus Passes"

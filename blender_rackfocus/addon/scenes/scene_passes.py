@@ -25,11 +25,10 @@ import numpy as np
 from ...media import MediaError
 from ...media.library import openimageio
 from ...media.store import key_of
-from .. import cache
-from ..blender import colour_config, idnames, strips, versions
+from ..blender import cache, colour_config, idnames, strips, versions
+from ..blender.errors import FrameError
 from ..blender.own_trees import Aside
-from ..errors import FrameError
-from ..session import session
+from ..blender.session import session
 from ..shot import modifier, node
 from . import passes, scene_print, upstream
 

@@ -21,7 +21,7 @@ import bpy
 import numpy as np
 
 from ..blender import idnames, versions
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from ..shot import node
 from . import passes
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import bpy
 
 from ..blender import pairs, strips
+from ..blender.errors import FrameError
 from ..blender.strips import Shown
-from ..errors import FrameError
 from ..shot import group, modifier
 
 _OPAQUE = {"REPLACE", "ALPHA_OVER"}

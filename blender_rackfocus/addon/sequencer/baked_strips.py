@@ -24,9 +24,9 @@ from ...frame import notes as frame_notes
 from ...frame.job import Job, Made
 from ...media import baked
 from ..blender import strips
-from ..errors import FrameError
-from ..log import once
-from ..session import session
+from ..blender.errors import FrameError
+from ..blender.log import once
+from ..blender.session import session
 from ..shot import baked_place, group, modifier
 from ..shot.baked_place import DURATION, FIRST, BakedPlace
 

@@ -22,13 +22,12 @@ from ...frame import make as making
 from ...frame.job import Beside, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...frame.memory import Memory
-from .. import cache
-from ..blender import colour_config, strips
+from ..blender import cache, colour_config, strips
+from ..blender.errors import EXPECTED, FrameError
+from ..blender.session import session
 from ..depth import sources as depth_sources
 from ..depth import touches
-from ..errors import EXPECTED, FrameError
 from ..scenes import scene_passes
-from ..session import session
 from ..shot import modifier, settings
 from . import adjustment
 

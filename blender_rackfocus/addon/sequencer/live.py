@@ -20,8 +20,8 @@ import bpy
 from ...frame.job import Job, Made
 from ...frame.memory import Memory
 from ...media import MediaError
-from .. import cache, signals
-from ..session import session
+from ..blender import cache, signals
+from ..blender.session import session
 from . import frames, views
 
 _log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from ...frame import notes as frame_notes
 from ...frame.notes import NOT_BAKED, Difference
 from ...media import sealed
 from ..blender import pairs, strips
-from ..errors import FrameError
-from ..log import once
-from ..session import session
+from ..blender.errors import FrameError
+from ..blender.log import once
+from ..blender.session import session
 from ..shot import modifier
 from . import frames, views
 

@@ -19,10 +19,9 @@ import bpy
 from ...frame import coding
 from ...frame.job import Job
 from ...media import MediaError
-from .. import errors, signals
-from ..blender import dna, rendering, source_cache, stillness, strips
-from ..errors import FrameError
-from ..session import session
+from ..blender import dna, errors, rendering, signals, source_cache, stillness, strips
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..shot import clock, depth_pieces, group, intact, modifier, ownership, pixels
 from . import baked_strips, frames, live, placed_strips, staleness, views
 

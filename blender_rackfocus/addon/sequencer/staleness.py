@@ -19,8 +19,8 @@ from ...frame.notes import NOT_BAKED, Difference
 from ...media import baked
 from ..blender import pairs, strips
 from ..blender.context import strip_in
-from ..errors import FrameError
-from ..session import session
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..shot import modifier
 from ..shot.baked_place import BakedPlace
 from . import baked_strips, frames, placed_strips

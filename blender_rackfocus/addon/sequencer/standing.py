@@ -17,11 +17,10 @@ import bpy
 from ...frame.job import Job
 from ...frame.notes import NOT_BAKED
 from ...media import MediaError
-from .. import cache, signals
-from ..blender import curves, strips
+from ..blender import cache, curves, signals, strips
 from ..blender.context import strip_in
-from ..errors import FrameError
-from ..session import session
+from ..blender.errors import FrameError
+from ..blender.session import session
 from ..shot import marks, modifier
 from . import baked_strips, frames, staleness
 

@@ -21,8 +21,7 @@ from ...frame.coding import encode
 from ...frame.job import Job, Made
 from ...frame.make import refocus
 from ...media.colour import linear_to_srgb
-from .. import errors, signals
-from ..blender import hooks
+from ..blender import errors, hooks, signals
 from ..blender.context import sequencer_scene
 from ..shot import marks, modifier
 from . import eyedropper, frames

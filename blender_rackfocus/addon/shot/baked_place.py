@@ -11,9 +11,8 @@ import bpy
 
 from ...frame import notes as frame_notes
 from ...media import baked, colour
-from .. import cache
-from ..blender import colour_config
-from ..errors import FrameError
+from ..blender import cache, colour_config
+from ..blender.errors import FrameError
 from . import group, modifier
 
 FIRST = 10001

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..errors import FrameError
+from ..blender.errors import FrameError
 
 NAMES = ("Focus Distance", "F-Stop", "Focal Length", "Sensor Width", "Blades", "Blade Rotation", "Squeeze")
 """The inputs that a camera tells."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...craft.focus_curve import retime
 from ..blender import retiming
-from ..errors import FrameError
+from ..blender.errors import FrameError
 from . import modifier
 from .focus import Focus
 

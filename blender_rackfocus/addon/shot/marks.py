@@ -17,7 +17,7 @@ import bpy
 
 from ...craft import pull
 from ..blender import strips
-from ..errors import FrameError
+from ..blender.errors import FrameError
 
 KINDS = (
     ("DISTANCE", "Distance", "A fixed distance from the camera", "DRIVER_DISTANCE", 0),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import signals
+from ..blender import signals
 from ..blender.properties import put_on, take_off
 from . import settings
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...frame.coding import UNTOUCHED
 from ..blender import stillness
-from ..session import session
+from ..blender.session import session
 from . import group
 
 

@@ -12,7 +12,7 @@ import bpy
 
 from ...frame import DepthConvention
 from ...frame.depth import FAR_M, NEAR_M
-from .. import signals
+from ..blender import signals
 from ..blender.properties import of_pixels, put_on, take_off
 
 KINDS = (

@@ -9,12 +9,11 @@ from collections.abc import Callable
 import bpy
 from bpy.app.handlers import persistent
 
-from .. import errors, signals
-from ..blender import rendering
+from ..blender import errors, rendering, signals
+from ..blender.session import session
 from ..compositor import session as compositor
 from ..depth import strip_cards
 from ..sequencer import show
-from ..session import session
 
 
 def _another_file(*_rest: object) -> None:

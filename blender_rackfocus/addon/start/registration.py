@@ -7,13 +7,13 @@ import sys
 
 from ... import cli
 from ...frame import make
-from .. import errors, log, ui
-from ..blender import stillness
+from .. import ui
+from ..blender import errors, log, stillness
+from ..blender.session import session
 from ..compositor import session as compositor
 from ..depth import sources, strip_cards, touches
 from ..desk import strip_doctor
 from ..sequencer import show, views
-from ..session import session
 from ..shot import baked_place, clock, marks, node_settings, proposals, settings
 from ..ui.operators import jobs
 from . import events

@@ -14,9 +14,9 @@ import cv2
 from ...frame import depth as frame_depth
 from ...frame.make import refocused
 from ..blender import idnames, versions
+from ..blender.errors import FrameError
 from ..compositor import node_values
 from ..compositor import session as compositor
-from ..errors import FrameError
 from ..shot import focus_keys, node
 from . import likeness, twin_group, twin_nodes
 

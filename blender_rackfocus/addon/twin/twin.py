@@ -26,8 +26,8 @@ from ...frame.job import Job
 from ...frame.make import refocus
 from ...media import MediaError, stills
 from ..blender import strips
+from ..blender.errors import EXPECTED, FrameError
 from ..depth import sources
-from ..errors import EXPECTED, FrameError
 from ..sequencer import frames
 from ..shot import focus_keys, group, modifier
 from . import likeness, twin_group, twin_nodes

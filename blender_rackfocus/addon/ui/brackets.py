@@ -19,10 +19,10 @@ from ...craft import pull
 from ...craft.focus_chart import distance_text
 from ..blender import hooks
 from ..blender.context import sequencer_scene, strip_named
+from ..blender.session import session
 from ..desk import brackets
 from ..desk.pull import pull_focus
 from ..sequencer import eyedropper
-from ..session import session
 from ..shot import marks
 from . import gpu_draw
 from .track.timelines import redraw

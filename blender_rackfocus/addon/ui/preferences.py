@@ -8,7 +8,7 @@ import cv2
 
 from ...craft import lenses
 from ...frame import make
-from .. import cache, signals
+from ..blender import cache, signals
 from ..sequencer import live
 from . import menus
 from .operators import jobs

@@ -8,13 +8,12 @@ from typing import ClassVar
 
 import bpy
 
-from ... import cache, signals
 from ...bake import bake, kept
 from ...bake.nodes import Nodes
 from ...bake.strips import Strips
-from ...blender import versions
+from ...blender import cache, signals, versions
 from ...blender.context import active_strip, sequencer_scene, strip_named
-from ...errors import FrameError
+from ...blender.errors import FrameError
 from ...shot import modifier, node
 from . import jobs
 from .baking import Baking

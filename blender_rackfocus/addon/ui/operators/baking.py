@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import bpy
 
-from ... import signals
 from ...bake import bake
-from ...errors import EXPECTED
+from ...blender import signals
+from ...blender.errors import EXPECTED
 
 _TICK_S = 0.01
 

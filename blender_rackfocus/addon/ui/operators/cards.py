@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ... import signals
+from ...blender import signals
 from ...shot import modifier, ownership
 from .on_strip import OnStrip, to_the_top
 

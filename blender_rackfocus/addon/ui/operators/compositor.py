@@ -7,10 +7,9 @@ from typing import ClassVar
 
 import bpy
 
-from ... import signals
-from ...blender import idnames, strips, versions
+from ...blender import idnames, signals, strips, versions
+from ...blender.errors import EXPECTED
 from ...compositor import effect
-from ...errors import EXPECTED
 from ...scenes import passes, scene_passes
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip

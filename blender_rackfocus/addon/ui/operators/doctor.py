@@ -7,10 +7,10 @@ import bpy
 
 from ....craft.distances import distance_text
 from ....craft.doctor import FINDINGS
-from ... import signals
+from ...blender import signals
 from ...blender.context import sequencer_scene
+from ...blender.errors import EXPECTED
 from ...desk import strip_doctor
-from ...errors import EXPECTED
 from .on_strip import OnStrip
 
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))

@@ -10,10 +10,10 @@ import bpy
 
 from ....estimate import EstimateError, EstimateReport, Progress, files
 from ....estimate.provenance import Provenance
-from ... import signals
+from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
+from ...blender.errors import EXPECTED
 from ...depth import strip_estimate
-from ...errors import EXPECTED
 from ...shot import modifier, ownership
 from .jobs import Job, OnThread
 from .on_strip import OnStrip, to_the_top

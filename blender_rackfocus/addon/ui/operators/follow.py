@@ -9,10 +9,10 @@ import bpy
 
 from ....craft.follow import Proposal
 from ....estimate import EstimateError
-from ... import signals
+from ...blender import signals
 from ...blender.context import strip_in
+from ...blender.errors import EXPECTED
 from ...desk import follow
-from ...errors import EXPECTED
 from ...shot import proposals
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip

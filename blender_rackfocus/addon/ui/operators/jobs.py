@@ -19,8 +19,8 @@ import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
 from ....estimate import Cancelled
+from ...blender.session import session
 from ...depth.strip_estimate import time_left
-from ...session import session
 from . import baking
 
 _log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import bpy
 
 from ...blender import strips
 from ...blender.context import strip_in
+from ...blender.errors import EXPECTED
 from ...desk import tracking
-from ...errors import EXPECTED
 from ...shot import marks
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip

@@ -11,8 +11,8 @@ import bpy
 from ....estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models
 from ....estimate.reading import FORMS
 from ...blender.context import active_strip, sequencer_scene
+from ...blender.errors import EXPECTED
 from ...depth import networks, strip_estimate
-from ...errors import EXPECTED
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
 

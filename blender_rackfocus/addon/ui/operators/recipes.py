@@ -8,7 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ....craft import phrase, recipes
-from ... import errors
+from ...blender import errors
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks

@@ -9,7 +9,7 @@ import bpy
 
 from ....craft import lenses
 from ....frame.inputs import INPUTS
-from ... import cache, signals
+from ...blender import cache, signals
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...depth import sources
 from ...desk import shots

@@ -13,10 +13,10 @@ from ....craft import guided, matte
 from ....craft.distances import distance_text
 from ....craft.matte import Stroke
 from ....estimate import EstimateError
-from ... import signals
+from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
+from ...blender.errors import EXPECTED
 from ...depth import mattes
-from ...errors import EXPECTED
 from ...shot import modifier, ownership
 from .brush import RED, WHITE, Brush, draw_picture, previews_problem, tint_texture
 from .jobs import OnThread

@@ -9,11 +9,10 @@ import bpy
 
 from ....craft.touch import Touch
 from ....estimate import EstimateError
-from ... import signals
-from ...blender import strips
+from ...blender import signals, strips
 from ...blender.context import sequencer_scene, strip_in
+from ...blender.errors import EXPECTED
 from ...depth import sources, touches
-from ...errors import EXPECTED
 from ...shot import modifier
 from .brush import Brush, previews_problem
 from .jobs import OnThread

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import bpy
 
-from ... import signals
-from ...blender import versions
-from ...errors import FrameError
+from ...blender import signals, versions
+from ...blender.errors import FrameError
 from ...shot import modifier, node, ownership
 from ...twin import node_twin, twin
 from .on_strip import OnStrip

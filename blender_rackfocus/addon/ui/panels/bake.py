@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import bpy
 
-from ... import cache
 from ...bake import bake
 from ...bake.strips import Strips
+from ...blender import cache
 from ...blender.context import sequencer_scene
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier

@@ -9,7 +9,7 @@ import bpy
 
 from ....estimate import models
 from ....frame import pairing
-from ... import errors
+from ...blender import errors
 from ...blender.context import active_strip, sequencer_scene
 from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames

@@ -16,7 +16,7 @@ import bpy
 from ....craft import decisions, pull
 from ....craft.distances import distance_text
 from ....craft.focus_curve import Key
-from ... import signals
+from ...blender import signals
 from ...desk import shots
 from ...desk.pull import pull_focus
 from ...shot import focus_keys, marks, modifier, proposals

@@ -12,11 +12,11 @@ import bpy
 
 from ....craft import pull
 from ....craft.distances import distance_text
-from ... import signals
+from ...blender import signals
 from ...blender.context import sequencer_scene, strip_named
+from ...blender.session import session
 from ...desk import follow
 from ...desk.track import Track
-from ...session import session
 from ...shot import marks, proposals
 from ..operators.rack import FEELS
 from . import edit, layout

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import bpy
 
 from ...blender.context import sequencer_scene
+from ...blender.session import session
 from ...desk.track import Track, tracks
-from ...session import session
 from ...shot import modifier
 from . import layout
 

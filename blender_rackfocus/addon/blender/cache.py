@@ -19,16 +19,16 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from ..frame import notes as frame_notes
-from ..frame.job import Job, Made
-from ..media import MediaError
-from ..media.store import Store
+from ...frame import notes as frame_notes
+from ...frame.job import Job, Made
+from ...media import MediaError
+from ...media.store import Store
 from .log import once
 from .session import session
 
 _log = logging.getLogger(__name__)
 
-ROOT = __package__.rpartition(".")[0]
+ROOT = __package__.removesuffix(".addon.blender")
 """The package's name, as Blender knows the add-on."""
 ENVIRONMENT = "RACKFOCUS_CACHE"
 """Names the store's folder where there are no preferences: render nodes, tests. "off" keeps nothing."""

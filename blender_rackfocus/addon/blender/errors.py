@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..media import MediaError
+from ...media import MediaError
 from . import log
 from .session import session
 

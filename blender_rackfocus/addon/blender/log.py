@@ -14,7 +14,7 @@ import sys
 import weakref
 from typing import Any
 
-TREE = __package__.rpartition(".")[0]
+TREE = __package__.removesuffix(".addon.blender")
 """The name of the loggers' root: `blender_rackfocus`, or `bl_ext.<repository>.blender_rackfocus` as an extension."""
 _PREFIX = {logging.WARNING: "Warning: ", logging.ERROR: "Error: "}
 
