@@ -7,13 +7,13 @@ Both functions import late: the rooms without Blender work where there is no bpy
 
 def register() -> None:
     """Add everything to Blender. Called by Blender when the extension is enabled."""
-    from .addon.start import registration
+    from .addon import registration
 
     registration.register()
 
 
 def unregister() -> None:
     """Take everything back out of Blender, in reverse order."""
-    from .addon.start import registration
+    from .addon import registration
 
     registration.unregister()

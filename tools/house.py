@@ -18,7 +18,7 @@ ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
     *("addon/blender", "addon/shot", "addon/scenes", "addon/depth"),
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui"),
-    *("demo", "cli", "addon/start", "addon"),
+    *("demo", "cli", "addon"),
 ]
 """The rooms, each above those that may import it."""
 

@@ -20,8 +20,8 @@ sys.path[:0] = [{root!r}, {tests!r}]
 os.environ["RACKFOCUS_CACHE"] = {folder!r} + "/store"
 import bpy, blender_rackfocus
 from pathlib import Path
-from blender_rackfocus.addon import cache, errors
-from blender_rackfocus.addon.start import registration
+from blender_rackfocus.addon.blender import cache, errors
+from blender_rackfocus.addon import registration
 from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.depth import strip_cards

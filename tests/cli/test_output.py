@@ -109,7 +109,7 @@ runpy.run_module("blender_rackfocus", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(
-    "module", ["numpy", "datetime", "bpy", "addon_utils", "cycles", "blender_rackfocus.addon.start.registration"]
+    "module", ["numpy", "datetime", "bpy", "addon_utils", "cycles", "blender_rackfocus.addon.registration"]
 )
 def test_an_interrupt_while_a_module_loads_ends_the_job(clip, tmp_path, module):
     command = [

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import bpy
 from bpy.app.handlers import persistent
 
-from ..blender import errors, rendering, signals
-from ..blender.session import session
-from ..compositor import session as compositor
-from ..depth import strip_cards
-from ..sequencer import show
+from .blender import errors, rendering, signals
+from .blender.session import session
+from .compositor import session as compositor
+from .depth import strip_cards
+from .sequencer import show
 
 
 def _another_file(*_rest: object) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import sys
 
-from ... import cli
-from ...frame import make
-from .. import ui
-from ..blender import errors, log, stillness
-from ..blender.session import session
-from ..compositor import session as compositor
-from ..depth import sources, strip_cards, touches
-from ..desk import strip_doctor
-from ..sequencer import show, views
-from ..shot import baked_place, clock, marks, node_settings, proposals, settings
-from ..ui.operators import jobs
-from . import events
+from .. import cli
+from ..frame import make
+from . import events, ui
+from .blender import errors, log, stillness
+from .blender.session import session
+from .compositor import session as compositor
+from .depth import sources, strip_cards, touches
+from .desk import strip_doctor
+from .sequencer import show, views
+from .shot import baked_place, clock, marks, node_settings, proposals, settings
+from .ui.operators import jobs
 
 PROPERTIES = (
     settings,
@@ -31,7 +30,7 @@ PROPERTIES = (
     clock,
     views,
 )
-_PACKAGE = __package__.removesuffix(".addon.start")
+_PACKAGE = __package__.removesuffix(".addon")
 MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 
 
