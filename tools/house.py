@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
 
 ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
-    *("addon/blender", "addon/shot", "addon/scenes", "addon/depth"),
+    *("addon/blender", "addon/shot", "addon/depth"),
     *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui"),
     *("demo", "cli", "addon"),
 ]

@@ -60,7 +60,7 @@ MUTANTS = (
            "at - np.fmod(at, strobe) + _F32(1)", "tests/addon/test_strips.py", "strobe"),
     Mutant("strobe counts from the strip's left edge", "addon/blender/retiming.py", "at - np.fmod(at, strobe)",
            "at - np.fmod(at - _F32(strip.left_handle_offset), strobe)", "tests/addon/test_strips.py", "strobe"),
-    Mutant("an instanced collection is not in a scene's print", "addon/scenes/scene_print.py",
+    Mutant("an instanced collection is not in a scene's print", "addon/depth/scene_print.py",
            '"Object": "matrix_world', '"Object": "instance_collection matrix_world', "tests/addon/test_scene_print.py"),
     Mutant("an estimate's files are numbered one later", "addon/depth/estimate.py",
            "names = {index: _name(index, numbers)", "names = {index: _name(index + 1, numbers)",

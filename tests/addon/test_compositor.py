@@ -255,7 +255,7 @@ def test_a_file_output_before_the_node_writes_once(comp, monkeypatch):
     out.file_output_items.new("RGBA", "Image")
     comp.link(image.outputs["Image"], out.inputs[0])
     writes = []
-    from blender_rackfocus.addon.scenes import passes
+    from blender_rackfocus.addon.depth import passes
 
     asked = passes.nested_render
 

@@ -19,7 +19,7 @@ from blender_rackfocus.addon.bake.bake import Bake
 from blender_rackfocus.addon.bake.nodes import Nodes
 from blender_rackfocus.addon.blender import cache, errors, versions
 from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
-from blender_rackfocus.addon.scenes import passes
+from blender_rackfocus.addon.depth import passes
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.core import Aperture, Lens, defocus_frame
 

@@ -14,7 +14,7 @@ import pytest
 from comp_shot import read
 
 from blender_rackfocus.addon.blender import versions
-from blender_rackfocus.addon.scenes import scene_print
+from blender_rackfocus.addon.depth import scene_print
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"Red": (0.9, 0.1, 0.1, 1), "Green": (0.1, 0.9, 0.1, 1), "Blue": (0.1, 0.2, 0.9, 1)}
@@ -328,7 +328,7 @@ def _still(scene):
 
 def _camera_and_print(scene):
     """What a strip's key is made of: the print, and the camera it looks through."""
-    from blender_rackfocus.addon.scenes import passes
+    from blender_rackfocus.addon.depth import passes
 
     return scene_print.of(scene, passes=False), passes.camera_at(scene, scene.frame_current).name
 
@@ -456,7 +456,7 @@ def test_the_print_is_the_same_in_another_session(registered, tmp_path):
     script = (
         "import bpy, addon_utils; addon_utils.enable('cycles')\n"
         f"bpy.ops.wm.open_mainfile(filepath={str(path)!r})\n"
-        "from blender_rackfocus.addon.scenes import scene_print\n"
+        "from blender_rackfocus.addon.depth import scene_print\n"
         "print('told', scene_print.of(bpy.data.scenes['Scene']))\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)

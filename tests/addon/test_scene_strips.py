@@ -11,7 +11,7 @@ from comp_shot import FAR_M, NEAR_M, CountingEngine, depth_m, left_behind, pictu
 
 from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.blender.session import session
-from blender_rackfocus.addon.scenes import scene_passes
+from blender_rackfocus.addon.depth import scene_passes
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.frame import inputs
 from blender_rackfocus.frame.make import refocused

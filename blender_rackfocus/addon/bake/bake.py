@@ -26,7 +26,7 @@ from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
 from ..blender import cache
 from ..blender.errors import EXPECTED, FrameError
-from ..scenes import passes, scene_passes
+from ..depth import passes, scene_passes
 from ..shot import baked_place
 from ..shot.baked_place import BakedPlace
 

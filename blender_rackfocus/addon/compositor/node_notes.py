@@ -23,8 +23,8 @@ from ...frame.renderer import renderer
 from ...media import MediaError, identity
 from ..blender import colour_config, idnames, versions
 from ..blender.session import session
-from ..scenes import scene_print
-from ..scenes.passes import SIZE_PROPERTIES
+from ..depth import scene_print
+from ..depth.passes import SIZE_PROPERTIES
 from ..shot import focus_keys, node, node_settings
 
 PIXELS = "pixels"

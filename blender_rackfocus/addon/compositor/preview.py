@@ -28,7 +28,7 @@ from ...media import RawDepth
 from ..blender import versions
 from ..blender.errors import FrameError
 from ..blender.session import session
-from ..scenes import passes
+from ..depth import passes
 from ..shot import camera_lens, group, node, pixels
 from . import node_values
 

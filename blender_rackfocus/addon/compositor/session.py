@@ -35,7 +35,7 @@ from ..blender.errors import EXPECTED, FrameError
 from ..blender.log import once
 from ..blender.own_trees import Aside
 from ..blender.session import session as memory
-from ..scenes import passes, scene_passes, upstream
+from ..depth import passes, scene_passes, upstream
 from ..shot import group, intact, node, pixels
 from . import node_baked, node_notes, node_pixels, node_values, preview
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the depth of a strip comes from."""
+"""Where depth comes from: files, estimates, cards and mattes of a strip; 3D scenes rendered for a strip or a node."""

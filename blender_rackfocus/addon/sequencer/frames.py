@@ -25,9 +25,8 @@ from ...frame.memory import Memory
 from ..blender import cache, colour_config, strips
 from ..blender.errors import EXPECTED, FrameError
 from ..blender.session import session
+from ..depth import scene_passes, touches
 from ..depth import sources as depth_sources
-from ..depth import touches
-from ..scenes import scene_passes
 from ..shot import modifier, settings
 from . import adjustment
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...frame import inputs
 from ..blender import idnames
-from ..scenes import passes, upstream
+from ..depth import passes, upstream
 from . import twin_group, twin_nodes
 
 MEASURED_WIDTH = 320

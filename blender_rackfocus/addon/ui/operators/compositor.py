@@ -10,7 +10,7 @@ import bpy
 from ...blender import idnames, signals, strips, versions
 from ...blender.errors import EXPECTED
 from ...compositor import effect
-from ...scenes import passes, scene_passes
+from ...depth import passes, scene_passes
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
 
