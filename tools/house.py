@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "blender_rackfocus"
 ORDER = [
     *("core/crew", "core", "craft", "media", "estimate", "frame"),
     *("addon/blender", "addon/shot", "addon/depth"),
-    *("addon/sequencer", "addon/compositor", "addon/bake", "addon/desk", "addon/twin", "addon/ui"),
+    *("addon/sequencer", "addon/compositor", "addon/delivery", "addon/desk", "addon/ui"),
     *("demo", "cli", "addon"),
 ]
 """The rooms, each above those that may import it."""
 
-APART = ({"addon/sequencer", "addon/compositor"}, {"addon/bake", "addon/desk", "addon/twin"})
+APART = ({"addon/sequencer", "addon/compositor"}, {"addon/delivery", "addon/desk"})
 """Rooms of one set do not know each other."""
 
 BEHIND = {"core/crew": {"core", "frame"}, "core": {"craft", "estimate", "frame"}}

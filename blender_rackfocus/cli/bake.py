@@ -20,11 +20,11 @@ from typing import Any
 import bpy
 import cv2
 
-from ..addon.bake import placed, whole
-from ..addon.bake.bake import Bake, DiskNeed, Outcome, Owners, size_text, too_large
-from ..addon.bake.nodes import Nodes
-from ..addon.bake.strips import Strips
 from ..addon.blender.errors import FrameError
+from ..addon.delivery import placed, whole
+from ..addon.delivery.bake import Bake, DiskNeed, Outcome, Owners, size_text, too_large
+from ..addon.delivery.nodes import Nodes
+from ..addon.delivery.strips import Strips
 from ..addon.shot.baked_place import BakedPlace
 from ..media.library import openimageio
 from .apart import keep_apart

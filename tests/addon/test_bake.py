@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from live_shot import FAR_M, NEAR_M, difference
 
-from blender_rackfocus.addon.bake.bake import Bake
-from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.blender import curves, errors
+from blender_rackfocus.addon.delivery.bake import Bake
+from blender_rackfocus.addon.delivery.strips import Strips
 from blender_rackfocus.addon.sequencer import baked_strips, frames, show
 from blender_rackfocus.addon.shot import group, modifier, pixels
 from blender_rackfocus.estimate.files import write_depth

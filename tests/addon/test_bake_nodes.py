@@ -18,11 +18,11 @@ from live_shot import write_exr
 from test_scene_strips import Edit
 
 import blender_rackfocus
-from blender_rackfocus.addon.bake.bake import Bake
-from blender_rackfocus.addon.bake.nodes import Nodes
-from blender_rackfocus.addon.bake.strips import Strips
 from blender_rackfocus.addon.blender import cache, errors, versions
 from blender_rackfocus.addon.compositor import node_baked, node_pixels
+from blender_rackfocus.addon.delivery.bake import Bake
+from blender_rackfocus.addon.delivery.nodes import Nodes
+from blender_rackfocus.addon.delivery.strips import Strips
 from blender_rackfocus.addon.sequencer import baked_strips
 from blender_rackfocus.addon.shot import group
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, difference, left_behind, picture, wanted
 
-from blender_rackfocus.addon.bake.bake import Bake
-from blender_rackfocus.addon.bake.nodes import Nodes
 from blender_rackfocus.addon.blender import cache, errors, versions
 from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
+from blender_rackfocus.addon.delivery.bake import Bake
+from blender_rackfocus.addon.delivery.nodes import Nodes
 from blender_rackfocus.addon.depth import passes
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.core import Aperture, Lens, defocus_frame

@@ -14,11 +14,11 @@ import pytest
 import blender_rackfocus
 from blender_rackfocus.addon.blender import strips
 from blender_rackfocus.addon.blender.errors import FrameError
+from blender_rackfocus.addon.delivery import twin
 from blender_rackfocus.addon.depth import sources, strip_cards
 from blender_rackfocus.addon.desk import strip_doctor
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.addon.twin import twin
 
 PACKAGE = Path(blender_rackfocus.__file__).parent
 NAME = "rackfocus_depth_source"

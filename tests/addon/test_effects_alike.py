@@ -24,9 +24,9 @@ from comp_shot import (
 )
 from test_compositor_effects import EXACT, Stack, times
 
-from blender_rackfocus.addon.bake.nodes import Nodes
 from blender_rackfocus.addon.blender import errors, versions
 from blender_rackfocus.addon.compositor import effect, preview
+from blender_rackfocus.addon.delivery.nodes import Nodes
 from blender_rackfocus.addon.depth import scene_passes
 from blender_rackfocus.addon.shot import modifier, node
 from blender_rackfocus.core import Aperture, Lens, defocus_frame

@@ -15,8 +15,8 @@ from comp_shot import FAR_M, NEAR_M, CompShot, CountingEngine, depth_m, left_beh
 
 from blender_rackfocus.addon.blender import curves, errors, versions
 from blender_rackfocus.addon.compositor import effect
+from blender_rackfocus.addon.delivery import node_twin, twin_group
 from blender_rackfocus.addon.shot import node
-from blender_rackfocus.addon.twin import node_twin, twin_group
 
 _PLAIN = """
 import sys, bpy

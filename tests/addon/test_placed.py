@@ -10,8 +10,8 @@ import bpy
 import pytest
 from live_shot import FAR_M, NEAR_M, Shot, difference
 
-from blender_rackfocus.addon.bake import placed as placing
 from blender_rackfocus.addon.blender import context, curves, pairs
+from blender_rackfocus.addon.delivery import placed as placing
 from blender_rackfocus.addon.sequencer import staleness
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
 

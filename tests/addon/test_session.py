@@ -22,8 +22,8 @@ import bpy, blender_rackfocus
 from pathlib import Path
 from blender_rackfocus.addon.blender import cache, errors
 from blender_rackfocus.addon import registration
-from blender_rackfocus.addon.bake.bake import Bake
-from blender_rackfocus.addon.bake.strips import Strips
+from blender_rackfocus.addon.delivery.bake import Bake
+from blender_rackfocus.addon.delivery.strips import Strips
 from blender_rackfocus.addon.depth import strip_cards
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import baked_strips, frames, live, show, staleness, views

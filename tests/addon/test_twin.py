@@ -14,9 +14,9 @@ import pytest
 from live_shot import FAR_M, NEAR_M, difference, far, near, read, two_depths, write_exr
 
 from blender_rackfocus.addon.blender import curves
+from blender_rackfocus.addon.delivery import twin, twin_group
 from blender_rackfocus.addon.sequencer import show
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
-from blender_rackfocus.addon.twin import twin, twin_group
 
 _RENDER_PLAIN = """
 import sys, bpy

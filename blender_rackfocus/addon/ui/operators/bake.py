@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import bpy
 
-from ...bake import bake, kept
-from ...bake.nodes import Nodes
-from ...bake.strips import Strips
 from ...blender import cache, signals, versions
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...blender.errors import FrameError
+from ...delivery import bake, kept
+from ...delivery.nodes import Nodes
+from ...delivery.strips import Strips
 from ...shot import modifier, node
 from . import jobs
 from .baking import Baking

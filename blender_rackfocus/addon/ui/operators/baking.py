@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import bpy
 
-from ...bake import bake
 from ...blender import signals
 from ...blender.errors import EXPECTED
+from ...delivery import bake
 
 _TICK_S = 0.01
 

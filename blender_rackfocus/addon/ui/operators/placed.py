@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import bpy
 
-from ...bake import bake, kept, placed
-from ...bake.filling import Filling, copied
 from ...blender import pairs, signals
 from ...blender.context import active_strip, sequencer_scene, strip_in
 from ...blender.errors import EXPECTED, FrameError
+from ...delivery import bake, kept, placed
+from ...delivery.filling import Filling, copied
 from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
 from .jobs import Job, OnThread

@@ -11,11 +11,11 @@ from ....craft import lenses
 from ....frame.inputs import INPUTS
 from ...blender import cache, signals
 from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...delivery import twin
 from ...depth import sources
 from ...desk import shots
 from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
-from ...twin import twin
 from .on_strip import OnStrip, to_the_top
 from .recipes import EXPECTED
 

@@ -9,8 +9,8 @@ import bpy
 
 from ...blender import signals, versions
 from ...blender.errors import FrameError
+from ...delivery import node_twin, twin
 from ...shot import modifier, node, ownership
-from ...twin import node_twin, twin
 from .on_strip import OnStrip
 
 

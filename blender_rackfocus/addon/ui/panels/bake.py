@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import bpy
 
-from ...bake import bake
-from ...bake.strips import Strips
 from ...blender import cache
 from ...blender.context import sequencer_scene
+from ...delivery import bake
+from ...delivery.strips import Strips
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
 from ...shot.baked_place import BakedPlace

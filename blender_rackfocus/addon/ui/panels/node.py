@@ -9,13 +9,13 @@ from typing import ClassVar
 import blf
 import bpy
 
-from ...bake.nodes import Nodes
 from ...blender import hooks, idnames, versions
 from ...compositor import preview
 from ...compositor import session as compositor
+from ...delivery import node_twin, twin_group
+from ...delivery.nodes import Nodes
 from ...shot import node, settings
 from ...shot.baked_place import BakedPlace
-from ...twin import node_twin, twin_group
 from ..operators.baking import Progress
 from . import bake as bake_panel
 from .text import problem, words

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import bpy
 
-from ...bake import placed
 from ...blender import pairs
 from ...blender.context import sequencer_scene
+from ...delivery import placed
 from ...sequencer import staleness
 from ..operators import jobs
 from ..operators.bake import active

@@ -11,10 +11,10 @@ from ....estimate import models
 from ....frame import pairing
 from ...blender import errors
 from ...blender.context import active_strip, sequencer_scene
+from ...delivery import twin, twin_group
 from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames
 from ...shot import modifier, settings
-from ...twin import twin, twin_group
 from ..operators import jobs
 from .lens_inputs import CHARACTER, RARE, USUAL, inputs_of
 from .text import problem, words
