@@ -25,7 +25,7 @@ from ..addon.delivery import placed, whole
 from ..addon.delivery.bake import Bake, DiskNeed, Outcome, Owners, size_text, too_large
 from ..addon.delivery.nodes import Nodes
 from ..addon.delivery.strips import Strips
-from ..addon.shot.baked_place import BakedPlace
+from ..addon.shot.baked_place import SUFFIXES, BakedPlace
 from ..media.library import openimageio
 from .apart import keep_apart
 from .chatter import quiet
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--afresh", action="store_true", help="also frames that are there and right")
     where = parser.add_argument_group("where to")
     where.add_argument("--folder", default="", metavar="DIR", help="bake folder (default: the scene's own setting)")
-    where.add_argument("--format", type=str.upper, choices=("EXR", "PNG"), metavar="KIND", help="exr or png (16)")
+    where.add_argument("--format", type=str.upper, choices=tuple(SUFFIXES), metavar="KIND", help="exr or png (16)")
     how = parser.add_argument_group("how")
     how.add_argument("--threads", type=_count, metavar="N", help="processor threads to use (default: all)")
     how.add_argument("--json", action="store_true", help="a JSON line for every frame on standard output")
@@ -82,6 +82,8 @@ def _run(args: argparse.Namespace, stop: Stop) -> int:
         raise UsageError(f"{args.file}: there is no such file")
     if args.save and not args.link:
         raise UsageError("--save goes with --link")
+    if args.format == "TIFF" and not args.whole:
+        raise UsageError("--format TIFF goes with --whole: baked frames are EXR or PNG")
     ensure_registered()
     _use_threads(args.threads)
     try:

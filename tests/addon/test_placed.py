@@ -74,7 +74,7 @@ def test_placed_frames_are_the_renders_own_and_are_seen(placed):
     assert staleness.of(placed.scene, placed_strip(placed)).lines() == ["4 fresh"]
 
 
-@pytest.mark.parametrize("form", ["EXR", "PNG"])
+@pytest.mark.parametrize("form", ["EXR", "PNG", "TIFF"])
 def test_look_alpha_and_later_modifiers_come_along(shot, form):
     strip = racked(shot, alpha=True)
     below = shot.strip(shot.pictures("below", seed=7), "below", channel=2)
@@ -123,7 +123,7 @@ def test_only_the_frames_that_changed_are_exchanged_and_refresh_mends_them(place
     assert all(
         staleness.placed_strips.difference(placed.scene, placed_strip(placed).name, frame).fresh for frame in FRAMES
     )
-    made = sorted((tmp_path / "bake").rglob("*.png"), key=lambda path: path.stat().st_mtime)
+    made = sorted((tmp_path / "bake").rglob("*.tif"), key=lambda path: path.stat().st_mtime)
     assert [path.stem for path in made[2:]] == ["010002", "010003"]
     assert_same(live, placed.animation("placed", 1, 4)[1], 0)
     assert original(placed).mute
@@ -195,7 +195,7 @@ def test_cache_range_fills_a_part_at_a_smaller_size_and_renders_do_not_use_it(sh
     bpy.ops.wm.save_mainfile()
     assert not original(shot).mute
     assert bpy.ops.rackfocus.store(action="CLEAR") == {"FINISHED"}
-    assert not [path for path in (tmp_path / "store").rglob("*") if path.suffix in {".png", ".exr"}]
+    assert not [path for path in (tmp_path / "store").rglob("*") if path.suffix in {".png", ".exr", ".tif"}]
 
 
 def test_why_it_cannot_be_placed_is_said(shot):
@@ -214,7 +214,7 @@ def test_8_bits_only_where_they_hold_everything(shot):
     strip = racked(shot)
     view = shot.scene.view_settings
     view.view_transform = "Standard"
-    assert placing.kind_of(shot.scene, strip) == "PNG"
+    assert placing.kind_of(shot.scene, strip) == "TIFF"
     view.view_transform = "AgX"
     assert placing.kind_of(shot.scene, strip) == "EXR"
     view.view_transform, view.exposure = "Standard", 1.0

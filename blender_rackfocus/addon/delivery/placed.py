@@ -16,7 +16,7 @@ from ..blender.context import in_a_sequencer
 from ..blender.errors import FrameError
 from ..sequencer import baked_strips, placed_strips
 from ..shot import modifier
-from ..shot.baked_place import BakedPlace
+from ..shot.baked_place import SUFFIXES, BakedPlace
 from . import look, whole
 
 _LAST_CHANNEL = 128
@@ -44,10 +44,10 @@ def frames_of(strip: bpy.types.Strip) -> range:
 
 
 def kind_of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> str:
-    """How a strip's pictures are best kept: 'PNG' (8 bits) where that loses nothing that Blender would show, else
+    """How a strip's pictures are best kept: 'TIFF' (8 bits) where that loses nothing that Blender would show, else
     'EXR' (half floats). Raises FrameError, MediaError."""
     plain = not look.later(strip) and _shows_as_it_is(scene)  # else what 8 bits round is made larger on the way
-    return "PNG" if plain and whole.is_whole_numbers(strip, scene, int(strip.left_handle)) else "EXR"
+    return "TIFF" if plain and whole.is_whole_numbers(strip, scene, int(strip.left_handle)) else "EXR"
 
 
 def _shows_as_it_is(scene: bpy.types.Scene) -> bool:
@@ -72,7 +72,8 @@ def place_kept(scene: bpy.types.Scene, strip: bpy.types.Strip, kind: str) -> Bak
 def place_of(placed: bpy.types.Strip) -> BakedPlace:
     """Where a placed strip's pictures lie."""
     folder = os.path.normpath(bpy.path.abspath(placed.directory, library=placed.id_data.library))
-    return BakedPlace(folder, "PNG" if placed.elements[0].filename.endswith(".png") else "EXR")
+    suffix = os.path.splitext(placed.elements[0].filename)[1]
+    return BakedPlace(folder, next(kind for kind, one in SUFFIXES.items() if one == suffix))
 
 
 def frames_there(strip: bpy.types.Strip, place: BakedPlace) -> list[int]:
@@ -155,7 +156,7 @@ def _strip_of(strip: bpy.types.Strip, place: BakedPlace, run: list[int]) -> bpy.
         placed.elements.append(os.path.basename(path))
     placed.right_handle = run[-1] + 1
     placed.directory = os.path.join(_as_kept(place.folder), "")
-    if place.kind == "PNG":
+    if place.kind != "EXR":
         placed.colorspace_settings.name, placed.alpha_mode = "sRGB", "STRAIGHT"
         placed.use_float = bool(look.later(strip))  # modifiers get the original's picture in floating point, too
     else:

@@ -31,6 +31,8 @@ from .bake import Outcome
 
 _OPAQUE = 1 - 0.25 / 255
 """Alpha that 8 bits round to 1."""
+_FORMATS = {"EXR": "OPEN_EXR", "PNG": "PNG", "TIFF": "TIFF"}
+"""Blender's names of the kinds of files."""
 SIZE = "size"
 """In a picture's notes: its width and height over those of the full size."""
 
@@ -167,12 +169,9 @@ def _render(scene: bpy.types.Scene, path: str, kind: str, notes: dict[str, Any],
     """Render the current frame to a file, whole or not at all."""
     sealed.refuse_foreign(path, sealed.PLACED)
     settings = scene.render.image_settings
-    settings.file_format = "OPEN_EXR" if kind == "EXR" else "PNG"
+    settings.file_format = _FORMATS[kind]
     settings.color_mode, settings.color_depth = "RGB" if opaque else "RGBA", "16" if kind == "EXR" else "8"
-    if kind == "EXR":
-        settings.exr_codec = "ZIP"
-    else:
-        settings.compression = 0
+    settings.exr_codec = settings.tiff_codec = "NONE"  # to be read quickly
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{unfinished.SUFFIX}")
     scene.render.filepath = temporary

@@ -19,11 +19,13 @@ FIRST = 10001
 """Number of the baked file at a strip's `content_start`, or a scene's frame 0; smaller ones are frames before it."""
 DURATION = 1_000_000
 FOLDER = "//rackfocus_bake/"
+SUFFIXES = {**{kind: code.suffix for kind, code in baked.CODES.items()}, "TIFF": ".tif"}
+"""Of files by their kind. TIFF is of whole pictures only, 8 bits as they are: what Blender reads quickest."""
 
 
 @dataclass(frozen=True)
 class BakedPlace:
-    """Where the baked frames of a strip or a node lie. folder: absolute. kind: a key of `baked.CODES`."""
+    """Where the baked frames of a strip or a node lie. folder: absolute. kind: a key of `SUFFIXES`."""
 
     folder: str
     kind: str
@@ -35,7 +37,7 @@ class BakedPlace:
 
     def file(self, number: int) -> str:
         """The file of a number."""
-        return os.path.join(self.folder, f"{number:06d}{baked.CODES[self.kind].suffix}")
+        return os.path.join(self.folder, f"{number:06d}{SUFFIXES[self.kind]}")
 
 
 def check_colours(place: BakedPlace) -> None:

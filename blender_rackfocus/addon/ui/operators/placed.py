@@ -110,9 +110,10 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
         name="Format",
         description="How the pictures are kept",
         items=(
-            ("AUTO", "Automatic", "PNG where 8 bits hold all that the clip has, else OpenEXR"),
+            ("AUTO", "Automatic", "TIFF where 8 bits hold all that the clip has, else OpenEXR"),
             ("EXR", "OpenEXR Half", "Scene-linear half floats"),
-            ("PNG", "PNG 8", "Quick to play; light brighter than white is cut off"),
+            ("PNG", "PNG 8", "Smaller files, slower to play; light brighter than white is cut off"),
+            ("TIFF", "TIFF 8", "Quickest to play; light brighter than white is cut off"),
         ),
     )
 
