@@ -3,22 +3,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import stat
 import zlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 from .errors import MediaError, check_file
 
 _WHOLE_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 16, 2**20
 _BLOCK_BYTES, _BLOCKS = 4096, 5
+_seen: ContextVar[dict[str, tuple[int, ...]] | None] = ContextVar("seen", default=None)
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """While this lasts, a file's state is looked up once (in this thread): for whoever names the same files again and
+    again and writes none of them."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 def state_of(path: str | os.PathLike[str]) -> tuple[int, ...]:
     """A file's present state: time, size, inode, time of the last change to any of these, and the checksum of a few
     blocks over its length. A file replaced by another of the same size and time has another state. Raises OSError."""
+    seen = _seen.get()
+    if seen is None:
+        return _state_now(path)
+    name = os.fspath(path)
+    if name not in seen:
+        seen[name] = _state_now(path)
+    return seen[name]
+
+
+def _state_now(path: str | os.PathLike[str]) -> tuple[int, ...]:
     status = os.stat(path)
     told = status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
     return (*told, _blocks(path, status.st_size)) if stat.S_ISREG(status.st_mode) else told

@@ -22,6 +22,7 @@ from ...frame import make as making
 from ...frame.job import Beside, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...frame.memory import Memory
+from ...media import identity
 from ..blender import cache, colour_config, strips
 from ..blender.errors import EXPECTED, FrameError
 from ..blender.session import session
@@ -167,13 +168,16 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         if picture.multiview:
             raise FrameError("stereo strips cannot be refocused while the scene renders several views", strip.name)
         source = depth_sources.of(deep)
-        depth, reference, layer = source.depth(parts.depth, picture, draft)
+        with identity.one_look():
+            depth, reference, layer = source.depth(parts.depth, picture, draft)
         path = depth.path
         convention = DepthConvention() if source.by_hand else settings.convention_of(deep)
         strokes = touches.on(deep, picture.index) if strip.type in modifier.KINDS else ()
     except EXPECTED as error:
         raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)
+    with identity.one_look():
+        beside = _beside(parts, here, depth) if shown.strip.rackfocus_uncover else ()
     return Job(
         picture=depth_sources.rendered(picture.path) if strip.type == "SCENE" else here,
         colorspace=picture.colorspace,
@@ -191,7 +195,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         fit_depth=deep.rackfocus_fit_depth,
         fills=parts.canvas,
         touches=strokes,
-        beside=_beside(parts, here, depth) if shown.strip.rackfocus_uncover else (),
+        beside=beside,
     )
 
 

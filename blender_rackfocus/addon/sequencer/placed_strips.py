@@ -209,7 +209,8 @@ def _exchange(placed: bpy.types.Strip, original: bpy.types.Strip, live: bool) ->
             del placed[pairs.LIVE]
         if not original.mute:
             original.mute = True
-        original[pairs.BENEATH] = True
+        if pairs.BENEATH not in original:
+            original[pairs.BENEATH] = True
     return before != (placed.mute, original.mute)
 
 
