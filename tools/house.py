@@ -25,7 +25,7 @@ ORDER = [
 APART = ({"addon/sequencer", "addon/compositor"}, {"addon/delivery", "addon/desk"})
 """Rooms of one set do not know each other."""
 
-BEHIND = {"core/crew": {"core", "frame"}, "core": {"craft", "estimate", "frame"}}
+BEHIND = {"core/crew": {"core"}, "core": {"craft", "estimate", "frame"}}
 """Rooms that only these rooms ask: all others go through them."""
 
 LATE = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "blf", "addon_utils", "_bpy"}

@@ -6,15 +6,13 @@ from __future__ import annotations
 import sys
 
 from .. import cli
-from ..frame import make
 from . import events, ui
-from .blender import errors, log, stillness
+from .blender import cores, errors, log, stillness
 from .blender.session import session
 from .compositor import session as compositor
 from .depth import sources, strip_cards, touches
-from .desk import strip_doctor
 from .sequencer import show, views
-from .shot import baked_place, clock, marks, node_settings, proposals, settings
+from .shot import baked_place, clock, findings, marks, node_settings, proposals, settings
 from .ui.operators import jobs
 
 PROPERTIES = (
@@ -22,7 +20,7 @@ PROPERTIES = (
     sources,
     strip_cards,
     touches,
-    strip_doctor,
+    findings,
     node_settings,
     baked_place,
     marks,
@@ -47,7 +45,7 @@ def unregister() -> None:
     for module in reversed(MODULES):
         module.unregister()
     session.close()
-    make.close()
+    cores.close()
     log.unregister()
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{_PACKAGE}."):

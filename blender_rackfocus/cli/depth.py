@@ -10,11 +10,11 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 from .. import media
 from ..estimate import (
-    Cancelled,
     EstimateError,
     EstimateReport,
     EstimateSettings,
@@ -187,7 +187,7 @@ def get(name: str) -> Path:
                 say(f"fetching: {have / 1e6:.1f} of {total / 1e6:.1f} MB")
 
         path = models.get(model, models.default_folder(), consent=True, progress=progress)
-    except (EstimateError, Cancelled) as error:
+    except (EstimateError, CancelledError) as error:
         raise CommandError(str(error)) from error
     sha256, told_by = models.kept_checksum(model, path.parent)
     whose = {"table": "as it must be", "host": "as its host says", "first download": "noted at this first download"}
@@ -232,10 +232,10 @@ def network_of(args: argparse.Namespace) -> NetworkSettings | None:
         if args.keep_model:
             keep_settings(asked)
         return with_kept(asked)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
     except EstimateError as error:
         raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def estimate(
@@ -254,7 +254,7 @@ def estimate(
             return files.run(task, progress=_Line(), cancelled=cancelled)
         finally:
             frames.close()
-    except (EstimateError, media.MediaError, Cancelled) as error:
+    except (EstimateError, media.MediaError, CancelledError) as error:
         raise CommandError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error

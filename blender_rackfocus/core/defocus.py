@@ -16,6 +16,7 @@ import numpy as np
 from .aperture import CENTRE, Aperture, vignetting_gain
 from .blur import Field
 from .bound import largest_px
+from .crew.crew import crew
 from .crew.workers import Workers, bands, up_to, workers
 from .edges import unmixed
 from .hidden import Seen, hidden_samples
@@ -106,6 +107,16 @@ def defocus_frame(
         out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
     scale = breathing_scale(lens)
     return out if scale == 1.0 else magnified(out, scale)
+
+
+def close() -> None:
+    """The end: no helper process runs on."""
+    crew.go()
+
+
+def without_helpers() -> str:
+    """Why no helper processes share the work; empty when they do, or were not needed yet."""
+    return crew.without
 
 
 def magnified(picture: np.ndarray, scale: float) -> np.ndarray:

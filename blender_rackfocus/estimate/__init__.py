@@ -5,12 +5,11 @@ from . import kept, models
 from .clip import EstimateReport, Progress, estimate_clip
 from .network import Found, Network, NetworkSettings, keep_settings, load_network, with_kept
 from .parallax import ParallaxSettings
-from .provenance import Cancelled, EstimateError, Provenance
+from .provenance import EstimateError, Provenance
 from .sources import Choice, EstimateSettings, choose_source, look_at_network
 from .stereo import StereoSettings, find_stereo
 
 __all__ = [
-    "Cancelled",
     "Choice",
     "EstimateError",
     "EstimateReport",

@@ -14,7 +14,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from .edges import halved, look_of, upsample_by
-from .provenance import Cancelled, EstimateError, Provenance
+from .provenance import EstimateError, Provenance
 from .scratch import Scratch
 from .sources import EstimateSettings, Frames, Source, open_source
 from .steady import Average, Link, breathing, fill_unknown, flicker, link, merge, small_grey, without_breathing
@@ -87,9 +87,9 @@ def estimate_clip(
     done: frames the caller already has: they are not handed over again.
     scratch: folder for small intermediate arrays; keep it to resume. None: a temporary one. clip_key: what identifies
         the clip (path, size, time), so that another clip's scratch is not taken for this one's.
-    progress, cancelled: called after each frame's step; cancelled() true raises Cancelled and keeps what was done.
+    progress, cancelled: called after each frame's step; cancelled() true raises CancelledError and keeps what was done.
 
-    Raises EstimateError with a text for the user; Cancelled; ValueError for bad arguments.
+    Raises EstimateError with a text for the user; CancelledError; ValueError for bad arguments.
     """
     settings = settings or EstimateSettings()
     started = time.perf_counter()
@@ -159,7 +159,7 @@ class _Ticker:
 
     def stop_if_asked(self) -> None:
         if self._cancelled and self._cancelled():
-            raise Cancelled("stopped by the user; a second run does only the rest")
+            raise CancelledError("stopped by the user; a second run does only the rest")
 
     def step(self, phase: str, index: int, worked: bool, near: np.ndarray | None = None) -> None:
         """One frame's step is over; steps that had nothing to do do not count for the time left."""

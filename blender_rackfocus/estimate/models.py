@@ -17,11 +17,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .provenance import Cancelled, EstimateError
+from .provenance import EstimateError
 from .reading import BYTE, IMAGENET, Direction, Form, Kind
 
 TIMEOUT_S = 30.0
@@ -135,7 +136,7 @@ def get(
 
     consent: somebody has said yes to this download. progress: called with (bytes there, bytes in all, 0 = unknown).
     cancelled: true ends it; what has come is kept, and the next call goes on from there.
-    Raises EstimateError (no consent, offline, not found, cut short, wrong checksum, no room), Cancelled.
+    Raises EstimateError (no consent, offline, not found, cut short, wrong checksum, no room), CancelledError.
     """
     folder = Path(folder)
     there = kept(model, folder)
@@ -249,7 +250,7 @@ def _fetch(
             with part.open("ab" if have else "wb") as file:
                 while True:
                     if cancelled is not None and cancelled():
-                        raise Cancelled("stopped by the user; what has come is kept")
+                        raise CancelledError("stopped by the user; what has come is kept")
                     block = answer.read1(_BLOCK)
                     if not block:
                         break

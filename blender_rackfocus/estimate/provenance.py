@@ -21,12 +21,8 @@ _TITLES = {
 }
 
 
-class EstimateError(Exception):
+class EstimateError(ValueError):
     """A depth that cannot be made; the text is ready for the user: what is wrong, and what can be done."""
-
-
-class Cancelled(Exception):
-    """The user stopped the job; what was finished is kept."""
 
 
 @dataclass(frozen=True)

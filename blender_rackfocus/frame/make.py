@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 
 from .. import media
-from ..core import Behind, defocus_frame
-from ..core.crew.crew import crew
+from ..core import Behind, defocus, defocus_frame
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
 from ..media import MediaError
@@ -152,12 +151,12 @@ def forget() -> None:
 def close() -> None:
     """The end: no movie stays open, no helper process runs on."""
     close_movies()
-    crew.go()
+    defocus.close()
 
 
 def without_helpers() -> str:
     """Why no helper processes share the work; empty when they do, or were not needed yet."""
-    return crew.without
+    return defocus.without_helpers()
 
 
 def _graded(job: Job, picture: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from blender_rackfocus.addon.desk import shots  # noqa: E402
 from blender_rackfocus.addon.sequencer import views  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
-from blender_rackfocus.addon.ui.panels import lens_inputs  # noqa: E402
 from blender_rackfocus.frame import inputs  # noqa: E402
 
 LENGTH = 96
@@ -363,5 +362,5 @@ def test_the_chart_takes_no_more_than_a_fifth_of_the_preview(size, scale):
 def test_every_zero_is_explained():
     """Each input that can be zero says in the panel what zero is."""
     can_be_zero = {entry.name for entry in inputs.INPUTS if entry.minimum <= 0 <= entry.maximum}
-    assert can_be_zero == {name for name, words in lens_inputs.AT_ZERO.items() if words}
-    assert {*lens_inputs.USUAL, *lens_inputs.RARE, *lens_inputs.CHARACTER} == set(inputs.NAMES)
+    assert can_be_zero == {name for name, words in modifier.AT_ZERO.items() if words}
+    assert {*modifier.USUAL, *modifier.RARE, *modifier.CHARACTER} == set(inputs.NAMES)

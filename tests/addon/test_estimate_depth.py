@@ -16,11 +16,13 @@ from live_shot import HEIGHT, WIDTH
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "estimate"))
 toy_networks = pytest.importorskip("toy_networks", reason="onnx is needed to make a network", exc_type=ImportError)
 
+from concurrent.futures import CancelledError  # noqa: E402
+
 from blender_rackfocus import media  # noqa: E402
 from blender_rackfocus.addon.depth import sources, strip_estimate  # noqa: E402
 from blender_rackfocus.addon.shot import modifier, settings  # noqa: E402
 from blender_rackfocus.core.depth import to_metres  # noqa: E402
-from blender_rackfocus.estimate import Cancelled, files  # noqa: E402
+from blender_rackfocus.estimate import files  # noqa: E402
 from blender_rackfocus.media import sequences, unfinished  # noqa: E402
 
 SIZE = (HEIGHT // 2, WIDTH // 2)
@@ -184,7 +186,7 @@ def test_stopped_halfway_the_second_run_does_only_the_rest(shot, network):
     strip = shot.strip(pictures(shot, 8))
     task = strip_estimate.task_of(strip, shot.scene, source="NETWORK", model_path=network)
     asked = []
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         files.run(task, progress=asked.append, cancelled=lambda: bool(asked) and asked[-1].done >= 11)
     kept = {path.name: path.stat().st_mtime_ns for path in task.folder.glob("*.exr")}
     assert 0 < len(kept) < 8

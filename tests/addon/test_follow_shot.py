@@ -7,6 +7,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from concurrent.futures import CancelledError  # noqa: E402
+
 from live_shot import write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import follow, track  # noqa: E402
@@ -14,7 +16,6 @@ from blender_rackfocus.addon.shot import marks, proposals  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 from blender_rackfocus.addon.ui.track import edit, layout  # noqa: E402
 from blender_rackfocus.craft.follow import Proposal  # noqa: E402
-from blender_rackfocus.estimate import Cancelled  # noqa: E402
 
 WIDE, HIGH, FRAMES = 128, 72, 48
 NEAR_M, FAR_M, WALL_M = 2.0, 5.0, 12.0
@@ -112,7 +113,7 @@ def test_a_mark_gives_its_subject_a_name(strip):
 
 def test_it_can_be_stopped_and_a_missing_frame_is_said(strip, entrance):
     task = follow.plan(strip)
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         follow.run(task, lambda *_: None, lambda: True)
     assert len(task.looks) == 24, "twelve looks a second"
 

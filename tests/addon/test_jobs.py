@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import bpy
 import pytest
 
 from blender_rackfocus.addon.ui.operators import baking, jobs
-from blender_rackfocus.estimate import Cancelled
 
 
 def waiting(job):
     """Work that goes on until it is stopped."""
     while not job.is_stopping():
         time.sleep(0.005)
-    raise Cancelled("stopped")
+    raise CancelledError("stopped")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_it_ends_when_asked(shot, under_way):
     bpy.ops.rackfocus.job_stop(title="Follow Subject")
     under_way.wait()
     assert time.monotonic() - began < 1
-    assert isinstance(under_way.error, Cancelled)
+    assert isinstance(under_way.error, CancelledError)
 
 
 def test_what_would_collide_is_grey(shot, under_way):

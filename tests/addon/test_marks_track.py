@@ -9,12 +9,13 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from concurrent.futures import CancelledError  # noqa: E402
+
 from mathutils import Vector  # noqa: E402
 
 from blender_rackfocus.addon.desk import tracking  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier, ownership  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
-from blender_rackfocus.estimate import Cancelled  # noqa: E402
 
 FRAMES = 48
 SIZE = 320, 180
@@ -156,7 +157,7 @@ def test_stopping_changes_nothing(walk):
         if share > 0.2:
             stop.set()
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         tracking.run(tracking.plan(strip), 0, *truth[1][:2], cancelled=stop.is_set, progress=progress)
     assert 0.2 < max(seen) < 0.3
     assert len(marks.of(strip)) == 0

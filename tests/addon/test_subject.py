@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import bpy
@@ -16,7 +17,6 @@ from blender_rackfocus.addon.depth import mattes
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.craft.matte import Stroke
-from blender_rackfocus.estimate import Cancelled
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_stopped_anywhere_there_is_nothing_and_the_card_is_as_it_was(shot, share
     strip = shot.strip(pictures(shot))
     task = mattes.task_of(strip, shot.scene, [STROKE])
     seen = [0.0]
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         mattes.run(task, lambda done, _phase: seen.append(done), lambda: seen[-1] >= share)
     assert not task.folder.exists()
     assert not list(task.folder.parent.glob("*")) if task.folder.parent.exists() else True

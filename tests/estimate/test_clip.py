@@ -5,6 +5,7 @@ import itertools
 import threading
 import time
 import tracemalloc
+from concurrent.futures import CancelledError
 
 import cv2
 import numpy as np
@@ -13,7 +14,6 @@ import toy_networks
 
 from blender_rackfocus.core.depth import DepthConvention, to_metres
 from blender_rackfocus.estimate import (
-    Cancelled,
     EstimateError,
     EstimateSettings,
     NetworkSettings,
@@ -227,12 +227,12 @@ def test_resume_does_only_the_rest(network, tmp_path, monkeypatch):
 
     got = Collect()
     options = {"scratch": tmp_path / "scratch", "clip_key": "a"}
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         estimate_clip(frames, got, EstimateSettings(network=network), cancelled=cancelled, **options)
     first = len(asked)
     assert first == 4
     stop["after"] = 99
-    with pytest.raises(Cancelled):  # stopped again, while frames are being handed over
+    with pytest.raises(CancelledError):  # stopped again, while frames are being handed over
         estimate_clip(frames, got, EstimateSettings(network=network), cancelled=lambda: len(got) == 3, **options)
     assert len(asked) == 10
     assert sorted(got) == [0, 1, 2]
@@ -271,7 +271,7 @@ def test_cancel_comes_within_a_second_and_progress_tells_time(network):
             stop.set()
             asked.append(time.monotonic())
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         estimate_clip(
             Slow(400, wait=0.02),
             Collect(),

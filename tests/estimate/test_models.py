@@ -6,13 +6,14 @@ import json
 import re
 import socket
 import threading
+from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from loopback import Host
 
-from blender_rackfocus.estimate import Cancelled, EstimateError, models
+from blender_rackfocus.estimate import EstimateError, models
 
 CONTENT = np.random.default_rng(1).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -105,7 +106,7 @@ def test_a_host_that_falls_silent(host, tmp_path):
 def test_cancelled_then_resumed(host, tmp_path):
     host.pause_s = 0.02
     seen = []
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         models.get(
             model_of(host),
             tmp_path,

@@ -27,6 +27,9 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ... import media
+from ...media import sequences
+from ...media.colour import OcioConfig
 from . import curves, retiming
 from .errors import FrameError
 from .source_cache import SourceCache
@@ -156,6 +159,21 @@ def _reading(strip: Any, frame: float, scene: Any) -> dict[str, Any]:
         "held": not strip.content_start <= frame < strip.content_end,
         "deinterlace": strip.use_deinterlace,
     }
+
+
+def numbers_of(strip: Any) -> list[int] | None:
+    """The numbers in the names of a strip's pictures, in their order; None where it has none."""
+    if strip.type != "IMAGE":
+        return None
+    return sequences.numbers_of(element.filename for element in strip.elements)
+
+
+def read(here: MediaFrame, ocio_config: OcioConfig) -> np.ndarray:
+    """The picture of a media frame, read as its strip says. Returns (H, W, 4) float32, scene-linear, premultiplied.
+    Raises MediaError."""
+    return media.read_frame(
+        here.path, here.index, here.colorspace, here.alpha_mode, stream=here.stream, ocio_config=ocio_config
+    )
 
 
 def absolute_path(path: str, scene: Any) -> str:

@@ -7,11 +7,13 @@ after all that decides its pictures, and gets its name when every one of them is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import numpy as np
 
 from ...craft import guided, matte
 from ...craft.matte import Stroke
-from ...estimate import Cancelled, EstimateError, models
+from ...estimate import EstimateError, models
 from ...estimate.files import MovieFrames, StillFrames, clip_key
 from ...estimate.masks import MaskNetwork
 from ...media import MediaError
@@ -90,7 +92,7 @@ def run(
 ) -> tuple[Path, tuple[int, ...]]:
     """Make the pictures, unless they are there. The folder, and the frames on which the subject was lost.
 
-    progress: called with (share, phase). Raises Cancelled, which leaves nothing; MediaError, EstimateError, ValueError.
+    progress: called with (share, phase). Raises CancelledError, which leaves nothing; MediaError, ValueError.
     """
     if task.folder.is_dir():
         return task.folder, ()
@@ -98,22 +100,18 @@ def run(
 
     def step(share: float, phase: str) -> None:
         if cancelled():
-            raise Cancelled("stopped by the user")
+            raise CancelledError("stopped by the user")
         progress(share, phase)
 
     looks = {}
     for number, index in enumerate(task.wanted):
         step(0.15 * number / count, "reading")
         looks[index] = coded(guided.small(task.frames[index]))
-    opened = MaskNetwork(task.network) if task.network else None
     made: dict[int, np.ndarray] = {}
-    try:
-        for index, one in matte.follow(looks, task.strokes, opened.mask if opened else None):
-            made[index] = np.rint(255 * one).astype(np.uint8)  # a long shot's have to fit into memory
+    with masking(task.network) as mask:
+        for index, small in matte.follow(looks, task.strokes, mask):
+            made[index] = np.rint(255 * small).astype(np.uint8)  # a long shot's have to fit into memory
             step(0.15 + 0.6 * len(made) / count, "following the subject")
-    finally:
-        if opened is not None:
-            opened.close()
     part = task.folder.with_name(f"{task.folder.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         part.mkdir(parents=True)
@@ -130,6 +128,17 @@ def run(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return task.folder, tuple(index for index in task.wanted if made[index].max() < 128)
+
+
+@contextlib.contextmanager
+def masking(path: str) -> Iterator[Callable[[np.ndarray], np.ndarray] | None]:
+    """How a mask network masks a picture, (h, w, 3) uint8 RGB to (h, w) float32, 0 to 1, while this is entered; None
+    where no file is named. Raises EstimateError."""
+    if not path:
+        yield None
+        return
+    with contextlib.closing(MaskNetwork(path)) as opened:
+        yield opened.mask
 
 
 def read(folder: str, index: int) -> np.ndarray:

@@ -3,21 +3,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import bpy
 
-from ...estimate import EstimateError, NetworkSettings, models, with_kept
+from ...estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models, reading, with_kept
 from ...estimate import kept as kept_notes
+from ...estimate.network import Kind
 from ..blender import cache
+from . import strip_estimate
 
 OFFLINE = (
     "Blender may not go online: allow it in the preferences under System > Network > Allow Online Access, or choose a "
     "network's file on this machine"
 )
+
+
+FORMS = {"IMAGENET": "ImageNet", "UNIT": "0 to 1", "BYTE": "0 to 255", "SYMMETRIC": "-1 to 1"}
+"""The common forms of a picture's numbers, by the word that an operator keeps."""
+
+
+def offered() -> tuple[models.Model, ...]:
+    """The networks that can be had."""
+    return tuple(models.TABLE)
+
+
+def named(name: str) -> models.Model:
+    """The network of that name. Raises EstimateError."""
+    return models.named(name)
+
+
+def fetcher(model: models.Model, *, consent: bool) -> Callable[..., Path]:
+    """What downloads a network, off the main thread, with `progress` and `cancelled` as for `models.get`. consent: a
+    person has said yes to it."""
+    return functools.partial(models.get, model, folder(), consent=consent)
+
+
+def trial(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Callable[[], list[str]]:
+    """What tries a strip's network on its clip, off the main thread, and says what was found, a line for each. Raises
+    EstimateError, FrameError, MediaError, as what it gives does."""
+    settings = settings_of(strip_estimate.model_of(strip))
+    shown, frames, _paths = strip_estimate.clip_of(strip, scene)
+    last = max(len(frames) - 1, 0)
+    indices = sorted({min(max(here.index, 0), last) for here in shown})
+
+    def look() -> list[str]:
+        with contextlib.closing(frames):
+            return look_at_network(frames, settings, indices)
+
+    return look
 
 
 def folder() -> str:
@@ -78,6 +118,23 @@ def outputs(path: str) -> list[str]:
 def settings_of(path: str) -> NetworkSettings:
     """How a network is used: what was set for it by hand; the rest is found out. Raises EstimateError."""
     return with_kept(NetworkSettings(path, notes=folder()))
+
+
+def form_of(settings: NetworkSettings) -> str:
+    """The word for the form of a picture's numbers that was set by hand; empty for one that is none of FORMS."""
+    numbers = settings.mean and tuple(settings.mean), settings.std and tuple(settings.std)
+    return next((form for form, name in FORMS.items() if reading.FORMS[name] == numbers), "")
+
+
+def numbers_of(form: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(mean, deviation) of red, green and blue, 0 to 1, in one of FORMS."""
+    return reading.FORMS[FORMS[form]]
+
+
+def keep(path: str, kind: str, **settings: Any) -> None:
+    """Keep how a network is used, by hand. kind, settings: as `NetworkSettings` says. Raises EstimateError, ValueError
+    for what no network can be."""
+    keep_settings(NetworkSettings(path, cast(Kind, kind), notes=folder(), **settings))
 
 
 def _notes(path: str) -> dict[str, dict]:

@@ -15,7 +15,7 @@ import bpy
 
 from ...frame import pairing
 from ...frame.job import FileFrame, stamped
-from ...media import is_movie
+from ...media import RawDepth, is_movie, read_raw_depth
 from ..blender import strips
 from ..blender.errors import FrameError
 from ..blender.properties import of_pixels
@@ -30,6 +30,10 @@ class Depth(NamedTuple):
     here: FileFrame
     reference: FileFrame
     layer: str
+
+    def raw(self) -> RawDepth:
+        """Its values as they are in the file. Raises MediaError."""
+        return read_raw_depth(self.here.path, self.here.index, self.layer or None, self.here.stream)
 
 
 Find = Callable[[strips.Shown, strips.MediaFrame, bool], Depth]
@@ -94,6 +98,11 @@ def clip_of(strip: Any, scene: Any) -> pairing.Clip:
     if strip.type == "MOVIE":
         return pairing.Clip((strips.absolute_path(strip.filepath, scene),), strip.stream_index)
     return pairing.Clip((), fps=fps)
+
+
+def further_stream(strip: Any, scene: Any) -> int | None:
+    """Another video stream of a strip's movie, which may be its depth; None where there is none. Raises MediaError."""
+    return pairing.further_stream(clip_of(strip, scene))
 
 
 def rendered(path: str) -> FileFrame:

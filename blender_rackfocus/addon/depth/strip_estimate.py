@@ -8,20 +8,32 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import bpy
+import numpy as np
 
-from ...estimate import EstimateSettings, NetworkSettings, ParallaxSettings, Provenance, files, with_kept
+from ...estimate import (
+    EstimateReport,
+    EstimateSettings,
+    NetworkSettings,
+    ParallaxSettings,
+    Progress,
+    Provenance,
+    files,
+    with_kept,
+)
+from ...estimate.files import Task
 from ...estimate.network import Kind
 from ...estimate.provenance import EstimateError
 from ...frame.pairing import INDEXED
-from ...media import sequences
 from ..blender import cache, colour_config, strips
 from ..shot import modifier
 
+_PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
 SOURCES = (
     ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
     ("STEREO", "Stereo Pair", "Side-by-side or over-under clips"),
@@ -43,7 +55,7 @@ def task_of(
     focal_known: bool = False,
     invert: bool = False,
     beside: bool = False,
-) -> files.Task:
+) -> Task:
     """The estimate of the frames that a strip shows.
 
     handles: frames more on either side, as far as the clip goes. model_path: '' takes the strip's, else the
@@ -63,7 +75,7 @@ def task_of(
     )
     files.refuse_if_missing(settings, source)
     names = {index: _name(index, numbers) for index in range(first, last + 1)}
-    task = files.Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
+    task = Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
     folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
     return replace(task, files={index: folder / name for index, name in names.items()})
 
@@ -86,10 +98,69 @@ def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[i
     return Path(_folder(False)) / f"{_plain(Path(path).stem)}-{told.hexdigest()}"
 
 
-def use(strip: bpy.types.Strip, task: files.Task, provenance: Provenance, *, beside: bool = False) -> None:
+class Outcome(NamedTuple):
+    """What came of a task. report: None where all of it was there already."""
+
+    provenance: Provenance
+    report: EstimateReport | None
+
+    def summary(self) -> str:
+        """It in words, for the user."""
+        provenance, report = self
+        text = f"{provenance.sentence()}. {provenance.why[:1].upper()}{provenance.why[1:]}"
+        if report is None:
+            return f"Already estimated. {text}"
+        steadied = f"flicker {report.flicker_before:.2f} % before, {report.flicker_after:.2f} % after steadying"
+        return f"{text}; {report.written} frames, {len(report.shots)} shot(s), {steadied}"
+
+
+def run(
+    task: Task,
+    tell: Callable[[float, str, float | None], None],
+    show: Callable[[np.ndarray], None],
+    cancelled: Callable[[], bool],
+) -> Outcome:
+    """Do a task, off the main thread. tell: called with (share done, phase, seconds left). show: called with the frame
+    made last, (H, W) float32 nearness. Raises CancelledError, EstimateError, MediaError."""
+
+    def note(progress: Progress) -> None:
+        tell(progress.done / max(progress.total, 1), _PHASES[progress.phase], progress.seconds_left)
+        if progress.near is not None:
+            show(progress.near)
+
+    try:
+        return Outcome(*files.run(task, progress=note, cancelled=cancelled))
+    finally:
+        task.frames.close()
+
+
+def use(strip: bpy.types.Strip, task: Task, provenance: Provenance, *, beside: bool = False) -> None:
     """Make a strip use the depth of a finished task: adds the modifier where there is none, sets file, convention and
     the note that the panel shows."""
     use_files(strip, task.first(), provenance, beside=beside)
+
+
+def use_repaired(
+    strip: bpy.types.Strip,
+    scene: bpy.types.Scene,
+    frames: Iterable[tuple[int, np.ndarray]],
+    source: str,
+    fixes: dict[str, Any],
+    why: str,
+) -> Path:
+    """Write the repaired depth of what a strip shows, and make the strip use it. Returns the folder.
+
+    frames: (number in the clip, (H, W) float32, metres) of each, rising. source: the name of the file that was
+    repaired; fixes, why: what was put right, as values and in words. Raises MediaError.
+    """
+    provenance = Provenance("REPAIRED", source, True, fixes, why)
+    key = repr((provenance, strip.rackfocus_depth_path, bpy.data.filepath, scene.name))
+    folder, named = own_folder(strip, "repaired", key), names_of(strip, scene)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, depth_m in frames:
+        files.write_depth(folder / named[index], depth_m, provenance)
+    use_files(strip, folder / named[min(named)], provenance)
+    return folder
 
 
 def use_files(strip: bpy.types.Strip, first: Path, provenance: Provenance, *, beside: bool = False) -> None:
@@ -148,9 +219,7 @@ def clip_of(
 
 def _numbers(strip: bpy.types.Strip) -> list[int] | None:
     """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
-    if strip.type != "IMAGE":
-        return None
-    numbers = sequences.numbers_of(element.filename for element in strip.elements)
+    numbers = strips.numbers_of(strip)
     return numbers if numbers and numbers[0] >= 0 and numbers == sorted(numbers) else None
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 
 import bpy
@@ -15,10 +16,7 @@ import numpy as np
 
 from ...craft import follow, pull
 from ...craft.distances import distance_text
-from ...estimate import Cancelled
-from ...estimate.masks import MaskNetwork
 from ...frame.job import Job
-from ...media.colour import linear_to_srgb
 from ..blender.errors import FrameError
 from ..depth import mattes
 from ..sequencer import frames
@@ -89,29 +87,23 @@ def _marked(strip: bpy.types.Strip, frame: int) -> tuple[tuple[str, float], ...]
 
 
 def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> list[follow.Proposal]:
-    """Look at the shot. Raises Cancelled, MediaError, EstimateError, ValueError."""
+    """Look at the shot. Raises CancelledError, MediaError, ValueError."""
     watch = follow.Watch(task.rate)
-    people = MaskNetwork(task.network) if task.network else None
-    try:
-        for number, one in enumerate(task.looks):
+    with mattes.masking(task.network) as mask:
+        for number, look in enumerate(task.looks):
             if cancelled():
-                raise Cancelled("stopped by the user")
-            progress(number / len(task.looks), f"frame {one.frame}")
-            picture, depth_m = frames.read(one.job)
-            mask = people.mask(_screen(picture)) if people is not None else None
-            watch.look(one.frame, picture, depth_m, one.marked, mask)
-        return watch.proposals()
-    finally:
-        if people is not None:
-            people.close()
+                raise CancelledError("stopped by the user")
+            progress(number / len(task.looks), f"frame {look.frame}")
+            picture, depth_m = frames.read(look.job)
+            watch.look(look.frame, picture, depth_m, look.marked, mask(_screen(picture)) if mask else None)
+    return watch.proposals()
 
 
 def _screen(picture: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 as a screen shows it, small."""
     height, width = picture.shape[:2]
     size = (_MASK_PX, max(8, round(height * _MASK_PX / width)))
-    small = cv2.resize(picture[..., :3], size, interpolation=cv2.INTER_AREA)
-    return np.rint(255 * linear_to_srgb(np.clip(small, 0, 1))).astype(np.uint8)
+    return mattes.coded(cv2.resize(picture[..., :3], size, interpolation=cv2.INTER_AREA))
 
 
 def told(proposal: follow.Proposal) -> str:

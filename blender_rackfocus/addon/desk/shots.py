@@ -18,7 +18,6 @@ from ...craft.distances import distance_text
 from ...craft.focus_curve import Key, fit
 from ...frame import Lens, coc_px, depth_of_field_m, hyperfocal_m, inputs
 from ...frame.job import Job
-from ...media import sequences
 from ..blender import curves, strips
 from ..blender.errors import EXPECTED
 from ..sequencer import frames
@@ -30,6 +29,8 @@ from .pull import check_kept, keys_text, pull_focus
 FOREGROUND, BACKGROUND = "Foreground", "Background"
 START_BLUR_PCT = 1.5
 """Circle of what is far, in percent of the width, that a new modifier starts with."""
+_SOFT_PX = 1.5
+"""Radius of the circle of confusion from which on nothing is shown as sharp."""
 SHARP_SHARE = 0.005
 """Share of the picture within the depth of field from which on focus is on something."""
 
@@ -390,6 +391,16 @@ def lens_at(strip: bpy.types.Strip, frame: float | None = None) -> Lens:
     return inputs.lens_of(modifier.values(strip, modifier.find(strip), strip.id_data, frame))
 
 
+def sharpness(strip: bpy.types.Strip, focus_m: float, depth_m: np.ndarray, wide: int) -> np.ndarray:
+    """How sharp each pixel would be with the focus there: 1 within half a pixel of blur, 0 from one and a half on.
+
+    depth_m: (H, W) float32, metres, of a picture `wide` pixels across. Returns (H, W) float32, 0 to 1. Raises
+    ValueError for a focus nearer than the lens can.
+    """
+    lens = replace(lens_at(strip), focus_m=min(focus_m, pull.INFINITY_M))
+    return np.clip(_SOFT_PX - np.abs(coc_px(depth_m, lens, wide)), 0, 1)
+
+
 def width_px(strip: bpy.types.Strip) -> int:
     """Width of the strip's media in pixels; the scene's where Blender has not looked at the file yet."""
     elements = getattr(strip, "elements", None)
@@ -460,11 +471,9 @@ def _scene_frame(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int) -> 
     """The frame of a scene that a strip shows, where the strip was rendered from that scene, or is a strip of it."""
     if strip.type == "SCENE":
         return strips.scene_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
-    media = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data)
-    numbers = None
-    if media.kind == "IMAGE":
-        numbers = sequences.numbers_of(element.filename for element in strip.elements)
-    return scene.frame_start + media.index if numbers is None else numbers[media.index]
+    index = strips.media_frame(strip, marks.frame_in_list(strip, frame), strip.id_data).index
+    numbers = strips.numbers_of(strip)
+    return scene.frame_start + index if numbers is None else numbers[index]
 
 
 def _take_focus(strip: bpy.types.Strip, rows: list[int], metres: list[float], moves: bool) -> None:

@@ -4,27 +4,22 @@ that are not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ... import media
 from ...craft import doctor
 from ...craft.distances import distance_text
 from ...craft.doctor import Finding
-from ...estimate import Provenance
-from ...estimate.files import write_depth
 from ...frame import DepthConvention
 from ...frame import depth as frame_depth
-from ...media import MediaError
 from ..blender import colour_config, strips
-from ..blender.errors import FrameError
-from ..blender.properties import put_on, take_off
+from ..blender.errors import EXPECTED, FrameError
 from ..depth import sources, strip_estimate
-from ..shot import modifier, settings
+from ..shot import findings, modifier, settings
 
 LOOKED_AT = 16
 """Neighbouring frames that are read: enough to see whether picture and depth are in step."""
@@ -67,27 +62,22 @@ class _Reader:
         return strips.media_frame(self.strip, frame, self.scene)
 
     def picture(self, frame: int) -> np.ndarray:
-        at = self.picture_frame(frame)
-        return media.read_frame(
-            at.path, at.index, at.colorspace, at.alpha_mode, stream=at.stream, ocio_config=self.config
-        )
+        return strips.read(self.picture_frame(frame), self.config)
 
     def depth(self, frame: int) -> sources.Depth:
         """Raises MediaError or FrameError."""
         return sources.of(self.strip).depth(self._shown(frame), self.picture_frame(frame), False)
 
-    def raw(self, frame: int) -> media.RawDepth:
-        """Raises MediaError or FrameError where this frame has no depth."""
-        here, _, layer = self.depth(frame)
-        return media.read_raw_depth(here.path, here.index, layer or None, here.stream)
+    def raw(self, frame: int) -> np.ndarray:
+        """(H, W) float32 as in the file. Raises MediaError or FrameError where this frame has no depth."""
+        return self.depth(frame).raw().values
 
     def has_depth(self, frame: int) -> bool:
         """Whether there is a file for this frame; it is not read."""
         try:
-            here = self.depth(frame).here
-        except (MediaError, FrameError):
+            return self.depth(frame).here.stamp is not None
+        except EXPECTED:
             return False
-        return here.stamp is not None
 
     def convention(self) -> DepthConvention:
         """How the strip's depth is read now: as set, else as guessed from the reference frame."""
@@ -125,7 +115,7 @@ def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
     depths, pictures = [], []
     for frame in looked:
         picture = reader.picture(frame)
-        raw = None if frame in gone else reader.raw(frame).values
+        raw = None if frame in gone else reader.raw(frame)
         step = 1 if frame in whole else max(1, picture.shape[1] // _FULL_WIDTH)
         pictures.append(np.ascontiguousarray(picture[::step, ::step]))
         depths.append(None if raw is None else np.ascontiguousarray(raw[::step, ::step]))
@@ -136,7 +126,7 @@ def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
         found.insert(0, Finding("FRAMES_MISSING", words, 1.0, "Make them from the frames around"))
     centre = looked[len(looked) // 2]
     middle = min((frame for frame in looked if frame not in gone), key=lambda frame: abs(frame - centre))
-    seen = doctor.histogram(reader.raw(middle).values, 24)
+    seen = doctor.histogram(reader.raw(middle), 24)
     return Look(tuple(found), convention, seen, middle, len(gone), len(timeline))
 
 
@@ -154,16 +144,16 @@ def _odd_range(finding: Finding) -> dict[str, float]:
 
 
 def apply_settings(
-    strip: bpy.types.Strip, findings: Sequence[Finding], convention: DepthConvention, near_m: float, far_m: float
+    strip: bpy.types.Strip, fixes: Sequence[Finding], convention: DepthConvention, near_m: float, far_m: float
 ) -> None:
     """The fixes that are settings."""
-    for one in findings:
-        if one.name == "OUT_OF_STEP":
-            strip.rackfocus_depth_offset += int(one.numbers["offset"])
-    if any(one.name in READINGS for one in findings):
-        needs = any(one.needs for one in findings)
+    for finding in fixes:
+        if finding.name == "OUT_OF_STEP":
+            strip.rackfocus_depth_offset += int(finding.numbers["offset"])
+    if any(finding.name in READINGS for finding in fixes):
+        needs = any(finding.needs for finding in fixes)
         ends = {"near_m": near_m, "far_m": far_m} if needs else {}
-        set_convention(strip, doctor.reading(findings=list(findings), convention=convention, **ends))
+        set_convention(strip, doctor.reading(findings=list(fixes), convention=convention, **ends))
 
 
 def set_convention(strip: bpy.types.Strip, convention: DepthConvention) -> None:
@@ -180,7 +170,7 @@ def set_convention(strip: bpy.types.Strip, convention: DepthConvention) -> None:
 def repair(
     strip: bpy.types.Strip,
     scene: bpy.types.Scene,
-    findings: Sequence[Finding],
+    chosen: Sequence[Finding],
     convention: DepthConvention,
     near_m: float | None = None,
     far_m: float | None = None,
@@ -191,20 +181,9 @@ def repair(
     Raises FrameError, MediaError, ValueError.
     """
     reader = _Reader(strip, scene)
-    named = strip_estimate.names_of(strip, scene)
     timeline = {reader.picture_frame(frame).index: frame for frame in reader.timeline()}
-    offset = sum(int(one.numbers["offset"]) for one in findings if one.name == "OUT_OF_STEP")
-    told = Provenance(
-        "REPAIRED",
-        _source_name(reader),
-        True,
-        {"fixes": [one.name for one in findings], "near_m": near_m, "far_m": far_m, "was": repr(convention)},
-        "; ".join(one.fix for one in findings),
-    )
-    key = repr((told, strip.rackfocus_depth_path, bpy.data.filepath, scene.name))
-    folder = strip_estimate.own_folder(strip, "repaired", key)
-
-    with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in findings)
+    offset = sum(int(one.numbers["offset"]) for one in chosen if one.name == "OUT_OF_STEP")
+    with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in chosen)
 
     def metres(index: int) -> np.ndarray | None:
         frame = timeline[index] + offset
@@ -212,8 +191,8 @@ def repair(
             return None
         picture = reader.picture(timeline[index]) if with_picture else None
         return doctor.treat(
-            reader.raw(frame).values,
-            [one for one in findings if one.name not in {"FRAMES_MISSING", "OUT_OF_STEP"}],
+            reader.raw(frame),
+            [one for one in chosen if one.name not in {"FRAMES_MISSING", "OUT_OF_STEP"}],
             convention=convention,
             near_m=near_m,
             far_m=far_m,
@@ -221,18 +200,17 @@ def repair(
             lens=reader.lens(),
         )
 
-    folder.mkdir(parents=True, exist_ok=True)
-    order = sorted(timeline)
-    for number, index in enumerate(order):
-        depth_m = metres(index)
-        if depth_m is None:
-            depth_m = _between(order, number, metres, strip)
-        write_depth(folder / named[index], depth_m, told)
-        if progress is not None:
-            progress((number + 1) / len(order))
-    first = folder / named[order[0]]
-    strip_estimate.use_files(strip, first, told)
-    return folder
+    def repaired() -> Iterator[tuple[int, np.ndarray]]:
+        order = sorted(timeline)
+        for number, index in enumerate(order):
+            depth_m = metres(index)
+            yield index, _between(order, number, metres, strip) if depth_m is None else depth_m
+            if progress is not None:
+                progress((number + 1) / len(order))
+
+    fixes = {"fixes": [one.name for one in chosen], "near_m": near_m, "far_m": far_m, "was": repr(convention)}
+    why = "; ".join(one.fix for one in chosen)
+    return strip_estimate.use_repaired(strip, scene, repaired(), _source_name(reader), fixes, why)
 
 
 def _between(
@@ -268,7 +246,7 @@ def value_at(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int, x_px: f
     height, width = reader.picture(frame).shape[:2]
     if not (0 <= x_px < width and 0 <= y_px < height):
         raise ValueError(f"the point {x_px:g}, {y_px:g} lies outside the picture of {width} x {height}")
-    raw = reader.raw(frame).values
+    raw = reader.raw(frame)
     x, y = int(x_px * raw.shape[1] / width), int(y_px * raw.shape[0] / height)
     patch = raw[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
     known = patch[np.isfinite(patch)]
@@ -314,41 +292,8 @@ def bars(seen: doctor.Histogram) -> str:
     return "".join(_BARS[min(int(np.ceil(7 * (count / top) ** 0.5)), 7)] for count in seen.counts)
 
 
-class RACKFOCUS_PG_finding(bpy.types.PropertyGroup):
-    """One finding, as the panel shows it."""
-
-    code: bpy.props.StringProperty()
-    words: bpy.props.StringProperty()
-    fix: bpy.props.StringProperty()
-    asks_distances: bpy.props.BoolProperty()
-
-
-PROPERTIES = {
-    "rackfocus_findings": bpy.props.CollectionProperty(type=RACKFOCUS_PG_finding),
-    "rackfocus_examined": bpy.props.StringProperty(
-        name="Examined", description="What the depth doctor looked at; empty when it has not yet", options=set()
-    ),
-    "rackfocus_histogram": bpy.props.StringProperty(
-        name="Histogram", description="How the depth's raw values spread", options=set()
-    ),
-}
-
-
 def remember(strip: bpy.types.Strip, look: Look) -> None:
     """Keep what was found on the strip, for the panel."""
-    strip.rackfocus_findings.clear()
-    for one in look.findings:
-        kept = strip.rackfocus_findings.add()
-        kept.code, kept.words, kept.fix = one.name, one.words, one.fix
-        kept.asks_distances = bool(one.needs)
-    strip.rackfocus_examined = f"Frame {look.frame} and its neighbours, {look.total} frames in all"
+    examined = f"Frame {look.frame} and its neighbours, {look.total} frames in all"
     low, high = look.histogram.edges[0], look.histogram.edges[-1]
-    strip.rackfocus_histogram = f"{low:.4g} {bars(look.histogram)} {high:.4g}"
-
-
-def register() -> None:
-    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)
-
-
-def unregister() -> None:
-    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)
+    findings.put(strip, look.findings, examined, f"{low:.4g} {bars(look.histogram)} {high:.4g}")

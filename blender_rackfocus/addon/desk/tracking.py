@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 
 import bpy
@@ -15,7 +16,6 @@ import cv2
 import numpy as np
 
 from ...craft.track import TrackPoint, track_depths, track_point
-from ...estimate import Cancelled
 from ...frame.job import Job
 from ..blender import strips
 from ..sequencer import frames
@@ -69,7 +69,7 @@ def run(
     """Follow a point from one media frame to both ends of a strip.
 
     start: media frame it was picked on. x, y: share of the picture's width and height from its top left. Returns a
-    sample for every step. Raises Cancelled; MediaError; ValueError for a start that is none of the steps.
+    sample for every step. Raises CancelledError; MediaError; ValueError for a start that is none of the steps.
     """
     at = next((i for i, step in enumerate(steps) if step.index == start), None)
     if at is None:
@@ -81,7 +81,7 @@ def run(
         done += 1
         progress(done / (len(steps) + 1))
         if cancelled is not None and cancelled():
-            raise Cancelled("stopped by the user")
+            raise CancelledError("stopped by the user")
 
     there = _one_way(steps[at:], x, y, nearest, advanced)
     back = _one_way(steps[at::-1], x, y, nearest, advanced)

@@ -14,6 +14,13 @@ from . import focus_keys, group
 
 MODIFIER_NAME = "Rack Focus"
 
+USUAL = ("Focus Distance", "F-Stop", "Focal Length", "Mix")
+CHARACTER = tuple(entry.name for entry in INPUTS if entry.advanced)
+RARE = tuple(entry.name for entry in INPUTS if entry.name not in {*USUAL, *CHARACTER})
+"""Which inputs belong together in a panel."""
+AT_ZERO = {entry.name: entry.at_zero for entry in INPUTS}
+"""What an input's zero means, in words; empty where it is a number like others."""
+
 KINDS = ("IMAGE", "MOVIE")
 """Strips that show media files, whose frames we can read."""
 ADJUSTMENT = "ADJUSTMENT"
@@ -61,6 +68,12 @@ def add(strip: bpy.types.Strip) -> bpy.types.StripModifier:
     made.node_group = group.new_group()
     made.input_mask_type = "ID"  # keeps the pointer in input_mask_strip without Blender drawing that strip
     return made
+
+
+def copy_values(source: bpy.types.StripModifier, target: bpy.types.StripModifier) -> None:
+    """Give a modifier another one's values."""
+    for entry in INPUTS:
+        socket(target, entry.name).value = socket(source, entry.name).value
 
 
 def remove(strip: bpy.types.Strip) -> bool:

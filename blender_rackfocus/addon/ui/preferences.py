@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import bpy
-import cv2
 
 from ...craft import lenses
-from ...frame import make
-from ..blender import cache, signals
+from ..blender import cache, cores, signals
 from ..sequencer import live
 from . import menus
 from .operators import jobs
@@ -21,12 +19,7 @@ _LENSES = (
 
 
 def _set_threads(self: RACKFOCUS_preferences, _context: bpy.types.Context) -> None:
-    use_threads(self.threads)
-
-
-def use_threads(count: int) -> None:
-    """Let OpenCV, which does most of the work, use so many threads; 0 = as many as it likes."""
-    cv2.setNumThreads(count if count > 0 else -1)
+    cores.use_threads(self.threads)
 
 
 def _redraw(_self: RACKFOCUS_preferences, context: bpy.types.Context) -> None:
@@ -96,8 +89,8 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
             column.prop(self, name)
         jobs.draw_running(column)
         networks.draw_table(column, None)
-        if make.without_helpers():
-            column.label(text=f"No helper processes: {make.without_helpers()}. Frames take longer", icon="INFO")
+        if cores.complaint():
+            column.label(text=cores.complaint(), icon="INFO")
         column.separator()
         self._draw_cache(column)
         column.separator()
@@ -123,7 +116,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     chosen = cache.preferences()
     if chosen is not None:
-        use_threads(chosen.threads)
+        cores.use_threads(chosen.threads)
 
 
 def unregister() -> None:

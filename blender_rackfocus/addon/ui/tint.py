@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import bpy
@@ -11,27 +10,21 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from ...craft.pull import INFINITY_M
-from ...frame import coc_px
 from ..desk import shots
 from ..sequencer import eyedropper
 
 COLOUR, STRENGTH = (1.0, 0.62, 0.12), 0.5
 WIDTH_PX = 480
 """Largest width of the tint's own picture."""
-SHARP_PX, SOFT_PX = 0.5, 1.5
-"""Radius of the circle of confusion up to which the tint is whole, and from which there is none."""
 
 
 def draw(region: bpy.types.Region, scene: bpy.types.Scene, pick: eyedropper.Pick) -> None:
     """Tint all that a click on a pick would make sharp."""
+    step = max(1, -(-pick.width // WIDTH_PX))
     try:
-        lens = replace(shots.lens_at(pick.strip), focus_m=min(pick.metres, INFINITY_M))
+        share = shots.sharpness(pick.strip, pick.metres, pick.depth_m[::step, ::step], pick.width)
     except ValueError:
         return  # nearer than this lens can focus, or no depth there: the click says so
-    step = max(1, -(-pick.width // WIDTH_PX))
-    radius = np.abs(coc_px(pick.depth_m[::step, ::step], lens, pick.width))
-    share = np.clip((SOFT_PX - radius) / (SOFT_PX - SHARP_PX), 0, 1)
     size = float(pick.width), float(pick.height)
     crop = eyedropper.placements_of(pick.strip, size)[-1].crop
     left, right, bottom, top = (round(pixels / step) for pixels in crop)

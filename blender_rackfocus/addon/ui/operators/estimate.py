@@ -7,9 +7,8 @@ import os
 from typing import ClassVar
 
 import bpy
+import numpy as np
 
-from ....estimate import EstimateError, EstimateReport, Progress, files
-from ....estimate.provenance import Provenance
 from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
@@ -18,8 +17,6 @@ from ...shot import modifier, ownership
 from .jobs import Job, OnThread
 from .on_strip import OnStrip, to_the_top
 
-_PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
-
 
 class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     """Estimate depth for the frames that the strip shows, and use it. Esc stops; what is finished is kept"""
@@ -27,7 +24,6 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.estimate_depth"
     bl_label = "Estimate Depth"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = (EstimateError, *EXPECTED)
     kept = "Stopped. What is finished is kept: Estimate Depth goes on from there"
 
     source: bpy.props.EnumProperty(name="Source", description="How depth is found", items=strip_estimate.SOURCES)
@@ -78,7 +74,7 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
                 invert=self.invert,
                 beside=self.beside,
             )
-        except (EstimateError, *EXPECTED) as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._where = scene.name, strip.name
@@ -88,19 +84,19 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         draw_options(self.layout, self)
 
-    def finish(self, context: bpy.types.Context, outcome: tuple[Provenance, EstimateReport | None]) -> set[str]:
-        task, (provenance, report) = self._task, outcome
+    def finish(self, context: bpy.types.Context, outcome: strip_estimate.Outcome) -> set[str]:
+        task = self._task
         strip = strip_in(*self._where)
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; its depth is kept in {task.folder}')
             return {"CANCELLED"}
         fresh = modifier.find(strip) is None
-        strip_estimate.use(strip, task, provenance, beside=self.beside)
+        strip_estimate.use(strip, task, outcome.provenance, beside=self.beside)
         if fresh:
             to_the_top(self, context, strip)
         ownership.separate()
         signals.redraw()
-        self.report({"INFO"}, _summary(provenance, report))
+        self.report({"INFO"}, outcome.summary())
         return {"FINISHED"}
 
 
@@ -165,26 +161,13 @@ def draw_options(layout: bpy.types.UILayout, options: bpy.types.Operator) -> Non
     layout.prop(options, "invert")
 
 
-def _run(task: files.Task, job: Job) -> tuple[Provenance, EstimateReport | None]:
+def _run(task: strip_estimate.Task, job: Job) -> strip_estimate.Outcome:
     """A task as the work of a job."""
 
-    def note(progress: Progress) -> None:
-        job.tell(progress.done / max(progress.total, 1), _PHASES[progress.phase], progress.seconds_left)
-        if progress.near is not None:
-            job.picture = progress.near
+    def show(near: np.ndarray) -> None:
+        job.picture = near
 
-    try:
-        return files.run(task, progress=note, cancelled=job.is_stopping)
-    finally:
-        task.frames.close()
-
-
-def _summary(provenance: Provenance, report: EstimateReport | None) -> str:
-    text = f"{provenance.sentence()}. {provenance.why[:1].upper()}{provenance.why[1:]}"
-    if report is None:
-        return f"Already estimated. {text}"
-    steadied = f"flicker {report.flicker_before:.2f} % before, {report.flicker_after:.2f} % after steadying"
-    return f"{text}; {report.written} frames, {len(report.shots)} shot(s), {steadied}"
+    return strip_estimate.run(task, job.tell, show, job.is_stopping)
 
 
 CLASSES = (RACKFOCUS_OT_estimate_depth, RACKFOCUS_OT_depth_file, RACKFOCUS_OT_depth_from_stream)

@@ -8,7 +8,6 @@ from typing import ClassVar
 import bpy
 
 from ....craft.follow import Proposal
-from ....estimate import EstimateError
 from ...blender import signals
 from ...blender.context import strip_in
 from ...blender.errors import EXPECTED
@@ -16,8 +15,6 @@ from ...desk import follow
 from ...shot import proposals
 from .jobs import OnThread
 from .rack import OnRackedStrip, racked_strip
-
-_EXPECTED = (EstimateError, *EXPECTED)
 
 
 def _shown(context: bpy.types.Context) -> None:
@@ -36,7 +33,6 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
     bl_idname = "rackfocus.follow_shot"
     bl_label = "Follow the Shot"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = _EXPECTED
     kept = "Stopped: nothing was proposed"
 
     network: bpy.props.StringProperty(
@@ -57,7 +53,7 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
             return {"CANCELLED"}
         try:
             task = follow.plan(strip, bpy.path.abspath(self.network))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._where = strip.id_data.name, strip.name

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
 import bpy
@@ -18,7 +19,7 @@ import gpu
 import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
-from ....estimate import Cancelled
+from ...blender.errors import EXPECTED
 from ...blender.session import session
 from ...depth.strip_estimate import time_left
 from . import baking
@@ -39,7 +40,7 @@ class Job:
     """Work on a thread of its own.
 
     work(job) runs there; its return value, or what it raised, is the outcome. It calls `tell` as it goes on, and ends
-    soon, by Cancelled, once `is_stopping`. picture: what it made last, (H, W) float32, for whoever wants to look.
+    soon, by CancelledError, once `is_stopping`. picture: what it made last, (H, W) float32, for whoever wants to look.
     """
 
     def __init__(self, title: str, work: Work) -> None:
@@ -153,7 +154,7 @@ class OnThread:
     """
 
     kind: ClassVar[str] = "PICTURES"
-    expected: ClassVar[tuple[type[BaseException], ...]] = ()
+    expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
     kept: ClassVar[str] = "Stopped: nothing was changed"
 
     _job: Job | None = None
@@ -222,7 +223,7 @@ class OnThread:
     def _ended(self, context: bpy.types.Context, job: Job) -> set[str]:
         if job.error is None:
             return self.finish(context, job.outcome)
-        if isinstance(job.error, Cancelled):
+        if isinstance(job.error, CancelledError):
             self.report({"INFO"}, self.kept)
             return {"CANCELLED"}
         if isinstance(job.error, self.expected):

@@ -23,7 +23,6 @@ class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
     bl_idname = "rackfocus.mark_track"
     bl_label = "Track Mark"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = EXPECTED
     kept = "Tracking stopped: nothing was changed"
 
     mark: bpy.props.StringProperty(name="Mark", description="The mark to track; empty for the active or a new one")

@@ -8,8 +8,6 @@ from typing import ClassVar
 
 import bpy
 
-from ....estimate import EstimateError, NetworkSettings, keep_settings, look_at_network, models
-from ....estimate.reading import FORMS
 from ...blender.context import active_strip, sequencer_scene
 from ...blender.errors import EXPECTED
 from ...depth import networks, strip_estimate
@@ -33,10 +31,11 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
     bl_label = "Get a Network"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
     kind = "DOWNLOAD"
-    expected = (EstimateError,)
     kept = "Stopped. What has come is kept: Get a Network goes on from there"
 
-    name: bpy.props.StringProperty(name="Network", description="Its name in the table", default=models.TABLE[0].name)
+    name: bpy.props.StringProperty(
+        name="Network", description="Its name in the table", default=networks.offered()[0].name
+    )
     consent: bpy.props.BoolProperty(
         name="Download It", description="You want this file from its host on this machine", options={"SKIP_SAVE"}
     )
@@ -53,7 +52,7 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Download")
 
     def draw(self, _context: bpy.types.Context) -> None:
-        model = models.named(self.name)
+        model = networks.named(self.name)
         column = self.layout.column()
         column.label(text=f"{model.name}: {model.gives}")
         column.label(text=f"{networks.size_words(model)} from {networks.host_of(model)}, licence: {model.licence}")
@@ -61,17 +60,17 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            model = models.named(self.name)
-        except EstimateError as error:
+            model = networks.named(self.name)
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        folder, consent = networks.folder(), self.consent
+        fetch = networks.fetcher(model, consent=self.consent)
 
         def work(job: Job) -> Path:
             def progress(have: int, total: int) -> None:
                 job.tell(have / max(total or model.size_bytes, 1), f"{have / 1e6:.1f} MB")
 
-            return models.get(model, folder, consent=consent, progress=progress, cancelled=job.is_stopping)
+            return fetch(progress=progress, cancelled=job.is_stopping)
 
         return self.begin(context, f"Get {model.name}", work)
 
@@ -101,7 +100,7 @@ class RACKFOCUS_OT_network_use(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             networks.use(bpy.path.abspath(self.filepath), active_strip(context), for_masks=self.for_masks)
-        except EstimateError as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
@@ -114,27 +113,20 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.network_look"
     bl_label = "Look at the Network"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
-    expected = (EstimateError, *EXPECTED)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
         try:
-            settings = networks.settings_of(strip_estimate.model_of(strip))
-            shown, frames, _paths = strip_estimate.clip_of(strip, sequencer_scene(context))
-        except (EstimateError, *EXPECTED) as error:
+            look = networks.trial(strip, sequencer_scene(context))
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        last = max(len(frames) - 1, 0)
-        indices = sorted({min(max(one.index, 0), last) for one in shown})
 
         def work(job: Job) -> list[str]:
             job.tell(0.1, "trying it on the clip")
-            try:
-                return look_at_network(frames, settings, indices)
-            finally:
-                frames.close()
+            return look()
 
         return self.begin(context, self.bl_label, work)
 
@@ -145,7 +137,6 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
 
 
 _FOUND = ("FOUND", "Found Out", "As its graph and a trial tell")
-_FORMS = {"IMAGENET": "ImageNet", "UNIT": "0 to 1", "BYTE": "0 to 255", "SYMMETRIC": "-1 to 1"}
 _OWN = "OWN"
 
 
@@ -176,7 +167,11 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
     form: bpy.props.EnumProperty(
         name="Picture As",
         description="In which form it takes the picture's numbers",
-        items=(_FOUND, *((key, name, "") for key, name in _FORMS.items()), (_OWN, "Mean and Deviation", "Set below")),
+        items=(
+            _FOUND,
+            *((key, name, "") for key, name in networks.FORMS.items()),
+            (_OWN, "Mean and Deviation", "Set below"),
+        ),
     )
     mean: bpy.props.FloatVectorProperty(name="Mean", description="Of red, green, blue, 0 to 1", size=3, precision=4)
     deviation: bpy.props.FloatVectorProperty(
@@ -201,15 +196,14 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
         self.filepath = self.filepath or strip_estimate.model_of(active_strip(context))
         try:
             now = networks.settings_of(self.filepath)
-        except EstimateError as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         for name in ("kind", "direction", "long_side_px", "multiple", "output"):
             setattr(self, name, getattr(now, name))
         self.form = "FOUND"
         if now.mean is not None and now.std is not None:
-            known = (key for key, name in _FORMS.items() if FORMS[name] == (tuple(now.mean), tuple(now.std)))
-            self.form = next(known, _OWN)
+            self.form = networks.form_of(now) or _OWN
             self.mean, self.deviation = now.mean, now.std
         return context.window_manager.invoke_props_dialog(self, width=460, confirm_text="Keep")
 
@@ -232,24 +226,12 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = self.filepath or strip_estimate.model_of(active_strip(context))
-        mean, std = {"FOUND": (None, None), _OWN: (tuple(self.mean), tuple(self.deviation))}.get(self.form) or FORMS[
-            _FORMS[self.form]
-        ]
+        by_hand = {"FOUND": (None, None), _OWN: (tuple(self.mean), tuple(self.deviation))}
+        mean, std = by_hand.get(self.form) or networks.numbers_of(self.form)
+        others = {name: getattr(self, name) for name in ("direction", "long_side_px", "multiple", "output")}
         try:
-            keep_settings(
-                NetworkSettings(
-                    path,
-                    self.kind,
-                    direction=self.direction,
-                    long_side_px=self.long_side_px,
-                    multiple=self.multiple,
-                    mean=mean,
-                    std=std,
-                    output=self.output,
-                    notes=networks.folder(),
-                )
-            )
-        except (EstimateError, ValueError) as error:
+            networks.keep(path, self.kind, mean=mean, std=std, **others)
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.report({"INFO"}, "Kept: the next estimate uses it so. Look at the Network shows what that makes of it")

@@ -8,7 +8,6 @@ from typing import ClassVar
 import bpy
 
 from ....craft import lenses
-from ....frame.inputs import INPUTS
 from ...blender import cache, signals
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...delivery import twin
@@ -139,8 +138,7 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
             made = modifier.add(target)
             if fresh:
                 to_the_top(self, context, target)
-            for entry in INPUTS:
-                modifier.socket(made, entry.name).value = modifier.socket(source, entry.name).value
+            modifier.copy_values(source, made)
             kept = target.rackfocus_depth_path
             settings.copy(strip, target)
             target.rackfocus_depth_path = kept

@@ -12,7 +12,6 @@ import numpy as np
 from ....craft import guided, matte
 from ....craft.distances import distance_text
 from ....craft.matte import Stroke
-from ....estimate import EstimateError
 from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
@@ -29,7 +28,6 @@ _HELP = (
 _TINT = (0.1, 0.8, 1.0)
 _RADIUS = 0.012
 """Of the brush to begin with, a share of the width."""
-_EXPECTED = (EstimateError, *EXPECTED)
 
 
 class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
@@ -39,7 +37,6 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.subject"
     bl_label = "Draw Subject"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = _EXPECTED
     kept = "Stopped: the card is as it was"
     elsewhere = "Draw here to correct the matte on this frame"
 
@@ -66,7 +63,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         self._where = scene.name, strip.name
         try:
             task = mattes.task_of(strip, scene, mattes.strokes_of(self.strokes), bpy.path.abspath(self.network))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
@@ -123,7 +120,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
             self._drawn = mattes.strokes_of(card.strokes) if card is not None else []
             self._before = card.matte if card is not None else ""
             self.take_up(context, _RADIUS, _HELP)
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.stay(context)
@@ -134,7 +131,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
             return super().modal(context, event)
         try:
             return self._on_event(context, event)
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.put_away(context)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -8,7 +8,6 @@ from typing import ClassVar
 import bpy
 
 from ....craft.touch import Touch
-from ....estimate import EstimateError
 from ...blender import signals, strips
 from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
@@ -18,7 +17,6 @@ from .brush import Brush, previews_problem
 from .jobs import OnThread
 from .on_strip import OnStrip
 
-_EXPECTED = (EstimateError, *EXPECTED)
 _OPPOSITE = {"NEARER": "FARTHER", "FARTHER": "NEARER", "AS_HERE": "AS_HERE", "SMOOTH": "SMOOTH"}
 _CHOICE = dict(zip(("ONE", "TWO", "THREE", "FOUR"), _OPPOSITE, strict=True))
 _INKS = {
@@ -92,7 +90,7 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
             here = self.frame
             if here < 0:
                 here = strips.media_frame(strip, scene.frame_current_final, scene).index
-        except (*_EXPECTED, TypeError) as error:
+        except (*EXPECTED, TypeError) as error:
             self.report({"ERROR"}, f"The stroke cannot be used: {error}")
             return {"CANCELLED"}
         touches.add(strip, here, touch, hold=self.hold)
@@ -119,7 +117,7 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
         self.strip_name, self._now, self._count = strip.name, self.kind, 0
         try:
             self.take_up(context, self.radius, "")
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._tell(context)
@@ -133,7 +131,7 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
             return self._on_event(context, event)
-        except _EXPECTED as error:
+        except EXPECTED as error:
             self.put_away(context)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -231,7 +229,6 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.touch_follow"
     bl_label = "Follow Strokes"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-    expected = _EXPECTED
 
     index: bpy.props.IntProperty(
         name="Stroke", description="Which one, 0 the first; -1 all that are held and not followed yet", default=-1
@@ -249,7 +246,7 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
         self._where = scene.name, strip.name
         try:
             task = touches.task_of(strip, scene, numbers)
-        except (*_EXPECTED, TypeError) as error:
+        except (*EXPECTED, TypeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 

@@ -20,7 +20,7 @@ from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
 from ..operators.rack import FEELS, REPLACE
 from ..operators.recipes import DIRECTIONS, RECIPES
-from .lens_inputs import USUAL, inputs_of
+from .lens_inputs import inputs_of
 from .text import words
 
 EXAMPLE = "slow rack from the foreground to the background"
@@ -243,7 +243,7 @@ class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        inputs_of(layout, modifier.find(strip), USUAL)
+        inputs_of(layout, modifier.find(strip), modifier.USUAL)
         row = layout.row(align=True)
         value = {name: shots.value_of(strip, name) for name in ("Focal Length", "F-Stop", "Squeeze", "Sensor Width")}
         lens = lenses.nearest_preset(value["Focal Length"], value["F-Stop"], value["Squeeze"])

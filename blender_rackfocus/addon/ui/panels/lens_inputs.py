@@ -7,14 +7,7 @@ from collections.abc import Iterable
 
 import bpy
 
-from ....frame.inputs import INPUTS
 from ...shot import modifier
-
-USUAL = ("Focus Distance", "F-Stop", "Focal Length", "Mix")
-CHARACTER = tuple(entry.name for entry in INPUTS if entry.advanced)
-RARE = tuple(entry.name for entry in INPUTS if entry.name not in {*USUAL, *CHARACTER})
-
-AT_ZERO = {entry.name: entry.at_zero for entry in INPUTS}
 
 
 def inputs_of(layout: bpy.types.UILayout, rack_modifier: bpy.types.StripModifier, names: Iterable[str]) -> None:
@@ -24,7 +17,7 @@ def inputs_of(layout: bpy.types.UILayout, rack_modifier: bpy.types.StripModifier
     for name in names:
         socket = modifier.socket(rack_modifier, name)
         column.prop(socket, "value", text=name)
-        if socket.value == 0 and AT_ZERO[name]:
+        if socket.value == 0 and modifier.AT_ZERO[name]:
             row = column.row()
             row.scale_y, row.active, row.alignment = 0.6, False, "RIGHT"
-            row.label(text=f"0 = {AT_ZERO[name]}")
+            row.label(text=f"0 = {modifier.AT_ZERO[name]}")

@@ -7,7 +7,6 @@ import os
 
 import bpy
 
-from ....estimate import models
 from ...depth import networks
 from .text import words
 
@@ -30,7 +29,7 @@ def draw_chosen(layout: bpy.types.UILayout, path: str) -> None:
 
 def draw_table(layout: bpy.types.UILayout, strip: bpy.types.Strip | None) -> None:
     """Each network with what it gives, its licence and size, and the button that gets or uses it."""
-    for model in models.TABLE:
+    for model in networks.offered():
         box = layout.box()
         words(box, f"{model.name}: {model.gives}", "NONE")
         row = box.row()

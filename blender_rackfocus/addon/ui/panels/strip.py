@@ -7,8 +7,6 @@ from typing import ClassVar
 
 import bpy
 
-from ....estimate import models
-from ....frame import pairing
 from ...blender import errors
 from ...blender.context import active_strip, sequencer_scene
 from ...delivery import twin, twin_group
@@ -16,7 +14,7 @@ from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames
 from ...shot import modifier, settings
 from ..operators import jobs
-from .lens_inputs import CHARACTER, RARE, USUAL, inputs_of
+from .lens_inputs import inputs_of
 from .text import problem, words
 
 _PROBLEMS_SHOWN = 3
@@ -124,7 +122,7 @@ class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
         return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        inputs_of(self.layout, modifier.find(active_strip(context)), RARE)
+        inputs_of(self.layout, modifier.find(active_strip(context)), modifier.RARE)
         self.layout.operator("rackfocus.settings_copy", icon="COPYDOWN")
         self.layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
 
@@ -140,7 +138,7 @@ class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
         return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        inputs_of(self.layout, modifier.find(active_strip(context)), CHARACTER)
+        inputs_of(self.layout, modifier.find(active_strip(context)), modifier.CHARACTER)
 
 
 def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
@@ -151,7 +149,7 @@ def _draw_ways(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     column.operator_context = "INVOKE_DEFAULT"
     column.operator("rackfocus.estimate_depth", icon="SHADERFX").source = "AUTO"
     if not strip_estimate.model_of(strip):
-        model = next(iter(models.TABLE))
+        model = networks.offered()[0]
         column.operator("rackfocus.network_get", text=f"Get a Network ({model.name})", icon="IMPORT").name = model.name
     column.operator("rackfocus.subject", text="Cards: Draw over a Subject", icon="BRUSH_DATA").card = -1
     column.operator("rackfocus.depth_file", icon="FILEBROWSER")
@@ -170,7 +168,7 @@ def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
                 layout.prop(strip, "rackfocus_depth_stream")
             paired = sources.pairing_of(strip, strip.id_data)
             words(layout, paired.sentence, "ERROR" if paired.doubtful else "INFO")
-        elif (stream := pairing.further_stream(sources.clip_of(strip, strip.id_data))) is not None:
+        elif (stream := sources.further_stream(strip, strip.id_data)) is not None:
             words(layout, f"The movie has another video stream (number {stream + 1}), which may be its depth", "INFO")
             layout.operator("rackfocus.depth_from_stream").stream = stream
     except errors.EXPECTED as error:
@@ -183,7 +181,7 @@ def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
     measured = found.node_group.get(twin_group.MEASURED, 0.0)
     layout.label(text=f"{measured:.1f} dB from the real result when converted")
-    inputs_of(layout, found, (*USUAL, *RARE))
+    inputs_of(layout, found, (*modifier.USUAL, *modifier.RARE))
     ignored = twin.left_out(found)
     if ignored:
         words(layout, f"Without effect: {', '.join(ignored)}")
