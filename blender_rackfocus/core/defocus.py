@@ -19,6 +19,7 @@ from .bound import largest_px
 from .crew.crew import crew
 from .crew.workers import Workers, bands, up_to, workers
 from .edges import unmixed
+from .gaps import Gaps, gaps_of
 from .hidden import Seen, hidden_samples
 from .highlights import Highlights, highlight_factor
 from .layers import Lit, render_tile
@@ -337,6 +338,7 @@ class _Tiles:
 
     light: np.ndarray
     levels: Sequence[Level]
+    gaps: Gaps
     stand: Stand
     aperture: Aperture
     edge: tuple[int, int]
@@ -351,7 +353,7 @@ class _Tiles:
         rows, columns = slice(top, bottom), slice(left, right)
         place = top - rim, top + up_to(bottom - top, rim) + rim, left - rim, left + up_to(right - left, rim) + rim
         fields = _fields((height, width), self.aperture, (top, left), self.edge, rim)
-        done = render_tile(self.levels, place, Lit(self.stand, self.aperture, fields))
+        done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields))
         if done is None:
             _copied(self.light[rows, columns], self.result[rows, columns])
             self.before[rows, columns] = 0
@@ -370,14 +372,16 @@ def _composite(
     height, width = coc.shape
     stand = Stand(layer_step(width, quality), FINENESS[quality])
     light, strands = unmixed(light, coc, work) if quality == "final" else (light, None)
-    hidden = hidden_samples(light, coc, 2 if width < 1400 else 4, work, seen)
+    cell = 2 if width < 1400 else 4
+    hidden = hidden_samples(light, coc, cell, work, seen)
     levels = levels_of(light, coc, hidden, strands, stand, aperture, quality, work)
     rim = max(level.scale for level in levels)
+    gaps = gaps_of(levels, coc.shape, max(4 * cell, rim), stand, aperture, work)
     wanted = _tile_wanted(aperture, quality, rim)
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
     channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
     result, before = work.empty((height, width, channels)), work.empty(coc.shape)
-    tiles = _Tiles(light, levels, stand, aperture, edge, rim, result, before)
+    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, result, before)
     work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
     return result, before
 

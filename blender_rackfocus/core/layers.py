@@ -10,15 +10,14 @@ How a layer meets the nearer ones depends on what they are:
   too near and too thin: 1 - (1 - A)(1 - B) < A + B.
 - Separate surfaces cover each other independently: 1 - (1 - A)(1 - B), Porter and Duff's 'over' (1984).
 
-A stretch of empty layers turns one into the other: after a gap in depth of `SEPARATE_PX` and more, what is nearer
-counts as a surface of its own.
+A gap between the circles of what is nearer and of what comes turns one into the other (`gaps`): after one of
+`gaps.SEPARATE_PX` and more, what is nearer counts as a surface of its own.
 
 Layers of large circles are worked at reduced size (levels). On the near side the way goes from small to large, and what
 has been composited is enlarged with it. On the far side it goes back: each reduced pixel goes on with the mean of what
 its pixels leave open, and what comes of it is dealt out to them by what each leaves open.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,14 +26,9 @@ import numpy as np
 
 from .aperture import Aperture
 from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
+from .gaps import Gaps
 from .levels import EMPTY_SLOT, FOCUS_SLOT, Level, Stand, slots_in
 from .planes import at_least_zero, at_most, double
-
-SEPARATE_PX = 6.0
-"""Gap in the circle of confusion, in pixels, over which surfaces grow independent of each other (1 - 1/e of it)."""
-
-EMPTY = 0.06
-"""Coverage below which a layer counts as a gap."""
 
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
@@ -60,34 +54,33 @@ class _Sum:
     total: np.ndarray  # (P, h, 2 w) sum of pairs
     taken: np.ndarray  # coverage of the present surface
     opening: np.ndarray  # what all surfaces together leave
-    latest: np.ndarray  # circle of the last layer that came
     wanted: Box | None  # what is not yet closed lies in here
-    recent: tuple[float, Box] | None = None  # the last layer's circle, and where it came
+    last: tuple[int, Box, np.ndarray] | None = None  # the layer that came last, where, and its coverage
 
     @staticmethod
     def fresh(scale: int, pairs: int, height: int, width: int) -> "_Sum":
         none = np.zeros((height, width), np.float32)
         total = np.zeros((pairs, height, 2 * width), np.float32)
-        return _Sum(scale, total, none, np.ones_like(none), none.copy(), _all(none))
+        return _Sum(scale, total, none, np.ones_like(none), _all(none))
 
     def enlarged(self, scale: int) -> "_Sum":
         ratio = self.scale // scale
-        taken, opening, latest = (_larger(plane, ratio) for plane in (self.taken, self.opening, self.latest))
-        return _Sum(scale, _larger_pairs(self.total, ratio), taken, opening, latest, _all(taken))
+        taken, opening = (_larger(plane, ratio) for plane in (self.taken, self.opening))
+        return _Sum(scale, _larger_pairs(self.total, ratio), taken, opening, _all(taken))
 
 
 def render_tile(
-    levels: Sequence[Level], place: tuple[int, int, int, int], light: Lit
+    levels: Sequence[Level], gaps: Gaps, place: tuple[int, int, int, int], light: Lit
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Blur and composite one tile.
 
-    levels: from full size down, the first with layer 0; scales divide one another.
+    levels: from full size down, the first with layer 0; scales divide one another. gaps: between their layers.
     place: (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
     reach over the picture, which is continued there. As many pixels as the largest scale are wrong at the rim.
     Returns (P, h, 2 w) float32, the sum of pairs, yet to be divided by its coverage, and (h, w) float32, 0 to 1,
     what layers nearer than focus cover of it; None where all is in focus.
     """
-    windows = [_Window(level, place, light) for level in levels]
+    windows = [_Window(level, gaps, place, light) for level in levels]
     if all(window.numbers in ([], [0]) for window in windows):
         return None
     size = place[1] - place[0], place[3] - place[2]
@@ -103,22 +96,21 @@ def render_tile(
             if numbers:
                 now = _Sum.fresh(scale, pairs, size[0] // scale, size[1] // scale)
         elif now.scale > scale and side <= 0:  # also past empty levels: tiles must not differ by it
-            _settle(now, light.stand.radius(-window.level.last - 1))
             now = now.enlarged(scale)
         elif now.scale < scale and any(w.numbers and w.numbers[-1] > 0 for w in windows[1:]):
-            _settle(now, light.stand.radius(window.level.first - 1))
             now = _suspended(now, scale, waiting)
         if now is None:  # no layer has come yet
             if side == 0:
                 before = np.zeros(size, np.float32)
             continue
-        for number in numbers:
+        for number in (n for n in window.layers if n * side > 0 or side == 0):
             if number >= 0 and before is None:
                 before = _covered(now)
             assert now.wanted is not None  # else the tile is done, see below
-            layer = window.layer(number, now.wanted)
+            _parted(now, number, gaps, (place[0], place[2]))
+            layer = window.layer(number, now.wanted) if number in numbers else None
             if layer is not None:
-                _add(now, layer, light.stand)
+                _add(now, layer)
                 now.wanted = _not_closed(now)
                 if now.wanted is None:
                     return _resumed(now, waiting).total, before if before is not None else _covered(now)
@@ -152,7 +144,7 @@ def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray]]) -
     small = _smaller(fine.opening, ratio)
     waiting.append((fine, small))
     now = _Sum.fresh(scale, len(fine.total), *small.shape)
-    now.taken, now.latest = _smaller(fine.taken, ratio), _smaller(fine.latest, ratio)
+    now.taken = _smaller(fine.taken, ratio)
     now.opening = small.copy()
     return now
 
@@ -168,7 +160,7 @@ def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
     return now if now.scale == 1 else now.enlarged(1)
 
 
-def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
+def _add(now: _Sum, layer: "_Layer") -> None:
     """Composite one layer, blurred, behind what is there."""
     (top, bottom), (start, stop) = layer.box
     taken, opening = now.taken[top:bottom, start:stop], now.opening[top:bottom, start:stop]
@@ -176,47 +168,49 @@ def _add(now: _Sum, layer: "_Layer", stand: Stand) -> None:
     came = layer.blurred(last)
     cover = cv2.extractChannel(came.reshape(*taken.shape, 2), 1).reshape(taken.shape)
     at_least_zero(cover)  # the transform leaves a grain of noise
-    _separate(now, layer.box, cover, stand.radius(layer.number), stand.radius(layer.number - 1))
     share = np.subtract(np.float32(1 + 1e-6), taken)  # a layer fills what its surface leaves, and no more
     cv2.max(share, cover, dst=share)
     cv2.divide(opening, share, dst=share)
     at_most(1.0, cv2.add(taken, cover, dst=taken))
-    cv2.subtract(opening, cv2.multiply(cover, share, dst=cover), dst=opening)
+    cv2.subtract(opening, cv2.multiply(cover, share), dst=opening)
+    now.last = layer.number, layer.box, cover
     share = double(share)
     for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
         came = came if number == last else layer.blurred(number)
         cv2.accumulateProduct(came, share, now.total[number, top:bottom, 2 * start : 2 * stop])
 
 
-def _separate(now: _Sum, box: Box, cover: np.ndarray | None, radius: float, below: float) -> None:
-    """Let the present surface become one of those before it, as far as there was a gap before the layer that comes."""
-    here = slice(*box[0]), slice(*box[1])
-    taken, latest = now.taken[here], now.latest[here]
-    if cover is not None:  # all of it is kept where the layer that comes is no gap, and less the emptier it is
-        least = math.exp((below - radius) / SEPARATE_PX)
-        kept = cv2.addWeighted(cover, (1 - least) / EMPTY, cover, 0, least).reshape(taken.shape)
-        cv2.multiply(taken, at_most(1.0, kept), dst=taken)
-    if cover is None or now.recent is None or now.recent[0] != below or not _within(box, now.recent[1]):
-        gap = cv2.addWeighted(latest, 1 / SEPARATE_PX, latest, 0, -below / SEPARATE_PX).reshape(taken.shape)
-        cv2.multiply(taken, cv2.exp(at_most(0.0, gap), dst=gap), dst=taken)
-    latest[...] = radius
-    now.recent = radius, box
+def _parted(now: _Sum, number: int, gaps: Gaps, corner: tuple[int, int]) -> None:
+    """Let the present surface become one of those before it, as far as there is a gap before the layer that comes.
+
+    Not so what came with the layer just before: the two hold one surface between them.
+    """
+    assert now.wanted is not None  # else the tile is done
+    gap = gaps.before(number, now.scale, corner, now.wanted)
+    if gap is None:
+        return
+    box, left = gap
+    taken = now.taken[slice(*box[0]), slice(*box[1])]
+    cv2.multiply(taken, left, dst=taken)
+    if now.last is None or now.last[0] != number - 1:
+        return
+    _, where, cover = now.last
+    both = _common(box, where)
+    if all(low < high for low, high in both):
+        lost = np.subtract(1, _cut(left, box, both))
+        cv2.accumulateProduct(lost, _cut(cover, where, both), now.taken[slice(*both[0]), slice(*both[1])])
 
 
-def _settle(now: _Sum, radius: float) -> None:
-    """Count the gap up to a circle for all pixels, also those that no layer has reached for long."""
-    if now.recent != (radius, _all(now.taken)):
-        _separate(now, _all(now.taken), None, radius, radius)
-
-
-def _within(box: Box, other: Box) -> bool:
-    return all(a[0] >= b[0] and a[1] <= b[1] for a, b in zip(box, other, strict=True))
+def _cut(plane: np.ndarray, box: Box, part: Box) -> np.ndarray:
+    """A part of a plane that lies in a box."""
+    (top, _), (left, _) = box
+    return plane[part[0][0] - top : part[0][1] - top, part[1][0] - left : part[1][1] - left]
 
 
 class _Window:
     """A tile's share of a level: its samples, with those around it that reach it, and the layers they belong to."""
 
-    def __init__(self, level: Level, place: tuple[int, int, int, int], light: Lit) -> None:
+    def __init__(self, level: Level, gaps: Gaps, place: tuple[int, int, int, int], light: Lit) -> None:
         self.level, self._light = level, light
         top, bottom, left, right = (n // level.scale for n in place)
         (down, aside), (y, x) = level.margin, level.reach
@@ -229,6 +223,7 @@ class _Window:
             if own:
                 self._samples.append((sheet.part(rows, columns), slots[rows, columns]))
         self.numbers = sorted(numbers)
+        self.layers = sorted(numbers.union(n for n in gaps.left if level.first <= abs(n) <= level.last))
 
     def layer(self, number: int, wanted: Box) -> "_Layer | None":
         """The samples that belong to a layer and reach what is wanted of the tile; None if there are none."""
