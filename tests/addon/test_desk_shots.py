@@ -69,6 +69,27 @@ def test_a_transition_goes_out_at_the_cut_and_in_after_it(strip, shot):
         bpy.ops.rackfocus.recipe(strip_name="B", recipe="TRANSITION")
 
 
+def test_a_transition_goes_around_keys_by_hand_unless_asked(strip, shot):
+    second = shot.racked(shot.pictures("q", frames=2), shot.depths("e", frames=1)[0], name="B", focus_m=4.0,
+                         start=LENGTH + 1)  # fmt: skip
+    second.right_handle = 2 * LENGTH + 1
+    late, early = LENGTH - 20, LENGTH + 20
+    shot.key(strip, "Focus Distance", {1: 5.0, late: 7.0})
+    shot.key(second, "Focus Distance", {early: 4.0, 2 * LENGTH: 3.0})
+    assert bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction="FAR") == {"FINISHED"}
+    assert (focus(strip, late), focus(second, early)) == pytest.approx((7.0, 4.0))
+    assert (focus(strip, 1), focus(second, 2 * LENGTH)) == pytest.approx((5.0, 3.0))
+    wanted = 0.05 * 1.4 * 36 * 1000 / 200**2  # dioptres for a circle of 5 % of the width
+    assert abs(1 / focus(strip, LENGTH + 1) - 1 / 7.0) == pytest.approx(wanted, rel=0.01)
+    assert abs(1 / focus(second, LENGTH + 1) - 1 / 4.0) == pytest.approx(wanted, rel=0.01)
+    shot.key(strip, "Focus Distance", {LENGTH - 2: 6.0})
+    with pytest.raises(RuntimeError, match=rf'too short.*frame {LENGTH - 2}.* of "A".*Replace Keys by Hand'):
+        bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction="FAR")
+    assert focus(strip, LENGTH - 2) == pytest.approx(6.0)
+    assert bpy.ops.rackfocus.recipe(recipe="TRANSITION", direction="FAR", replace_keys=True) == {"FINISHED"}
+    assert focus(strip, LENGTH - 2) != pytest.approx(6.0, rel=1e-3)
+
+
 def test_a_recipe_undoes_in_one_step(strip):
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.rackfocus.recipe(recipe="EMPHASIS", direction="FAR") == {"FINISHED"}

@@ -24,7 +24,7 @@ from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus
 from . import tracking
-from .pull import check_kept, keys_text, pull_focus
+from .pull import check_kept, keys_text, pull_focus, replaced
 
 FOREGROUND, BACKGROUND = "Foreground", "Background"
 START_BLUR_PCT = 1.5
@@ -170,17 +170,21 @@ def bridge(
 ) -> list[recipes.Rack]:
     """Key a transition: the first strip goes out of focus at its end, the second comes into focus at its start. The
     subject of each is its active mark, or where its focus is; where that is on nothing, the subject near the middle.
-    Raises ValueError, also where a key by hand would go (replace_all: it may), RuntimeError, and what reading depth
-    raises."""
-    spans = marks.span(strip), marks.span(second)
+
+    Keys by hand stay, and each side takes the time between the cut and the nearest of them; replace_all: they may go.
+    Raises ValueError where there is no room, RuntimeError, and what reading depth raises."""
+    spans = _beside_the_cut(strip, second, replace_all)
     usual = pull.default_duration(feel, fps(strip.id_data))
     leaves = spans[0][1] + 1 - min(usual, 0.4 * (spans[0][1] - spans[0][0]))
     comes = spans[1][0] + min(usual, 0.4 * (spans[1][1] - spans[1][0]))
     sides = [_subject(one, round(frame)) for one, frame in ((strip, leaves), (second, comes))]
     lens = lens_at(strip)
-    racks = recipes.plan_transition(
-        spans[0], spans[1], sides, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
-    )
+    try:
+        racks = recipes.plan_transition(
+            spans[0], spans[1], sides, direction, fps(strip.id_data), recipes.dioptres_for_blur(lens), feel
+        )
+    except ValueError as error:
+        raise ValueError(f"{error}{_in_the_way(strip, second, spans)}") from None
     curves_made = []
     for one, rack in zip((strip, second), racks, strict=True):
         focus = Focus(one)
@@ -194,13 +198,48 @@ def bridge(
         )  # fmt: skip
         keys = joined.keys
         if rack.strip and rack.to_mark.tracked:
-            keys = pull.follow(keys, end, rack.to_mark, spans[1][1])
+            keys = pull.follow(keys, end, rack.to_mark, marks.span(second)[1])
         if not replace_all:
             check_kept(focus.keys(*marks.span(one)), keys)
         curves_made.append((focus, keys))
     for focus, keys in curves_made:
         focus.write(keys)
     return racks
+
+
+def _beside_the_cut(
+    strip: bpy.types.Strip, second: bpy.types.Strip, replace_all: bool
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """First and last frame, in either strip, of what a transition may use: no key by hand stands there."""
+    (first, last), (start, end) = marks.span(strip), marks.span(second)
+    if replace_all:
+        return (first, last), (start, end)
+    before = [key.frame + pull.LEAD_FRAMES for key in by_hand(Focus(strip).keys(), first, last)]
+    after = [key.frame - pull.LEAD_FRAMES for key in by_hand(Focus(second).keys(), start, end)]
+    return (max([first, *before]), last), (start, min([end, *after]))
+
+
+def _in_the_way(
+    strip: bpy.types.Strip, second: bpy.types.Strip, spans: tuple[tuple[float, float], tuple[float, float]]
+) -> str:
+    """Which keys by hand leave a transition no room, and what to do, in words; empty where none does."""
+    told = []
+    for one, used in zip((strip, second), spans, strict=True):
+        own = by_hand(Focus(one).keys(), *marks.span(one))
+        if own and used != marks.span(one) and used[1] - used[0] + 1 < recipes.SHORTEST:
+            told.append(f'{keys_text(own[-1:] if one == strip else own[:1])} of "{one.name}"')
+    return f". {', '.join(told)} set by hand leave no room: choose Replace Keys by Hand, or move them" if told else ""
+
+
+def bridge_told(strip: bpy.types.Strip, second: bpy.types.Strip, before: Sequence[Sequence[Key]]) -> str:
+    """What a transition did to the keys that both strips had before, in words; empty where they had none."""
+    told = []
+    for one, had in zip((strip, second), before, strict=True):
+        now = Focus(one).keys()
+        gone, kept = replaced(list(had), now), by_hand(now, *marks.span(one))
+        told += [f'replaces {keys_text(gone)} of "{one.name}"'] if gone else []
+        told += [f'keeps {keys_text(kept)} of "{one.name}" by hand'] if kept else []
+    return ", ".join(told)
 
 
 def _subject(strip: bpy.types.Strip, frame: float) -> pull.Mark:
@@ -241,8 +280,10 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
         second = following(strip)
         if second is None:
             raise ValueError("A transition needs a second strip with Rack Focus behind this one")
+        had = [Focus(one).keys() for one in (strip, second)]
         bridge(strip, second, said.direction or "FAR", feel, replace_all)
-        done.append(f'Transition into "{second.name}"')
+        told = bridge_told(strip, second, had)
+        done.append(f'Transition into "{second.name}"' + (f", {told}" if told else ""))
     elif (
         said.recipe is not None and first is None and said.length_frames(rate) is None and (len(named) == len(places))
     ):  # timed by the strip's length

@@ -12,6 +12,7 @@ from ...blender import errors
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
+from ...shot.focus import Focus
 from .rack import FEELS, REPLACE, OnRackedStrip, racked_strip
 
 EXPECTED = (RuntimeError, *errors.EXPECTED)
@@ -61,7 +62,9 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
                 if second is None:
                     raise ValueError("A transition needs a second strip with Rack Focus behind this one")
                 direction = "FAR" if self.direction == "GIVEN" else self.direction
-                racks = shots.bridge(strip, second, direction, feel or "SMOOTH")
+                had = [Focus(one).keys() for one in (strip, second)]
+                racks = shots.bridge(strip, second, direction, feel or "SMOOTH", self.replace_keys)
+                replaced = shots.bridge_told(strip, second, had)
             else:
                 replaced = shots.replaced_told(strip, self.replace_keys)
                 racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)
