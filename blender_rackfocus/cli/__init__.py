@@ -25,12 +25,13 @@ VERBS = {
     "bake": "write a .blend's racked frames to disk, for its strips and nodes to read",
     "store": "look at the computed frames that are kept, verify or clear them",
     "rack": "pull focus on a clip: from near to far, or between any two distances",
+    "follow": "propose where to rack in a clip: who enters, comes nearer or moves, and when",
     "depth": "estimate the depth of a clip: stereo pair, your own network, or a moving camera",
     "demo": "model, ray-trace and rack a shot; leaves a movie, a contact sheet and the .blend",
     "build": "make the extension's installable zips (from a source checkout)",
 }
 """What each verb does, in one line."""
-VERBS_WITH_BLENDER = ("bake", "rack", "demo", "store")
+VERBS_WITH_BLENDER = ("bake", "rack", "follow", "demo", "store")
 
 _command: Any = None  # Blender's handle of the registered command
 

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", dest="to_m", type=_distance, metavar="M", help="focus after, metres or inf (default: background)"
     )
     pulling.add_argument("--at", type=int, metavar="FRAME", help="clip frame, from 1, where it starts (default: mid)")
-    pulling.add_argument("--over", type=_positive, metavar="FRAMES", help="its length (default: the feel's own)")
+    pulling.add_argument("--over", type=positive, metavar="FRAMES", help="its length (default: the feel's own)")
     feels = ", ".join(name.lower() for name in pull.FEELS)
     pulling.add_argument(
         "--feel",
@@ -69,9 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how it moves: {feels} (default: smooth)",
     )
     lens = parser.add_argument_group("the lens")
-    lens.add_argument("--lens", type=_positive, metavar="MM", help="focal length (default: 50)")
-    lens.add_argument("--f-stop", type=_positive, metavar="N", help="aperture (default: 2.8)")
-    lens.add_argument("--sensor", type=_positive, metavar="MM", help="sensor width (default: 36)")
+    lens.add_argument("--lens", type=positive, metavar="MM", help="focal length (default: 50)")
+    lens.add_argument("--f-stop", type=positive, metavar="N", help="aperture (default: 2.8)")
+    lens.add_argument("--sensor", type=positive, metavar="MM", help="sensor width (default: 36)")
     lens.add_argument("--blades", type=int, metavar="N", help="aperture blades, 3 to 16; 0 is a circle")
     lens.add_argument(
         "--set",
@@ -81,6 +81,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="any other input of the modifier by its name, repeatable: --set 'Max Blur=3'",
     )
+    add_depth_arguments(parser)
+    clip = parser.add_argument_group("the clip")
+    clip.add_argument("--start", type=int, metavar="FRAME", help="first clip frame to render, from 1")
+    clip.add_argument("--end", type=int, metavar="FRAME", help="last clip frame to render")
+    clip.add_argument("--fps", type=positive, metavar="N", help="rate of a picture sequence (default: 24)")
+    clip.add_argument("--frames", type=int, default=STILL_FRAMES, metavar="N", help="length of a still (default: 48)")
+    clip.add_argument("--view", default="Standard", metavar="NAME", help="view transform (default: Standard)")
+    clip.add_argument("--blend", type=Path, metavar="FILE", help="also save the edit as a .blend")
+
+
+def add_depth_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the depth is, what its numbers mean, and how it is estimated where there is none."""
     depth = parser.add_argument_group("the depth")
     depth.add_argument(
         "--depth",
@@ -96,11 +108,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help="what its numbers are: auto, metres, inverse, normalised (default: auto)",
     )
-    depth.add_argument("--near", type=_positive, metavar="M", help="distance of the nearest normalised value (1)")
-    depth.add_argument("--far", type=_positive, metavar="M", help="distance of the farthest normalised value (100)")
+    depth.add_argument("--near", type=positive, metavar="M", help="distance of the nearest normalised value (1)")
+    depth.add_argument("--far", type=positive, metavar="M", help="distance of the farthest normalised value (100)")
     depth.add_argument("--black-near", action="store_true", help="0 is near (default: 1 is)")
     depth.add_argument("--linear-z", action="store_true", help="normalised values run evenly in z, not in 1/z")
-    depth.add_argument("--depth-scale", type=_positive, metavar="N", help="metres per unit: 0.01 for centimetres")
+    depth.add_argument("--depth-scale", type=positive, metavar="N", help="metres per unit: 0.01 for centimetres")
     depth.add_argument(
         "--no-fit", action="store_true", help="leave depth as it is where its edges are not those of the picture"
     )
@@ -111,13 +123,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     depth.add_argument("--depth-layer", default="", metavar="NAME", help="EXR layer, channel or .npz array to take")
     depth.add_argument("--depth-stream", type=_count, default=0, metavar="N", help="video stream of its movie, from 0")
-    clip = parser.add_argument_group("the clip")
-    clip.add_argument("--start", type=int, metavar="FRAME", help="first clip frame to render, from 1")
-    clip.add_argument("--end", type=int, metavar="FRAME", help="last clip frame to render")
-    clip.add_argument("--fps", type=_positive, metavar="N", help="rate of a picture sequence (default: 24)")
-    clip.add_argument("--frames", type=int, default=STILL_FRAMES, metavar="N", help="length of a still (default: 48)")
-    clip.add_argument("--view", default="Standard", metavar="NAME", help="view transform (default: Standard)")
-    clip.add_argument("--blend", type=Path, metavar="FILE", help="also save the edit as a .blend")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -153,13 +158,7 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
     at = args.at if args.at is not None else start + max(0, round((end - start + 1 - over) / 2))
     if not start <= at <= end:
         raise UsageError(f"--at {at} is outside the frames rendered ({start} to {end})")
-    if not args.depth and not _has_depth(clip, args.depth_layer):
-        _estimate(args, clip, start, end, stop)
-    stop.check()
-    if clip.note:
-        say(clip.note)
-    if args.depth:
-        _say_pairing(args, clip)
+    find_depth(args, clip, (start, end), stop)
     from_m, to_m = _focus(args, clip, at, min(round(at + over), end))
     try:
         keys = pull.rack_keys(at, from_m, to_m, args.feel, over, clip.fps)
@@ -177,6 +176,18 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
         output.render(scene, target, stop, has_sound=clip.has_sound)
         if args.blend:
             save_blend(scene, args.blend)
+
+
+def find_depth(args: argparse.Namespace, clip: Clip, frames: tuple[int, int], stop: Stop) -> None:
+    """See to it that the clip has depth from the first to the last of these frames: that which is named, its own, or
+    an estimate; says which."""
+    if not args.depth and not _has_depth(clip, args.depth_layer):
+        _estimate(args, clip, *frames, stop)
+    stop.check()
+    if clip.note:
+        say(clip.note)
+    if args.depth:
+        _say_pairing(args, clip)
 
 
 def _has_depth(clip: Clip, layer: str) -> bool:
@@ -412,7 +423,7 @@ def _count(text: str) -> int:
     return value
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
     value = float(text)
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`follow`: where a focus puller would rack in a clip, read from its depth and its pictures: nothing is rendered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..addon.blender.errors import EXPECTED
+from ..addon.desk import follow as following
+from ..addon.shot import marks, modifier, proposals
+from ..craft.distances import distance_text
+from ..craft.follow import STRONG, Proposal
+from ..estimate import Cancelled, EstimateError
+from . import rack
+from .apart import keep_apart
+from .clip import open_clip
+from .common import CommandError, Progress
+from .stop import Stop
+
+EXAMPLES = (
+    "follow clip.mp4 --depth clip_depth.mp4",
+    "follow plate/shot_####.exr --mark Anna=1.8 --mark Ben=4.2 --json",
+    "follow clip.mp4 --depth clip_depth/ --blend followed.blend",
+)
+_AS_THEY_ARE = {"lens": None, "f_stop": None, "sensor": None, "blades": None, "set": [], "view": "Standard"}
+"""What else an edit asks for: follow changes none of it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    parser.add_argument("clip", metavar="CLIP", help="movie, folder of pictures, name with ####, or first picture")
+    parser.add_argument(
+        "--mark", action="append", default=[], type=_mark, metavar="NAME=M", help="a subject by name, repeatable"
+    )
+    parser.add_argument("--fps", type=rack.positive, metavar="N", help="rate of a picture sequence (default: 24)")
+    parser.add_argument("--json", action="store_true", help="a JSON line for every proposal on standard output")
+    parser.add_argument("--blend", type=Path, metavar="FILE", help="save an edit of the clip with the proposals on it")
+    rack.add_depth_arguments(parser)
+    parser.set_defaults(**_AS_THEY_ARE)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the proposals in order of time: frames, subject, why, strength."""
+    with Stop() as stop:
+        return _run(args, stop)
+
+
+def _run(args: argparse.Namespace, stop: Stop) -> int:
+    clip = open_clip(args.clip, args.fps, 1)
+    if args.blend:
+        named = [Path(name) for name in (args.clip, args.depth) if name]
+        keep_apart([args.blend], [*clip.files, *named], [path for path in named if path.is_dir()])
+    rack.find_depth(args, clip, (1, clip.frames), stop)
+    with rack.Edit(clip, args) as scene:
+        scene.frame_start, scene.frame_end = 1, clip.frames
+        strip = next(strip for strip, _modifier in modifier.in_scene(scene))
+        for name, metres in args.mark:
+            marks.add(strip, name, metres)
+        made = _proposals(strip, stop)
+        for one in made:
+            print(json.dumps(_as_data(one)) if args.json else _as_line(one), flush=True)
+        if args.blend:
+            proposals.put(strip, made)
+            rack.save_blend(scene, args.blend)
+    return 0
+
+
+def _proposals(strip: Any, stop: Stop) -> list[Proposal]:
+    try:
+        task = following.plan(strip)
+        progress = Progress("looking", len(task.looks))
+        made = following.run(task, lambda _share, _phase: progress.step(), stop.is_asked)
+    except (Cancelled, EstimateError, *EXPECTED) as error:
+        stop.check()
+        raise CommandError(str(error)) from error
+    return made
+
+
+def _as_line(one: Proposal) -> str:
+    when = f"frame {one.frame:g}" if not one.length else f"frames {one.start:g} to {one.frame:g}"
+    subject = f"{one.name}, " if one.name else ""
+    strength = f"{'strong' if one.strength >= STRONG else 'weak'}, {one.strength:.2f}"
+    return f"{when}: {subject}{distance_text(one.distance_m)}, {one.reason} ({strength})"
+
+
+def _as_data(one: Proposal) -> dict[str, Any]:
+    told = {"frame": one.frame, "length": one.length, "subject": one.name, "distance_m": round(one.distance_m, 4)}
+    return {**told, "reason": one.reason, "strength": round(one.strength, 3)}
+
+
+def _mark(text: str) -> tuple[str, float]:
+    name, sign, number = text.partition("=")
+    if not sign or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=METRES")
+    return name.strip(), rack.positive(number)
