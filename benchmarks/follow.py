@@ -2,9 +2,9 @@
 """Whether Follow the Shot proposes the rack that each demo shot was made for:
 `python -m benchmarks.follow [--shot NAME] [--width PX]`.
 
-The demo's own scenes are ray-traced small, at the frames that Follow looks at, without marks and without a network. What
-is proposed is held against the shot's own rack: the same two subjects, and focus there within 12 frames of it. Exit 1
-where one is not.
+The demo's own scenes are ray-traced small, at the frames that Follow looks at, without marks and without a network.
+What is proposed is held against the shot's own rack: the same two subjects, and focus there within 12 frames of it.
+Exit 1 where one is not.
 """
 
 import argparse
@@ -68,6 +68,16 @@ def judged(shot: stage.Shot, made: list[follow.Proposal]) -> tuple[follow.Propos
     return best, f"{best.frame - there:+g} frames" if late else ""
 
 
+def row(name: str, shot: stage.Shot, made: list[follow.Proposal], best: follow.Proposal | None, problem: str) -> str:
+    """A row of the table: what a shot is made for, what is proposed, and how much speaks for it."""
+    there = shot.rack_at + shot.rack_over
+    meant = f"{shot.from_m:.2f} to {shot.to_m:.2f} m, frames {shot.rack_at} to {there}"
+    if best is None:
+        return f"| {name} | {meant} | {problem} | |"
+    told = f"{made[0].distance_m:.2f} to {best.distance_m:.2f} m, frames {best.start:g} to {best.frame:g}"
+    return f"| {name} | {meant} | {', '.join(filter(None, (told, problem)))} | {best.strength:.2f} ({best.reason}) |"
+
+
 def main() -> int:
     """Print what each shot is for, and what is proposed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.follow", description=__doc__)
@@ -81,10 +91,7 @@ def main() -> int:
             made = proposals(shot, looks, Path(folder))
         best, problem = judged(shot, made)
         wrong += bool(problem)
-        meant = f"{shot.from_m:.2f} to {shot.to_m:.2f} m, frames {shot.rack_at} to {shot.rack_at + shot.rack_over}"
-        told = f"{made[0].distance_m:.2f} to {best.distance_m:.2f} m, frames {best.start:g} to {best.frame:g}" if best else ""
-        strength = f"{best.strength:.2f} ({best.reason})" if best else ""
-        lines.append(f"| {name} | {meant} | {', '.join(filter(None, (told, problem)))} | {strength} |")
+        lines.append(row(name, shot, made, best, problem))
     print("\n".join(lines))
     return 1 if wrong else 0
 

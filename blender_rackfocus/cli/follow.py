@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..addon.desk import follow as following
 from ..addon.shot import marks, modifier, proposals
 from ..craft.distances import distance_text
 from ..craft.follow import STRONG, Proposal
-from ..estimate import Cancelled, EstimateError
+from ..estimate import EstimateError
 from . import rack
 from .apart import keep_apart
 from .clip import open_clip
@@ -25,7 +26,14 @@ EXAMPLES = (
     "follow plate/shot_####.exr --mark Anna=1.8 --mark Ben=4.2 --json",
     "follow clip.mp4 --depth clip_depth/ --blend followed.blend",
 )
-_AS_THEY_ARE = {"lens": None, "f_stop": None, "sensor": None, "blades": None, "set": [], "view": "Standard"}
+_AS_THEY_ARE: dict[str, Any] = {
+    "lens": None,
+    "f_stop": None,
+    "sensor": None,
+    "blades": None,
+    "set": [],
+    "view": "Standard",
+}
 """What else an edit asks for: follow changes none of it."""
 
 
@@ -73,7 +81,7 @@ def _proposals(strip: Any, stop: Stop) -> list[Proposal]:
         task = following.plan(strip)
         progress = Progress("looking", len(task.looks))
         made = following.run(task, lambda _share, _phase: progress.step(), stop.is_asked)
-    except (Cancelled, EstimateError, *EXPECTED) as error:
+    except (CancelledError, EstimateError, *EXPECTED) as error:
         stop.check()
         raise CommandError(str(error)) from error
     return made

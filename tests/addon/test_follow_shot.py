@@ -104,6 +104,20 @@ def test_proposals_go_with_their_strip(strip):
     assert [frame - 20 for frame in after[1].frames] == list(before[1].frames)
 
 
+def test_proposals_follow_retiming_slips_and_trims(strip):
+    before = followed(strip)
+    strip.left_handle += 5
+    assert proposals.read(strip) == before
+    strip.left_handle -= 5
+    half = strip.retiming_keys.add(timeline_frame=FRAMES + 1)
+    half.timeline_frame = 2 * FRAMES + 1  # half speed
+    for one, was in zip(proposals.read(strip), before, strict=True):
+        assert one.frame == pytest.approx(1 + 2 * (was.frame - 1), abs=1)
+        assert one.length == pytest.approx(2 * was.length, abs=1)
+        assert one.frames == pytest.approx([1 + 2 * (frame - 1) for frame in was.frames], abs=1)
+        assert one.depths_m == was.depths_m
+
+
 def test_a_mark_gives_its_subject_a_name(strip):
     marks.add(strip, "Ben", FAR_M)
     assert bpy.ops.rackfocus.follow_shot(strip_name=strip.name) == {"FINISHED"}

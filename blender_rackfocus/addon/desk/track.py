@@ -26,7 +26,7 @@ from ..blender import cache, curves, errors, signals
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..sequencer import baked_strips, standing
-from ..shot import focus_keys, group, marks, modifier, proposals
+from ..shot import clock, focus_keys, group, marks, modifier, proposals
 from ..shot.focus import Focus
 from . import follow, shots
 
@@ -327,6 +327,7 @@ class Tracks:
             tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in curve_of.items()),
             tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
             tuple((p.at, p.length, p.distance_m, p.strength, p.reason, p.name) for p in proposals.of(strip)),
+            repr(clock.signature(strip)) if len(proposals.of(strip)) else "",
             _changed_at(place.folder) if place is not None else 0,
             errors.of(uid, strip.name),
             tuple(errors.failed_frames(uid, strip.name)),

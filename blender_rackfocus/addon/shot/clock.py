@@ -25,7 +25,7 @@ RECORD = "rackfocus_clock"
 
 
 @dataclass(frozen=True)
-class _Clock:
+class Clock:
     """A strip's time: positions in the media (frames, counted in the file) of the timeline frames its content fills."""
 
     frames: np.ndarray
@@ -58,13 +58,13 @@ def follow(strip: bpy.types.Strip) -> bool:
         return False
     here = [round(point.co.x, 4) for point in curve.keyframe_points]
     try:
-        sign = _signature(strip)
+        sign = signature(strip)
     except FrameError:
         return False
     known = json.loads(getattr(strip, RECORD)) if getattr(strip, RECORD) else None
     if known is not None and known["time"] == sign and known["keys"] == here:
         return False
-    clock = _clock(strip)
+    clock = of(strip)
     if clock is None:
         return False
     moved = False
@@ -79,7 +79,7 @@ def follow(strip: bpy.types.Strip) -> bool:
     return moved
 
 
-def _carry(focus: Focus, clock: _Clock, media: dict[float, float]) -> bool:
+def _carry(focus: Focus, clock: Clock, media: dict[float, float]) -> bool:
     wanted = {frame: round(clock.frame(position), 2) for frame, position in media.items()}
     if all(abs(frame - new) < 0.02 for frame, new in wanted.items()):
         return False
@@ -101,17 +101,19 @@ def _along(x: np.ndarray, y: np.ndarray, at: float) -> float:
     return float(np.interp(at, x, y))
 
 
-def _clock(strip: bpy.types.Strip) -> _Clock | None:
+def of(strip: bpy.types.Strip) -> Clock | None:
+    """A strip's time now; None for one without content. Raises FrameError where Blender's data is not understood."""
     scene = strip.id_data
     first, last = int(strip.content_start), int(strip.content_end) - 1
     frames = np.arange(first, max(last, first) + 1, dtype=np.float64)
     found = [retiming.content_index(strip, frame, scene) for frame in frames]
     if any(index is None for index in found):
         return None
-    return _Clock(frames, np.array(found, np.float64) + getattr(strip, "content_trim_start", 0))
+    return Clock(frames, np.array(found, np.float64) + getattr(strip, "content_trim_start", 0))
 
 
-def _signature(strip: bpy.types.Strip) -> list:
+def signature(strip: bpy.types.Strip) -> list:
+    """What tells a strip's time from another: plain data. Raises FrameError."""
     keys = [[round(float(key.index), 3), round(float(key.factor), 6)] for key in retiming.keys(strip)]
     return [
         round(float(strip.content_start), 3),

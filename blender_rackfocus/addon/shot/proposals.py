@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Follow the Shot proposes for a strip: decisions that are no keys until somebody keeps them.
 
-They are properties of the strip, so Blender keeps them through duplicates, splits, undo and files. Their frames count
-from where the strip's content starts: moving and trimming the strip leave them on their subject.
+They are properties of the strip, so Blender keeps them through duplicates, splits, undo and files. Their frames are
+those of the strip's media: moving, trimming and retiming the strip leave them on their subject.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import bpy
 
 from ...craft import follow, pull
+from . import clock
 
 PROPOSALS = "rackfocus_proposals"
 
@@ -23,8 +24,10 @@ class RackFocusProposal(bpy.types.PropertyGroup):
     name: bpy.props.StringProperty(name="Subject", description="The mark that it is; empty where there is none")
     reason: bpy.props.StringProperty(name="Why", description="Why focus would go there")
     strength: bpy.props.FloatProperty(name="Strength", description="How much speaks for it", min=0.0, max=1.0)
-    at: bpy.props.FloatProperty(name="At", description="When focus is there: frames from the start of the content")
-    length: bpy.props.FloatProperty(name="Length", description="Of the rack in frames; 0 = from the start", min=0.0)
+    at: bpy.props.FloatProperty(name="At", description="When focus is there: frame of the media")
+    length: bpy.props.FloatProperty(
+        name="Length", description="Of the rack in frames of the media; 0 = from the start", min=0.0
+    )
     distance_m: bpy.props.FloatProperty(
         name="Distance", description="Metres from the camera", subtype="DISTANCE", default=3.0, min=0.01
     )
@@ -37,37 +40,49 @@ def of(strip: bpy.types.Strip) -> bpy.types.bpy_prop_collection:
 
 
 def put(strip: bpy.types.Strip, made: Iterable[follow.Proposal]) -> None:
-    """Make these the proposals of a strip. Their frames are those of its scene."""
-    start = strip.content_start
+    """Make these the proposals of a strip. Their frames are those of its scene. Raises ValueError for a strip without
+    content."""
     rows = of(strip)
     rows.clear()
-    for one in sorted(made, key=lambda one: one.frame):
+    ordered = sorted(made, key=lambda one: one.frame)
+    time = clock.of(strip) if ordered else None
+    if ordered and time is None:
+        raise ValueError(f'"{strip.name}" has no content')
+    for one in ordered if time is not None else ():
         row = rows.add()
         row.name, row.reason, row.strength = one.name, one.reason, one.strength
-        row.at, row.length = one.frame - start, one.length
+        row.at = time.position(one.frame)
+        row.length = abs(row.at - time.position(one.start))
         row.distance_m = min(one.distance_m, pull.INFINITY_M)
-        track = [[frame - start, float(f"{m:.6g}")] for frame, m in zip(one.frames, one.depths_m, strict=True)]
+        track = [[time.position(frame), float(f"{m:.6g}")] for frame, m in zip(one.frames, one.depths_m, strict=True)]
         row.track = json.dumps(track, separators=(",", ":"))
 
 
 def read(strip: bpy.types.Strip) -> list[follow.Proposal]:
     """The proposals of a strip, in the frames of its scene."""
-    return [_read(strip, row) for row in of(strip)]
+    rows = of(strip)
+    time = clock.of(strip) if len(rows) else None
+    return [_read(time, row) for row in rows] if time is not None else []
 
 
-def _read(strip: bpy.types.Strip, row: RackFocusProposal) -> follow.Proposal:
-    start = strip.content_start
-    track = json.loads(row.track) if row.track else []
+def _read(time: clock.Clock, row: RackFocusProposal) -> follow.Proposal:
+    track = sorted((_whole(time.frame(position)), metres) for position, metres in json.loads(row.track or "[]"))
+    frame = _whole(time.frame(row.at))
     return follow.Proposal(
-        frame=row.at + start,
+        frame=frame,
         distance_m=row.distance_m,
         strength=row.strength,
         reason=row.reason,
-        length=row.length,
+        length=_whole(abs(frame - time.frame(row.at - row.length))),
         name=row.name,
-        frames=tuple(frame + start for frame, _ in track),
+        frames=tuple(frame for frame, _ in track),
         depths_m=tuple(metres for _, metres in track),
     )
+
+
+def _whole(frame: float) -> float:
+    """Keys sit on whole frames."""
+    return float(round(frame))
 
 
 def remove(strip: bpy.types.Strip, index: int) -> None:
@@ -81,7 +96,8 @@ def move(strip: bpy.types.Strip, index: int, frame: float, distance_m: float) ->
     row = of(strip)[index]
     if distance_m != row.distance_m:
         row.track, row.name = "", ""
-    row.at, row.distance_m = frame - strip.content_start, distance_m
+    time = clock.of(strip)
+    row.at, row.distance_m = time.position(frame) if time is not None else row.at, distance_m
 
 
 def register() -> None:
