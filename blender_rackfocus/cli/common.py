@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -58,18 +59,25 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """A line that counts: redrawn in a terminal, every tenth part elsewhere."""
+    """A line that says how far a job is: redrawn in a terminal, every tenth part elsewhere."""
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str = "", total: int = 1) -> None:
         self.what, self.total, self.done = what, max(total, 1), 0
         self._live = sys.stderr.isatty()
+        self._told, self._told_s = (what, 0), 0.0
 
     def step(self) -> None:
         """One more is done."""
         self.done += 1
-        tenth = self.done * 10 // self.total != (self.done - 1) * 10 // self.total
+        self.tell(self.what, self.done, self.total, f"{self.done}/{self.total}")
+
+    def tell(self, what: str, done: int, total: int, words: str) -> None:
+        """So much of `what` is done, in these words."""
+        is_over, tenth = done >= total, 10 * done // max(total, 1)
         if self._live:
-            end = "\n" if self.done == self.total else ""
-            print(f"\r{self.what}: {self.done}/{self.total}", end=end, file=sys.stderr, flush=True)
-        elif tenth or self.done == self.total:
-            say(f"{self.what}: {self.done}/{self.total}")
+            if is_over or time.monotonic() - self._told_s > 0.2:
+                self._told_s = time.monotonic()
+                print(f"\r{f'{what}: {words}':<70}", end="\n" if is_over else "", file=sys.stderr, flush=True)
+        elif (what, tenth) != self._told:
+            say(f"{what}: {words}")
+        self._told = what, tenth

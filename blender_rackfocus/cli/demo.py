@@ -16,9 +16,8 @@ import cv2
 import numpy as np
 
 from .. import media
-from ..demo import SHOTS, stage
+from ..demo import SHOTS
 from . import output, rack, scratch
-from .chatter import quiet
 from .common import PACKAGE, CommandError, Progress, say
 from .stop import Stop
 
@@ -84,16 +83,15 @@ def _plate(name: str, folder: Path, stop: Stop) -> dict[str, Any]:
     scene, shot = importlib.import_module(f"..demo.{name}", __package__).build()
     say(f"{name}: ray-tracing {shot.frames} frames (about three minutes on two cores)")
     progress = Progress("ray-tracing", shot.frames)
-    with scratch.folder_in(folder, ".plate-") as made, quiet():
+    with scratch.folder_in(folder, ".plate-") as made:
         try:
-            stage.render(scene, made, stop.is_asked, on_frame=progress.step)
-        except RuntimeError as error:
-            stop.check()
-            raise CommandError(f"Cycles could not render the shot: {error}") from error
+            trouble = output.frames_to(made / "####.exr", scene, progress, stop)
         finally:
             bpy.context.window.scene = before
             _forget(scene)
         stop.check()
+        if trouble:
+            raise CommandError(f"Cycles could not render the shot: {trouble}")
         stamp.unlink(missing_ok=True)
         shutil.rmtree(plate, ignore_errors=True)
         plate.mkdir()

@@ -7,8 +7,6 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -32,6 +30,7 @@ from ..media import sequences
 from .apart import keep_apart
 from .clip import Clip, open_clip
 from .common import CommandError, UsageError, say
+from .common import Progress as Line
 
 EXAMPLES = (
     "depth clip.mp4 -o depth/depth_####.exr --model depth_anything_v2_small.onnx",
@@ -40,7 +39,6 @@ EXAMPLES = (
     "depth drone.mov --source parallax --lens 24 --near 2 --far 80 -o depth/",
 )
 SOURCES = ("AUTO", "STEREO", "NETWORK", "PARALLAX")
-_PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -251,7 +249,7 @@ def estimate(
         frames = files.MovieFrames(clip.files[0]) if clip.is_movie else files.StillFrames(clip.files)
         task = files.Task(frames, named, settings, source, files.clip_key(clip.files), between_m)
         try:
-            return files.run(task, progress=_Line(), cancelled=cancelled)
+            return files.run(task, progress=_line(), cancelled=cancelled)
         finally:
             frames.close()
     except (EstimateError, media.MediaError, CancelledError) as error:
@@ -272,27 +270,17 @@ def describe(provenance: Provenance) -> None:
         say(f"note: {note}")
 
 
-class _Line:
-    """Progress: one line redrawn in a terminal; elsewhere a line for every tenth part."""
+def _line() -> Callable[[Progress], None]:
+    """What tells how far an estimate is."""
+    line = Line()
 
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._told: tuple[str, int] = ("", -1)
-        self._at = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        share = progress.done / max(progress.total, 1)
-        words = f"{_PHASES[progress.phase]}: {100 * share:.0f} %"
+    def tell(progress: Progress) -> None:
+        words = f"{100 * progress.done / max(progress.total, 1):.0f} %"
         if progress.seconds_left is not None and progress.seconds_left >= 0.5:
             words += f", about {progress.seconds_left:.0f} s left"
-        over = progress.done == progress.total
-        if self._live:
-            if over or time.monotonic() - self._at > 0.2:
-                self._at = time.monotonic()
-                print(f"\r{words:<70}", end="\n" if over else "", file=sys.stderr, flush=True)
-        elif (progress.phase, int(10 * share)) != self._told:
-            say(words)
-        self._told = progress.phase, int(10 * share)
+        line.tell(progress.doing, progress.done, progress.total, words)
+
+    return tell
 
 
 def _pattern(output: Path, clip: Clip) -> Path:

@@ -96,7 +96,10 @@ def render(scene: Any, target: Target, stop: Stop, *, has_sound: bool = False) -
     return target.path
 
 
-def _render(scene: Any, target: Target, progress: Progress, stop: Stop) -> None:
+def frames_to(path: Path, scene: Any, progress: Progress, stop: Stop) -> str:
+    """Let Blender render a scene's frames to `path`, until `stop` is asked for. Returns what kept it from that, empty
+    where nothing did."""
+
     def begins(*_: Any) -> None:
         if stop.asked and not errors.is_stopping():
             errors.end_render()
@@ -105,20 +108,24 @@ def _render(scene: Any, target: Target, progress: Progress, stop: Stop) -> None:
         progress.step()
 
     # Blender takes braces for a template of its own.
-    scene.render.filepath = re.sub(r"([{}])", r"\1\1", str(target.path))
+    scene.render.filepath = re.sub(r"([{}])", r"\1\1", str(path))
     handlers = ((bpy.app.handlers.render_pre, begins), (bpy.app.handlers.render_write, written))
-    errors.forget()
     for event, handler in handlers:
         event.append(handler)
-    trouble = ""
     try:
         with quiet():
             bpy.ops.render.render(animation=True, scene=scene.name)
     except RuntimeError as error:
-        trouble = str(error).strip()
+        return str(error).strip()
     finally:
         for event, handler in handlers:
             event.remove(handler)
+    return ""
+
+
+def _render(scene: Any, target: Target, progress: Progress, stop: Stop) -> None:
+    errors.forget()
+    trouble = frames_to(target.path, scene, progress, stop)
     failures = errors.failures()
     errors.forget()  # told here; the process need not tell it again when it ends
     stop.check()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ import bpy
 import numpy as np
 
 from .. import media, register
-from ..addon.depth import strip_estimate
+from ..addon.blender import cache
 from ..addon.shot import modifier
 from ..addon.shot.focus import Focus
 from ..craft import pull, subjects
@@ -209,7 +210,9 @@ def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: 
     still = not clip.is_movie and len(clip.files) == 1
     indices = [0] if still else range(start - 1, end)
     settings = EstimateSettings(estimated.network_of(args), parallax=_camera(args))
-    folder = strip_estimate.folder_for(str(clip.files[0]), settings, args.source, (indices[0], indices[-1]))
+    told = repr((os.path.abspath(clip.files[0]), settings, args.source, (indices[0], indices[-1])))
+    key = hashlib.blake2b(told.encode(), digest_size=5).hexdigest()
+    folder = cache.depth_folder(clip.files[0].stem, key)
     named = {index: folder / f"{INDEXED}{index:06d}.exr" for index in indices}
     try:
         provenance, _report = estimated.estimate(clip, named, settings, args.source, cancelled=stop.is_asked)

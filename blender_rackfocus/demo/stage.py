@@ -13,7 +13,6 @@ from typing import Any
 import bpy
 from mathutils import Vector
 
-from ..addon.blender import errors
 from .shapes import Point, sphere
 
 Colour = tuple[float, float, float]
@@ -199,24 +198,3 @@ def move(made: Any, frames: dict[int, Point]) -> None:
 def degrees(*angles: float) -> tuple[float, ...]:
     """Euler angles from degrees."""
     return tuple(math.radians(angle) for angle in angles)
-
-
-def render(scene: Any, folder: Path, is_stopped: Callable[[], bool], *, on_frame: Any = None) -> None:
-    """Ray-trace every frame into folder/####.exr. on_frame() is called after each, until is_stopped()."""
-    scene.render.filepath = re.sub(r"([{}])", r"\1\1", str(folder / "####.exr"))  # braces are Blender's template
-
-    def begins(*_: Any) -> None:
-        if is_stopped() and not errors.is_stopping():
-            errors.end_render()
-
-    def written(*_: Any) -> None:
-        if on_frame:
-            on_frame()
-
-    bpy.app.handlers.render_write.append(written)
-    bpy.app.handlers.render_pre.append(begins)
-    try:
-        bpy.ops.render.render(animation=True, scene=scene.name)
-    finally:
-        bpy.app.handlers.render_write.remove(written)
-        bpy.app.handlers.render_pre.remove(begins)

@@ -47,6 +47,11 @@ class Progress:
     seconds_left: float | None
     near: np.ndarray | None = None
 
+    @property
+    def doing(self) -> str:
+        """Its phase in words."""
+        return {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}[self.phase]
+
 
 @dataclass(frozen=True)
 class EstimateReport:

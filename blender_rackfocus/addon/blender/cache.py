@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -86,6 +88,16 @@ def user_folder() -> str:
     else:
         base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "blender_rackfocus")
+
+
+def depth_folder(stem: str, key: str, beside: str = "") -> Path:
+    """The folder of a sequence of depth that is made here. stem: the clip's, or strip's; key: of all that decides it.
+    beside: the folder to lie in, instead of one near the store."""
+    named, chosen = os.environ.get(ENVIRONMENT, ""), preferences()
+    is_named = named.lower() != "off" if named else chosen is not None and bool(chosen.cache_folder)
+    # A name that every file system takes, without digits at its end that could be taken for a frame number.
+    plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:60] or "clip"
+    return Path(beside or os.path.join(folder() if is_named else user_folder(), "depth")) / f"{plain}-{key}"
 
 
 def limit_bytes() -> int:

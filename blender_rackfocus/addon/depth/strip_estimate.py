@@ -33,7 +33,6 @@ from ...frame.pairing import INDEXED
 from ..blender import cache, colour_config, strips
 from ..shot import modifier
 
-_PHASES = {"LOOK": "looking at the clip", "ESTIMATE": "estimating", "STEADY": "steadying and writing"}
 SOURCES = (
     ("AUTO", "Automatic", "A stereo pair where the clip holds one, else the network, else the camera's own movement"),
     ("STEREO", "Stereo Pair", "Side-by-side or over-under clips"),
@@ -63,6 +62,8 @@ def task_of(
     is the shot's. beside: keep the depth beside the .blend, else in the cache. Raises EstimateError, FrameError,
     MediaError.
     """
+    if beside and not bpy.data.filepath:
+        raise EstimateError("Save the .blend first: its depth is to be kept beside it.")
     shown, frames, paths = clip_of(strip, scene)
     numbers = _numbers(strip)
     first = max(min(one.index for one in shown) - handles, 0)
@@ -76,7 +77,7 @@ def task_of(
     files.refuse_if_missing(settings, source)
     names = {index: _name(index, numbers) for index in range(first, last + 1)}
     task = Task(frames, names, settings, source, files.clip_key(paths) + _reading(shown[0]))
-    folder = Path(_folder(beside)) / f"{_plain(Path(paths[0]).stem)}-{task.key[:10]}"
+    folder = cache.depth_folder(Path(paths[0]).stem, task.key[:10], bpy.path.abspath(BESIDE) if beside else "")
     return replace(task, files={index: folder / name for index, name in names.items()})
 
 
@@ -89,13 +90,7 @@ def names_of(strip: bpy.types.Strip, scene: bpy.types.Scene) -> dict[int, str]:
 def own_folder(strip: bpy.types.Strip, what: str, told: str) -> Path:
     """The folder for a sequence that is made for a strip. told: everything it is made of."""
     name = hashlib.blake2b(told.encode(), digest_size=5).hexdigest()
-    return Path(_folder(False)) / f"{_plain(strip.name)}-{what}-{name}"
-
-
-def folder_for(path: str, settings: EstimateSettings, source: str, span: tuple[int, int]) -> Path:
-    """The cache's folder for an estimate of a clip file's frames span[0] to span[1]."""
-    told = hashlib.blake2b(repr((os.path.abspath(path), settings, source, span)).encode(), digest_size=5)
-    return Path(_folder(False)) / f"{_plain(Path(path).stem)}-{told.hexdigest()}"
+    return cache.depth_folder(strip.name, f"{what}-{name}")
 
 
 class Outcome(NamedTuple):
@@ -124,7 +119,7 @@ def run(
     made last, (H, W) float32 nearness. Raises CancelledError, EstimateError, MediaError."""
 
     def note(progress: Progress) -> None:
-        tell(progress.done / max(progress.total, 1), _PHASES[progress.phase], progress.seconds_left)
+        tell(progress.done / max(progress.total, 1), progress.doing, progress.seconds_left)
         if progress.near is not None:
             show(progress.near)
 
@@ -246,23 +241,6 @@ def _parallax(strip: bpy.types.Strip, focal_known: bool, invert: bool) -> Parall
         return ParallaxSettings(invert=invert)
     focal, sensor = (modifier.socket(rack_modifier, name).value for name in ("Focal Length", "Sensor Width"))
     return ParallaxSettings(focal, sensor, True, invert)
-
-
-def _folder(beside: bool) -> str:
-    if beside:
-        if not bpy.data.filepath:
-            raise EstimateError("Save the .blend first: its depth is to be kept beside it.")
-        return bpy.path.abspath(BESIDE)
-    named = os.environ.get(cache.ENVIRONMENT, "")
-    chosen = cache.preferences()
-    if (named and named.lower() != "off") or (not named and chosen is not None and chosen.cache_folder):
-        return os.path.join(cache.folder(), "depth")
-    return os.path.join(cache.user_folder(), "depth")
-
-
-def _plain(name: str) -> str:
-    """A name that every file system takes, without digits at its end that could be taken for a frame number."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:60] or "clip"
 
 
 def time_left(seconds: float | None) -> str:
