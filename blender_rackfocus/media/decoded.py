@@ -27,7 +27,9 @@ def rgba(frame: Any, reformatter: Any, *, matrix: int, full_range: bool) -> np.n
     Blender.
     """
     byte = max(component.bits for component in frame.format.components) <= 8
-    # Blender's swscale is not told where chroma samples sit; PyAV's would be, by the frame.
+    # Blender's swscale is not told where chroma samples sit, nor of fields; PyAV's would be, by the frame.
+    if frame.interlaced_frame:
+        frame = _without_fields(frame)
     frame.chroma_location = 0
     converted = reformatter.reformat(
         frame,
@@ -78,6 +80,17 @@ def turned(pixels: np.ndarray, clockwise: int) -> np.ndarray:
     pixels: (H, W, ...) of any type and meaning. Returns (h, w, ...) of any type, pixels' own.
     """
     return np.rot90(pixels, -clockwise // 90) if clockwise else pixels
+
+
+def _without_fields(frame: Any) -> Any:
+    """The same pixels in a frame that says nothing of fields: PyAV cannot take the mark off."""
+    copied = type(frame)(frame.width, frame.height, frame.format.name)
+    for source, target in zip(frame.planes, copied.planes, strict=True):
+        wide = min(source.line_size, target.line_size)
+        rows = (np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, :wide] for plane in (source, target))
+        given, taken = rows
+        taken[:] = given
+    return copied
 
 
 def _plane(plane: Any, dtype: type[np.generic], components: int) -> np.ndarray:

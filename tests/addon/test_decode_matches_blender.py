@@ -194,6 +194,7 @@ MOVIES = {
     "qtrle.mov": {"codec": "qtrle", "pixel_format": "argb", "alpha": True},
     "png.mov": {"codec": "png", "pixel_format": "rgba", "alpha": True},
     "png16.mov": {"codec": "png", "pixel_format": "rgb48be"},
+    "fields.mkv": {"codec": "mpeg2video", "rate": 25, "options": {"flags": "+ilme+ildct", "field_order": "tt"}},
     "turned.mp4": {"rotation": 90},
     "turned_back.mov": {"codec": "prores_ks", "pixel_format": "yuv422p10le", "rotation": 270},
 }
