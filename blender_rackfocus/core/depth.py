@@ -79,7 +79,9 @@ def _metres(values: np.ndarray, convention: DepthConvention) -> np.ndarray:
     """The formula alone; holes come out as NaN, zero or negative numbers."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if convention.kind == "METRES":
-            return values * np.float32(convention.scale)
+            metres = values * np.float32(convention.scale)
+            # Where z runs below zero, the empty pixels' large number is still written as it always is.
+            return np.where(values >= FAR_LIMIT_M, np.float32(np.inf), metres) if convention.scale < 0 else metres
         if convention.kind == "INVERSE":
             metres = 1.0 / (values * np.float32(convention.scale))
             return np.where(values == 0, np.float32(np.inf), metres)  # also for a zero with a minus sign

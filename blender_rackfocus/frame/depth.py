@@ -115,11 +115,17 @@ def numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:
     their range. Returns (H, W) float32, without a unit."""
     if not raw.integer or convention.kind == "NORMALISED":
         return raw.values
-    return raw.values * np.float32(2.0**raw.bits - 1)
+    return raw.values * np.float32(raw.full)
 
 
 def _within(metres: np.ndarray, window: Window) -> np.ndarray:
-    """Depth whose data lies at (left, top) of a window, on that window. Beyond its edge goes on what is at the edge."""
+    """Depth whose data lies at (left, top) of a window, on that window. Beyond its edge goes on what is at the edge.
+    Raises ValueError where all of it lies outside."""
+    rows_in, columns_in = metres.shape
+    if not (-rows_in < window.top < window.height and -columns_in < window.left < window.width):
+        raise ValueError(
+            "the depth's pixels lie outside of its picture: its data window and its display window are apart"
+        )
     rows = np.clip(np.arange(window.height) - window.top, 0, metres.shape[0] - 1)
     columns = np.clip(np.arange(window.width) - window.left, 0, metres.shape[1] - 1)
     return metres[rows[:, None], columns]
@@ -161,7 +167,7 @@ def for_unit_range(raw: RawDepth, convention: DepthConvention) -> DepthConventio
     """The convention for whoever sees whole numbers as 0 to 1, as Blender's nodes do."""
     if not raw.integer or convention.kind == "NORMALISED":
         return convention
-    return replace(convention, scale=convention.scale * (2.0**raw.bits - 1))
+    return replace(convention, scale=convention.scale * raw.full)
 
 
 def forget() -> None:
@@ -208,12 +214,20 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
         return _relative(values, near_m, far_m, "values fill 0 to 1")
     if top <= 0:
         return Meaning(DepthConvention("METRES"), "no value says anything: taken as metres")
+    if _says_z(raw.layer):
+        return Meaning(DepthConvention("METRES"), f"called {raw.layer}, so metres")
     return Meaning(DepthConvention("INVERSE"), "values stay below 1, so 1/z")
+
+
+def _says_z(layer: str) -> bool:
+    """Whether a channel, pass or array is called z, depth or distance, by whatever tool."""
+    name = layer.lower()
+    return "z" in name.split(".")[-1] or "depth" in name or "dist" in name
 
 
 def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
     known = raw.values[np.isfinite(raw.values)]
-    top = float(known.max(initial=0.0)) * (2.0**raw.bits - 1)
+    top = float(known.max(initial=0.0)) * raw.full
     if raw.bits >= 16 and _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
         return Meaning(
             DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, so millimetres"
@@ -226,16 +240,18 @@ def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
 
 
 def _is_disparity(values: np.ndarray, layer: str) -> bool:
-    """Whether values far above 1 are straight on planes, as only 1/z is, or else are larger at the picture's foot."""
+    """Whether values far above 1 are straight on planes, as only 1/z is, or else are larger at the picture's foot. What
+    is called z is believed to be z unless the ground says otherwise as well."""
     lines = sloping_lines(values)
+    called_z = _says_z(layer)
     if len(lines.values) >= _FEW_LINES:
         with np.errstate(divide="ignore", invalid="ignore"):
             as_inverse, as_metres = bend(lines.values), bend(1.0 / lines.values)
         if as_inverse < _CLEARLY * as_metres:
-            return True
+            return not called_z or nearer_below(lines) > _GROUND
         if as_metres < _CLEARLY * as_inverse:
             return False
-    if "z" in layer.lower().split(".")[-1] or "depth" in layer.lower():
+    if called_z:
         return False
     head, foot = _head_and_foot(values / max(float(np.nanmax(values)), 1e-12))
     return foot - head > 2 * _LEAN

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -44,7 +45,8 @@ class RawDepth:
 
     values: (H, W) float32, the file's own numbers (whole-number pictures: 0..1). integer: stored as whole
     numbers. layer: the channel's name, 'grey' for a picture's brightness. bits: per value, as stored. window: where
-    the values lie in the file's display window; None, they fill it.
+    the values lie in the file's display window; None, they fill it. white: the whole number that reads as 1, where it
+    is not the largest of these bits; 0, it is.
     """
 
     values: np.ndarray
@@ -52,11 +54,17 @@ class RawDepth:
     layer: str
     bits: int
     window: Window | None = None
+    white: float = 0.0
+
+    @property
+    def full(self) -> float:
+        """The whole number that reads as 1."""
+        return self.white or 2.0**self.bits - 1
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One subimage: size, storage, alpha's kind, place in its display window."""
+    """One subimage: size, storage, alpha's kind, place in its display window, `RawDepth.white`."""
 
     width: int
     height: int
@@ -64,6 +72,7 @@ class _Part:
     bits: int
     straight_alpha: bool
     window: Window | None
+    white: float
 
 
 def is_still(path: str | os.PathLike[str]) -> bool:
@@ -165,7 +174,7 @@ def read_depth(path: str | os.PathLike[str], layer: str | None = None) -> RawDep
         if entry is not None:
             part = file.parts[entry.part]
             values = np.ascontiguousarray(file.read([entry])[..., 0])
-            return RawDepth(values, part.integer, entry.name, part.bits, part.window)
+            return RawDepth(values, part.integer, entry.name, part.bits, part.window, part.white)
         grey = naming.picture_channels(file.channels)
         part = file.parts[grey[0].part]
         values = file.read(grey[:3])
@@ -176,7 +185,7 @@ def read_depth(path: str | os.PathLike[str], layer: str | None = None) -> RawDep
             f"it is a colour picture and holds no depth channel; it holds {naming.summary(file.channels)}",
             "Choose a file with a depth (Z) pass, or a grey depth picture.",
         )
-    return RawDepth(np.ascontiguousarray(values[..., 0]), part.integer, "grey", part.bits, part.window)
+    return RawDepth(np.ascontiguousarray(values[..., 0]), part.integer, "grey", part.bits, part.window, part.white)
 
 
 def _depth_channel(file: _File, layer: str | None) -> naming.Channel | None:
@@ -243,7 +252,7 @@ class _File:
             spec = self._input.spec()
             if spec.deep:
                 raise MediaError(self.path, "it is a deep EXR, which is not supported", "Flatten it first.")
-            self.parts.append(_part(self._oiio, spec))
+            self.parts.append(_part(self._oiio, spec, self._white(spec)))
             title = spec.get_string_attribute("name", "") if self.format_name == "openexr" else ""
             for index, name in enumerate(spec.channelnames):
                 full = name if not title or name.startswith(title + ".") else f"{title}.{name}"
@@ -254,6 +263,12 @@ class _File:
         problem = complaint(self._input)
         if not self.parts:
             raise MediaError(self.path, f"its header cannot be read ({_words(problem)})", "Export it again.")
+
+    def _white(self, spec: Any) -> float:
+        """Signed numbers reach half as far as their bits, and a PNM file says itself what white is."""
+        if spec.format.basetype in (self._oiio.INT8, self._oiio.INT16, self._oiio.INT32):
+            return 2.0 ** (8 * spec.format.basesize() - 1) - 1
+        return _pnm_white(self.path) if self.format_name == "pnm" else 0.0
 
     def read(self, wanted: list[naming.Channel], *, whole_bytes: bool = False) -> np.ndarray:
         """The channels, all from one part: (H, W, len(wanted)) float32, or uint8 as stored with whole_bytes."""
@@ -274,13 +289,21 @@ class _File:
         return pixels if order == list(range(last - first)) else pixels[..., order]
 
 
-def _part(oiio: ModuleType, spec: Any) -> _Part:
+def _pnm_white(path: str) -> float:
+    """The number that a PGM or PPM file calls white, 0 where it is of another kind. The head: magic, width, height,
+    white, with comments between."""
+    with open(path, "rb") as file:
+        head = re.sub(rb"#[^\n]*", b"", file.read(4096)).split(maxsplit=4)
+    return float(head[3]) if head[0] in (b"P2", b"P3", b"P5", b"P6") and head[3].isdigit() else 0.0
+
+
+def _part(oiio: ModuleType, spec: Any, white: float) -> _Part:
     integer = spec.format.basetype not in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
     straight = bool(spec.get_int_attribute("oiio:UnassociatedAlpha", 0))
     bits = spec.get_int_attribute("oiio:BitsPerSample", 0) or 8 * spec.format.basesize()
     window = Window(spec.x - spec.full_x, spec.y - spec.full_y, spec.full_width, spec.full_height)
     fills = window == Window(0, 0, spec.width, spec.height)
-    return _Part(spec.width, spec.height, integer, bits, straight, None if fills else window)
+    return _Part(spec.width, spec.height, integer, bits, straight, None if fills else window, white)
 
 
 def _words(problem: str) -> str:

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import OpenImageIO as oiio
 import pytest
@@ -251,3 +252,48 @@ def test_what_has_no_planes_is_not_read_by_planes(bits, white_near, even_in):
     names = {one.name for one in doctor.diagnose([stored], convention=found.convention)}
     assert not names & {"RAMP", "SRGB"}
     assert "INVERTED" not in names or found.convention.white_near != white_near
+
+
+@pytest.mark.parametrize("name", ["Z", "depth.Z", "left.Z", "Depth", "zdepth"])
+def test_what_is_called_z_is_metres_where_only_a_wall_or_a_close_up_speaks(name):
+    """A ramp of z is straight, as 1/z is on planes; and things nearer than a metre stay below 1."""
+    ramp = np.repeat(np.linspace(1, 5, 160, dtype=np.float32)[None], 90, axis=0)
+    for stored in (ramp, ramp[:, ::-1], ramp / 20, ramp[:90, :90].T):
+        raw = RawDepth(np.ascontiguousarray(stored), False, name, 32)
+        assert depth.guess(raw).convention == DepthConvention("METRES")
+
+
+@pytest.mark.parametrize("empty", [1e10, np.inf, -1e10, -np.inf])
+def test_z_below_zero_has_nothing_where_the_large_number_stands_with_either_sign(empty):
+    values = np.full((8, 8), -2, np.float32)
+    values[:4] = empty
+    found = depth.in_metres(RawDepth(values, False, "Z", 32), DepthConvention("METRES", scale=-1.0), (8, 8))
+    assert np.isposinf(found[:4]).all()
+    assert (found[4:] == 2).all()
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32"])
+def test_signed_millimetres_are_counted_as_stored(tmp_path, kind):
+    stored = np.rint(TRUE_M * 1000).astype(kind)
+    path = tmp_path / "d.tif"
+    if kind == "int32":
+        cv2.imwrite(str(path), stored)  # OpenImageIO writes no such file
+    else:
+        _write(path, stored, kind)
+    found = depth.in_metres(media.read_raw_depth(path), DepthConvention("METRES", scale=0.001), TRUE_M.shape)
+    np.testing.assert_allclose(found, TRUE_M, atol=0.001)
+
+
+def test_a_grey_map_counts_up_to_the_white_it_names(tmp_path):
+    stored = np.rint(TRUE_M * 400).astype(">u2")
+    path = tmp_path / "d.pgm"
+    path.write_bytes(b"P5\n# by a depth camera\n%d %d\n9000\n" % (WIDTH, HEIGHT) + stored.tobytes())
+    raw = media.read_raw_depth(path)
+    for convention in (DepthConvention("METRES", scale=0.001), depth.guess(raw).convention):
+        np.testing.assert_allclose(depth.in_metres(raw, convention, TRUE_M.shape), stored / 1000, atol=0.001)
+
+
+def test_depth_that_lies_outside_of_its_picture_is_refused():
+    raw = RawDepth(TRUE_M, False, "Z", 32, Window(400, 0, WIDTH, HEIGHT))
+    with pytest.raises(ValueError, match="outside"):
+        depth.in_metres(raw, DepthConvention(), TRUE_M.shape)
