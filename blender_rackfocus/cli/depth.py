@@ -285,7 +285,7 @@ def _line() -> Callable[[Progress], None]:
 
 def _pattern(output: Path, clip: Clip) -> Path:
     """The sequence's name with # for the number."""
-    text = re.sub(r"%0?(\d*)d", lambda found: "#" * int(found[1] or 4), str(output))
+    text = sequences.with_hashes(str(output))
     path = Path(text).absolute()
     if path.suffix.lower() != ".exr":
         if path.suffix and not path.is_dir():
@@ -307,7 +307,7 @@ def _numbers(clip: Clip) -> list[int]:
     if clip.is_movie:
         return list(range(1, clip.frames + 1))
     own = sequences.numbers_of(str(path) for path in clip.files)
-    return own if own and min(own) >= 0 else list(range(1, len(clip.files) + 1))
+    return own or list(range(1, len(clip.files) + 1))
 
 
 def _layout(text: str) -> str:

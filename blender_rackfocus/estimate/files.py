@@ -118,7 +118,7 @@ class Task:
         return {
             index
             for index, path in self.files.items()
-            if sealed.is_sound(path, sealed.DEPTH) and _header(path).get(_KEY) == key
+            if sealed.notes_of(path, sealed.DEPTH) == {"frame": index} and _header(path).get(_KEY) == key
         }
 
     def first(self) -> Path:
@@ -202,7 +202,7 @@ class _Writer:
             near_m, far_m = self._between_m
             depth = to_metres(depth, DepthConvention("NORMALISED", near_m, far_m))
             provenance = replace(provenance, between_m=self._between_m)
-        self._waiting.append(self._thread.submit(write_depth, self._files[index], depth, provenance, self._key))
+        self._waiting.append(self._thread.submit(write_depth, self._files[index], depth, provenance, self._key, index))
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         self._thread.shutdown(wait=True)
@@ -211,11 +211,14 @@ class _Writer:
                 written.result()
 
 
-def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "") -> None:
+def write_depth(
+    path: str | os.PathLike[str], depth: np.ndarray, provenance: Provenance, key: str = "", frame: int = 0
+) -> None:
     """Write one frame of depth as a sealed EXR that names its source; whole or not at all, and over nothing but another
     one.
 
-    depth: (H, W) float32, metres or nearness; metres are kept as float, nearness as half float. Raises MediaError.
+    depth: (H, W) float32, metres or nearness; metres are kept as float, nearness as half float. key, frame: of the task
+    and the clip's frame, so that a file under another one's name is noticed. Raises MediaError.
     """
     oiio = openimageio(path)
     path = Path(path)
@@ -232,13 +235,14 @@ def write_depth(path: str | os.PathLike[str], depth: np.ndarray, provenance: Pro
     if provenance_of(path) is None:
         sealed.refuse_foreign(path, sealed.DEPTH)
     try:
-        with unfinished.beside(path) as (temporary, _file):
+        with unfinished.beside(path) as (temporary, file):
             out = oiio.ImageOutput.create("openexr")
             pixels = np.ascontiguousarray(depth, np.float32)[..., None]
             written = out.open(temporary, spec) and out.write_image(pixels)
             if not (out.close() and written):
                 raise OSError(0, " ".join(complaint(out).split()) or "the disk may be full")
-            sealed.seal(temporary, sealed.DEPTH, {})
+            sealed.seal(temporary, sealed.DEPTH, {"frame": frame})
+            os.fsync(file.fileno())
     except OSError as error:
         raise MediaError(
             path, f"the depth cannot be written ({error.strerror})", "Free some space, or choose another folder."

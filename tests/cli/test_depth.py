@@ -91,6 +91,13 @@ def test_a_second_run_does_only_the_rest(capsys, movie, network, tmp_path):
     assert "1 frames in" in err
     now = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.exr")}
     assert [name for name in made if made[name] != now[name]] == ["depth_0004.exr"]
+    one, other = tmp_path / "depth_0001.exr", tmp_path / "depth_0003.exr"
+    right, aside = one.read_bytes(), other.read_bytes()
+    one.write_bytes(aside)  # one frame's file under another one's name
+    other.write_bytes(right)
+    status, _, err = call(capsys, *arguments)
+    assert "2 frames in" in err
+    assert (one.read_bytes(), other.read_bytes()) == (right, aside)
     status, _, err = call(capsys, *arguments)
     assert "there already" in err
     status, _, err = call(capsys, *arguments, "--invert")  # another job: nothing of it is there
@@ -98,14 +105,16 @@ def test_a_second_run_does_only_the_rest(capsys, movie, network, tmp_path):
     assert f"{COUNT} frames in" in err
 
 
-def test_pictures_keep_their_numbers(capsys, network, tmp_path):
+@pytest.mark.parametrize("numbers", [(101, 102), (-1, 0, 1)])
+def test_pictures_keep_their_numbers(capsys, network, tmp_path, numbers):
     source = tmp_path / "in"
     source.mkdir()
-    for number in (101, 102):
-        cv2.imwrite(str(source / f"shot_{number:04d}.png"), np.full((90, 160, 3), number, np.uint8))
+    for number in numbers:
+        cv2.imwrite(str(source / f"shot_{number:04d}.png"), np.full((90, 160, 3), number + 100, np.uint8))
     status, _, err = call(capsys, "depth", source, "-o", tmp_path / "out", "--model", network)
     assert status == 0, err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["depth_0101.exr", "depth_0102.exr"]
+    wanted = sorted(f"depth_{number:04d}.exr" for number in numbers)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == wanted
 
 
 @pytest.mark.parametrize(
