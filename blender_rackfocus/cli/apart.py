@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is written is never something that is read."""
+"""What is written is never something that is read, and takes the place of nothing but files."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ..media import MediaError
+from ..media import sequences as numbered
 from .common import UsageError
 from .formats import MOVIES
 
 
 def keep_apart(written: Iterable[Path], read: Iterable[Path], folders: Iterable[Path] = ()) -> None:
-    """Raises UsageError where something to be written is something that is read, by whatever name or link.
+    """Raises UsageError where something to be written is something that is read, by whatever name or link, or where
+    something else than a file has its name.
 
     read: files; a numbered picture stands for its whole sequence. folders: those that were named to be read, all of
     whose files may be.
     """
-    files, sequences, places = set(), set(), {os.path.realpath(folder) for folder in folders}
+    files: set[object] = set()
+    sequences: set[object] = set()
+    places = {os.path.realpath(folder) for folder in folders}
     for path in read:
+        if _identities(path) <= files:
+            continue  # beside one that was looked at
         files |= _identities(path)
         if _sequence(path):
             sequences.add(_sequence(path))
+        for file in _beside(path):
+            files |= _identities(file)
     for path in written:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UsageError(f"{path} is {'a folder' if os.path.isdir(path) else 'no file'}: name another output")
         real = os.path.realpath(path)
         if _identities(path) & files or _sequence(path) in sequences:
             raise UsageError(f"{path} is read for this: name another output")
@@ -39,6 +50,13 @@ def _identities(path: Path) -> set[object]:
         stat = os.stat(path)
         known.add((stat.st_dev, stat.st_ino))
     return known
+
+
+def _beside(path: Path) -> list[Path]:
+    """The files that differ from a file in one number alone, wherever in the name it stands."""
+    with suppress(MediaError):
+        return [Path(file) for one in numbered.around(str(path)) for file in one.files.values()]
+    return []
 
 
 def _sequence(path: Path) -> tuple[str, str] | None:

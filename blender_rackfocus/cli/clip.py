@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
 from ..frame import pairing
 from ..media import library, sequences
-from .common import CommandError, UsageError
+from .common import CommandError, UsageError, refuse_backslash
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".dpx", ".webp", ".hdr", ".jp2"}
 
@@ -45,6 +44,7 @@ def open_clip(name: str, fps: float | None, still_frames: int) -> Clip:
     Raises UsageError where nothing is there, CommandError where it cannot be read.
     """
     path = Path(name).absolute()
+    refuse_backslash(path)
     if path.suffix.lower() == ".blend":
         raise UsageError(f'{name} is an edit, no clip: "bake {name}" makes the frames that it refocuses')
     try:
@@ -79,7 +79,7 @@ def _pictures(path: Path) -> tuple[list[Path], str]:
         return _from_file(str(path))
     if path.exists():
         media.check_file(path)  # says what it is
-    text = re.sub(r"%0?(\d*)d", "#", str(path))
+    text = sequences.with_hashes(str(path))
     if "#" not in Path(text).name:
         raise UsageError(f"there is no clip {path}")
     files = [Path(file) for file in sequences.of_pattern(text).files.values()]

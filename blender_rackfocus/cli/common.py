@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import time
 import tomllib
@@ -34,6 +35,13 @@ def manifest_path() -> Path:
 def version() -> str:
     """The version in the manifest, the only place that has one."""
     return tomllib.loads(manifest_path().read_text(encoding="utf-8"))["version"]
+
+
+def refuse_backslash(path: Path) -> None:
+    """Raises UsageError for a path that Blender would take for another one: to it a backslash parts folders,
+    everywhere."""
+    if os.sep == "/" and "\\" in str(path):
+        raise UsageError(f"{path} has a backslash in its name, which Blender takes for a folder: rename it")
 
 
 def hint(error: OSError) -> str:

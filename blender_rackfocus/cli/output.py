@@ -15,10 +15,10 @@ import bpy
 
 from .. import media
 from ..addon.blender import errors
-from ..media import library
+from ..media import library, sequences
 from . import scratch
 from .chatter import quiet
-from .common import CommandError, Progress, UsageError, hint
+from .common import CommandError, Progress, UsageError, hint, refuse_backslash
 from .formats import MOVIES, PICTURES
 from .stop import Stop
 
@@ -40,13 +40,14 @@ class Target:
 def plan(path: Path, name: str) -> Target:
     """What to write for `path`. name: the pictures' name where only a folder is given. Raises UsageError."""
     path = path.absolute()
+    refuse_backslash(path)
     suffix = path.suffix.lower()
     if suffix in MOVIES:
         if path.is_dir():
             raise UsageError(f"{path} is a folder: name a movie in it")
         return Target(path, True)
     if suffix in PICTURES:
-        text = re.sub(r"%0?(\d*)d", lambda found: "#" * int(found.group(1) or 4), path.name)
+        text = sequences.with_hashes(path.name)
         if "#" not in text:
             text = f"{path.stem}_####{path.suffix}"
         return Target(path.with_name(text), False)

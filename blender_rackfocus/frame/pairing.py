@@ -91,8 +91,8 @@ def _paired(clip: Clip, depth: str, offset: int, stream: int, layer: str, _state
         if len(one.files) == 1 and not one.name.startswith(INDEXED):
             return _still(next(iter(one.files.values())), others)
         return _with_sequence(clip, one, min(one.files), offset, others)
-    if "#" in os.path.basename(depth):
-        one = sequences.of_pattern(depth)
+    if "#" in os.path.basename(sequences.with_hashes(depth)):
+        one = sequences.of_pattern(sequences.with_hashes(depth))
         return _with_sequence(clip, one, min(one.files), offset, "")
     media.check_file(depth)  # says what is wrong
     return _still(depth, "")
@@ -134,18 +134,19 @@ def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
 def _with_version(clip: Clip, path: str, offset: int) -> Pairing:
     """A file that has neighbours by no more than its version, if at all: they are frames where they go with the
     clip's, one for each."""
-    found = [one for one in sequences.around(path, versions=True) if any(_fit(clip, one)[:2]) and _length(clip) > 1]
+    found = [one for one in sequences.around(path, versions=True) if any(_fit(clip, one)[:3]) and _length(clip) > 1]
     if found:
         return _with_sequence(clip, found[-1], min(found[-1].files), offset, "")
     beside = sum(len(one.files) - 1 for one in sequences.around(path, versions=True))
     return _still(path, f"the number in its name is a version; {beside} others lie beside it" if beside else "")
 
 
-def _fit(clip: Clip, one: Sequence) -> tuple[bool, bool, int]:
-    """How well a sequence goes with a clip: its numbers, its length, its size."""
+def _fit(clip: Clip, one: Sequence) -> tuple[bool, int, bool, int]:
+    """How well a sequence goes with a clip: its numbers, its length, its size. Of several that have the clip's numbers
+    the one of more digits is the frames': cameras and eyes are counted in one."""
     numbers = _numbers(clip)
     numbered = bool(numbers) and set(numbers or ()) <= one.files.keys()
-    return numbered, len(one.files) == _length(clip), len(one.files)
+    return numbered, numbered * one.name.count("#"), len(one.files) == _length(clip), len(one.files)
 
 
 def _in_folder(clip: Clip, folder: str) -> tuple[Sequence, str]:

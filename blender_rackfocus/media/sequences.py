@@ -72,9 +72,15 @@ def numbers_of(paths: Iterable[str]) -> list[int] | None:
         return None
     for place in reversed(varying or places[-1:]):
         numbers = [int(part.runs[place]) for part in parts]
-        if len(set(numbers)) == len(numbers):
+        if len(set(numbers)) == len(set(names)):  # a picture may be held, two may not share a number
             return numbers
     return None
+
+
+def with_hashes(path: str) -> str:
+    """A path in whose file's name %04d, as other programs call a number, is #### instead."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, re.sub(r"%0?(\d?)d", lambda found: "#" * int(found[1] or 4), name))
 
 
 def around(path: str, *, versions: bool = False) -> list[Sequence]:

@@ -244,6 +244,21 @@ def test_output_is_kept_apart_from_what_is_read_by_every_name(tmp_path):
     assert not _is_refused(tmp_path / "a" / "sub" / "new.png", [], [tmp_path / "a"])
 
 
+def test_a_number_anywhere_in_a_name_makes_a_sequence_that_is_read(tmp_path):
+    read = [_touched(tmp_path / f"z_{number:04d}_v2.exr") for number in range(3)][:1]
+    assert _is_refused(tmp_path / "z_0002_v2.exr", read)
+    assert not _is_refused(tmp_path / "z_0002_v3.exr", read)
+
+
+def test_output_takes_the_place_of_files_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "null.mp4").symlink_to("/dev/null")
+    (tmp_path / "r_0002.png").mkdir()
+    for name in ("pipe.mp4", "null.mp4", "r_0002.png"):
+        assert _is_refused(tmp_path / name, []), name
+    assert not _is_refused(_touched(tmp_path / "r_0001.png"), [])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -256,6 +271,7 @@ def test_output_is_kept_apart_from_what_is_read_by_every_name(tmp_path):
         ("rack", "{p}/f_####.exr", "-o", "{o}/a.mp4", "--blend", "{o}/a.mp4"),
         ("depth", "{p}/f_####.exr", "-o", "{p}/f_####.exr"),
         ("depth", "{p}", "-o", "{p}"),
+        ("rack", "{p}", "--depth", "{z}", "-o", "{o}/a\\b/c.mp4"),
     ],
 )
 def test_verbs_refuse_to_write_what_they_read(run, tmp_path, arguments):

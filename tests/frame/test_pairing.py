@@ -207,3 +207,27 @@ def test_arrays(tmp_path) -> None:
 def test_what_is_not_there_is_said(tmp_path) -> None:
     with pytest.raises(MediaError, match="there is no such file"):
         pair(Clip(("a.png",)), str(tmp_path / "none.exr"))
+
+
+def test_as_many_cameras_as_frames_are_still_cameras(tmp_path) -> None:
+    clip = Clip(tuple(_touch(tmp_path / "c", "c_{:04d}.png", range(1, 4))))
+    for camera in (1, 2, 3):
+        _touch(tmp_path / "d", f"z_{{:04d}}_cam{camera}.exr", range(1, 6))
+    paired = pair(clip, str(tmp_path / "d" / "z_0003_cam2.exr"))
+    assert _numbers(paired, 3) == [f"z_000{number}_cam2.exr" for number in (1, 2, 3)]
+    assert paired.doubtful
+
+
+def test_a_picture_that_is_held_keeps_its_depth(tmp_path) -> None:
+    one, two = _touch(tmp_path / "c", "c_{}.png", (1, 2))
+    _touch(tmp_path / "d", "d_{}.exr", range(4))
+    paired = pair(Clip((one, one, two, two)), str(tmp_path / "d"))
+    assert _numbers(paired, 4) == ["d_1.exr", "d_1.exr", "d_2.exr", "d_2.exr"]
+    assert not paired.doubtful
+
+
+def test_a_number_may_be_written_as_other_programs_do(tmp_path) -> None:
+    folder = tmp_path / "50%dark"
+    clip = Clip(tuple(_touch(folder, "c_{:03d}.png", (1, 2))))
+    _touch(folder, "d_{:03d}.exr", (1, 2))
+    assert _numbers(pair(clip, str(folder / "d_%03d.exr")), 2) == ["d_001.exr", "d_002.exr"]

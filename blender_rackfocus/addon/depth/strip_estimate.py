@@ -215,7 +215,7 @@ def clip_of(
 def _numbers(strip: bpy.types.Strip) -> list[int] | None:
     """The numbers in the names of a strip's pictures, where they can serve to match depth with them."""
     numbers = strips.numbers_of(strip)
-    return numbers if numbers and numbers[0] >= 0 and numbers == sorted(numbers) else None
+    return numbers if numbers and numbers[0] >= 0 and numbers == sorted(set(numbers)) else None
 
 
 def _name(index: int, numbers: list[int] | None) -> Path:
