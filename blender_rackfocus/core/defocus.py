@@ -51,7 +51,8 @@ HALVED_PX = math.sqrt(3.0)
 class Behind:
     """A second layer: what the picture's surfaces hide, as the same camera would see it without them.
 
-    picture  (H, W, 3) float32, scene-linear;  depth_m (H, W) float32, metres, > 0 (+inf is the far background)
+    picture  (H, W, 3) or (H, W, 4) float32, scene-linear, alpha premultiplied (without, it is 1)
+    depth_m  (H, W) float32, metres, > 0 (+inf is the far background)
     known    (H, W) float32: 1 where the two are known, 0 where what lies behind is to be filled in from around
     """
 
@@ -69,45 +70,68 @@ def defocus_frame(
     highlights: Highlights | None = None,
     quality: str = "final",
     behind: Behind | None = None,
+    margin: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
     """The picture as the lens would have taken it.
 
     rgba: (H, W, 4) or (H, W, 3) float32, scene-linear, alpha premultiplied, top row first; values may exceed 1.
     depth_m: (H, W) float32, metres along the optical axis, > 0; +inf (or >= 1e9) is the far background.
     behind: what is known of the surfaces that depth_m hides; it counts where it is farther than they are.
-    Returns (H, W, 4) or (H, W, 3) float32, a new array of rgba's shape; bit for bit rgba where the circle's radius is
-    below a quarter pixel and nothing spreads over it; circles larger than the picture are cut (`bound.circles_cut`
-    tells where).
+    margin: so many (rows, columns) on every side lie outside the frame: their light reaches into it. Lens and aperture
+    speak of the frame.
+    Returns (H, W, 4) or (H, W, 3) float32, a new array of rgba's shape without the margin; bit for bit rgba where the
+    circle's radius is below a quarter pixel and nothing spreads over it; circles larger than the picture are cut
+    (`bound.circles_cut` tells where).
     Raises ValueError naming the argument for wrong shapes, dtypes, non-finite pixels or depth that is NaN or <= 0.
     """
-    _check(rgba, depth_m, quality)
+    _check(rgba, depth_m, quality, margin)
     if behind is not None:
         _check_behind(behind, depth_m.shape)
     aperture = aperture or Aperture()
     highlights = highlights or Highlights()
-    limit_px = largest_px(depth_m.shape, aperture)
+    frame = depth_m.shape[0] - 2 * margin[0], depth_m.shape[1] - 2 * margin[1]
+    limit_px = largest_px(frame, aperture)
     with workers(depth_m.size) as work:
         coc, circles = work.empty(depth_m.shape), work.empty(depth_m.shape)
-        colour = _taken(rgba, depth_m, lens, limit_px, coc, circles, work)
+        colour = _taken(rgba, depth_m, lens, frame[1], limit_px, coc, circles, work)
+        if colour.shape[2] == 3 and behind is not None and _is_open(behind):
+            colour = work.copy(np.dstack([colour, np.ones_like(coc)]))
         light = _lit(colour, coc, highlights, work)
-        seen = None if behind is None else _seen(behind, lens, highlights, light.shape[2], work)
+        seen = None if behind is None else _seen(behind, lens, frame[1], highlights, light.shape[2], work)
         if lens.axial_chromatic:
             out = rgba.copy()
             groups = [0], [1, 3][: colour.shape[2] - 2], [2]  # alpha goes with green
-            for channels, offset in zip(groups, chromatic_offset_px(lens, depth_m.shape[1]), strict=True):
+            for channels, offset in zip(groups, chromatic_offset_px(lens, frame[1]), strict=True):
                 with work.scratch():
                     part = work.copy(light[..., channels])
                     own = _drawn(coc + np.float32(offset), limit_px)
                     further = seen and _channels(seen, channels, offset)
                     further = further and replace(further, coc=_drawn(further.coc, limit_px))
-                    out[..., channels] = _render(part, part, work.copy(own), further, aperture, quality, work)
+                    out[..., channels] = _render(part, part, work.copy(own), further, aperture, quality, margin, work)
         else:
             further = seen and replace(seen, coc=_drawn(seen.coc, limit_px))
-            out = _render(rgba, light, circles, further, aperture, quality, work)
+            out = _render(rgba, light, circles, further, aperture, quality, margin, work)
     if aperture.vignetting > 0:
-        out *= vignetting_gain(coc.shape[0], coc.shape[1], aperture)[..., None]
+        out *= _widened(vignetting_gain(*frame, aperture), margin)[..., None]
     scale = breathing_scale(lens)
-    return out if scale == 1.0 else magnified(out, scale)
+    return within(out if scale == 1.0 else magnified(out, scale), margin)
+
+
+def within(picture: np.ndarray, margin: tuple[int, int]) -> np.ndarray:
+    """A picture without a margin of so many (rows, columns) on every side; itself where there is none.
+
+    picture: (H, W) or (H, W, C) float32, scene-linear or metres. Returns (h, w) or (h, w, C) float32, scene-linear or
+    metres.
+    """
+    if not any(margin):
+        return picture
+    rows, columns = (slice(beyond, length - beyond) for beyond, length in zip(margin, picture.shape[:2], strict=True))
+    return np.ascontiguousarray(picture[rows, columns])
+
+
+def _widened(plane: np.ndarray, margin: tuple[int, int]) -> np.ndarray:
+    """A plane of the frame with the margin around it, as at the border."""
+    return np.pad(plane, [(beyond, beyond) for beyond in margin], mode="edge") if any(margin) else plane
 
 
 def close() -> None:
@@ -137,6 +161,7 @@ def _taken(
     rgba: np.ndarray,
     depth_m: np.ndarray,
     lens: Lens,
+    frame_px: int,
     limit_px: float,
     coc: np.ndarray,
     circles: np.ndarray,
@@ -144,11 +169,12 @@ def _taken(
 ) -> np.ndarray:
     """Write the signed circles of all pixels to `coc`, and as they are drawn to `circles`.
 
-    Returns the colours, without alpha (coverage) if it is all 1. Raises ValueError if a pixel or a depth is none.
+    frame_px: width of the frame. Returns the colours, without alpha (coverage) if it is all 1. Raises ValueError if a
+    pixel or a depth is none.
     """
     colour = work.empty((*rgba.shape[:2], 3))
     parts = [(rows,) for rows in bands(*coc.shape)]
-    opaque = work.here(partial(_take, rgba, depth_m, lens, limit_px, coc, circles, colour), parts)
+    opaque = work.here(partial(_take, rgba, depth_m, lens, frame_px, limit_px, coc, circles, colour), parts)
     return colour if all(opaque) else work.copy(rgba)
 
 
@@ -156,6 +182,7 @@ def _take(
     rgba: np.ndarray,
     depth_m: np.ndarray,
     lens: Lens,
+    frame_px: int,
     limit_px: float,
     coc: np.ndarray,
     circles: np.ndarray,
@@ -166,7 +193,7 @@ def _take(
     own = rgba[rows]
     if not np.isfinite(own).all():
         raise ValueError("rgba: must be finite everywhere")
-    coc[rows] = coc_px(depth_m[rows], lens, depth_m.shape[1])
+    coc[rows] = coc_px(depth_m[rows], lens, frame_px)
     circles[rows] = _drawn(coc[rows], limit_px)
     if rgba.shape[2] == 3:
         colour[rows] = own
@@ -177,14 +204,19 @@ def _take(
     return True
 
 
-def _seen(behind: Behind, lens: Lens, highlights: Highlights, channels: int, work: Workers) -> Seen:
+def _is_open(behind: Behind) -> bool:
+    """Whether one can see through what is known, somewhere."""
+    return behind.picture.shape[2] == 4 and bool((behind.picture[..., 3][behind.known > 0] != 1).any())
+
+
+def _seen(behind: Behind, lens: Lens, frame_px: int, highlights: Highlights, channels: int, work: Workers) -> Seen:
     """A second layer as the renderer takes it: light, circles (not yet as they are drawn), where it is known."""
     known = np.clip(behind.known, 0, 1)
     depth_m = np.where(known > 0, behind.depth_m, np.float32(np.inf))
-    coc = coc_px(depth_m, lens, depth_m.shape[1])
+    coc = coc_px(depth_m, lens, frame_px)
     colour = np.ascontiguousarray(np.where(known[..., None] > 0, behind.picture, np.float32(0)))
-    if channels == 4:
-        colour = cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)
+    if channels != colour.shape[2]:
+        colour = cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA if channels == 4 else cv2.COLOR_BGRA2BGR)
     return Seen(_lit(colour, coc, highlights, work), coc, known)
 
 
@@ -200,13 +232,14 @@ def _render(
     seen: Seen | None,
     aperture: Aperture,
     quality: str,
+    margin: tuple[int, int],
     work: Workers,
 ) -> np.ndarray:
     """A picture through the lens; `light` is what its out-of-focus pixels spread, without alpha if it is opaque."""
     if not coc.any():
         return picture.copy()
     through = _draft if quality == "draft" else _final
-    result, before = through(light, coc, seen, aperture, work)
+    result, before = through(light, coc, seen, aperture, margin, work)
     out = np.empty_like(picture)
     parts = [(rows,) for rows in bands(*coc.shape)]
     work.here(partial(_assemble, picture, coc, result, before, out), parts)
@@ -233,14 +266,24 @@ def _copied(picture: np.ndarray, out: np.ndarray) -> None:
 
 
 def _final(
-    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, work: Workers
+    light: np.ndarray,
+    coc: np.ndarray,
+    seen: Seen | None,
+    aperture: Aperture,
+    margin: tuple[int, int],
+    work: Workers,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
-    return _composite(light, coc, seen, aperture, "final", work)
+    return _composite(light, coc, seen, aperture, "final", margin, work)
 
 
 def _draft(
-    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, work: Workers
+    light: np.ndarray,
+    coc: np.ndarray,
+    seen: Seen | None,
+    aperture: Aperture,
+    margin: tuple[int, int],
+    work: Workers,
 ) -> tuple[np.ndarray, np.ndarray]:
     """As _final, made at half the size; what is in focus gets its detail back, if nothing nearer spreads over it."""
     height, width = coc.shape
@@ -248,7 +291,8 @@ def _draft(
     small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
     parts = [(rows,) for rows in bands(height, width, 2)]
     work.each(partial(_halve, light, coc, small, small_coc), parts)
-    halves = _composite(small, small_coc, seen and _halved_seen(seen), aperture, "draft", work)
+    around = margin[0] // 2, margin[1] // 2
+    halves = _composite(small, small_coc, seen and _halved_seen(seen), aperture, "draft", around, work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
     parts = [(rows,) for rows in bands(height, width, 2, SHARPENED_PX)]
     work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
@@ -333,7 +377,8 @@ def _doubled(picture: np.ndarray) -> np.ndarray:
 class _Tiles:
     """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) or with alpha, and `before` (H, W).
 
-    edge  height and width of a tile;  rim  pixels around it that are rendered with it
+    edge    height and width of a tile;  rim  pixels around it that are rendered with it
+    margin  rows and columns on every side that lie outside the frame
     """
 
     light: np.ndarray
@@ -343,6 +388,7 @@ class _Tiles:
     aperture: Aperture
     edge: tuple[int, int]
     rim: int
+    margin: tuple[int, int]
     result: np.ndarray
     before: np.ndarray
 
@@ -352,7 +398,9 @@ class _Tiles:
         bottom, right = min(top + self.edge[0], height), min(left + self.edge[1], width)
         rows, columns = slice(top, bottom), slice(left, right)
         place = top - rim, top + up_to(bottom - top, rim) + rim, left - rim, left + up_to(right - left, rim) + rim
-        fields = _fields((height, width), self.aperture, (top, left), self.edge, rim)
+        down, across = self.margin
+        frame = height - 2 * down, width - 2 * across
+        fields = _fields(frame, self.aperture, (top - down, left - across), self.edge, rim)
         done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields))
         if done is None:
             _copied(self.light[rows, columns], self.result[rows, columns])
@@ -366,7 +414,13 @@ class _Tiles:
 
 
 def _composite(
-    light: np.ndarray, coc: np.ndarray, seen: Seen | None, aperture: Aperture, quality: str, work: Workers
+    light: np.ndarray,
+    coc: np.ndarray,
+    seen: Seen | None,
+    aperture: Aperture,
+    quality: str,
+    margin: tuple[int, int],
+    work: Workers,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The picture through the lens, and the coverage of what is nearer than focus."""
     height, width = coc.shape
@@ -381,7 +435,7 @@ def _composite(
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
     channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
     result, before = work.empty((height, width, channels)), work.empty(coc.shape)
-    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, result, before)
+    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, margin, result, before)
     work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
     return result, before
 
@@ -466,21 +520,23 @@ def _lit_band(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, out: 
 
 
 def _check_behind(behind: Behind, shape: tuple[int, int]) -> None:
-    for name, wanted in (("picture", (*shape, 3)), ("depth_m", shape), ("known", shape)):
+    for name, wanted in (("picture", [(*shape, 3), (*shape, 4)]), ("depth_m", [shape]), ("known", [shape])):
         own = getattr(behind, name)
-        if not isinstance(own, np.ndarray) or own.shape != wanted or own.dtype != np.float32:
-            raise ValueError(f"behind.{name}: must be a float32 array of shape {wanted}")
+        if not isinstance(own, np.ndarray) or own.shape not in wanted or own.dtype != np.float32:
+            raise ValueError(f"behind.{name}: must be a float32 array of shape {wanted[0]}")
     where = behind.known > 0
     if not (np.isfinite(behind.picture[where]).all() and (behind.depth_m[where] > 0).all()):
         raise ValueError("behind: must be finite, with depth above 0, where it is known")
 
 
-def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str) -> None:
+def _check(rgba: np.ndarray, depth_m: np.ndarray, quality: str, margin: tuple[int, int]) -> None:
     if not isinstance(rgba, np.ndarray) or rgba.ndim != 3 or rgba.shape[2] not in (3, 4) or rgba.dtype != np.float32:
         raise ValueError("rgba: must be a float32 array of shape (H, W, 3) or (H, W, 4)")
     if not isinstance(depth_m, np.ndarray) or depth_m.shape != rgba.shape[:2] or depth_m.dtype != np.float32:
         raise ValueError("depth_m: must be a float32 array of the picture's height and width")
     if rgba.size == 0:
         raise ValueError("rgba: must not be empty")
+    if any(not 0 <= 2 * beyond < length for beyond, length in zip(margin, depth_m.shape, strict=True)):
+        raise ValueError("margin: must be 0 or more, and leave something of the picture")
     if quality not in QUALITIES:
         raise ValueError(f"quality: must be one of {', '.join(QUALITIES)}")

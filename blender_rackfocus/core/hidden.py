@@ -144,21 +144,26 @@ def hidden_samples(
     cell: edge of the search's cells in pixels, >= 2; larger ones are taken where the search would go far.
     """
     continued = _continued(rgb, coc, cell, work)
-    known = None if seen is None else _known(seen, 2, work)
+    known = None if seen is None else _known(seen, coc, 2, work)
     if known is not None and continued is not None:
         continued = _between(continued, known, coc, work)
     return [one for one in (continued, known) if one is not None]
 
 
-def _known(seen: Seen, cell: int, work: Workers) -> Hidden | None:
-    """What is known, in cells."""
+def _known(seen: Seen, coc: np.ndarray, cell: int, work: Workers) -> Hidden | None:
+    """What is known and some part of the lens sees, in cells. coc: of what is in front."""
     share = _mean_of_cells(seen.known, cell)
+    each = np.maximum(share, np.float32(1e-6))
+    back = _mean_of_cells(seen.coc * seen.known, cell) / each
+    step = back - _mean_of_cells(coc, cell)
     there = share >= LEAST_KNOWN
+    covered = (there & (step > SHALLOWEST_STEP_PX)).astype(np.uint8)
+    inside = cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * np.float32(cell)
+    there &= inside <= step + np.float32(2 * cell)
     if not there.any():
         return None
-    each = np.maximum(share, np.float32(1e-6))
     colour = _mean_of_cells(seen.light * seen.known[..., None], cell) / each[..., None]
-    coc = np.where(there, _mean_of_cells(seen.coc * seen.known, cell) / each, np.float32(0))
+    coc = np.where(there, back, np.float32(0))
     pairs = work.empty((colour.shape[2] // 2 + 1, coc.shape[0], 2 * coc.shape[1]))
     pairs_of(np.ascontiguousarray(colour), None, pairs)
     return Hidden(pairs, work.copy(coc), work.copy(np.where(there, coc, -np.float32(np.inf))), cell)

@@ -119,7 +119,7 @@ def behind_view(rgba: np.ndarray, behind: Behind | None) -> np.ndarray:
     light *= light * np.float32(DIMMED)
     view = cv2.merge([light, light, light, np.ones_like(light)])
     if behind is not None:
-        np.copyto(view[..., :3], behind.picture, where=behind.known[..., None] > 0)
+        np.copyto(view[..., :3], behind.picture[..., :3], where=behind.known[..., None] > 0)
     return view
 
 

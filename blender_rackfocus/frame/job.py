@@ -59,6 +59,9 @@ class Job:
     the picture is made to (`core.fit`). fills: width and height of a canvas that the picture has to fill, opaque, or
     the frame cannot be made; None where it need not. touches: strokes that correct this frame's depth, in their order.
     beside: frames in which what the picture hides is looked for (`behind`); none, it is filled in from around.
+    hidden: what the picture hides, rendered; a picture with its depth, as wide as the one that is made from. wide: the
+    picture with its depth and so much around it, `margin` (rows, columns) on every side, whose light reaches into the
+    frame. Both are None where they were not rendered, and for drafts, which leave them, may not be there yet.
     """
 
     picture: FileFrame
@@ -78,6 +81,9 @@ class Job:
     fills: tuple[int, int] | None = None
     touches: tuple[Touch, ...] = ()
     beside: tuple[Beside, ...] = ()
+    hidden: FileFrame | None = None
+    wide: FileFrame | None = None
+    margin: tuple[int, int] = (0, 0)
 
     def value(self, name: str) -> float:
         """One input by name."""

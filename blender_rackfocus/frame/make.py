@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import media
 from ..core import Behind, defocus, defocus_frame
+from ..core.defocus import within
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
 from ..media import MediaError
@@ -23,6 +24,7 @@ from ..media.rounding import quantised, rounded
 from . import adjust, depth, inputs
 from .coding import encode
 from .job import Job, Made
+from .rendered import NOTHING, Rendered
 
 DRAFT_WIDTH = 960
 """Pixels across up to which drafts are computed."""
@@ -46,14 +48,16 @@ def make(
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Final pixels are half
     floats in value, whoever asks and however they come: what is computed now, what the store kept and what was baked
     are the same pixels. draft_width: drafts are computed at most so many pixels across. behind: what the picture
-    hides, where it is known, not graded yet; drafts leave it.
+    hides, where it is known, not graded yet; drafts leave it. Final pictures have the job's margin around them.
     """
     picture = _graded(job, picture)
-    height, width = picture.shape[:2]
+    margin = (0, 0) if job.draft else job.margin
+    inner = within(picture, margin)
+    height, width = inner.shape[:2]
     if job.draft and width > draft_width:
         return Made(width, height, _draft(job, picture, depth_m, draft_width))
     behind = None if behind is None or job.draft else _graded_behind(job, behind)
-    made = Made(width, height, encode(_refocus(job, picture, depth_m, behind), picture))
+    made = Made(width, height, encode(_refocus(job, picture, depth_m, behind, margin), inner))
     return made if job.draft else _as_kept(made)
 
 
@@ -72,31 +76,42 @@ def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
 
 
 def make_of_picture(
-    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: Mapping[str, float],
+    region: Region | None = None,
+    rendered: Rendered = NOTHING,
 ) -> Made:
     """`refocused`, as `make` makes a job's frame.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Raises ValueError.
     """
     height, width = picture.shape[:2]
-    return _as_kept(Made(width, height, encode(refocused(picture, depth_m, values, region), picture)))
+    return _as_kept(Made(width, height, encode(refocused(picture, depth_m, values, region, rendered), picture)))
 
 
 def refocused(
-    picture: np.ndarray, depth_m: np.ndarray, values: Mapping[str, float], region: Region | None = None
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: Mapping[str, float],
+    region: Region | None = None,
+    rendered: Rendered = NOTHING,
 ) -> np.ndarray:
     """The picture of a node through the lens of these inputs, at final quality; outside the region it stays.
 
-    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. Returns (H, W, 4)
-    float32, scene-linear, premultiplied. Raises ValueError.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. rendered: what was
+    rendered besides; with a region, nothing around it. Returns (H, W, 4) float32, scene-linear, premultiplied. Raises
+    ValueError.
     """
     if region is not None:
         part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
         cut = region.rows, region.columns
         made = picture.copy()
-        made[cut] = refocused(np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut]), part)
+        pixels = np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut])
+        made[cut] = refocused(*pixels, part, rendered=rendered.cut(region.rows, region.columns))
         return made
-    made = _through_lens(picture, depth_m, values, "final")
+    whole = (picture, depth_m) if rendered.wide is None else rendered.wide
+    made = _through_lens(*whole, values, "final", rendered.behind, rendered.margin)
     changed = np.any(made != picture, axis=2, keepdims=True)
     return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
 
@@ -135,7 +150,21 @@ def _check_fills(path: str, picture: np.ndarray, canvas: tuple[int, int]) -> Non
 
 def reading_of(job: Job) -> Job:
     """The job without what only matters after its files are read: equal ones read the same."""
-    return replace(job, values=(), grade=(1.0, 1.0, False), draft=False, beside=())
+    alone = replace(job, values=(), grade=(1.0, 1.0, False), draft=False, beside=())
+    return replace(alone, hidden=None, wide=None, margin=(0, 0))
+
+
+def whole_of(job: Job) -> Job:
+    """The job whose picture is what a final frame is made from: with what was rendered around it."""
+    if job.draft or job.wide is None:
+        return job
+    return replace(job, picture=job.wide, depth=job.wide, wide=None)
+
+
+def hidden_of(job: Job) -> Job:
+    """The job whose picture is what a job's picture hides, as it was rendered."""
+    assert job.hidden is not None
+    return replace(job, picture=job.hidden, depth=job.hidden, fit_depth=False, hidden=None, wide=None)
 
 
 def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:
@@ -172,13 +201,21 @@ def _graded(job: Job, picture: np.ndarray) -> np.ndarray:
 
 
 def _graded_behind(job: Job, behind: Behind) -> Behind:
+    if behind.picture.shape[2] == 4:
+        return replace(behind, picture=_graded(job, behind.picture))
     opaque = cv2.cvtColor(behind.picture, cv2.COLOR_BGR2BGRA)  # alpha is 1; the order stays
     return replace(behind, picture=np.ascontiguousarray(_graded(job, opaque)[..., :3]))
 
 
-def _refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray, behind: Behind | None = None) -> np.ndarray:
+def _refocus(
+    job: Job,
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    behind: Behind | None = None,
+    margin: tuple[int, int] = (0, 0),
+) -> np.ndarray:
     values = dict(zip(inputs.NAMES, job.values, strict=True))
-    return _through_lens(picture, depth_m, values, "draft" if job.draft else "final", behind)
+    return _through_lens(picture, depth_m, values, "draft" if job.draft else "final", behind, margin)
 
 
 def _through_lens(
@@ -187,6 +224,7 @@ def _through_lens(
     values: Mapping[str, float],
     quality: str,
     behind: Behind | None = None,
+    margin: tuple[int, int] = (0, 0),
 ) -> np.ndarray:
     made = defocus_frame(
         picture,
@@ -196,7 +234,9 @@ def _through_lens(
         highlights=inputs.highlights_of(values),
         quality=quality,
         behind=behind,
+        margin=margin,
     )
+    picture = within(picture, margin)
     mix = np.float32(min(values["Mix"], 1.0))
     return made if mix == 1 else picture + mix * (made - picture)
 

@@ -26,7 +26,14 @@ NOTHING = {"nothing": True}
 """The notes of a frame in which the modifier does nothing."""
 
 
-_BEFORE_IT_WAS_NOTED: dict[str, Any] = {"fit_depth": False, "fills": None, "touches": []}
+_BEFORE_IT_WAS_NOTED: dict[str, Any] = {
+    "fit_depth": False,
+    "fills": None,
+    "touches": [],
+    "margin": [0, 0],
+    "hidden": "",
+    "wide": "",
+}
 """What older versions did and did not note; else what they did not note is taken for what it is now."""
 
 
@@ -64,6 +71,8 @@ def store_key(job: Job) -> str:
         picture=_anywhere(job.picture),
         depth=_anywhere(job.depth),
         reference=_anywhere(job.reference) if job.reference is not None else None,
+        hidden=_anywhere(job.hidden) if job.hidden is not None else None,
+        wide=_anywhere(job.wide) if job.wide is not None else None,
         draft=False,
         colour=replace(job.colour, path="")
         if job.colour
@@ -208,6 +217,9 @@ def _reading(job: Job) -> dict[str, Any]:
         "fit_depth": job.fit_depth,
         "fills": list(job.fills) if job.fills else None,
         "touches": [_touch(one) for one in job.touches],
+        "margin": list(job.margin),
+        "hidden": job.hidden.content if job.hidden is not None else "",
+        "wide": job.wide.content if job.wide is not None else "",
     }
 
 

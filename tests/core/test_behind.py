@@ -98,7 +98,7 @@ def test_it_goes_with_everything_else(quality, channels):
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("picture", {"picture": np.zeros((HEIGHT, WIDTH, 4), np.float32)}),
+        ("picture", {"picture": np.zeros((HEIGHT, WIDTH, 2), np.float32)}),
         ("depth_m", {"depth_m": np.ones((3, 3), np.float32)}),
         ("known", {"known": np.ones((HEIGHT, WIDTH), bool)}),
         ("finite", {"picture": np.full((HEIGHT, WIDTH, 3), np.nan, np.float32)}),

@@ -14,7 +14,7 @@ from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.craft.touch import Touch
 from blender_rackfocus.frame import inputs
 from blender_rackfocus.frame import notes as frame_notes
-from blender_rackfocus.frame.job import Beside, Job, stamped
+from blender_rackfocus.frame.job import Beside, FileFrame, Job, stamped
 from blender_rackfocus.media.colour import OcioConfig
 
 CONVENTION = DepthConvention("NORMALISED", 1.0, 100.0, True, "INVERSE_Z", 1.0)
@@ -71,6 +71,9 @@ def others(folder: Path) -> dict[str, object]:
         "beside": (Beside(1, stamped(str(folder / "another.png"), 0), stamped(str(folder / "another.exr"), 0)),),
         "fills": (64, 48),
         "touches": (Touch("NEARER", ((0.5, 0.5),)),),
+        "hidden": FileFrame("/tmp/hidden.exr", 0, None, content="what is hidden"),
+        "wide": FileFrame("/tmp/wide.exr", 0, None, content="with a margin"),
+        "margin": (8, 8),
     }
 
 

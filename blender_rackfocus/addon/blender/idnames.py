@@ -30,3 +30,40 @@ SET_ALPHA = "CompositorNodeSetAlpha"
 VALUE = "ShaderNodeValue"
 VECTOR_MATHS = "ShaderNodeVectorMath"
 VIEWER = "CompositorNodeViewer"
+
+PIXEL_BY_PIXEL = {
+    "CompositorNodeAlphaOver",
+    "CompositorNodeBrightContrast",
+    "CompositorNodeColorBalance",
+    "CompositorNodeColorCorrection",
+    "CompositorNodeCombineColor",
+    "CompositorNodeConvertColorSpace",
+    "CompositorNodeCurveRGB",
+    "CompositorNodeDenoise",
+    "CompositorNodeExposure",
+    "CompositorNodeGamma",
+    "CompositorNodeHueCorrect",
+    "CompositorNodeHueSat",
+    "CompositorNodeInvert",
+    "CompositorNodePosterize",
+    "CompositorNodePremulKey",
+    "CompositorNodeRGB",
+    "CompositorNodeRGBToBW",
+    "CompositorNodeSeparateColor",
+    "CompositorNodeSetAlpha",
+    "CompositorNodeSwitch",
+    "ShaderNodeBrightContrast",
+    "ShaderNodeClamp",
+    "ShaderNodeCombineXYZ",
+    "ShaderNodeGamma",
+    "ShaderNodeMapRange",
+    "ShaderNodeMath",
+    "ShaderNodeMix",
+    "ShaderNodeRGBCurve",
+    "ShaderNodeSeparateXYZ",
+    "ShaderNodeValToRGB",
+    "ShaderNodeValue",
+    "ShaderNodeVectorCurve",
+    "ShaderNodeVectorMath",
+}
+"""What changes each pixel by itself, or with those close to it, whatever the picture's size."""

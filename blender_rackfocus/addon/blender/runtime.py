@@ -19,6 +19,7 @@ def sweep() -> None:
     """Remove them all. Only while no render runs: removing a scene or a node group then crashes Blender 5.2."""
     for blocks in (
         bpy.data.scenes,
+        bpy.data.collections,
         bpy.data.node_groups,
         bpy.data.images,
         bpy.data.objects,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ...frame.rendered import NOTHING, Rendered
 from ...media import baked
 from ..blender.errors import FrameError
 from ..shot import baked_place, node
@@ -51,6 +52,7 @@ def is_of(
     depth_m: np.ndarray,
     values: dict[str, float],
     region: node_pixels.Region | None,
+    rendered: Rendered = NOTHING,
 ) -> bool:
     """Whether a baked file is whole and shows just what these would make.
 
@@ -58,7 +60,7 @@ def is_of(
     """
     notes = baked.notes_of(path)
     told = notes.get(node_notes.PIXELS) if notes is not None else None
-    return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region)
+    return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region, rendered)
 
 
 def attach(rack_node: bpy.types.Node, place: BakedPlace) -> None:

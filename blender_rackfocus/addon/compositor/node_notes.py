@@ -60,7 +60,7 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
         "renderer": renderer(),
         "inputs": _values(scene, rack_node, feeding[0].slot, frame, unsure),
         "lens": rack_node.rackfocus_lens,
-        "reading": {name: _plain(getattr(rack_node, name)) for name in node_settings.DEPTH},
+        "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)},
         "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
         "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
@@ -70,7 +70,13 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
     }
 
 
-_BEFORE_IT_WAS_NOTED = {"rackfocus_fit_depth": False, "rackfocus_depth_low": 0.0, "rackfocus_depth_high": 1.0}
+_BEFORE_IT_WAS_NOTED = {
+    "rackfocus_fit_depth": False,
+    "rackfocus_depth_low": 0.0,
+    "rackfocus_depth_high": 1.0,
+    "rackfocus_render_behind": False,
+    "rackfocus_overscan": 0.0,
+}
 """What older versions did and did not note."""
 
 

@@ -15,25 +15,35 @@ import numpy as np
 from ...frame import inputs
 from ...frame.job import Made
 from ...frame.make import Region, make_of_picture
+from ...frame.rendered import NOTHING, Rendered
 from ...frame.renderer import renderer
 from ...media.store import key_of
 from ..blender import cache
 
 
 def make(
-    name: str, picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
+    name: str,
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: dict[str, float],
+    region: Region | None = None,
+    rendered: Rendered = NOTHING,
 ) -> Made:
     """`make_of_picture`; from the store where it was made before.
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres. name: of the node, for
     those who look into the store. Raises ValueError.
     """
-    key = key_of_frame(picture, depth_m, values, region) if cache.store() is not None else ""
-    return cache.made(key, name, lambda: make_of_picture(picture, depth_m, values, region))
+    key = key_of_frame(picture, depth_m, values, region, rendered) if cache.store() is not None else ""
+    return cache.made(key, name, lambda: make_of_picture(picture, depth_m, values, region, rendered))
 
 
 def key_of_frame(
-    picture: np.ndarray, depth_m: np.ndarray, values: dict[str, float], region: Region | None = None
+    picture: np.ndarray,
+    depth_m: np.ndarray,
+    values: dict[str, float],
+    region: Region | None = None,
+    rendered: Rendered = NOTHING,
 ) -> str:
     """The store's key of a frame: all that decides its pixels.
 
@@ -47,7 +57,19 @@ def key_of_frame(
         depth=_hash(depth_m),
         values={name: float(np.float32(values[name])) for name in inputs.NAMES},
         region=(*part, region.share) if part is not None and region is not None else None,
+        **_rendered_key(rendered),
     )
+
+
+def _rendered_key(rendered: Rendered) -> dict[str, object]:
+    """What tells of all that was rendered besides the picture; empty for nothing."""
+    told: dict[str, object] = {}
+    if rendered.behind is not None:
+        one = rendered.behind
+        told["behind"] = [_hash(plane) for plane in (one.picture, one.depth_m, one.known)]
+    if rendered.wide is not None:
+        told["wide"] = [*map(_hash, rendered.wide), *rendered.margin]
+    return told
 
 
 def _hash(array: np.ndarray) -> str:

@@ -14,7 +14,7 @@ right before it, the preview follows the changes.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
@@ -24,6 +24,7 @@ from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region, make_of_picture
 from ...frame.memory import Memory
+from ...frame.rendered import NOTHING, Rendered, left_out
 from ...media import RawDepth
 from ..blender import versions
 from ..blender.errors import FrameError
@@ -41,7 +42,8 @@ class Kept:
     """What a render brought to a node at a frame.
 
     picture: (H, W, 4) float32, top row first. depth: None where none arrived. values: the inputs as they were.
-    own_camera: it is seen by the camera of the scene that the node is in.
+    own_camera: it is seen by the camera of the scene that the node is in. rendered: what was rendered besides, without
+    the objects of these names. ends_m: how far all objects reach, where that was asked.
     """
 
     picture: np.ndarray
@@ -49,10 +51,22 @@ class Kept:
     values: dict[str, float]
     region: Region | None
     own_camera: bool
+    rendered: Rendered = NOTHING
+    names: tuple[str, ...] = ()
+    ends_m: dict[str, float] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
-        return self.picture.nbytes + (self.depth.values.nbytes if self.depth is not None else 0)
+        depth_bytes = self.depth.values.nbytes if self.depth is not None else 0
+        return self.picture.nbytes + depth_bytes + self.rendered.size_bytes
+
+    def shows_behind(self, values: dict[str, float]) -> bool:
+        """Whether what was rendered of what is hidden is what these values ask for."""
+        return left_out(self.ends_m, values, self.picture.shape[1]) == self.names
+
+    def rendered_for(self, values: dict[str, float]) -> Rendered:
+        """What was rendered besides and is of use with these values."""
+        return self.rendered if self.shows_behind(values) else replace(self.rendered, behind=None)
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,8 @@ class Wish:
         if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")
         depth_m, _fit = frame_depth.on_picture(self.kept.depth, self.convention, came, self.fit)
-        return _whole(came, make_of_picture(came, depth_m, values, self.kept.region))
+        rendered = self.kept.rendered_for(values)
+        return _whole(came, make_of_picture(came, depth_m, values, self.kept.region, rendered))
 
 
 @dataclass
@@ -141,6 +156,8 @@ def word_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     kept = preview.kept.get((image.session_uid, frame))
     if kept is not None:
         other = rack_node.rackfocus_lens == "CAMERA" and not kept.own_camera
+        if kept.ends_m and not kept.shows_behind(_values(scene, slots[0], rack_node, kept)):
+            return "What is hidden at this focus is not rendered yet: render it (F12)"
         of_lens = "The camera is another scene's: its lens is as it was rendered" if other else ""
         return preview.problems.get(image.session_uid, of_lens)
     if any(uid == image.session_uid for uid, _ in preview.kept):

@@ -29,6 +29,7 @@ from ...frame import coding
 from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region
+from ...frame.rendered import NOTHING, Rendered, hides, left_out, within_frame
 from ...media import MediaError, RawDepth, baked, stills
 from ..blender import errors, idnames, rendering, signals, stillness, versions
 from ..blender.errors import EXPECTED, FrameError
@@ -120,14 +121,16 @@ class Collected:
 class _Renders:
     """All by the scene's `session_uid`, as two linked scenes may have one name, and by the node's label.
 
-    sessions: what renders now. failed_begin: why a render could not begin. shown, fits, meant: what was wrong with a
-    node when it was rendered last, what was done to its depth, and what its numbers were taken for."""
+    sessions: what renders now. failed_begin: why a render could not begin. shown, fits, meant, behind: what was wrong
+    with a node when it was rendered last, what was done to its depth, what its numbers were taken for, and what was
+    rendered of what it hides."""
 
     sessions: dict[int, _Session] = field(default_factory=dict)
     failed_begin: dict[int, str] = field(default_factory=dict)
     shown: dict[tuple[int, str], str] = field(default_factory=dict)
     fits: dict[tuple[int, str], str] = field(default_factory=dict)
     meant: dict[tuple[int, str], str] = field(default_factory=dict)
+    behind: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def close(self) -> None:
         """The folders of renders that never came to an end go."""
@@ -208,7 +211,21 @@ def _stand_in(session: _Session) -> None:
             if one.scene == source:
                 layers.setdefault(one.layer, {}).update(upstream.passes_of(one))
         deep = {layer for uid, layer in with_depth if uid == source.session_uid and layer in layers}
-        session.passes[source.session_uid] = passes.prepare(source, layers, deep, scene, session.folder)
+        asking = [
+            rack_node
+            for level in session.levels
+            for rack_node in node.active_in(level.own)
+            if source in _scenes_before(scene, level, rack_node, node.IMAGE)
+        ]
+        session.passes[source.session_uid] = passes.prepare(
+            source,
+            layers,
+            deep,
+            scene,
+            session.folder,
+            overscan=max((one.rackfocus_overscan for one in asking), default=0.0),
+            asks_ends=any(one.rackfocus_render_behind for one in asking),
+        )
     images = {uid: one.image for uid, one in session.passes.items()}
     for level in session.levels:
         level.work = upstream.with_stand_ins(level.own, images)
@@ -258,6 +275,25 @@ def _layers_with_depth(scene: bpy.types.Scene, level: _Level) -> set[tuple[int, 
             found.add((source.node.scene.session_uid, source.node.layer))
         elif _is_effects_picture(level, source):
             found.add((scene.session_uid, scene.view_layers[0].name))
+    return found
+
+
+def _scenes_before(
+    scene: bpy.types.Scene, level: _Level, rack_node: bpy.types.Node, socket: str
+) -> set[bpy.types.Scene]:
+    """The scenes whose render reaches an input of a node of a scene's own trees, directly or not."""
+    tree = level.own
+    found: set[bpy.types.Scene] = set()
+    source = node.origin(rack_node.inputs[socket])
+    if source is None:
+        return found
+    rendered = upstream.render_layers(tree)
+    names = {source.node.name} | node.upstream(source.node)
+    for one in (tree.nodes[name] for name in names):
+        inside = upstream.render_layers(one.node_tree) if getattr(one, "node_tree", None) is not None else ()
+        found |= {each.scene for each in (one, *inside) if each in rendered}
+        if one.bl_idname == idnames.GROUP_INPUT and level.slot is not None and level.slot.effect:
+            found.add(scene)
     return found
 
 
@@ -361,6 +397,18 @@ def fit_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     return _told(_renders().fits, scene, rack_node) if rack_node.rackfocus_fit_depth else ""
 
 
+def behind_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
+    """What was rendered of what a node's picture hides when it was rendered last; empty where that is not asked."""
+    return _told(_renders().behind, scene, rack_node) if rack_node.rackfocus_render_behind else ""
+
+
+def scene_before(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> bpy.types.Scene | None:
+    """The one scene whose render a node of a scene's compositor gets; None where there is none, or several."""
+    slot = next((each for each in versions.slots(scene) if each.tree == rack_node.id_data), None)
+    found = _scenes_before(scene, _Level(slot, rack_node.id_data, rack_node.id_data), rack_node, node.IMAGE)
+    return next(iter(found)) if len(found) == 1 else None
+
+
 def meaning_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """What the numbers of a node's depth were taken for when it was rendered last in this window; empty before."""
     return _told(_renders().meant, scene, rack_node)
@@ -383,8 +431,13 @@ def _fill(
     region = _region(session.scene.render) if _shows_a_render(level, rack_node) else None
     watched = session.collected is None and preview.is_wanted()
 
+    rendered = NOTHING
+    names: tuple[str, ...] = ()
+    ends_m: dict[str, float] = {}
+
     def came(picture: np.ndarray, depth: RawDepth | None) -> preview.Kept:
-        return preview.Kept(picture, depth, values, region, _is_seen_by_own_camera(session, level, rack_node))
+        own_camera = _is_seen_by_own_camera(session, level, rack_node)
+        return preview.Kept(picture, depth, values, region, own_camera, rendered, names, ends_m)
 
     def keep(picture: np.ndarray, depth: RawDepth | None, made: Made | None) -> None:
         kept = came(picture, depth)
@@ -409,14 +462,16 @@ def _fill(
     renders.fits[place] = fit.sentence()
     if watched:
         renders.meant[place] = node_values.meaning_told(rack_node, depth, convention)
+    rendered, names, ends_m = _rendered(session, level, rack_node, values, depth_m, frame, subframe)
+    renders.behind[place] = _behind_words(rendered)
     path = node_baked.file_at(rack_node, frame) if not subframe and session.collected is None else ""
-    if path and node_baked.is_of(path, picture, depth_m, values, region):
+    if path and node_baked.is_of(path, picture, depth_m, values, region, rendered):
         pixels.empty(image)  # Blender reads the baked frame itself
         if watched:
             flat = coding.encoded(*baked.read(path))
             keep(picture, depth, Made(picture.shape[1], picture.shape[0], flat))
         return
-    made = node_pixels.make(rack_node.name, picture, depth_m, values, region)
+    made = node_pixels.make(rack_node.name, picture, depth_m, values, region, rendered)
     if made.flat is None:
         _show_own(rack_node, image)
     else:
@@ -424,7 +479,7 @@ def _fill(
     if watched:
         keep(picture, depth, made)
     if session.collected is not None:
-        key = node_pixels.key_of_frame(picture, depth_m, values, region)
+        key = node_pixels.key_of_frame(picture, depth_m, values, region, rendered)
         whole = any(each.own_dof for each in session.passes.values())
         session.collected[rack_node.name] = Collected(picture, made, key, whole, came(picture, depth))
 
@@ -524,6 +579,89 @@ def _scene_behind(session: _Session, level: _Level, rack_node: bpy.types.Node) -
     return next(iter(session.passes)) if len(session.passes) == 1 else None
 
 
+def _rendered(
+    session: _Session,
+    level: _Level,
+    rack_node: bpy.types.Node,
+    values: dict[str, float],
+    depth_m: np.ndarray,
+    frame: int,
+    subframe: float,
+) -> tuple[Rendered, tuple[str, ...], dict[str, float]]:
+    """What is rendered for a node besides its picture: the objects that were left out for it, and how far all reach.
+    Raises FrameError, MediaError."""
+    wants_behind, wants_wide = rack_node.rackfocus_render_behind, rack_node.rackfocus_overscan > 0
+    if not wants_behind and not wants_wide:
+        return NOTHING, (), {}
+    one = _asked_pass_scene(session, level, rack_node, wants_wide)
+    names = left_out(one.ends_m, values, passes.frame_size(session.scene.render)[0]) if wants_behind else ()
+    wide = _pixels_in(session, level, rack_node, one, one.wide, frame, subframe) if wants_wide else None
+    margin = one.margin if wants_wide else (0, 0)
+    behind = None
+    if names:
+        path = passes.render_hidden(one, names, frame, subframe)
+        path = path if wants_wide else passes.in_frame(one, path)
+        hidden = _pixels_in(session, level, rack_node, one, path, frame, subframe)
+        behind = hides(depth_m if wide is None else wide[1], *hidden)
+    return Rendered(behind, wide, margin), names, one.ends_m
+
+
+def _behind_words(rendered: Rendered) -> str:
+    if rendered.behind is None:
+        return "Nothing to render behind: no object is blurred all over in front of the focus"
+    share = float(within_frame(rendered.behind, rendered.margin).known.mean())
+    return f"Rendered: what lies behind {100 * share:.1f} % of the picture"
+
+
+def _asked_pass_scene(session: _Session, level: _Level, rack_node: bpy.types.Node, wide: bool) -> passes.PassScene:
+    """The scene that is to be rendered for a node once more, or wider. Raises FrameError where that is of no use."""
+    what = "Overscan" if wide else "Render Behind"
+    off = "set Overscan to 0" if wide else "switch Render Behind off"
+    at = session.levels.index(level)
+    before = {each for part in session.levels[:at] for each in node.active_in(part.work)}
+    tree = level.work
+    before |= {tree.nodes[name] for name in node.upstream(rack_node) if node.is_node(tree.nodes[name])}
+    if any(not each.mute for each in before):
+        raise FrameError(f"{what} is for the first Rack Focus node behind a render: {off}")
+    sockets = [name for name in (node.IMAGE, node.DEPTH) if node.origin(rack_node.inputs[name]) is not None]
+    sources = [node.origin(rack_node.inputs[name]) for name in sockets]
+    own = level.own.nodes[rack_node.name]
+    scenes = [_scenes_before(session.scene, level, own, name) for name in sockets]
+    if level.gets_render:
+        scenes = [found or {session.scene} for found in scenes]
+    if not scenes or any(len(found) != 1 or found != scenes[0] for found in scenes):
+        raise FrameError(f"{what} needs a picture and a depth that are rendered from one scene: {off}")
+    found = session.passes.get(next(iter(scenes[0])).session_uid)
+    direct = [_pass_of(session, level, source) for source in sources if source is not None]
+    if found is None or (wide and None in direct):
+        raise FrameError(f"{what} needs Render Layers linked right to the node: {off}")
+    return found
+
+
+def _pixels_in(
+    session: _Session,
+    level: _Level,
+    rack_node: bpy.types.Node,
+    one: passes.PassScene,
+    path: str,
+    frame: int,
+    subframe: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A node's picture and depth in metres, were these the passes of a scene. Raises FrameError, MediaError."""
+    usual = one.path
+    one.path = path
+    try:
+        if level.upstream is not None:
+            passes.show(one, path)
+        picture = _picture(session, level, rack_node, frame, subframe)
+        depth = _depth(session, level, rack_node, frame, subframe)
+    finally:
+        one.path = usual
+        if level.upstream is not None:
+            passes.show(one, usual)
+    return picture, frame_depth.on_picture(depth, node_values.convention_of(rack_node, depth), picture, False)[0]
+
+
 def _picture(session: _Session, level: _Level, rack_node: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:
     """The node's picture: (H, W, 4) float32, top row first. Raises FrameError."""
     source = node.origin(rack_node.inputs[node.IMAGE])
@@ -607,7 +745,7 @@ def _region(render: bpy.types.RenderSettings) -> Region | None:
     """The border of a render, None where there is none: in pixels as Blender rounds it, from the top."""
     if not render.use_border:
         return None
-    width, height = upstream.frame_size(render)
+    width, height = passes.frame_size(render)
     left, right, bottom, top = upstream.border(render)
     share = (right - left) / width
     if render.use_crop_to_border:

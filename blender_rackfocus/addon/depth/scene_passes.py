@@ -5,12 +5,17 @@ What was rendered lies in the store under a hash of all that the scene is made o
 the scene renders it again, never a change of focus. It is handed on as a small EXR file with the picture and its
 depth, which `frames` reads like any strip's file.
 
+On request more is rendered and kept with it: what the scene looks like without the objects that are blurred in front of
+the focus (`Asked.behind`), which depends on the focus only by which objects these are; and a margin around the frame
+(`Asked.overscan`), of which the ordinary picture is the inner part.
+
 While a timeline with such strips renders, their scenes get a stand-in for their compositing tree that shows that very
 picture: Blender then has no reason to render the 3D scene for the strip either.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -30,7 +35,7 @@ from ..blender.errors import FrameError
 from ..blender.own_trees import Aside
 from ..blender.session import session
 from ..shot import modifier, node
-from . import passes, scene_print, upstream
+from . import fronts, passes, scene_print, upstream, wider
 
 STAND_IN = "Rack Focus Scene Strip"
 ASIDE = Aside(STAND_IN, "rackfocus_strip_tree", alone=True)
@@ -40,25 +45,61 @@ _log = logging.getLogger(__name__)
 _PROCESS = uuid.uuid4().hex
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is to be rendered besides a picture and its depth. overscan: percent of the width around the frame. behind:
+    the scene can be asked for without some objects."""
+
+    overscan: float = 0.0
+    behind: bool = False
+
+
+PLAIN = Asked()
+
+
+def asked_of(strip: bpy.types.Strip) -> Asked:
+    """What a scene strip's settings ask to be rendered besides its picture."""
+    return Asked(strip.rackfocus_overscan, strip.rackfocus_render_behind)
+
+
 @dataclass
 class StandIn:
-    """What shows a scene's kept picture in place of its render. camera: the one the strips look through."""
+    """What shows a scene's kept picture in place of its render. camera: the one the strips look through. asked: what is
+    rendered with it for them."""
 
     scene: bpy.types.Scene
     tree: bpy.types.NodeTree
     image: bpy.types.Image
     camera: bpy.types.Object | None
+    asked: Asked = PLAIN
+
+
+@dataclass(frozen=True)
+class Passes:
+    """A frame's files, each an EXR with picture and depth. wide: with `margin` (rows, columns) around; empty where
+    nothing is. ends_m: how far the objects in view reach, in metres; empty where that was not asked."""
+
+    path: str
+    wide: str = ""
+    margin: tuple[int, int] = (0, 0)
+    ends_m: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> str:
+        """The one that shows most."""
+        return self.wide or self.path
 
 
 @dataclass
 class Kept:
     """folder: where this session's passes lie, empty before there are any. prints: of the scenes as they are now.
-    pass_scenes, upstreams: by scene and camera. stand_ins: by the scene's `session_uid`. rendered: scene and frame."""
+    pass_scenes, upstreams: by scene, camera and what is asked. stand_ins: by the scene's `session_uid`. rendered: scene
+    and frame."""
 
     folder: str = ""
     prints: dict[int, str] = field(default_factory=dict)
-    pass_scenes: dict[tuple[int, int], passes.PassScene] = field(default_factory=dict)
-    upstreams: dict[tuple[int, int], upstream.Upstream] = field(default_factory=dict)
+    pass_scenes: dict[tuple[int, int, Asked], passes.PassScene] = field(default_factory=dict)
+    upstreams: dict[tuple[int, int, Asked], upstream.Upstream] = field(default_factory=dict)
     stand_ins: dict[int, StandIn] = field(default_factory=dict)
     rendered: list[tuple[str, float]] = field(default_factory=list)
 
@@ -72,25 +113,63 @@ def _now() -> Kept:
     return session.part(Kept)
 
 
-def media_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, may_render: bool) -> strips.MediaFrame:
-    """The file with the picture and depth that a scene strip shows. may_render: else only what is kept serves.
+def media_frame(
+    strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene, may_render: bool, asked: Asked = PLAIN
+) -> tuple[strips.MediaFrame, Passes]:
+    """The file with the picture and depth that a scene strip shows, and all that was rendered with it. may_render: else
+    only what is kept serves.
 
     Raises FrameError where that cannot be told or is not there, and MediaError.
     """
     at = strips.scene_frame(strip, frame, scene)
     try:
-        path = file_of(strip.scene, at, strip.scene_camera, may_render)
+        found = files_of(strip.scene, at, strip.scene_camera, may_render, asked)
     except FrameError as error:
         raise FrameError(error.cause, strip.name) from error
-    return strips.MediaFrame(path, 0, "IMAGE", colour_config.working(), "PREMUL")
+    return strips.MediaFrame(found.path, 0, "IMAGE", colour_config.working(), "PREMUL"), found
 
 
-def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool) -> str:
-    """The EXR file with a scene's picture and depth at a frame, or between two; rendered when they are not kept.
-    Raises FrameError."""
-    problem = problem_of(scene)
+def hidden_file(
+    strip: bpy.types.Strip,
+    frame: float,
+    scene: bpy.types.Scene,
+    may_render: bool,
+    asked: Asked,
+    found: Passes,
+    names: tuple[str, ...],
+) -> str:
+    """The file with the picture and depth that a scene strip would show without some objects (`name_full`), as wide as
+    `found.whole`. Where it may not be rendered, it need not be there. Raises FrameError, MediaError."""
+    at = strips.scene_frame(strip, frame, scene)
+    whole = os.path.splitext(os.path.basename(found.path))[0]
+    key = key_of(kind="scene behind", of=whole, without=names)
+    path = os.path.join(_temporary(), key[:32] + ".exr")
+    if not may_render or os.path.isfile(path):
+        return path
+    kept = _from_store(key)
+    if kept is None:
+        try:
+            kept = _render(strip.scene, at, strip.scene_camera, asked, names)[0]
+        except FrameError as error:
+            raise FrameError(error.cause, strip.name) from error
+        _into_store(key, kept, "scene behind", strip.scene, at)
+    _write(path, kept)
+    return path
+
+
+def files_of(
+    scene: bpy.types.Scene,
+    frame: float,
+    camera: bpy.types.Object | None,
+    may_render: bool,
+    asked: Asked = PLAIN,
+) -> Passes:
+    """The files with a scene's picture and depth at a frame, or between two; rendered when they are not kept.
+    Raises FrameError, MediaError."""
+    problem = problem_of(scene, asked)
     if problem:
         raise FrameError(problem)
+    margin = wider.margin_px(asked.overscan, passes.frame_size(scene.render)[0])
     seen_by = camera or passes.camera_at(scene, math.floor(frame))
     key = key_of(
         kind="scene passes",
@@ -99,23 +178,51 @@ def file_of(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
         frame=round(float(frame), 4),  # whoever asks, in single precision or double
         camera=[seen_by.name, _lives_in(seen_by)] if seen_by is not None else [],
         made_of=_print(scene),
+        **({"margin": margin} if margin else {}),
     )
-    path = os.path.join(_temporary(), key[:32] + ".exr")
-    if os.path.isfile(path):
-        return path
+    name = os.path.join(_temporary(), key[:32])
+    path, wide, told = f"{name}.exr", f"{name}.wide.exr" if margin else "", f"{name}.json" if asked.behind else ""
+    if not all(os.path.isfile(each) for each in (path, wide, told) if each):
+        ends_key = key_of(kind="scene ends", of=key)
+        kept, ends = _from_store(key), _from_store(ends_key) if asked.behind else None
+        if kept is None or (asked.behind and ends is None):
+            if not may_render:
+                raise FrameError(
+                    f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes'
+                )
+            kept, ends_m = _render(scene, frame, camera, asked)
+            ends = np.frombuffer(json.dumps(ends_m).encode(), np.uint8)
+            _into_store(key, kept, "scene passes", scene, frame)
+            if asked.behind:
+                _into_store(ends_key, ends, "scene ends", scene, frame)
+        if wide:
+            _write(wide, kept)
+            kept = kept[margin : kept.shape[0] - margin, margin : kept.shape[1] - margin]
+        if told and ends is not None:
+            with open(told, "wb") as file:
+                file.write(ends.tobytes())
+        _write(path, kept)
+    return Passes(path, wide, (margin, margin), _read_ends(told) if told else {})
+
+
+def _read_ends(path: str) -> dict[str, float]:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _from_store(key: str) -> np.ndarray | None:
     store = cache.store()
-    kept = store.get(key) if store is not None else None
-    if kept is None:
-        if not may_render:
-            raise FrameError(f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
-        kept = _render(scene, frame, camera)
-        if store is not None:
-            try:
-                store.put(key, kept, what="scene passes", scene=scene.name, frame=frame)
-            except MediaError as error:
-                _log.warning("%s", error)
-    _write(path, kept)
-    return path
+    return store.get(key) if store is not None else None
+
+
+def _into_store(key: str, kept: np.ndarray, what: str, scene: bpy.types.Scene, frame: float) -> None:
+    store = cache.store()
+    if store is None:
+        return
+    try:
+        store.put(key, kept, what=what, scene=scene.name, frame=frame)
+    except MediaError as error:
+        _log.warning("%s", error)
 
 
 def _lives_in(block: bpy.types.ID) -> str:
@@ -123,8 +230,16 @@ def _lives_in(block: bpy.types.ID) -> str:
     return bpy.path.abspath(block.library.filepath) if block.library is not None else bpy.data.filepath
 
 
-def problem_of(scene: bpy.types.Scene) -> str:
-    """Why a scene's strip cannot be refocused; empty when it can."""
+def problem_of(scene: bpy.types.Scene, asked: Asked = PLAIN) -> str:
+    """Why a scene's strip cannot be refocused, or not as is asked; empty when it can."""
+    if asked.behind and fronts.problem_of(scene):
+        return fronts.problem_of(scene)
+    bound = next((name for tree in ASIDE.own(scene).values() if (name := upstream.bound_to_frame(tree))), "")
+    if asked.overscan > 0 and bound:
+        return (
+            f'the node "{bound}" in the compositor of scene "{scene.name}" minds the size of its picture, so nothing '
+            "can be rendered around it: set Overscan to 0"
+        )
     if any(node.active_in(tree) for tree in ASIDE.own(scene).values()):
         return f'scene "{scene.name}" has a Rack Focus node in its compositor; refocus in one place only'
     switched = next((slot.effect for slot in versions.slots(scene) if slot.is_switched), "")
@@ -163,7 +278,7 @@ def begin(scene: bpy.types.Scene) -> None:
     """Put stand-ins in place for the scenes that refocused strips of this timeline show."""
     forget()
     cameras: dict[bpy.types.Scene, set[bpy.types.Object | None]] = {}
-    wanted: dict[bpy.types.Scene, None] = {}
+    wanted: dict[bpy.types.Scene, set[Asked]] = {}
     for each in _timelines(scene):
         for strip in each.sequence_editor.strips_all:
             if not strips.shows_3d(strip) or strip.scene == scene:
@@ -171,18 +286,21 @@ def begin(scene: bpy.types.Scene) -> None:
             cameras.setdefault(strip.scene, set()).add(strip.scene_camera)
             rack_modifier = modifier.find(strip)
             if rack_modifier is not None and modifier.is_on(rack_modifier) and not strip.mute:
-                wanted[strip.scene] = None
-    for inner in wanted:
+                wanted.setdefault(strip.scene, set()).add(asked_of(strip))
+    for inner, asked in wanted.items():
         # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.
-        if inner.session_uid not in _now().stand_ins and not problem_of(inner) and len(cameras[inner]) == 1:
-            _put(inner, next(iter(cameras[inner])))
+        if inner.session_uid in _now().stand_ins or len(cameras[inner]) > 1 or len(asked) > 1:
+            continue
+        (camera,), (one,) = cameras[inner], asked
+        if not problem_of(inner, one):
+            _put(inner, camera, one)
 
 
 def show(scene: bpy.types.Scene) -> None:
     """Blender renders a scene for a strip: have its stand-in show the right frame. Raises FrameError."""
     found = _now().stand_ins.get(scene.session_uid)
     if found is not None:
-        found.image.filepath = file_of(scene, scene.frame_current_final, found.camera, True)
+        found.image.filepath = files_of(scene, scene.frame_current_final, found.camera, True, found.asked).path
         found.image.reload()
         found.image.update_tag()
 
@@ -203,7 +321,7 @@ def put_back() -> None:
         ASIDE.show_alone(found.scene, found.tree)
 
 
-def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
+def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None, asked: Asked) -> None:
     tree = bpy.data.node_groups.new(STAND_IN, idnames.TREE)
     passes.runtime(tree)
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
@@ -213,7 +331,7 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None) -> None:
     shown.image = bpy.data.images.load(path, check_existing=False)
     passes.runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
-    _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera)
+    _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera, asked)
     ASIDE.show_alone(scene, tree)
 
 
@@ -233,8 +351,15 @@ def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None)
 # --- Rendering -------------------------------------------------------------------------------------------------------
 
 
-def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None) -> np.ndarray:
-    """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first."""
+def _render(
+    scene: bpy.types.Scene,
+    frame: float,
+    camera: bpy.types.Object | None,
+    asked: Asked,
+    without: tuple[str, ...] = (),
+) -> tuple[np.ndarray, dict[str, float]]:
+    """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first, with what is asked around it; and
+    how far objects reach. without: objects that the camera does not see."""
     own = ASIDE.own(scene)
     if own and versions.takes_render(next(iter(own.values()))):
         own = {STAND_IN: upstream.render_alone(scene), **own}
@@ -247,26 +372,34 @@ def _render(scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | Non
     wanted = {layer: {passes.COMBINED: "RGBA"}}
     for one in layers:
         wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
-    place = scene.session_uid, camera.session_uid if camera is not None else 0
+    place = scene.session_uid, camera.session_uid if camera is not None else 0, asked
     whole = math.floor(frame)
     now = _now()
     if place not in now.pass_scenes:
-        now.pass_scenes[place] = passes.prepare(scene, wanted, {layer}, scene, _temporary())
+        now.pass_scenes[place] = passes.prepare(
+            scene, wanted, {layer}, scene, _temporary(), overscan=asked.overscan, asks_ends=asked.behind
+        )
     found = now.pass_scenes[place]
-    passes.render(found, whole, frame - whole, camera)
+    if without:
+        found.hidden.clear()  # of whatever frame
+        path = passes.render_hidden(found, without, whole, frame - whole, camera)
+    else:
+        passes.render(found, whole, frame - whole, camera)
+        path = found.wide or found.path
     now.rendered.append((scene.name, frame))
-    depth = passes.read(found, layer, passes.DEPTH)
+    depth = passes.read_pass(path, layer, passes.DEPTH)
     if own:
         if place not in now.upstreams:
             images = {scene.session_uid: found.image}
             works = {effect: upstream.with_stand_ins(tree, images) for effect, tree in own.items()}
             now.upstreams[place] = upstream.prepare(scene, works, _temporary())
-        picture = upstream.result(now.upstreams[place], whole, frame - whole)
+        passes.show(found, path)
+        picture = upstream.result(now.upstreams[place], whole, frame - whole, depth.shape[:2])
     else:
-        picture = passes.read(found, layer, passes.COMBINED)
+        picture = passes.read_pass(path, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
         raise FrameError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
-    return np.dstack([picture, depth[..., :1]])
+    return np.dstack([picture, depth[..., :1]]), found.ends_m
 
 
 def _write(path: str, kept: np.ndarray) -> None:

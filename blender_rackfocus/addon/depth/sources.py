@@ -63,6 +63,13 @@ def of(strip: bpy.types.Strip) -> Source:
     return TABLE[strip.rackfocus_depth_source]
 
 
+def is_own(strip: bpy.types.Strip) -> bool:
+    """Whether a strip's depth is in the files of its picture."""
+    return strip.rackfocus_depth_source in {"AUTO", "LAYER"} and (
+        strip.rackfocus_depth_source == "LAYER" or not (TABLE["STRIP"].has(strip) or TABLE["FILE"].has(strip))
+    )
+
+
 def noted(strip: bpy.types.Strip) -> list[str]:
     """What is known of the depth file a strip uses; empty where nothing is, or another file was chosen since."""
     if "path" not in of(strip).fields or not strip.rackfocus_depth_made:

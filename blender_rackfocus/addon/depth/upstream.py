@@ -87,6 +87,25 @@ def _render_layers(
     return found
 
 
+def bound_to_frame(tree: bpy.types.NodeTree, seen: frozenset[int] = frozenset()) -> str:
+    """The name of a node that does more than change each pixel of a render by itself (or together with pixels close to
+    it), so that a wider picture would come out otherwise within the frame; empty where there is none."""
+    for one in tree.nodes:
+        inner = getattr(one, "node_tree", None)
+        if one.mute or one.bl_idname in _OF_THE_TREE:
+            continue
+        if inner is not None and inner.session_uid not in seen:
+            found = bound_to_frame(inner, seen | {inner.session_uid})
+            if found:
+                return found
+        elif inner is None and one.bl_idname not in idnames.PIXEL_BY_PIXEL:
+            return one.name
+    return ""
+
+
+_OF_THE_TREE = {idnames.RENDER_LAYERS, idnames.GROUP_INPUT, idnames.GROUP_OUTPUT, idnames.REROUTE, idnames.VIEWER}
+
+
 def is_rendered(tree_node: bpy.types.Node, scenes: set[bpy.types.Scene]) -> bool:
     """Whether a Render Layers node has anything to show: one of the rendered scenes, and in it a view layer that is
     switched on."""
@@ -217,11 +236,13 @@ def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
     return None
 
 
-def result(up: Upstream, frame: int, subframe: float) -> np.ndarray:
-    """What the tree itself shows: (H, W, 4) float32, top row first. Raises FrameError."""
+def result(up: Upstream, frame: int, subframe: float, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """What the tree itself shows: (H, W, 4) float32, top row first. shape: height and width of the canvas, where it is
+    not the render's. Raises FrameError."""
     if up.result is None:
         raise FrameError("its compositor shows nothing")
-    return _run(up, up.tree.nodes[up.result[0]].outputs[up.result[1]], _render_size(up.target), frame, subframe)
+    canvas = (shape[1], shape[0]) if shape is not None else _render_size(up.target)
+    return _run(up, up.tree.nodes[up.result[0]].outputs[up.result[1]], canvas, frame, subframe)
 
 
 def picture(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> np.ndarray:
@@ -320,21 +341,15 @@ def _render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     """Size of the compositor's canvas in pixels."""
     render = scene.render
     if not (render.use_border and render.use_crop_to_border):
-        return frame_size(render)
+        return passes.frame_size(render)
     left, right, bottom, top = border(render)
     return max(right - left, 1), max(top - bottom, 1)
-
-
-def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
-    """Size of the whole frame in pixels, border or not, rounded as Blender does (`BKE_render_resolution`)."""
-    share = render.resolution_percentage
-    return max(render.resolution_x * share // 100, 1), max(render.resolution_y * share // 100, 1)
 
 
 def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
     """The border in pixels of the whole frame, from the bottom left: left, right, bottom, top. In single precision, as
     Blender has it."""
-    width, height = (np.float32(each) for each in frame_size(render))
+    width, height = (np.float32(each) for each in passes.frame_size(render))
     left, right = int(np.float32(render.border_min_x) * width), int(np.float32(render.border_max_x) * width)
     bottom, top = int(np.float32(render.border_min_y) * height), int(np.float32(render.border_max_y) * height)
     return left, right, bottom, top

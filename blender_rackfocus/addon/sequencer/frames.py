@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,14 @@ from ...frame import make as making
 from ...frame.job import Beside, FileFrame, Job, Made, stamped
 from ...frame.make import DRAFT_WIDTH
 from ...frame.memory import Memory
+from ...frame.rendered import hides, left_out, within_frame
 from ...media import identity
 from ..blender import cache, colour_config, strips
 from ..blender.errors import EXPECTED, FrameError
 from ..blender.session import session
 from ..depth import scene_passes, touches
 from ..depth import sources as depth_sources
+from ..depth.passes import frame_size
 from ..shot import modifier, settings
 from . import adjustment
 
@@ -48,6 +50,11 @@ def look_job(shown: strips.Shown, found: Any) -> Job:
     """What `sources` needs of a strip at a frame, also where its modifier does nothing: for tools that look at picture
     and depth. Raises FrameError."""
     return _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=True)
+
+
+def render_scene(shown: strips.Shown, found: Any) -> None:
+    """Have all rendered that a scene strip's final frame needs, if it is not kept. Raises FrameError, MediaError."""
+    _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=False)
 
 
 def depth_told(strip: Any, scene: Any) -> str:
@@ -76,14 +83,32 @@ def fit_told(strip: Any, scene: Any) -> str:
 
 
 def behind(job: Job) -> Behind | None:
-    """What a job's picture hides and frames beside it show, not graded; None where they show nothing. Not to be written
-    to. Raises MediaError, or ValueError."""
+    """What a job's picture hides and was rendered, or frames beside it show, not graded; None where nothing is known of
+    it. As large as the picture that final frames are made from. Not to be written to. Raises FrameError, MediaError, or
+    ValueError."""
+    if job.hidden is not None:
+        return _kept().behind.made(_behind_key(job), lambda: _Found(_rendered_behind(job))).behind
     if not job.beside:
         return None
     return _kept().behind.made(_behind_key(job), lambda: _Found(frame_behind.behind(job, _sight, _glance))).behind
 
 
+def behind_in_frame(job: Job) -> Behind | None:
+    """`behind`, as large as the frame."""
+    found = behind(job)
+    return None if found is None else within_frame(found, job.margin)
+
+
+def _rendered_behind(job: Job) -> Behind:
+    whole = replace(job, draft=False)
+    if job.hidden is None or not os.path.isfile(job.hidden.path):
+        raise FrameError("what is hidden is not rendered yet at this focus: use Render Scene Passes")
+    return hides(_source(making.whole_of(whole))[1], *_source(making.hidden_of(whole)))
+
+
 def _behind_key(job: Job) -> tuple[Any, ...]:
+    if job.hidden is not None:
+        return making.reading_of(job), job.hidden.content, job.margin
     return making.reading_of(job), job.beside, job.value("Focal Length"), job.value("Sensor Width")
 
 
@@ -99,12 +124,14 @@ def behind_told(strip: Any, scene: Any) -> str:
     """How much of what a strip's picture hides at the current frame was found in frames beside; empty where that was
     not looked for yet, or is not to be."""
     rack_modifier = modifier.find(strip)
-    if rack_modifier is None or not strip.rackfocus_uncover:
+    if rack_modifier is None or not (strip.rackfocus_uncover or strip.rackfocus_render_behind):
         return ""
     try:
         job = look_job(_shown_now(strip, scene), rack_modifier)
     except EXPECTED:
         return ""  # the preview says why
+    if strip.type == "SCENE":
+        return _rendered_told(strip, job)
     if not job.beside:
         return "No frames beside this one can be looked into"
     known = _kept().behind.get(_behind_key(job))
@@ -113,6 +140,18 @@ def behind_told(strip: Any, scene: Any) -> str:
     if known.behind is None:
         return "The frames beside show nothing of what is hidden here"
     return f"Found in the frames beside: what lies behind {100 * float(known.behind.known.mean()):.1f} % of the picture"
+
+
+def _rendered_told(strip: Any, job: Job) -> str:
+    """What was rendered of what a scene strip's picture hides; empty where that is not asked."""
+    if not strip.rackfocus_render_behind:
+        return ""
+    if job.hidden is None:
+        return "Nothing to render behind here: no object is blurred all over in front of the focus"
+    known = _kept().behind.get(_behind_key(job))
+    if known is None or known.behind is None:
+        return "" if os.path.isfile(job.hidden.path) else "What is hidden at this focus is not rendered yet"
+    return f"Rendered: what lies behind {100 * float(known.behind.known.mean()):.1f} % of the picture"
 
 
 def _shown_now(strip: Any, scene: Any) -> strips.Shown:
@@ -158,8 +197,9 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             )
         parts = adjustment.parts(shown)
         strip, deep = parts.picture.strip, parts.depth.strip
+        rendered: dict[str, Any] = {}
         if strip.type == "SCENE":
-            picture = scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=not draft)
+            picture, rendered = _of_scene(shown, deep, values, draft)
         else:
             picture = strips.media_frame(strip, parts.picture.frame, shown.scene)
         path = picture.path
@@ -196,7 +236,37 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
         fills=parts.canvas,
         touches=strokes,
         beside=beside,
+        **rendered,
     )
+
+
+def _of_scene(
+    shown: strips.Shown, deep: Any, values: dict[str, float], draft: bool
+) -> tuple[strips.MediaFrame, dict[str, Any]]:
+    """A scene strip's picture, and what was rendered besides it as fields of a Job. Drafts make do with what is kept.
+    Raises FrameError, MediaError."""
+    strip, asked = shown.strip, scene_passes.asked_of(shown.strip)
+    plain = asked == scene_passes.PLAIN
+    if not plain and not depth_sources.is_own(deep):
+        raise FrameError(
+            "Render Behind and Overscan need the scene's own depth, but its depth comes from elsewhere: switch them off"
+        )
+    try:
+        picture, found = scene_passes.media_frame(strip, shown.frame, shown.scene, not draft, asked)
+    except FrameError:
+        if not draft or plain:
+            raise
+        return scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=False)[0], {}
+    if plain:
+        return picture, {}
+    more: dict[str, Any] = {"margin": found.margin}
+    if found.wide:
+        more["wide"] = depth_sources.rendered(found.wide)
+    names = left_out(found.ends_m, values, frame_size(strip.scene.render)[0])
+    if names:
+        path = scene_passes.hidden_file(strip, shown.frame, shown.scene, not draft, asked, found, names)
+        more["hidden"] = depth_sources.rendered(path)
+    return picture, more
 
 
 def _beside(parts: adjustment.Parts, picture: FileFrame, depth: FileFrame) -> tuple[Beside, ...]:
@@ -241,7 +311,7 @@ def compute(job: Job, draft_width: int) -> Made:
 
 def _kept_or_made(job: Job, draft_width: int = DRAFT_WIDTH) -> Made:
     def make() -> Made:
-        return making.make(job, *_source(job), draft_width, None if job.draft else behind(job))
+        return making.make(job, *_source(making.whole_of(job)), draft_width, None if job.draft else behind(job))
 
     # The final frame, if it is kept, also for a draft: nothing is quicker, or better.
     return cache.made(cache.key_of(job), os.path.basename(job.picture.path), make, keeps=not job.draft)
@@ -259,7 +329,7 @@ def read_ahead(job: Job) -> None:
 
 
 def _sought(job: Job) -> None:
-    _source(job)
+    _source(making.whole_of(job))
     behind(job)
 
 

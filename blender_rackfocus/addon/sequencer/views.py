@@ -37,7 +37,7 @@ VIEWS = (
     (
         "BEHIND",
         "Behind",
-        "What was found in the frames beside of what near surfaces hide, in its colours; the rest is dimmed",
+        "What is known of what near surfaces hide, rendered or found beside, in its colours; the rest is dimmed",
         "XRAY",
         6,
     ),
@@ -62,7 +62,7 @@ def compute(job: Job, view: str, draft_width: int) -> Made:
         return Made(width, height, None)
     values = dict(zip(inputs.NAMES, job.values, strict=True))
     if view == "BEHIND":
-        return _coded(scope.behind_view(picture, frames.behind(job)), width, height)
+        return _coded(scope.behind_view(picture, frames.behind_in_frame(job)), width, height)
     if job.draft and width > draft_width:
         size = (draft_width, max(1, round(height * draft_width / width)))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -36,8 +36,10 @@ DEPTH = (
     "rackfocus_depth_high",
     "rackfocus_fit_depth",
 )
+RENDERED = ("rackfocus_render_behind", "rackfocus_overscan")
+"""What the 3D scene is rendered for besides its picture."""
 
-PROPERTIES = {name: settings.PROPERTIES[name] for name in DEPTH} | {
+PROPERTIES = {name: settings.PROPERTIES[name] for name in (*DEPTH, *RENDERED)} | {
     "rackfocus_lens": bpy.props.EnumProperty(
         name="Lens",
         description="Where focus and lens come from",

@@ -122,6 +122,28 @@ PROPERTIES = {
         "front has moved. Where they show nothing, the picture stays as it is without. Final pictures only",
         default=False,
     ),
+    "rackfocus_render_behind": of_pixels(
+        bpy.props.BoolProperty,
+        "Render Behind",
+        "What blurred objects in front of the focus hide is rendered: the 3D scene once more for each frame that has "
+        "such objects, without them; their shadows stay. Kept with the passes: another focus renders nothing as long "
+        "as the same objects are blurred. Objects that reach into the focus are not left out. Cycles only; final "
+        "pictures only",
+        default=False,
+    ),
+    "rackfocus_overscan": of_pixels(
+        bpy.props.FloatProperty,
+        "Overscan",
+        "The 3D scene is rendered wider by so much of its width on every side, so that light from outside the frame "
+        "reaches into it as it does through a lens. Costs the render of these pixels, and is kept with the passes. "
+        "0 is off. Final pictures only",
+        subtype="PERCENTAGE",
+        default=0.0,
+        min=0.0,
+        max=25.0,
+        soft_max=10.0,
+        precision=1,
+    ),
     "rackfocus_model_path": bpy.props.StringProperty(
         name="Depth Network",
         description="Model file (.onnx) that Estimate Depth runs on this strip; empty takes the preferences' own",

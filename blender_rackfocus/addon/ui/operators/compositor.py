@@ -11,6 +11,7 @@ from ...blender import idnames, signals, strips, versions
 from ...blender.errors import EXPECTED
 from ...compositor import effect
 from ...depth import passes, scene_passes
+from ...sequencer import frames
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
 
@@ -151,6 +152,15 @@ def _insert(tree: bpy.types.NodeTree, rack_node: bpy.types.Node, picture: bpy.ty
     rack_node.location = before.location.x + before.width + 60, before.location.y
 
 
+def _render_for(strip: bpy.types.Strip, frame: int, scene: bpy.types.Scene) -> None:
+    """Render what a strip needs of its scene for a frame, if it is not kept. Raises FrameError, MediaError."""
+    found = modifier.find(strip)
+    if found is None:
+        scene_passes.media_frame(strip, frame, scene, may_render=True)
+    else:
+        frames.render_scene(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), found)
+
+
 class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
     """Render and keep the picture and depth of the scene that a scene strip shows, so that the preview can refocus it.
     What is kept already is not rendered again"""
@@ -182,7 +192,7 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         before = len(scene_passes.rendered())
         try:
             for frame in span:
-                scene_passes.media_frame(strip, frame, scene, may_render=True)
+                _render_for(strip, frame, scene)
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -190,7 +200,7 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
             scene_passes.end()
             passes.sweep()
         made = len(scene_passes.rendered()) - before
-        self.report({"INFO"}, f"{made} frame(s) rendered, {len(span) - made} kept already")
+        self.report({"INFO"}, f"{made} render(s) for {len(span)} frame(s); the rest was kept already")
         if modifier.find(strip) is not None:
             signals.redraw()
         return {"FINISHED"}

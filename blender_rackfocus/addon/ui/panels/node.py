@@ -18,6 +18,7 @@ from ...shot import node, settings
 from ...shot.baked_place import BakedPlace
 from ..operators.baking import Progress
 from . import bake as bake_panel
+from . import rendered
 from .text import problem, words
 
 
@@ -63,6 +64,10 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         words(column, compositor.meaning_told(context.scene, one), "INFO")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
+        behind = compositor.scene_before(context.scene, one)
+        if behind is not None:
+            rendered.draw(layout, one, behind)
+            words(layout, compositor.behind_told(context.scene, one), "XRAY")
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
 
 

@@ -14,6 +14,7 @@ from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames
 from ...shot import modifier, settings
 from ..operators import jobs
+from . import rendered
 from .lens_inputs import inputs_of
 from .text import problem, words
 
@@ -83,7 +84,9 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
         layout.prop(strip, "rackfocus_fit_depth")
         if not context.screen.is_animation_playing:
             words(layout, frames.fit_told(strip, sequencer_scene(context)), "SNAP_ON")
-        if not source.by_hand:
+        if strip.type == "SCENE" and strip.scene is not None:
+            rendered.draw(layout, strip, strip.scene)
+        elif not source.by_hand:
             layout.prop(strip, "rackfocus_uncover")
         if not context.screen.is_animation_playing:
             words(layout, frames.behind_told(strip, sequencer_scene(context)), "XRAY")
