@@ -211,13 +211,15 @@ class _Clause:
 
 @dataclass(frozen=True)
 class _Scene:
-    """What a clause that describes says: whether something is sharp or soft, where it stands, which words name it."""
+    """What a clause that describes says: whether something is sharp or soft, where it stands, which words name it, and
+    whether it is what the shot is of."""
 
     sharp: bool
     soft: bool
     place: FocusPlace | None
     mark: FocusPlace | None
     nouns: frozenset[str]
+    is_framed: bool = False
 
     @property
     def subject(self) -> FocusPlace | None:
@@ -357,17 +359,49 @@ def _all_out(reading: _Reading, match: re.Match) -> str:
     return "everything out of focus"
 
 
+def _cue(reading: _Reading, match: re.Match) -> str | None:
+    if reading.mark_in(*match.span()) is not None:
+        return None
+    reading.said.notes.append(f"{match[0]!r} is not known: it starts where the playhead stands, unless a time is said")
+    return ""
+
+
+def _rests(name: str, meaning: str) -> _Act:
+    """Of "holds on her for 2 seconds, then ...", only the time is read."""
+
+    def act(reading: _Reading, match: re.Match) -> str | None:
+        told = _set(name, _number, meaning)(reading, match)
+        if told is not None:
+            reading.take(*match.span("rest"), told)
+        return None
+
+    return act
+
+
+_RESTS = r"(?:hold|stay|rest|wait|pause|linger|keep)(?:s|ing)?\b[^,.;]{0,40}?"
 _N, _K, _W, _OVER = words.NUMBER, words.OTHER_NUMBER, words.COUNT, words.OVER
 
 _VALUES: list[tuple[re.Pattern, _Act]] = [
-    *[(_rule(pattern), _set("sensor", key, "sensor")) for key, pattern in words.SENSORS.items()],
-    (_rule(rf"(?:at|on|starting at|start at|from) frame {_N}"), _set("start_frame", _number, "starts at frame")),
+    (_rule(words.CUE), _cue),
     (
-        _rule(r"(?:at|from|starting at|start at) (?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
+        _rule(rf"{_RESTS} (?P<rest>for (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?))(?=.*(?:then|before)\b)"),
+        _rests("start_seconds", "starts after, seconds"),
+    ),
+    (
+        _rule(rf"{_RESTS} (?P<rest>for (?:{_N}|{_W}) ?frames)(?=.*(?:then|before)\b)"),
+        _rests("start_frame", "starts at frame"),
+    ),
+    *[(_rule(pattern), _set("sensor", key, "sensor")) for key, pattern in words.SENSORS.items()],
+    (
+        _rule(rf"(?:at|on|starting at|start at|from|until|till) frame {_N}"),
+        _set("start_frame", _number, "starts at frame"),
+    ),
+    (
+        _rule(r"(?:at|from|starting at|start at|until|till) (?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
         _set("timecode", _timecode, "starts at"),
     ),
     (
-        _rule(rf"(?:at|after|starting at|from second) (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?)"),
+        _rule(rf"(?:at|after|starting at|from second|until|till) (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?)"),
         _set("start_seconds", _number, "starts after, seconds"),
     ),
     (
@@ -403,7 +437,7 @@ _VALUES: list[tuple[re.Pattern, _Act]] = [
         _set("f_number", VERY_SHALLOW_F, "very shallow depth of field, f-number"),
     ),
     (
-        _rule(r"shallow (?:depth of field|dof|focus)|shallow"),
+        _rule(r"shallow (?:depth of field|dof|focus(?! on\b))|shallow"),
         _set("f_number", SHALLOW_F, "shallow depth of field, f-number"),
     ),
     (_rule(r"(?:deep|large) (?:depth of field|dof|focus)"), _set("f_number", DEEP_F, "deep focus, f-number")),
@@ -428,15 +462,19 @@ _VALUES: list[tuple[re.Pattern, _Act]] = [
 
 # --- Clauses ----------------------------------------------------------------------------------------------------------
 
-_BREAK = re.compile(rf"[;!?()\u201c\u201d\u2013\u2014]|[,.](?=[\s{_READ}]|$)|(?<!\w)(?=(?:{words.SUBORDINATE})\s)")
+_BREAK = re.compile(rf"[;!?()\u201c\u201d\u2013\u2014]|[,.:](?=[\s{_READ}]|$)|(?<!\w)(?=(?:{words.SUBORDINATE})\s)")
 _SUBORDINATE = _rule(words.SUBORDINATE)
 _TRIGGER = _rule(f"{words.TRIGGER}|{words.HOLD}")
 _ROLE = re.compile(
     rf"(?<!\w)(?:(?P<described>{words.GOES})|(?P<reveal>(?:to )?reveal(?:s|ing|ed)?)|(?P<hold>{words.HOLD})|"
-    rf"(?P<between>between)|(?P<from>{words.FROM})|(?P<to>(?<!next )(?<!close )(?<!emphasis )(?:{words.TO})))(?!\w)|"
+    rf"(?P<between>between)|(?P<from>{words.FROM})|"
+    rf"(?P<to>(?<!next )(?<!(?<!from )close )(?<!emphasis )(?:{words.TO})))(?!\w)|"
     rf"(?P<arrow>->|>|\u2192)|(?P<emphasis>(?<=emphasis )on\b)"
 )
-_GOES_ON = re.compile(rf"\W*(?:and )?(?:{words.FROM}|{words.TO})(?!\w)|\W*and (?:then )?back\b")
+_GOES_ON = re.compile(
+    rf"\W*(?:and )?(?:then )?(?:back |(?:the )?(?:camera|shot|scene|focus|frame) )?"
+    rf"(?:{words.FROM}|{words.TO})(?!\w)|\W*and (?:then )?back\b"
+)
 
 
 def _clauses(reading: _Reading) -> list[_Clause]:
@@ -450,7 +488,8 @@ def _clauses(reading: _Reading) -> list[_Clause]:
     strong = {span for span in free if _TRIGGER.search(text, *span)}
     strong = strong or {span for span in stretches if _TRIGGER.search(text, *span)}  # "as focus shifts to her"
     weak = {span for span in free if _role_in(text, *span)}
-    orders = strong | {span for span in weak if _GOES_ON.match(text, *span)} if strong else weak
+    after_colon = {span for span in weak if text[: span[0]].endswith(":")}  # "rack: Anna to Bob"
+    orders = strong | after_colon | {span for span in weak if _GOES_ON.match(text, *span)} if strong else weak
     if not orders:  # no word asks for anything: then it is shorthand, unless it paints a picture
         orders = {span for span in free if not _is_description(text, *span)}
     return [_Clause(*span, span in orders) for span in stretches]
@@ -468,9 +507,9 @@ def _is_description(text: str, start: int, end: int) -> bool:
 
 _SHOT_SIZE, _SOFT, _SHARP = _rule(words.SHOT_SIZE), _rule(words.SOFT), _rule(words.SHARP)
 _FILLER = re.compile(words.FILLER)
-_SOMEBODY = re.compile(words.SOMEBODY)
 _CAMERA_MOVE = _rule(words.CAMERA_MOVE)
 _PRONOUN = _rule(words.PRONOUN)
+_GOES_SOFT = _rule(words.GOES_SOFT)
 _BESIDE = _rule("with|and|but")
 _HEAD_END = _rule(words.HEAD_ENDS)
 _PLACES = [
@@ -502,7 +541,13 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
     lead = max((match.end() for match in _SHOT_SIZE.finditer(text, start, end)), default=start)
     mark = reading.mark_in(lead, _head_end(text, lead, end))
     nouns = frozenset(word for _begin, _end, word in reading.words_in(start, end))
-    return _Scene(bool(sharp), bool(soft), place[2] if place else None, mark[2] if mark else None, nouns)
+    distance = _distance_in(reading, start, end)
+    if place is None and distance is not None and distance[2].kind == "OUT":
+        return _Scene(True, False, distance[2], None, nouns)
+    if _GOES_SOFT.search(text, start, end):
+        sharp, soft = True, False  # until then
+    where = place[2] if place else None
+    return _Scene(bool(sharp), bool(soft), where, mark[2] if mark else None, nouns, lead > start)
 
 
 def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
@@ -531,7 +576,8 @@ def _start_of_scene(reading: _Reading) -> FocusPlace | None:
         if scene.sharp and not scene.soft:
             return scene.subject or implied
     if implied is None:
-        return next((scene.subject for scene in scenes if scene.place is not None and not scene.soft), None)
+        placed = (scene.subject for scene in scenes if scene.place is not None and not scene.soft)
+        return next(placed, next((scene.mark for scene in scenes if scene.is_framed and not scene.soft), None))
     there = [scene.subject for scene in scenes if scene.place == implied and not scene.soft]
     return there[0] if there else implied
 
@@ -568,8 +614,12 @@ _ORDERS: list[tuple[re.Pattern, _Act]] = [
     ),
     (_rule(r"transition(?:s|ing)?|bridg(?:es|ing|e)"), _set("recipe", "TRANSITION", "recipe")),
     (_rule(r"spatial (?:storytelling|story)"), _set("recipe", "SPATIAL", "recipe")),
-    (_rule(r"focus distance"), lambda _reading, _found: ""),
+    (_rule(rf"focus distance|{words.INTO_FOCUS}"), lambda _reading, _found: ""),
 ]
+_FINDS = _rule("(?:bring|find|get)(?:s|ing)?")
+_WEIGHTLESS = re.compile(rf"(?:{words.SOMEBODY}|{words.SOFT})")
+_FOCUS_ON = re.compile("focus(?:es|ing)? on")
+_THIRD = _rule(rf"him|her(?!\s+\w)|them|{words.OTHER}")
 _EMPHASIS = _rule(r"emphasi(?:s|[sz]es|[sz]ing|[sz]e)")
 _AND_BACK = _rule(r"and (?:then )?(?:back|returns?)(?: again)?(?! to (?:the )?(?:front|near|foreground))")
 
@@ -578,6 +628,11 @@ def _obey(reading: _Reading, clause: _Clause) -> None:
     """Read a clause that says what focus does: before its first role, and behind each of them."""
     for pattern, act in _ORDERS:
         reading.each(pattern, act, clause.start, clause.end)
+    softens = _GOES_SOFT.search(reading.text, clause.start, clause.end)
+    if softens:  # "the cup goes soft": focus leaves it
+        edges = [match.end() for match in _BESIDE.finditer(reading.text, clause.start, softens.start())]
+        reading.origin = _resolved(reading, max([clause.start, *edges]), softens.start()) or reading.origin
+        reading.take(*softens.span(), "where focus leaves")
     back = _AND_BACK.search(reading.text, clause.start, clause.end)
     if back:
         reading.take(*back.span(), "and back to the start")
@@ -599,14 +654,18 @@ def _before(reading: _Reading, start: int, end: int, goes_to: bool) -> None:
         reading.loose.append(place)
     reading.each(_ANY_FEEL, _feel, start, end)
     reading.each(_CAMERA_MOVE, _unknown, start, end)
+    finds = _FINDS.search(reading.text, start, end)
     reading.each(_TRIGGER, lambda _reading, _found: "", start, end)
-    reading.not_understood(start, end, among=_SOMEBODY)
+    if place is None or not finds:  # else what is left names what has that place
+        reading.not_understood(start, end, among=_WEIGHTLESS)
 
 
 def _behind(reading: _Reading, role: re.Match, start: int, end: int) -> None:
     """What stands behind a role, up to the next."""
     said, kind = reading.said, role.lastgroup
-    if _TRIGGER.search(reading.text, start, end):  # "then a slow rack": the order itself, whose own role follows
+    if _TRIGGER.search(reading.text, start, end):  # "then a slow rack": the order itself
+        if not _ROLE.match(reading.text, end):  # "then find Anna"
+            _put(reading, "to", _resolved(reading, start, end))
         _before(reading, start, end, True)
         return
     if kind == "hold":
@@ -618,11 +677,11 @@ def _behind(reading: _Reading, role: re.Match, start: int, end: int) -> None:
     if kind == "between":
         middle = _rule("and").search(reading.text, start, end)
         if middle:
-            _put(reading, "from", _named(reading, start, middle.start()))
+            _put(reading, "from", _named(reading, start, middle.start(), False))
             start = middle.end()
         kind = "to"
-    place = _named(reading, start, end)
-    if kind == "hold" and not reading.goals:
+    place = _named(reading, start, end, kind in ("to", "reveal", "arrow"))
+    if (kind == "hold" or _FOCUS_ON.fullmatch(role[0])) and not reading.goals:
         reading.held = place
     _put(reading, "from" if kind == "from" else "to", place)
 
@@ -636,12 +695,15 @@ def _put(reading: _Reading, side: str, place: FocusPlace | None) -> None:
         reading.goals.append(place)
 
 
-def _named(reading: _Reading, start: int, end: int) -> FocusPlace | None:
+def _named(reading: _Reading, start: int, end: int, is_goal: bool) -> FocusPlace | None:
     """The place that somebody or something behind a role has; named as not understood if it has none."""
-    place = _resolved(reading, start, end) or _as_the_scene_says(reading, start, end)
+    place = _resolved(reading, start, end) or _as_the_scene_says(reading, start, end, is_goal)
     extra = _rule("with").search(reading.text, start, end)
     if place is None:
         head = _head_end(reading.text, start, end)
+        said = [word for _begin, _stop, word in reading.words_in(start, end)]
+        if all(_ANY_FEEL.fullmatch(word) for word in said):  # "then snap to Bob"
+            head = start
         reading.each(_ANY_FEEL, _feel, head, end)
         reading.unplaced += [reading.span(begin, stop) for begin, stop, _word in reading.words_in(start, head)]
     elif extra:
@@ -671,18 +733,32 @@ def _distance_in(reading: _Reading, start: int, end: int) -> tuple[int, int, Foc
     return None
 
 
-def _as_the_scene_says(reading: _Reading, start: int, end: int) -> FocusPlace | None:
-    """Where the scene puts what a stretch names: by the same noun, or "her" for whoever the scene begins with."""
+def _as_the_scene_says(reading: _Reading, start: int, end: int, is_goal: bool) -> FocusPlace | None:
+    """Where the scene puts what a stretch names: by the same noun, or "her" for whoever the scene begins with; where
+    focus is to go, "him" and "the other" are who is soft at first."""
     head = _head_end(reading.text, start, end)
     nouns = {word for _begin, _end, word in reading.words_in(start, head)}
-    told = [scene.subject for scene in reading.scenes if scene.nouns & nouns and scene.subject is not None]
-    place = told[0] if told else None
+    named = [scene for scene in reading.scenes if scene.nouns & nouns]
+    place = next((scene.subject for scene in named if scene.subject is not None), None)
+    if place is None and is_goal and (any(scene.soft for scene in named) or _THIRD.search(reading.text, start, head)):
+        place = _soft_at_first(reading)
     if place is None and _PRONOUN.search(reading.text, start, head):
         place = _start_of_scene(reading)
     if place is not None:
         text = reading.said.sentence[start:head].strip(" ,")
         reading.said.notes.append(f"{text!r}: {_name(place)}, where the scene puts it")
     return place
+
+
+def _soft_at_first(reading: _Reading) -> FocusPlace | None:
+    """Who is soft while focus is where it starts: as the scene says, else the other end of the depth."""
+    first = _start_of_scene(reading)
+    told = [scene.subject for scene in reading.scenes if scene.soft and scene.subject not in (None, first)]
+    if told or first is None:
+        return told[0] if told else None
+    kinds = [scene.place.kind for scene in reading.scenes if scene.sharp and scene.place is not None] or [first.kind]
+    other = {"FOREGROUND": "BACKGROUND", "BACKGROUND": "FOREGROUND"}.get(kinds[0])
+    return FocusPlace(other) if other else None
 
 
 # --- Together ---------------------------------------------------------------------------------------------------------
