@@ -544,10 +544,9 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
     distance = _distance_in(reading, start, end)
     if place is None and distance is not None and distance[2].kind == "OUT":
         return _Scene(True, False, distance[2], None, nouns)
-    if _GOES_SOFT.search(text, start, end):
-        sharp, soft = True, False  # until then
+    goes_soft = _GOES_SOFT.search(text, start, end) is not None  # and was sharp until then
     where = place[2] if place else None
-    return _Scene(bool(sharp), bool(soft), where, mark[2] if mark else None, nouns, lead > start)
+    return _Scene(bool(sharp) or goes_soft, bool(soft) and not goes_soft, where, mark[2] if mark else None, nouns, lead > start)
 
 
 def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
