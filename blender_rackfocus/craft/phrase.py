@@ -545,8 +545,8 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
     if place is None and distance is not None and distance[2].kind == "OUT":
         return _Scene(True, False, distance[2], None, nouns)
     goes_soft = _GOES_SOFT.search(text, start, end) is not None  # and was sharp until then
-    where = place[2] if place else None
-    return _Scene(bool(sharp) or goes_soft, bool(soft) and not goes_soft, where, mark[2] if mark else None, nouns, lead > start)
+    where, who = place[2] if place else None, mark[2] if mark else None
+    return _Scene(bool(sharp) or goes_soft, bool(soft) and not goes_soft, where, who, nouns, lead > start)
 
 
 def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
