@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is added to Blender when the extension is enabled, in order; it goes in reverse."""
+"""What is added to Blender when the extension is enabled, in order; it goes in reverse.
+
+A module's CLASSES come before what its own `register` adds."""
 
 from __future__ import annotations
 
 import sys
+
+import bpy
 
 from .. import cli
 from . import events, ui
@@ -36,14 +40,20 @@ def register() -> None:
     """Add everything to Blender."""
     log.register()
     for module in MODULES:
-        module.register()
+        for cls in getattr(module, "CLASSES", ()):
+            bpy.utils.register_class(cls)
+        if hasattr(module, "register"):
+            module.register()
 
 
 def unregister() -> None:
     """Take everything out again: threads end, helpers go home, nothing is remembered."""
     jobs.end()
     for module in reversed(MODULES):
-        module.unregister()
+        if hasattr(module, "unregister"):
+            module.unregister()
+        for cls in reversed(getattr(module, "CLASSES", ())):
+            bpy.utils.unregister_class(cls)
     session.close()
     cores.close()
     log.unregister()

@@ -52,3 +52,11 @@ def in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterat
             yield
     finally:
         area.type, workspace.sequencer_scene = kind, shown
+
+
+def redraw_sequencers() -> None:
+    """Let all sequencers be drawn anew."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()

@@ -18,7 +18,7 @@ from ...frame.freshness import Freshness
 from ...frame.notes import NOT_BAKED, Difference
 from ...media import baked
 from ..blender import pairs, strips
-from ..blender.context import strip_in
+from ..blender.context import redraw_sequencers, strip_in
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..shot import modifier
@@ -115,7 +115,7 @@ def _tick() -> float | None:
             if summary is not None and here.looking_at is not None:
                 here.known[here.looking_at] = summary
             here.looking = here.looking_at = None
-            _redraw()
+            redraw_sequencers()
     return _REST_S
 
 
@@ -131,10 +131,3 @@ def _begin(scene_uid: int, strip_name: str) -> Iterator[Freshness]:
         return iter(())
     which = baked_strips.frames_of(scene, strip)
     return freshness.looking(which, lambda frame: difference(scene, strip_name, frame, place))
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()

@@ -18,7 +18,7 @@ from ...frame.job import Job
 from ...frame.notes import NOT_BAKED
 from ...media import MediaError
 from ..blender import cache, curves, signals, strips
-from ..blender.context import strip_in
+from ..blender.context import redraw_sequencers, strip_in
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..shot import marks, modifier
@@ -124,7 +124,7 @@ def _look(here: _Looking, key: _Key) -> Iterator[None]:
     here.known[key] = stamp, now
     if now != before:
         here.changes += 1
-        _redraw()
+        redraw_sequencers()
 
 
 def _strip(scene: bpy.types.Scene | None, name: str) -> bpy.types.Strip | None:
@@ -171,10 +171,3 @@ def runs(at: Iterable[int]) -> Runs:
         numbers = [number for _, number in run]
         stretches.append((numbers[0], numbers[-1]))
     return tuple(stretches)
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()

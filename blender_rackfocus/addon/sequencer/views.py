@@ -22,7 +22,7 @@ from ...frame.job import Job, Made
 from ...frame.make import refocus
 from ...media.colour import linear_to_srgb
 from ..blender import errors, hooks, signals
-from ..blender.context import sequencer_scene
+from ..blender.context import redraw_sequencers, sequencer_scene
 from ..shot import marks, modifier
 from . import eyedropper, frames
 
@@ -150,10 +150,7 @@ def _draw_chart() -> None:
 
 def _changed(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None:
     signals.redraw()
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+    redraw_sequencers()
 
 
 def register() -> None:

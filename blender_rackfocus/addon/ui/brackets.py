@@ -18,15 +18,15 @@ import gpu
 from ...craft import pull
 from ...craft.focus_chart import distance_text
 from ..blender import hooks
-from ..blender.context import sequencer_scene, strip_named
+from ..blender.context import redraw_sequencers, sequencer_scene, strip_named
 from ..blender.session import session
 from ..desk import brackets
 from ..desk.pull import pull_focus
 from ..sequencer import eyedropper
 from ..shot import marks
-from . import gpu_draw
-from .track.timelines import redraw
+from . import gpu_draw, overlay
 
+_SWITCH = "rackfocus_show_marks"
 HALF_PX, ARM_PX, WORDS_PX = 30, 11, 12
 """Half size of a bracket, length of its arms, height of words."""
 SCALE_PX, EDGE_PX = 240, 112
@@ -57,18 +57,6 @@ class _Previews:
     redraw_s: float = 0.0
 
 
-def is_on(context: bpy.types.Context) -> bool:
-    """Whether a preview shows marks: our switch, Blender's switch of all overlays."""
-    space = context.space_data
-    return (
-        space is not None
-        and space.type == "SEQUENCE_EDITOR"
-        and space.view_type != "SEQUENCER"
-        and space.show_overlays
-        and context.window_manager.rackfocus_show_marks
-    )
-
-
 def spots_of(region: bpy.types.Region) -> list[Spot]:
     """What can be clicked in a region, as it was drawn last."""
     return session.part(_Previews).spots.get(region.as_pointer(), [])
@@ -79,7 +67,7 @@ def spots_of(region: bpy.types.Region) -> list[Spot]:
 
 def _draw() -> None:
     context = bpy.context
-    if not is_on(context):
+    if not overlay.is_on(context, _SWITCH, "PREVIEW"):
         return
     started = time.perf_counter()
     region, scene = context.region, sequencer_scene(context)
@@ -195,7 +183,7 @@ class RACKFOCUS_OT_bracket_rack(bpy.types.Operator):
         self.report(
             {"INFO"}, "; ".join([f"Rack to {mark.name} from frame {frame}, {pull.FEELS[feel].explanation}", *notes])
         )
-        redraw(context)
+        redraw_sequencers()
         return {"FINISHED"}
 
 
@@ -213,49 +201,29 @@ class RACKFOCUS_OT_overlays_toggle(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_GT_bracket(bpy.types.Gizmo):
+class RACKFOCUS_GT_bracket(overlay.Hand, bpy.types.Gizmo):
     """Marks in the picture"""
 
     bl_idname = "RACKFOCUS_GT_bracket"
 
-    def setup(self) -> None:
-        self.use_tooltip = False
+    def overlay(self, _region: bpy.types.Region) -> _Previews:
+        return session.part(_Previews)
 
-    def draw(self, _context: bpy.types.Context) -> None:
-        """Drawn with the marks."""
-
-    def test_select(self, context: bpy.types.Context, location: tuple[int, int]) -> int:
-        here = session.part(_Previews)
-        found = next((spot for spot in spots_of(context.region) if spot.holds(*location)), None)
-        if found != here.hover:
-            here.hover = found
-            context.region.tag_redraw()
-        return -1 if found is None else 0
+    def under(self, region: bpy.types.Region, x: float, y: float) -> Spot | None:
+        return next((spot for spot in spots_of(region) if spot.holds(x, y)), None)
 
 
-class RACKFOCUS_GGT_brackets(bpy.types.GizmoGroup):
+class RACKFOCUS_GGT_brackets(overlay.Hands, bpy.types.GizmoGroup):
     """Marks in a preview"""
 
     bl_idname = "RACKFOCUS_GGT_brackets"
     bl_label = "Focus Marks"
-    bl_space_type = "SEQUENCE_EDITOR"
     bl_region_type = "PREVIEW"
-    bl_options: ClassVar[set[str]] = {"PERSISTENT", "SHOW_MODAL_ALL"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return is_on(context)
-
-    def setup(self, _context: bpy.types.Context) -> None:
-        self.gizmos.new(RACKFOCUS_GT_bracket.bl_idname).target_set_operator("rackfocus.bracket_rack")
+    hand, takes, switch = "RACKFOCUS_GT_bracket", "rackfocus.bracket_rack", _SWITCH
 
 
 def _draw_overlay(self: bpy.types.Panel, context: bpy.types.Context) -> None:
-    self.layout.prop(context.window_manager, "rackfocus_show_marks")
-
-
-def _switched(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None:
-    redraw(context)
+    self.layout.prop(context.window_manager, _SWITCH)
 
 
 _PLACE = "SEQUENCER_PT_preview_overlay"
@@ -263,15 +231,8 @@ CLASSES = (RACKFOCUS_OT_bracket_rack, RACKFOCUS_OT_overlays_toggle, RACKFOCUS_GT
 
 
 def register() -> None:
-    bpy.types.WindowManager.rackfocus_show_marks = bpy.props.BoolProperty(
-        name="Focus Marks",
-        description="Show marks on their subjects, with their distances, and where the focus is",
-        default=True,
-        update=_switched,
-        options={"SKIP_SAVE"},
-    )
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    words = "Show marks on their subjects, with their distances, and where the focus is"
+    setattr(bpy.types.WindowManager, _SWITCH, overlay.switch("Focus Marks", words))
     getattr(bpy.types, _PLACE).append(_draw_overlay)
     hooks.draw_over(bpy.types.SpaceSequenceEditor, "PREVIEW", _draw)
     for name in ("Sequencer", "Preview"):
@@ -280,6 +241,4 @@ def register() -> None:
 
 def unregister() -> None:
     getattr(bpy.types, _PLACE).remove(_draw_overlay)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
-    del bpy.types.WindowManager.rackfocus_show_marks
+    delattr(bpy.types.WindowManager, _SWITCH)

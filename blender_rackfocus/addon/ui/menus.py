@@ -121,8 +121,6 @@ def draw_shortcuts(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
     for name, draw in _PLACES:
         getattr(bpy.types, name).append(draw)
     for name, space in _KEYMAPS:
@@ -134,5 +132,3 @@ def register() -> None:
 def unregister() -> None:
     for name, draw in reversed(_PLACES):
         getattr(bpy.types, name).remove(draw)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

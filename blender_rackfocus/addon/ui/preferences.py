@@ -112,13 +112,6 @@ CLASSES = (RACKFOCUS_preferences,)
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
     chosen = cache.preferences()
     if chosen is not None:
         cores.use_threads(chosen.threads)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

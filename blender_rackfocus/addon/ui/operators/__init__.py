@@ -46,12 +46,6 @@ REMEMBERED = {
 one call: a strip's name, a frame, a place in the picture that were remembered would do it to the wrong thing."""
 
 
-def register() -> None:
-    for cls in CLASSES:
-        _forget_between_calls(cls)
-        bpy.utils.register_class(cls)
-
-
 def _forget_between_calls(cls: type[bpy.types.Operator]) -> None:
     """Give an operator its properties anew, with SKIP_SAVE: Blender then starts each call from the defaults."""
     for name, one in typing.get_type_hints(cls).items():
@@ -60,6 +54,5 @@ def _forget_between_calls(cls: type[bpy.types.Operator]) -> None:
             cls.__annotations__[name] = one.function(**{**one.keywords, "options": options})
 
 
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+for _cls in CLASSES:
+    _forget_between_calls(_cls)

@@ -9,7 +9,7 @@ import bpy
 
 from ....craft.follow import Proposal
 from ...blender import signals
-from ...blender.context import strip_in
+from ...blender.context import redraw_sequencers, strip_in
 from ...blender.errors import EXPECTED
 from ...desk import follow
 from ...shot import proposals
@@ -20,10 +20,7 @@ from .rack import OnRackedStrip, racked_strip
 def _shown(context: bpy.types.Context) -> None:
     """Let the tracks and the panels show what is proposed now."""
     signals.edited()
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+    redraw_sequencers()
 
 
 class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):

@@ -17,24 +17,17 @@ from ...shot import modifier
 from ...shot.baked_place import BakedPlace
 from ..operators import baking
 from ..operators.bake import active
+from .tab import OfStrip
 from .text import words
 
 _TYPICAL = 0.6
 """Share of the largest possible size that ZIP leaves of ordinary pictures."""
 
 
-class RACKFOCUS_PT_bake(bpy.types.Panel):
+class RACKFOCUS_PT_bake(OfStrip, bpy.types.Panel):
     bl_label = "Bake"
-    bl_parent_id = "RACKFOCUS_PT_strip"
     bl_order = 21  # last
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return active(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -47,13 +40,18 @@ class RACKFOCUS_PT_bake(bpy.types.Panel):
             _draw_baked(layout, scene, strip, place)
         else:
             _draw_live(layout, scene, strip)
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(scene, "rackfocus_bake_folder")
-        column.prop(scene, "rackfocus_bake_format")
+        draw_target(layout, scene)
         if cache.problem():
             words(layout.box(), cache.problem(), "INFO")
+
+
+def draw_target(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """Where bakes of a scene go, and as what."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(scene, "rackfocus_bake_folder")
+    column.prop(scene, "rackfocus_bake_format")
 
 
 def draw_running(layout: bpy.types.UILayout) -> None:
@@ -97,12 +95,5 @@ def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.ty
 CLASSES = (RACKFOCUS_PT_bake,)
 
 
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
 def unregister() -> None:
     staleness.forget()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -13,13 +13,11 @@ from ...blender.context import active_strip
 from ...depth import sources, strip_cards, strip_estimate, touches
 from ...shot import modifier
 from . import networks
+from .tab import Tab
 from .text import words
 
 
-class _Tab:
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
+class _Tab(Tab):
     bl_parent_id = "RACKFOCUS_PT_strip"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
@@ -188,13 +186,3 @@ CLASSES = (
     RACKFOCUS_PT_touch_up,
     RACKFOCUS_PT_doctor,
 )
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -21,6 +21,7 @@ from ...shot.focus import Focus
 from ..operators.rack import FEELS, REPLACE
 from ..operators.recipes import DIRECTIONS, RECIPES
 from .lens_inputs import inputs_of
+from .tab import OfStrip
 from .text import words
 
 EXAMPLE = "slow rack from the foreground to the background"
@@ -47,18 +48,6 @@ PROPERTIES = {
 }
 
 
-class _Tab:
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
-    bl_parent_id = "RACKFOCUS_PT_strip"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        strip = active_strip(context)
-        return strip is not None and modifier.find(strip) is not None
-
-
 class RACKFOCUS_UL_marks(bpy.types.UIList):
     """Focus marks: name, distance at the current frame."""
 
@@ -77,7 +66,7 @@ class RACKFOCUS_UL_marks(bpy.types.UIList):
         row.operator("rackfocus.mark_focus", text="", icon="EYEDROPPER", emboss=False).mark = mark.name
 
 
-class RACKFOCUS_PT_focus(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_focus(OfStrip, bpy.types.Panel):
     """What is used most: all of a rack, from the first click to the last."""
 
     bl_label = "Focus"
@@ -177,7 +166,7 @@ def _draw_sentence(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     words(layout, shots.kept_told(strip, scene.rackfocus_replace_keys), "KEYFRAME", scale=0.7)
 
 
-class RACKFOCUS_PT_mark(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_mark(OfStrip, bpy.types.Panel):
     """What is rarely changed of a mark."""
 
     bl_label = "Mark"
@@ -202,7 +191,7 @@ class RACKFOCUS_PT_mark(_Tab, bpy.types.Panel):
             column.prop(mark, "nearest")
 
 
-class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_views(OfStrip, bpy.types.Panel):
     bl_label = "See Why"
     bl_order = 20
 
@@ -215,7 +204,7 @@ class RACKFOCUS_PT_views(_Tab, bpy.types.Panel):
         layout.prop(manager, "rackfocus_chart")
 
 
-class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_recipes(OfStrip, bpy.types.Panel):
     bl_label = "Shot Recipes"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
     bl_order = 2
@@ -236,7 +225,7 @@ class RACKFOCUS_PT_recipes(_Tab, bpy.types.Panel):
             words(layout, explanation, scale=0.6, active=False)
 
 
-class RACKFOCUS_PT_optics(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_optics(OfStrip, bpy.types.Panel):
     bl_label = "Lens"
     bl_order = 3
 
@@ -282,11 +271,7 @@ CLASSES = (
 
 def register() -> None:
     put_on(bpy.types.Scene, PROPERTIES)
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
     take_off(bpy.types.Scene, PROPERTIES)

@@ -14,11 +14,12 @@ from ...compositor import preview
 from ...compositor import session as compositor
 from ...delivery import node_twin, twin_group
 from ...delivery.nodes import Nodes
-from ...shot import node, settings
+from ...shot import node
 from ...shot.baked_place import BakedPlace
 from ..operators.baking import Progress
 from . import bake as bake_panel
 from . import rendered
+from .lens_inputs import numbers_of
 from .text import problem, words
 
 
@@ -56,11 +57,7 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             problem(layout, told)
         layout.prop(one, "rackfocus_lens")
         column = layout.column(heading="Depth")
-        column.prop(one, "rackfocus_depth_kind")
-        kind = one.rackfocus_depth_kind
-        whole_numbers = ("rackfocus_white_near", "rackfocus_depth_ramp") if kind == "AUTO" else ()
-        for name in (*settings.FIELDS[kind], *whole_numbers):
-            column.prop(one, name)
+        numbers_of(column, one, for_auto=("rackfocus_white_near", "rackfocus_depth_ramp"))  # of whole numbers
         words(column, compositor.meaning_told(context.scene, one), "INFO")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
@@ -108,11 +105,7 @@ class RACKFOCUS_PT_node_bake(bpy.types.Panel):
             row.operator("rackfocus.node_bake", text="Bake All Nodes").all_nodes = True
             if nodes.place(one.name).is_there:
                 layout.operator("rackfocus.node_bake_use", icon="IMPORT")
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(scene, "rackfocus_bake_folder")
-        column.prop(scene, "rackfocus_bake_format")
+        bake_panel.draw_target(layout, scene)
 
 
 def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: BakedPlace) -> None:
@@ -166,8 +159,6 @@ CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
     bpy.types.NODE_MT_add.append(_draw_add)
     hooks.draw_over(bpy.types.SpaceNodeEditor, "WINDOW", _draw_words)
     if versions.HAS_EFFECTS:
@@ -178,5 +169,3 @@ def unregister() -> None:
     if versions.HAS_EFFECTS:
         bpy.types.SCENE_MT_add_compositor_effect.remove(_draw_add_effect)
     bpy.types.NODE_MT_add.remove(_draw_add)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -14,21 +14,14 @@ from ...delivery import placed
 from ...sequencer import staleness
 from ..operators import jobs
 from ..operators.bake import active
+from .tab import OfStrip
 from .text import words
 
 
-class RACKFOCUS_PT_placed(bpy.types.Panel):
+class RACKFOCUS_PT_placed(OfStrip, bpy.types.Panel):
     bl_label = "Playback"
-    bl_parent_id = "RACKFOCUS_PT_strip"
     bl_order = 20  # before the bake
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return active(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -62,13 +55,3 @@ def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.typ
 
 
 CLASSES = (RACKFOCUS_PT_placed,)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -12,22 +12,17 @@ from ...blender.context import active_strip, sequencer_scene
 from ...delivery import twin, twin_group
 from ...depth import networks, sources, strip_estimate
 from ...sequencer import frames
-from ...shot import modifier, settings
+from ...shot import modifier
 from ..operators import jobs
 from . import rendered
-from .lens_inputs import inputs_of
+from .lens_inputs import inputs_of, numbers_of
+from .tab import OfStrip, Tab
 from .text import problem, words
 
 _PROBLEMS_SHOWN = 3
 
 
-class _Tab:
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
-
-
-class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_strip(Tab, bpy.types.Panel):
     bl_label = "Rack Focus"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -56,14 +51,9 @@ class RACKFOCUS_PT_strip(_Tab, bpy.types.Panel):
             _draw_ways(layout, strip)
 
 
-class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_depth(OfStrip, bpy.types.Panel):
     bl_label = "Depth"
-    bl_parent_id = "RACKFOCUS_PT_strip"
     bl_order = 10  # behind the desk
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -92,7 +82,8 @@ class RACKFOCUS_PT_depth(_Tab, bpy.types.Panel):
             words(layout, frames.behind_told(strip, sequencer_scene(context)), "XRAY")
         if "numbers" not in source.fields:
             return
-        _draw_numbers(layout, strip)
+        layout.prop(strip, "rackfocus_depth_layer")
+        numbers_of(layout, strip)
 
 
 def _draw_source(layout: bpy.types.UILayout, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> None:
@@ -106,23 +97,10 @@ def _draw_source(layout: bpy.types.UILayout, strip: bpy.types.Strip, rack_modifi
         _draw_pairing(layout, strip)
 
 
-def _draw_numbers(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
-    """What the depth's numbers mean."""
-    layout.prop(strip, "rackfocus_depth_layer")
-    layout.prop(strip, "rackfocus_depth_kind")
-    for name in settings.FIELDS[strip.rackfocus_depth_kind]:
-        layout.prop(strip, name)
-
-
-class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_rare(OfStrip, bpy.types.Panel):
     bl_label = "Blades, Sensor, Strengths"
-    bl_parent_id = "RACKFOCUS_PT_strip"
     bl_order = 4
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
         inputs_of(self.layout, modifier.find(active_strip(context)), modifier.RARE)
@@ -130,15 +108,10 @@ class RACKFOCUS_PT_rare(_Tab, bpy.types.Panel):
         self.layout.operator("rackfocus.convert_to_nodes", icon="NODETREE")
 
 
-class RACKFOCUS_PT_lens(_Tab, bpy.types.Panel):
+class RACKFOCUS_PT_lens(OfStrip, bpy.types.Panel):
     bl_label = "Lens Character"
-    bl_parent_id = "RACKFOCUS_PT_strip"
     bl_order = 5
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_modifier(context)
 
     def draw(self, context: bpy.types.Context) -> None:
         inputs_of(self.layout, modifier.find(active_strip(context)), modifier.CHARACTER)
@@ -191,11 +164,6 @@ def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     layout.operator("rackfocus.convert_back", icon="LOOP_BACK")
 
 
-def _has_modifier(context: bpy.types.Context) -> bool:
-    strip = active_strip(context)
-    return strip is not None and modifier.find(strip) is not None
-
-
 def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, strip: bpy.types.Strip | None) -> None:
     """What is wrong with the active strip, else with any strip on screen: an error must not hide behind a selection."""
     own = errors.of(scene.session_uid, strip.name) if scene is not None and strip is not None else ""
@@ -204,13 +172,3 @@ def _draw_problems(layout: bpy.types.UILayout, scene: bpy.types.Scene | None, st
 
 
 CLASSES = (RACKFOCUS_PT_strip, RACKFOCUS_PT_rare, RACKFOCUS_PT_lens, RACKFOCUS_PT_depth)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -10,10 +10,11 @@ import gpu
 import numpy as np
 
 from ....craft.distances import distance_text
+from ...blender.context import redraw_sequencers
 from ...desk.track import tracks
 from .. import gpu_draw
 from . import layout
-from .timelines import Timeline, is_on, redraw, shown, strips_shown
+from .timelines import Timeline, is_on, shown, strips_shown
 
 MOST_WORDS = 120
 """Names that one redraw writes at most."""
@@ -53,7 +54,7 @@ def _again() -> None:
         scene = window.workspace.sequencer_scene or window.scene
         if scene.sequence_editor is not None:
             tracks().of(scene, [strip for strip, _ in strips_shown(scene.sequence_editor)], _SLICE_S)
-    redraw(bpy.context)
+    redraw_sequencers()
 
 
 def forget() -> None:

@@ -13,14 +13,14 @@ import bpy
 from ....craft import pull
 from ....craft.distances import distance_text
 from ...blender import signals
-from ...blender.context import sequencer_scene, strip_named
+from ...blender.context import redraw_sequencers, sequencer_scene, strip_named
 from ...blender.session import session
 from ...desk import follow
 from ...desk.track import Track
 from ...shot import marks, proposals
 from ..operators.rack import FEELS
 from . import edit, layout
-from .timelines import Drag, Timeline, is_on, redraw, shown, strips_shown
+from .timelines import Drag, Timeline, is_on, shown, strips_shown
 
 DRAG_PX, SNAP_PX, FINE_PX = 3, 8, 50
 """A press that goes no farther than the first is a click; what is nearer than the second is caught; on a track lower
@@ -147,7 +147,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
         """The whole press is ours: no other tool sees it."""
         self._moved = False
         context.window_manager.modal_handler_add(self)
-        redraw(context)
+        redraw_sequencers()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -184,7 +184,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
         except RuntimeError as error:  # Blender will not let it be keyed
             self.report({"ERROR"}, str(error))
         shown().drag.words, shown().drag.mouse = self._words(frames, dioptres), self._mouse
-        redraw(context)
+        redraw_sequencers()
 
     def _frames(self, context: bpy.types.Context, dx: float, ctrl: bool) -> float:
         """How far in time: whole frames, caught by what is near, as far as all that is held can go."""
@@ -247,7 +247,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
     def _leave(self, context: bpy.types.Context) -> None:
         shown().drag = None
         context.workspace.status_text_set(None)
-        redraw(context)
+        redraw_sequencers()
 
 
 def _at(mark, frame: float) -> float:
@@ -267,7 +267,7 @@ class RACKFOCUS_OT_track_click(_OnTrack, bpy.types.Operator):
         timeline, hit = _under(context, event)
         if not _double(self, context, event, timeline, hit):
             return {"PASS_THROUGH"}
-        redraw(context)
+        redraw_sequencers()
         return {"FINISHED"}
 
 
@@ -334,7 +334,7 @@ class RACKFOCUS_OT_track_remove(_OnTrack, bpy.types.Operator):
         if hit.part == "PROPOSAL":
             proposals.remove(strip, hit.proposal)
             signals.edited()
-            redraw(context)
+            redraw_sequencers()
             return {"FINISHED"}
         others = [one for one in _selected(context) if one != strip]
         if not edit.are_several(strip, hit.frames, others):
@@ -358,7 +358,7 @@ class RACKFOCUS_OT_track_remove(_OnTrack, bpy.types.Operator):
             self.report({"INFO"}, "The last key stays: it holds the focus")
             return {"CANCELLED"}
         self.report({"INFO"}, f"{count} removed")
-        redraw(context)
+        redraw_sequencers()
         return {"FINISHED"}
 
 
@@ -454,7 +454,7 @@ class RACKFOCUS_OT_track_feel(_OnTrack, bpy.types.Operator):
             return self.said(str(error))
         if not count:
             return self.said("Focus rests here: only a rack has a feel")
-        redraw(context)
+        redraw_sequencers()
         return {"FINISHED"}
 
 
@@ -491,7 +491,7 @@ class RACKFOCUS_OT_track_distance(_OnTrack, bpy.types.Operator):
                 return self.said(f"There is no key at frame {self.frame:g}")
         except (ValueError, RuntimeError) as error:
             return self.said(str(error))
-        redraw(context)
+        redraw_sequencers()
         return {"FINISHED"}
 
 

@@ -12,8 +12,11 @@ from ...blender.context import sequencer_scene
 from ...blender.session import session
 from ...desk.track import Track, tracks
 from ...shot import modifier
+from .. import overlay
 from . import layout
 
+SWITCH = "rackfocus_show_track"
+"""The window manager's property that shows the tracks."""
 RULER_PX = 23
 """Height of the timeline's ruler, over which nothing is drawn."""
 
@@ -128,20 +131,5 @@ def view_of(context: bpy.types.Context) -> layout.View:
 
 
 def is_on(context: bpy.types.Context) -> bool:
-    """Whether a timeline shows tracks: our switch, Blender's switch of all overlays, and something to draw on."""
-    space = context.space_data
-    return (
-        space is not None
-        and space.type == "SEQUENCE_EDITOR"
-        and space.view_type != "PREVIEW"
-        and space.show_overlays
-        and context.window_manager.rackfocus_show_track
-    )
-
-
-def redraw(context: bpy.types.Context) -> None:
-    """Let all sequencers be drawn anew."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+    """Whether a timeline shows tracks."""
+    return overlay.is_on(context, SWITCH, "WINDOW")
