@@ -27,6 +27,7 @@ from ..addon.delivery.nodes import Nodes
 from ..addon.delivery.strips import Strips
 from ..addon.shot.baked_place import SUFFIXES, BakedPlace
 from ..media.library import openimageio
+from . import blend
 from .apart import keep_apart
 from .chatter import quiet
 from .common import CommandError, Progress, UsageError, say
@@ -268,11 +269,7 @@ def _link(args: argparse.Namespace, work: list[Work]) -> int:
     target = (args.save or args.file).absolute()
     others = {Path(path) for path in bpy.utils.blend_paths(absolute=True)} - {args.file.absolute()}
     keep_apart([target], others)
-    try:
-        with quiet():
-            bpy.ops.wm.save_as_mainfile(filepath=str(target), copy=True, relative_remap=True)
-    except RuntimeError as error:
-        raise CommandError(f"{target} cannot be saved: {str(error).strip()}") from error
+    blend.save(target)
     print(target)
     return 0
 

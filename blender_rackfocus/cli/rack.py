@@ -24,10 +24,9 @@ from ..frame import depth as frame_depth
 from ..frame.inputs import NAMES
 from ..frame.job import stamped
 from ..frame.pairing import INDEXED
+from . import blend, output
 from . import depth as estimated
-from . import output
 from .apart import keep_apart
-from .chatter import quiet
 from .clip import Clip, open_clip, pairing_of
 from .common import CommandError, UsageError, say
 from .stop import Stop
@@ -275,11 +274,8 @@ def ensure_registered() -> None:
 
 def save_blend(scene: Any, path: Path) -> None:
     """Save the edit alone as a .blend with relative paths."""
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
     scene.render.filepath = "//render/"
-    with quiet():
-        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=True)
+    blend.save(path.absolute(), compress=True)
 
 
 def _new_scene(clip: Clip, view: str) -> Any:

@@ -285,3 +285,15 @@ def test_verbs_refuse_to_write_what_they_read(run, tmp_path, arguments):
     assert done.returncode == 2, done.stderr
     assert {path: path.read_bytes() for path in files} == before
     assert sorted(path for folder in places.values() for path in folder.rglob("*")) == sorted(files)
+
+
+def test_a_blend_that_does_not_fit_leaves_what_was_there(clip, tmp_path, small_disk):
+    """The movie has its place, the .blend has not: Blender itself would say that it is saved."""
+    edit = small_disk / "edit.blend"
+    edit.write_bytes(b"the edit of last week")
+    (small_disk / "ballast").write_bytes(b"\0" * 490 * 1024)
+    status, told = _end(_start("rack", clip, "-o", tmp_path / "a.mp4", *FAST, "--blend", edit))
+    assert status == 1, told
+    assert "edit.blend cannot be saved" in told.splitlines()[-1]
+    assert edit.read_bytes() == b"the edit of last week"
+    assert sorted(path.name for path in small_disk.iterdir()) == ["ballast", "edit.blend"]

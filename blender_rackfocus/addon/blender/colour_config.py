@@ -3,32 +3,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from functools import lru_cache
 
 import bpy
 import numpy as np
 
-from ...media import MediaError
+from ...media import MediaError, colour_files
 from ...media.colour import SRGB, OcioConfig, srgb_to_linear, to_linear
 from ...media.library import openimageio
-
-_SOURCE = re.compile(r"\bsrc:\s*([^\s,}]+)")
-_SEARCH_PATH = re.compile(r'^search_path:\s*"?([^"\n]*)"?\s*$', re.MULTILINE)
 
 
 def of(scene: bpy.types.Scene) -> OcioConfig:
     """What decides a strip's colours in a scene: configuration, working space, and the sequencer's space."""
     config = path()
-    return OcioConfig(config, working(), scene.sequencer_colorspace_settings.name, _digest(config, _stamp(config)))
+    return OcioConfig(config, working(), scene.sequencer_colorspace_settings.name, colour_files.digest(config))
 
 
 def fingerprint() -> str:
     """What decides how colours are read in the file that is open, wherever the configuration lies."""
     config = path()
-    return f"{_digest(config, _stamp(config))} {working()}"
+    return f"{colour_files.digest(config)} {working()}"
 
 
 def working() -> str:
@@ -42,7 +37,7 @@ def has_srgb() -> bool:
     probe = np.full((1, 3, 3), 0.5, np.float32)
     probe[0, 1:] = (0.9, 0.2, 0.1), (0.1, 0.3, 0.8)
     try:
-        given = OcioConfig(config, working(), digest=_digest(config, _stamp(config)))
+        given = OcioConfig(config, working(), digest=colour_files.digest(config))
         linear = to_linear(probe, SRGB, path=config, ocio_config=given)
     except MediaError:
         return False
@@ -66,33 +61,3 @@ def _is_at_work(config: str) -> bool:
     names = {held.getColorSpaceNameByIndex(place) for place in range(held.getNumColorSpaces())}
     settings = bpy.types.ColorManagedInputColorspaceSettings.bl_rna.properties["name"]
     return bool(names) and {item.identifier for item in settings.enum_items} <= names | {"scene_linear"}
-
-
-def _stamp(config: str) -> tuple[int, int]:
-    try:
-        status = os.stat(config)
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=4)
-def _digest(config: str, _stamped: tuple[int, int]) -> str:
-    """Of the configuration and the tables that it names; the name of one that is no file (ocio://...)."""
-    try:
-        with open(config, "rb") as file:
-            content = file.read()
-    except OSError:
-        return config
-    digest = hashlib.blake2b(content, digest_size=16)
-    text = content.decode("utf-8", "replace")
-    match = _SEARCH_PATH.search(text)
-    folders = (match.group(1) if match else "luts").split(":")
-    for name in sorted(set(_SOURCE.findall(text))):
-        for folder in folders:
-            table = os.path.join(os.path.dirname(config), folder, name)
-            if os.path.isfile(table):
-                with open(table, "rb") as file:
-                    digest.update(hashlib.file_digest(file, "blake2b").digest())
-                break
-    return digest.hexdigest()
