@@ -7,9 +7,9 @@ import bpy
 import cycles_world as world
 import numpy as np
 import pytest
-from comp_shot import CompShot, left_behind
+from comp_shot import CompShot, left_behind, read, set_up
 
-from blender_rackfocus.addon.blender import errors, strips
+from blender_rackfocus.addon.blender import errors, strips, versions
 from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.depth import fronts, passes, scene_passes, wider
@@ -215,6 +215,52 @@ def test_instances_count_with_what_makes_them(edit):
     assert (behind.depth_m[np.abs(depth_m - 5.0) < 1e-3] < 5.01).all()
 
 
+def test_a_timeline_renders_with_it_and_renders_nothing_twice(edit, tmp_path):
+    """While the focus comes from the bars to the wall: no hidden layer at first, then one for each frame."""
+    edit.strip.rackfocus_render_behind, edit.strip.rackfocus_overscan = True, 5.0
+    focus = modifier.socket(modifier.find(edit.strip), "Focus Distance")
+    for frame, metres in ((1, world.BAR_M), (3, world.WALL_M)):
+        focus.value = metres
+        focus.keyframe_insert("value", frame=frame)
+    outer = edit.outer
+    set_up(outer)
+    outer.render.resolution_x, outer.render.resolution_y = world.WIDTH, world.HEIGHT
+    outer.frame_start, outer.frame_end = 1, 3
+    outer.render.filepath = f"{tmp_path}/out/"
+    seen = []
+    bpy.app.handlers.render_post.append(lambda scene, *_: seen.append(scene.name.partition(".")[0]))
+    bpy.ops.render.render(animation=True)
+    bpy.app.handlers.render_post.pop()
+    assert [one for one in seen if one == passes.NAME] == [passes.NAME] * 5  # three frames, two hidden layers
+    found = {int(one.stem): read(one) for one in sorted((tmp_path / "out").glob("*.exr"))}
+    assert sorted(found) == [1, 2, 3]
+    assert np.abs(found[2] - edit.picture())[..., :3].max() < 2e-3
+    assert versions.scene_tree(edit.inner) is None
+
+
+def test_a_render_that_is_stopped_leaves_all_as_it_was(edit, monkeypatch):
+    edit.strip.rackfocus_render_behind = True
+    edit.picture()
+    names = [one.name for one in edit.inner.collection.children]
+
+    def stopped(_scene):
+        raise FrameError("stopped")
+
+    bpy.data.objects["Wall"].location.z -= 0.1
+    scene_passes.forget()
+    real = passes.nested_render
+    turns = iter([real, stopped])
+    monkeypatch.setattr(passes, "nested_render", lambda scene: next(turns)(scene))
+    with pytest.raises(FrameError, match="stopped"):
+        edit.job()
+    copies = [one for one in bpy.data.scenes if one.is_runtime_data]
+    assert copies
+    assert not [one for scene in copies for one in scene.collection.children if one.name.startswith(fronts.NAME)]
+    assert [one.name for one in edit.inner.collection.children] == names
+    monkeypatch.setattr(passes, "nested_render", real)
+    assert edit.job().hidden is not None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -240,8 +286,6 @@ def test_a_tree_that_minds_the_size_of_its_picture_is_refused_and_others_are_fol
     tree.links.new(layers.outputs["Image"], darker.inputs["Image"])
     tree.links.new(darker.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
     plain, plain_depth_m = frames.sources(edit.job())
-    from blender_rackfocus.addon.blender import versions
-
     versions.set_scene_tree(edit.inner, tree)
     scene_passes.forget()
     edit.strip.rackfocus_render_behind, edit.strip.rackfocus_overscan = True, 5.0

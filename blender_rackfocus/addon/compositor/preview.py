@@ -60,13 +60,13 @@ class Kept:
         depth_bytes = self.depth.values.nbytes if self.depth is not None else 0
         return self.picture.nbytes + depth_bytes + self.rendered.size_bytes
 
-    def shows_behind(self, values: dict[str, float]) -> bool:
-        """Whether what was rendered of what is hidden is what these values ask for."""
-        return left_out(self.ends_m, values, self.picture.shape[1]) == self.names
+    def left_out(self, values: dict[str, float]) -> tuple[str, ...]:
+        """The objects without which these values want what is hidden rendered."""
+        return left_out(self.ends_m, values, self.picture.shape[1])
 
     def rendered_for(self, values: dict[str, float]) -> Rendered:
         """What was rendered besides and is of use with these values."""
-        return self.rendered if self.shows_behind(values) else replace(self.rendered, behind=None)
+        return self.rendered if self.left_out(values) == self.names else replace(self.rendered, behind=None)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def word_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     kept = preview.kept.get((image.session_uid, frame))
     if kept is not None:
         other = rack_node.rackfocus_lens == "CAMERA" and not kept.own_camera
-        if kept.ends_m and not kept.shows_behind(_values(scene, slots[0], rack_node, kept)):
+        wanted = kept.left_out(_values(scene, slots[0], rack_node, kept)) if kept.ends_m else ()
+        if wanted and wanted != kept.names:
             return "What is hidden at this focus is not rendered yet: render it (F12)"
         of_lens = "The camera is another scene's: its lens is as it was rendered" if other else ""
         return preview.problems.get(image.session_uid, of_lens)
