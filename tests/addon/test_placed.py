@@ -129,6 +129,20 @@ def test_only_the_frames_that_changed_are_exchanged_and_refresh_mends_them(place
     assert original(placed).mute
 
 
+def test_what_was_placed_as_png_is_seen_and_refreshed_as_tiff(shot):
+    racked(shot)
+    live = shot.animation("live", 1, 4)[1]
+    place(form="PNG")
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    assert placing.place_of(placed_strip(shot)).kind == "PNG"
+    assert all(staleness.placed_strips.difference(shot.scene, placed_strip(shot).name, frame).fresh for frame in FRAMES)
+    place()
+    assert placing.place_of(placed_strip(shot)).kind == "TIFF"
+    assert_same(live, shot.animation("placed", 1, 4)[1], 0)
+    assert original(shot).mute
+
+
 def test_the_desk_means_the_original(placed):
     placed.scene.sequence_editor.active_strip = placed_strip(placed)
     assert context.active_strip(bpy.context) == original(placed)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 import bpy
@@ -53,9 +53,7 @@ class _Placing(OnThread, OnStrip):
     ) -> set[str]:
         """Make the pictures, and place them."""
         strip, frames = self.strip(context), tuple(which)
-        width, height = bake_size(strip)
-        bytes_each = round(width * height * share * share) * (8 if place.kind == "EXR" else 4)
-        need = bake.DiskNeed(len(frames), len(frames) * bytes_each, bake.free_bytes(place.folder))
+        need = bake.DiskNeed(len(frames), _bytes_of(strip, place, frames, share), bake.free_bytes(place.folder))
         problem = placed.not_now(strip) or bake.too_large([need])
         if problem:
             self.report({"ERROR"}, problem)
@@ -175,8 +173,7 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
         except EXPECTED as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        width, height = bake_size(strip)
-        problem = kept.make_room(round(len(frames) * width * height * share * share * 4), place)
+        problem = kept.make_room(_bytes_of(strip, place, frames, share), place)
         if problem:
             self.report({"ERROR"}, problem)
             return {"CANCELLED"}
@@ -229,6 +226,12 @@ def bake_size(strip: bpy.types.Strip) -> tuple[int, int]:
             return element.orig_width, element.orig_height
     render = strip.id_data.render
     return render.resolution_x, render.resolution_y
+
+
+def _bytes_of(strip: bpy.types.Strip, place: BakedPlace, frames: Collection[int], share: float) -> int:
+    """What the pictures of some frames take at most."""
+    width, height = bake_size(strip)
+    return len(frames) * round(width * height * share * share) * (8 if place.kind == "EXR" else 4)
 
 
 def _preview_share(context: bpy.types.Context, scene: bpy.types.Scene) -> float:
