@@ -173,7 +173,7 @@ def _add(now: _Sum, layer: "_Layer") -> None:
     cv2.divide(opening, share, dst=share)
     at_most(1.0, cv2.add(taken, cover, dst=taken))
     cv2.subtract(opening, cv2.multiply(cover, share), dst=opening)
-    now.last = layer.number, layer.box, cover
+    now.last = layer.number, layer.box, at_most(1.0, cover)  # what is hidden may lie in its surface's own layer
     share = double(share)
     for number in range(last, -1, -1):  # one after the other: a pair stays in the processor's cache
         came = came if number == last else layer.blurred(number)

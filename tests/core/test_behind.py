@@ -108,3 +108,21 @@ def test_it_goes_with_everything_else(quality, channels):
 def test_bad_layers_name_themselves(name, change):
     with pytest.raises(ValueError, match=rf"behind.*{name}"):
         defocus_frame(*shot(), LENS, behind=replace(behind(), **change))
+
+
+@pytest.mark.parametrize("quality", ["draft", "final"])
+def test_whatever_lies_behind_makes_no_light_of_its_own(quality):
+    """Cards at any distance, something known a little farther behind all of them, focus anywhere."""
+    rng = np.random.default_rng(7)
+    depth_m = np.full((HEIGHT, WIDTH), 5.0, np.float32)
+    for _ in range(30):
+        y, x = int(rng.integers(0, HEIGHT - 20)), int(rng.integers(0, WIDTH - 20))
+        depth_m[y : y + int(rng.integers(4, 40)), x : x + int(rng.integers(4, 40))] = rng.uniform(1, 5)
+    rgba = np.ones((HEIGHT, WIDTH, 4), np.float32)
+    rgba[..., :3] = rng.uniform(0.2, 0.8, (HEIGHT, WIDTH, 3))
+    known = (rng.random((HEIGHT // 8, WIDTH // 8)) > 0.5).astype(np.float32).repeat(8, 0).repeat(8, 1)
+    layer = Behind(np.full_like(rgba[..., :3], 0.5), depth_m * np.float32(1.2), known)
+    for focus_m in (1.2, 2.0, 3.0, 5.0):
+        out = defocus_frame(rgba, depth_m, replace(LENS, focus_m=focus_m), quality=quality, behind=layer)
+        assert out.min() > 0.1
+        assert out.max() < 1.001
