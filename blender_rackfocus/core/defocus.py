@@ -212,9 +212,9 @@ def _is_open(behind: Behind) -> bool:
 def _seen(behind: Behind, lens: Lens, frame_px: int, highlights: Highlights, channels: int, work: Workers) -> Seen:
     """A second layer as the renderer takes it: light, circles (not yet as they are drawn), where it is known."""
     known = np.clip(behind.known, 0, 1)
-    depth_m = np.where(known > 0, behind.depth_m, np.float32(np.inf))
-    coc = coc_px(depth_m, lens, frame_px)
-    colour = np.ascontiguousarray(np.where(known[..., None] > 0, behind.picture, np.float32(0)))
+    there = (known > 0).view(np.uint8)
+    coc = coc_px(cv2.copyTo(behind.depth_m, there, np.full_like(known, np.inf)), lens, frame_px)
+    colour = cv2.copyTo(behind.picture, there, np.zeros_like(behind.picture))
     if channels != colour.shape[2]:
         colour = cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA if channels == 4 else cv2.COLOR_BGRA2BGR)
     return Seen(_lit(colour, coc, highlights, work), coc, known)

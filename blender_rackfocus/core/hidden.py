@@ -39,8 +39,14 @@ SAME_PX = 1.0
 APART = 4.0
 """What is continued is wholly a surface of its own where its circle differs by 2 / APART of the nearer one's."""
 
+SHARP_PX = 0.1, 0.7
+"""Up to the first circle what is known behind a surface does not show, from the second on all of it."""
+
 LEAST_KNOWN = 0.5
 """Share of a cell's pixels from which what is known of them stands for the cell."""
+
+CARRIED, CARRIED_CELLS = 2, 320
+"""What is known is carried on by so many cells, of which about so many lie side by side in a picture's width."""
 
 MOST_RINGS = 24
 """The search goes no more cells far than this: beyond it, cells grow."""
@@ -67,12 +73,14 @@ class Hidden:
     coc     (h, w) float32 signed radius in pixels, 0 where there is none
     reach   (h, w) float32: pixels whose own circle is below it have it behind them, -inf where there is none
     cell    edge of the cells in pixels
+    known   whether it is known from elsewhere: then it shows only where what is in front is blurred
     """
 
     pairs: np.ndarray
     coc: np.ndarray
     reach: np.ndarray
     cell: int
+    known: bool = False
 
     def coverage(self, rows: slice, coc: np.ndarray) -> np.ndarray | None:
         """How far there is something behind the pixels of rows from a multiple of `cell` on; None where nothing is.
@@ -84,7 +92,8 @@ class Hidden:
         if not np.isfinite(reach).any():
             return None
         reach = _fitted(_enlarged(reach + np.float32(0.5), self.cell), *coc.shape)
-        return between_0_and_1(cv2.subtract(reach, coc).reshape(coc.shape))
+        share = between_0_and_1(cv2.subtract(reach, coc).reshape(coc.shape))
+        return cv2.multiply(share, _blurred(coc)).reshape(coc.shape) if self.known else share
 
     def nearest_to_focus(self, rows: slice) -> float:
         """The smallest circle of what lies behind these rows, in pixels; inf if there is nothing."""
@@ -150,23 +159,58 @@ def hidden_samples(
     return [one for one in (continued, known) if one is not None]
 
 
-def _known(seen: Seen, coc: np.ndarray, cell: int, work: Workers) -> Hidden | None:
-    """What is known and some part of the lens sees, in cells. coc: of what is in front."""
+def _known(seen: Seen, front: np.ndarray, cell: int, work: Workers) -> Hidden | None:
+    """What is known and some part of the lens sees, in cells, and carried on a little way. front: (H, W), circles of
+    what is in front."""
     share = _mean_of_cells(seen.known, cell)
     each = np.maximum(share, np.float32(1e-6))
     back = _mean_of_cells(seen.coc * seen.known, cell) / each
-    step = back - _mean_of_cells(coc, cell)
+    before = _mean_of_cells(front, cell)
+    step = back - before
     there = share >= LEAST_KNOWN
     covered = (there & (step > SHALLOWEST_STEP_PX)).astype(np.uint8)
     inside = cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * np.float32(cell)
     there &= inside <= step + np.float32(2 * cell)
     if not there.any():
         return None
-    colour = _mean_of_cells(seen.light * seen.known[..., None], cell) / each[..., None]
+    weighted = cv2.multiply(seen.light, cv2.merge([seen.known] * seen.light.shape[2])).reshape(seen.light.shape)
+    colour = _mean_of_cells(weighted, cell) / each[..., None]
     coc = np.where(there, back, np.float32(0))
+    there |= _carried_on(colour, coc, there, share < LEAST_KNOWN, before)
     pairs = work.empty((colour.shape[2] // 2 + 1, coc.shape[0], 2 * coc.shape[1]))
     pairs_of(np.ascontiguousarray(colour), None, pairs)
-    return Hidden(pairs, work.copy(coc), work.copy(np.where(there, coc, -np.float32(np.inf))), cell)
+    return Hidden(pairs, work.copy(coc), work.copy(np.where(there, coc, -np.float32(np.inf))), cell, True)
+
+
+def _carried_on(
+    colour: np.ndarray, coc: np.ndarray, there: np.ndarray, open_: np.ndarray, front: np.ndarray
+) -> np.ndarray:
+    """Write what is there into the open cells around it that lie under something nearer; tells which.
+
+    A strip of what is known that ends halfway under a surface would be seen as an edge of its own. It is made in cells
+    of cells, the larger the picture.
+    """
+    height, width = coc.shape
+    ratio = max(1, round(width / CARRIED_CELLS))
+    known = _mean_of_cells(there.astype(np.float32), ratio)
+    held = np.dstack([colour, coc]) * there[..., None]
+    held = _mean_of_cells(held, ratio) / np.maximum(known, np.float32(1e-6))[..., None]
+    known = (known > 0).astype(np.float32)
+    front_of_all = _mean_of_cells(front, ratio)
+    for _ in range(CARRIED):
+        number = cv2.blur(known, (3, 3))
+        mean = cv2.blur(held * known[..., None], (3, 3)) / np.maximum(number, np.float32(1e-6))[..., None]
+        fresh = (known == 0) & (number > 0.05) & (mean[..., -1] > front_of_all + np.float32(SHALLOWEST_STEP_PX))
+        held[fresh], known[fresh] = mean[fresh], 1
+    known = _fitted(_enlarged(known, ratio), height, width)
+    rows, columns = np.nonzero((known > 0) & open_)
+    made = held[rows // ratio, columns // ratio]
+    farther = made[:, -1] > front[rows, columns] + np.float32(SHALLOWEST_STEP_PX)
+    at = rows[farther], columns[farther]
+    colour[at], coc[at] = made[farther, :-1], made[farther, -1]
+    fresh = np.zeros_like(there)
+    fresh[at] = True
+    return fresh
 
 
 def _between(continued: Hidden, known: Hidden, coc: np.ndarray, work: Workers) -> Hidden:
@@ -183,8 +227,18 @@ def _between(continued: Hidden, known: Hidden, coc: np.ndarray, work: Workers) -
     told = farthest > front + np.float32(SHALLOWEST_STEP_PX)
     share = between_0_and_1((continued.coc - front) * np.float32(APART) / np.maximum(np.abs(front), 1) - 1)
     share[continued.coc > farthest - SAME_PX] = 0
+    whole = _fitted(coc, height * continued.cell, width * continued.cell)
+    share = 1 - _blurred(extreme_of_cells(cv2.min, whole, continued.cell)) * (1 - share)
     least = np.where(share > 0, front + share - np.float32(0.5), -np.float32(np.inf))
     return replace(continued, reach=work.copy(np.where(told, np.minimum(continued.reach, least), continued.reach)))
+
+
+def _blurred(coc: np.ndarray) -> np.ndarray:
+    """How far circles are blurred enough for what is known behind them to show, 0..1.
+
+    In focus nothing is seen but what the picture shows; but circles that differ by a grain leave gaps between them.
+    """
+    return between_0_and_1((np.abs(coc) - np.float32(SHARP_PX[0])) * np.float32(1 / (SHARP_PX[1] - SHARP_PX[0])))
 
 
 def _mean_of_cells(plane: np.ndarray, cell: int) -> np.ndarray:

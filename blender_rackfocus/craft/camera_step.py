@@ -16,10 +16,12 @@ import numpy as np
 
 FLOW_WIDTH_PX = 640
 """Pictures are compared at this width at most."""
-_SAMPLES = 4000
-_GUESSES, _POINTS, _JUDGES = 300, 5, 1000
+_SAMPLES = 2000
+_GUESSES, _POINTS, _JUDGES = 200, 5, 500
 _INLIER_PX = 1.0
 _ROUNDS = 8
+_SETTLED_PX = 1e-3
+"""A round that moves nothing by more is the last, in pixels."""
 _LEAST_SAMPLES = 200
 _TEXTURE = 1.5
 """Local contrast in grey levels below which flow is its neighbours' guess."""
@@ -57,6 +59,11 @@ class CameraStep:
         there = np.where(ahead > np.float32(1e-3), nearness * scale / focal_px, np.float32(-1))
         return there_x, there_y, there
 
+    def times(self, share: float) -> CameraStep:
+        """So many times the way, as a camera goes that neither speeds up nor turns off; negative: the other way."""
+        turn, _ = cv2.Rodrigues(cv2.Rodrigues(self.turn)[0] * share)
+        return CameraStep(turn, self.shift * share, self.focal, self.residual_px)
+
     def inverse(self) -> CameraStep:
         """The way back."""
         return CameraStep(self.turn.T, -self.turn.T @ self.shift, self.focal, self.residual_px)
@@ -83,33 +90,36 @@ def grey(picture: np.ndarray) -> np.ndarray:
     return (255 * np.sqrt(np.clip(luma, 0, 1))).astype(np.uint8)
 
 
-def flow(here: np.ndarray, there: np.ndarray, first: np.ndarray | None = None) -> np.ndarray:
+def flow(here: np.ndarray, there: np.ndarray, finest: int, first: np.ndarray | None = None) -> np.ndarray:
     """DIS optical flow (Kroeger et al., ECCV 2016) between two `grey`.
 
-    here, there: (h, w) uint8, display-encoded. first: (h, w, 2) float32, pixels, a guess of it. Returns (h, w, 2)
-    float32, pixels right and down.
+    here, there: (h, w) uint8, display-encoded. finest: how many times the size is halved for the last look; finer than
+    once follows the noise. first: (h, w, 2) float32, pixels, a guess of it. Returns (h, w, 2) float32, pixels right
+    and down.
     """
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    dis.setFinestScale(1)  # finer scales follow the noise
+    dis.setFinestScale(finest)
+    dis.setVariationalRefinementIterations(0)  # half of the time, and the step fitted is the same
     return dis.calc(here, there, None if first is None else first.copy())
 
 
-def fitted_step(here: np.ndarray, there: np.ndarray, nearness: np.ndarray, focal: float) -> CameraStep | None:
+def fitted_step(
+    here: np.ndarray, there: np.ndarray, nearness: np.ndarray, focal: float, guess: CameraStep | None = None
+) -> CameraStep | None:
     """The camera's step between two `grey`; None where they have too little to follow.
 
     here, there: (h, w) uint8, display-encoded. nearness: (h, w) float32, 1 / depth of the first. focal: focal length as
-    a share of the picture's width.
+    a share of the picture's width. guess: about the step, where that is known.
     """
     soft = cv2.GaussianBlur(here, (0, 0), 0.7), cv2.GaussianBlur(there, (0, 0), 0.7)
     at = _told(here, nearness)
     if at.size < _LEAST_SAMPLES:
         return None
-    step = _fit(flow(*soft), at, nearness, focal)
+    step = _fit(flow(*soft, 2), at, nearness, focal) if guess is None else guess
     height, width = here.shape
     x, y = grid(height, width)
     there_x, there_y, _ = step.places(x, y, nearness, (height, width))
-    guess = cv2.merge([there_x - x, there_y - y])
-    return _fit(flow(*soft, guess), at, nearness, focal, step)
+    return _fit(flow(*soft, 1, cv2.merge([there_x - x, there_y - y])), at, nearness, focal, step)
 
 
 @lru_cache(maxsize=4)
@@ -151,6 +161,8 @@ def _fit(
         change = _solved(_basis(seen, near), left, weight)
         small, _ = cv2.Rodrigues(change[:3])
         turn, shift = small @ turn, small @ shift + change[3:]
+        if np.abs(change).max() * focal_px < _SETTLED_PX:
+            break
     return CameraStep(turn, shift / unit, focal, float(np.median(np.hypot(*left.T))) * focal * FLOW_WIDTH_PX)
 
 

@@ -26,7 +26,7 @@ APART = 1.15
 """What is hidden is at least so many times as far as what hides it."""
 _SAME = 1.06
 """Two distances are those of one surface up to this ratio."""
-_SEARCH_WIDTH_PX = 960
+_SEARCH_WIDTH_PX = 640
 """Candidates are looked for at this width at most; what they look like comes from the whole picture."""
 _ALIKE = 0.07
 """Display-encoded (square root) difference up to which two frames show the same."""
@@ -40,7 +40,7 @@ _NO_CUT = 0.85
 way that took a fence's next slat for the same 0.57 to 0.81, right ones 0.98 and more."""
 _LEAST_COMMON = 0.05
 """Share of the picture that two frames of one shot both see, at least."""
-_LEAST_FOR_GAIN = 100
+_LEAST_FOR_GAIN, _MOST_FOR_GAIN = 100, 4000
 _LEAST_PARALLAX = 0.4 / 640
 """Parallax below this is the flow's own error in a picture at rest, as a share of its width."""
 _LEAST_FREED = 3e-4
@@ -113,27 +113,33 @@ def glance(sight: Sight) -> Glance:
     return Glance(grey(picture), light, near, _clear(near), _rough(near), sight.depth_m.shape)
 
 
-def link(here: Glance, beside: Glance, focal: float) -> Link | None:
+def link(here: Glance, beside: Glance, focal: float, guess: CameraStep | None = None) -> Link | None:
     """How a frame beside shows what the frame in hand does; None where it is of another shot or size, too little is
     there to be followed, or depth is too noisy.
 
-    focal: the lens's focal length as a share of the sensor's (and the picture's) width.
+    focal: the lens's focal length as a share of the sensor's (and the picture's) width. guess: about the camera's step,
+    where that is known: finds it quicker, and is no more than a guess.
     """
     if here.size != beside.size or max(here.rough, beside.rough) > _ROUGHEST:
         return None
-    step = fitted_step(here.grey, beside.grey, here.near, focal)
+    step = fitted_step(here.grey, beside.grey, here.near, focal, guess)
     if step is None:
         return None
     gain, sure, share, freed = _compared(here, beside, step)
-    return Link(step, gain, sure, _parallax(step, here.near), freed) if share >= _NO_CUT else None
+    if share >= _NO_CUT:
+        return Link(step, gain, sure, _parallax(step, here.near), freed)
+    return None if guess is None else link(here, beside, focal)
 
 
 def _parallax(step: CameraStep, near: np.ndarray) -> float:
+    """How far near and far move apart, as a share of the picture's width: the mean over the picture. In its middle they
+    do not where a camera goes ahead."""
     size = near.shape
-    ends = np.percentile(near[::4, ::4], (5, 95)).astype(np.float32)
-    right, down = (np.full(1, (length - 1) / 2, np.float32) for length in size[::-1])
-    x, y, _ = step.places(right, down, ends, size)
-    return float(np.hypot(x[1] - x[0], y[1] - y[0])) / size[1]
+    nearest, farthest = np.percentile(near[::4, ::4], (95, 5)).astype(np.float32)
+    right, down = (np.linspace(0.1, 0.9, 5, dtype=np.float32) * np.float32(length - 1) for length in size[::-1])
+    right, down = np.meshgrid(right, down)
+    (near_x, near_y, _), (far_x, far_y, _) = (step.places(right, down, one, size) for one in (nearest, farthest))
+    return float(np.hypot(near_x - far_x, near_y - far_y).mean()) / size[1]
 
 
 def uncovered(here: Sight, neighbours: Sequence[Neighbour]) -> Behind | None:
@@ -174,8 +180,9 @@ class _Spots:
 
 @dataclass(frozen=True)
 class _Look:
-    """What a neighbour shows at spots. light: (n, 3) float32; near: (n,) 1 / distance in the frame in hand; shows,
-    through: (n,) bool: it sees the candidate; it sees something farther in its place; sure: as the neighbour's."""
+    """What a neighbour shows at spots, in rows of _WIDE. light: (r, w, 3) float32; near: (r, w) 1 / distance in the
+    frame in hand; shows, through: (r, w) bool: it sees the candidate; it sees something farther in its place; sure: as
+    the neighbour's."""
 
     light: np.ndarray
     near: np.ndarray
@@ -222,6 +229,8 @@ def _compared(here: Glance, beside: Glance, step: CameraStep) -> tuple[np.ndarra
 def _gain(here: np.ndarray, there: np.ndarray, both: np.ndarray) -> np.ndarray:
     """(3,) float32: what makes the light of one picture that of another where both see the same."""
     here, there = here[::2, ::2][both[::2, ::2]], there[::2, ::2][both[::2, ::2]]
+    every = max(1, len(here) // _MOST_FOR_GAIN)
+    here, there = here[::every], there[::every]
     low, high = np.minimum(here, there), np.maximum(here, there)
     usable = (low > 0.01).all(-1) & (high < 0.95).all(-1)
     if usable.sum() < _LEAST_FOR_GAIN:
@@ -236,9 +245,14 @@ def _candidates(front: np.ndarray, placed: Sequence[np.ndarray]) -> np.ndarray:
     Of several it is the nearest, but for what lies close behind the surface in front, as strands do in a head of hair:
     to the lens these are one, and what counts is behind them.
     """
-    shown = np.concatenate(placed)
-    farthest = np.where(shown > 0, shown, np.float32(np.inf)).min(0)
-    return np.where(shown <= (front + farthest) / 2, shown, 0).max(0)
+    farthest = np.full_like(front, np.inf)
+    for _, least in placed:
+        cv2.min(farthest, np.where(least > 0, least, np.float32(np.inf)), dst=farthest)
+    limit = (front + farthest) / 2
+    near = np.zeros_like(front)
+    for plane in (plane for both in placed for plane in both):
+        cv2.max(near, plane * (plane <= limit), dst=near)
+    return near
 
 
 def _placed(beside: Neighbour, front: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -297,7 +311,8 @@ def _mean(values: np.ndarray, counts: np.ndarray, edge: int, otherwise: np.ndarr
 def _pixels(near: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the whole picture's pixels that have a candidate behind them."""
     whole = cv2.resize(near, depth_m.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.nonzero((whole > 0) & (whole * np.float32(APART) < _nearness(depth_m, depth_m.shape)))
+    times = cv2.multiply(whole, depth_m, scale=APART)  # how far the pixel is, of the candidate's distance, and APART
+    return np.nonzero((whole > 0) & (times < 1))
 
 
 def _look(beside: Neighbour, spots: _Spots, size: tuple[int, int]) -> _Look:
@@ -317,9 +332,7 @@ def _look(beside: Neighbour, spots: _Spots, size: tuple[int, int]) -> _Look:
     light = cv2.max(light, 0.0) * link.gain
     # What was seen there lies on the same ray of the frame in hand, as near as this.
     own = spots.near * seen / np.maximum(near, _FAR)
-    return _Look(
-        light.reshape(-1, 3), *(plane.ravel() for plane in (own, shows, through, link.sure.ravel()[spots.cell]))
-    )
+    return _Look(light, own, shows, through, link.sure.ravel()[spots.cell])
 
 
 def _sampled(plane: np.ndarray, x: np.ndarray, y: np.ndarray, way: int, beyond: float) -> np.ndarray:
@@ -336,22 +349,26 @@ def _agreed(
 ) -> Behind | None:
     """What the looks at the spots agree on, as a layer behind the frame in hand."""
     count = np.sum([one.shows for one in looks], axis=0, dtype=np.float32)
-    share = [one.shows / np.maximum(count, 1) for one in looks]
-    light = np.sum([one.light * part[:, None] for one, part in zip(looks, share, strict=True)], axis=0)
-    near = np.sum([one.near * part for one, part in zip(looks, share, strict=True)], axis=0)
+    light, near = np.zeros_like(looks[0].light), np.zeros_like(looks[0].near)
+    for one in looks:
+        cv2.accumulate(one.light, light, one.shows.view(np.uint8))
+        cv2.accumulate(one.near, near, one.shows.view(np.uint8))
+    share = 1 / np.maximum(count, 1)
+    light, near = cv2.multiply(light, cv2.merge([share] * 3)), near * share
     root = cv2.sqrt(light)
     off = np.zeros_like(near)
     for one in looks:
-        differ = _largest(cv2.absdiff(cv2.sqrt(one.light), root)[None])[0]
-        np.maximum(off, differ, out=off, where=one.shows)
+        differ = _largest(cv2.absdiff(cv2.sqrt(one.light), root))
+        cv2.max(off, differ * one.shows, dst=off)
     alike = _around(off, count > 1, spots, search) < _ALIKE
     sure = np.logical_or.reduce([one.shows & (one.sure > _SURE) for one in looks])
     kept = np.where(count > 1, alike, sure & (count == 1)) & ~np.logical_or.reduce([one.through for one in looks])
     # Where what is in front looks the same, depth errs rather than that anything was hidden.
-    front = np.zeros_like(light)
-    front[: spots.count] = here.picture[rows, columns, :3]
-    other = _largest(cv2.absdiff(cv2.sqrt(cv2.max(front, 0.0)), root)[None])[0]
+    front = here.picture[spots.y.astype(np.intp), spots.x.astype(np.intp)]
+    front = front if front.shape[2] == 3 else cv2.cvtColor(front, cv2.COLOR_BGRA2BGR)
+    other = _largest(cv2.absdiff(cv2.sqrt(cv2.max(front, 0.0)), root))
     kept &= _around(other, count > 0, spots, search, 9) > _ALIKE
+    kept = kept.ravel()
     kept[spots.count :] = False
     if not kept.any():
         return None
@@ -359,16 +376,17 @@ def _agreed(
     depth_m = np.full(here.depth_m.shape, np.inf, np.float32)
     known = np.zeros(here.depth_m.shape, np.float32)
     at = rows[kept[: spots.count]], columns[kept[: spots.count]]
-    picture[at], known[at] = light[kept], 1
-    depth_m[at] = 1 / np.maximum(near[kept], _FAR)
+    picture[at], known[at] = light.reshape(-1, 3)[kept], 1
+    depth_m[at] = 1 / np.maximum(near.ravel()[kept], _FAR)
     return Behind(picture, depth_m, known)
 
 
 def _around(values: np.ndarray, counts: np.ndarray, spots: _Spots, size: tuple[int, int], edge: int = 3) -> np.ndarray:
-    """Means of values, (n,), of those that count, over the neighbouring cells of each spot, edge in all."""
-    cells = spots.cell.ravel()
+    """Means of values of those that count, over the neighbouring cells of each spot, edge in all."""
+    counted = np.flatnonzero(counts)
+    cells = spots.cell.ravel()[counted]
     total, number = (
         np.bincount(cells, weights, size[0] * size[1]).astype(np.float32).reshape(size)
-        for weights in (np.where(counts, values, 0), counts)
+        for weights in (values.ravel()[counted], None)
     )
-    return _mean(total / np.maximum(number, 1), number > 0, edge).ravel()[cells]
+    return _mean(total / np.maximum(number, 1), number > 0, edge).ravel()[spots.cell]

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from ..core import Behind
 from ..craft import uncover
+from ..craft.camera_step import CameraStep
 from ..craft.uncover import Glance, Link, Neighbour, Sight
 from ..media import MediaError
 from .job import Beside, Job
@@ -69,10 +70,18 @@ def _linked(job: Job, beside: Beside, here: Glance, focal: float, look: Look, fo
         there = look(at(job, beside))
     except (MediaError, ValueError):
         return False  # a frame does not fail for another one's file: that is told where it is due itself
-    link = uncover.link(here, there, focal)
+    link = uncover.link(here, there, focal, _guess(beside, found))
     if link is not None:
         found[beside] = link
     return link is not None
+
+
+def _guess(beside: Beside, found: dict[Beside, Link]) -> CameraStep | None:
+    """The camera's step to a frame beside, if it goes on as it does to the nearest one that is known."""
+    if not found:
+        return None
+    known = min(found, key=lambda one: abs(one.offset - beside.offset))
+    return found[known].step.times(beside.offset / known.offset)
 
 
 def _chosen(distances: list[int], each: float) -> list[int]:

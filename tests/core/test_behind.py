@@ -126,3 +126,26 @@ def test_whatever_lies_behind_makes_no_light_of_its_own(quality):
         out = defocus_frame(rgba, depth_m, replace(LENS, focus_m=focus_m), quality=quality, behind=layer)
         assert out.min() > 0.1
         assert out.max() < 1.001
+
+
+def test_what_is_known_of_a_strip_goes_on_under_the_card():
+    """A strip that ends halfway under a blurred card is no edge of the wall."""
+    rgba, depth_m = shot()
+    blue = np.full((HEIGHT, WIDTH, 3), (0.1, 0.2, 0.9), np.float32)
+    layer = replace(behind(), picture=blue)
+    strip = replace(layer, known=layer.known.copy())
+    strip.known[:, : EDGE - 6] = 0
+    whole, part = (
+        defocus_frame(rgba, depth_m, LENS, behind=one)[HEIGHT // 2, EDGE - 14 : EDGE - 1, :3] for one in (layer, strip)
+    )
+    assert np.abs(part - whole).max() < 0.05
+
+
+def test_in_focus_what_is_known_does_not_shine_through_a_surface_whose_depth_has_a_grain():
+    rng = np.random.default_rng(3)
+    rgba, depth_m = shot()
+    depth_m[:, :EDGE] *= np.exp(rng.normal(0, 0.01, (HEIGHT, EDGE))).astype(np.float32)
+    lens = replace(LENS, focus_m=float(near_m(NEAR_PX)))
+    plain, known = (defocus_frame(rgba, depth_m, lens, behind=one)[..., :3] for one in (None, behind()))
+    inside = np.s_[4:-4, 4 : EDGE - 4]
+    assert np.abs(known - rgba[..., :3])[inside].mean() < 1.5 * np.abs(plain - rgba[..., :3])[inside].mean()

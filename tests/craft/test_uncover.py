@@ -241,3 +241,36 @@ def test_a_picture_larger_than_the_search_is_as_sharp():
     assert behind is not None
     assert small is not None
     assert behind.known.mean() > 0.85 * small.known.mean()
+
+
+def test_a_guess_of_the_way_is_no_more_than_a_guess():
+    """Right, double or the wrong way: the same step is found."""
+    here, beside = uncover.glance(sight(WORLD)), uncover.glance(sight(WORLD, (0.06, 0, 0)))
+    plain = uncover.link(here, beside, FOCAL)
+    assert plain is not None
+    for share in (1.0, 2.0, -1.0, 0.0):
+        guessed = uncover.link(here, beside, FOCAL, plain.step.times(share))
+        assert guessed is not None
+        assert np.abs(guessed.step.shift - plain.step.shift).max() < 0.002
+
+
+def test_so_many_times_a_step_is_the_way_of_a_camera_that_goes_on():
+    step = uncover.link(uncover.glance(sight(WORLD)), uncover.glance(sight(WORLD, (0.03, 0.02, 0), 0.01)), FOCAL).step
+    once, twice = ((step.times(share).turn, step.times(share).shift) for share in (1.0, 2.0))
+    np.testing.assert_allclose(once[0], step.turn, atol=1e-9)
+    np.testing.assert_allclose(twice[0], step.turn @ step.turn, atol=1e-9)
+    np.testing.assert_allclose(twice[1], 2 * step.shift, atol=1e-9)
+
+
+def test_a_camera_that_only_goes_ahead_sees_behind_too():
+    """In the middle of its picture near and far do not move apart."""
+    beside = [sight(WORLD, (0, 0, step)) for step in STEPS_M]
+    link = uncover.link(uncover.glance(sight(WORLD)), uncover.glance(beside[0]), FOCAL)
+    assert link is not None
+    assert link.moves
+    behind = found(sight(WORLD), beside)
+    assert behind is not None
+    colour, distance = errors(behind)
+    assert (behind.known > 0)[hidden()].mean() > 0.05
+    assert np.percentile(colour, 80) < 0.06
+    assert np.percentile(distance, 95) < 0.02
