@@ -174,7 +174,9 @@ def _known(seen: Seen, front: np.ndarray, cell: int, work: Workers) -> Hidden | 
     if not there.any():
         return None
     weighted = cv2.multiply(seen.light, cv2.merge([seen.known] * seen.light.shape[2])).reshape(seen.light.shape)
-    colour = _mean_of_cells(weighted, cell) / each[..., None]
+    colour = _mean_of_cells(weighted, cell)
+    beside = cv2.blur(colour, (3, 3)).reshape(colour.shape) / np.maximum(cv2.blur(share, (3, 3)), 1e-6)[..., None]
+    colour = np.where(there[..., None], colour / each[..., None], beside)  # cells are blended with those beside them
     coc = np.where(there, back, np.float32(0))
     there |= _carried_on(colour, coc, there, share < LEAST_KNOWN, before)
     pairs = work.empty((colour.shape[2] // 2 + 1, coc.shape[0], 2 * coc.shape[1]))

@@ -149,3 +149,22 @@ def test_in_focus_what_is_known_does_not_shine_through_a_surface_whose_depth_has
     plain, known = (defocus_frame(rgba, depth_m, lens, behind=one)[..., :3] for one in (None, behind()))
     inside = np.s_[4:-4, 4 : EDGE - 4]
     assert np.abs(known - rgba[..., :3])[inside].mean() < 1.5 * np.abs(plain - rgba[..., :3])[inside].mean()
+
+
+def test_where_what_is_known_ends_nothing_dark_is_blended_in():
+    """A layer that is known under the card alone is as good there as one that is known everywhere."""
+    known = np.zeros((HEIGHT, WIDTH), np.float32)
+    known[:, :EDGE] = 1
+    everywhere, under = (
+        defocus_frame(*shot(), LENS, behind=one)[HEIGHT // 2, EDGE - 4 : EDGE + 4, :3]
+        for one in (behind(), replace(behind(), known=known))
+    )
+    assert np.abs(everywhere - under).max() < 0.02
+
+
+def test_deep_under_the_card_nothing_shines_through():
+    """Where no part of the lens sees past its edge, a card is as opaque as without anything known."""
+    rgba, depth_m = shot()
+    inside = np.s_[HEIGHT // 2, : EDGE - 2 * int(NEAR_PX), :3]
+    with_it, without = (defocus_frame(rgba, depth_m, LENS, behind=one)[inside] for one in (behind(), None))
+    assert np.abs(with_it - without).max() < 1e-3

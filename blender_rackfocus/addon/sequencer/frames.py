@@ -76,7 +76,7 @@ def fit_told(strip: Any, scene: Any) -> str:
     if rack_modifier is None or not strip.rackfocus_fit_depth:
         return ""
     try:
-        known = _kept().sources.get(making.reading_of(look_job(_shown_now(strip, scene), rack_modifier)))
+        known = _known(look_job(_shown_now(strip, scene), rack_modifier))
     except EXPECTED:
         return ""  # the preview says why
     return known[2].sentence() if known is not None else ""
@@ -168,11 +168,17 @@ def sources(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def circles_cut(job: Job) -> Cut | None:
     """Where the circles of a job's frame are cut; None where they are not, or its depth is not in memory now."""
-    known = _kept().sources.get(making.reading_of(job))
+    known = _known(job)
     if known is None:
         return None
     values = dict(zip(inputs.NAMES, job.values, strict=True))
     return cut_of_circles(known[1], inputs.lens_of(values), inputs.aperture_of(values))
+
+
+def _known(job: Job) -> Any:
+    """What was read of a job's picture, or of the one with what lies around it; None where neither is in memory."""
+    kept, whole = _kept().sources, making.whole_of(replace(job, draft=False))
+    return kept.get(making.reading_of(job)) or kept.get(making.reading_of(whole))
 
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray]:
