@@ -50,7 +50,7 @@ demo: ready ## model, ray-trace and rack a shot (SHOT=chess, cafe or letter)
 build: ready ## make and validate the extension's zips in dist/ (PLATFORM=linux-x64)
 	$(PY) -m blender_rackfocus build --output dist $(if $(PLATFORM),--platform $(PLATFORM))
 
-bench: ready ## accuracy and speed beside Blender's own nodes
+bench: ready ## likeness and speed beside the peers that can be run, in one table, with a picture
 	$(PY) -m benchmarks
 
 abuse: ready ## damaged files, kills, full disks, random edits, long renders, in one table (20 to 40 minutes)

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from blender_rackfocus.core import Aperture, Lens, defocus_frame
-from blender_rackfocus.core.lens import coc_px
 
-from . import bruteforce, memory, node, truth
+from . import memory, node, together, truth
 from .measure import Figures, compare, near_steps, srgb
 from .shot import lens_for, still_life
 
@@ -22,39 +21,44 @@ SIZES = {"960x540": (960, 540), "1920x1080": (1920, 1080), "3840x2160": (3840, 2
 RADII_PX = (10, 20, 40, 80)
 FULL_SIZE = (1920, 1080)
 NODE_RADIUS_PX = 20
+SPOILED = ("books", "meadow")
 NODE_SIZE = (480, 270)  # the node is too slow to time at full size; its cost grows with the pixels
 
 
-def accuracy(folder: str, width_px: int, samples: int) -> tuple[list[dict], list[np.ndarray]]:
-    """Figures of each method on each ray-traced scene, and a row of pictures for each scene."""
+def accuracy(paths: list[str]) -> tuple[list[dict], list[np.ndarray]]:
+    """Figures of each method on each ray-traced scene, and a row of pictures for each scene: what all methods make of
+    its farthest focus, and truth."""
     rows, pictures = [], []
-    for name in truth.scenes.SCENES:
-        data = np.load(truth.make(name, folder, width_px, samples))
+    for path in paths:
+        data = np.load(path)
         rgb, depth = data["rgb"].astype(np.float32), data["depth_m"]
-        edges = near_steps(depth)
+        edges, scene = near_steps(depth), _scene(path)
+        shown: dict[str, np.ndarray] = {}
         for i, focus_m in enumerate(data["focus_m"]):
             lens = Lens(*(float(data[k]) for k in ("focal_mm", "f_number", "sensor_mm")), focus_m=float(focus_m))
             aperture = Aperture(blades=int(data["blades"]), rotation_deg=float(data["rotation_deg"]))
             wanted = data[f"truth_{i}"].astype(np.float32)
-            got = _methods(rgb, depth, lens, aperture)
-            for method, picture in got.items():
+            shown = {name: run(rgb, depth, lens, aperture) for name, run in together.methods().items()}
+            for method, picture in shown.items():
                 figures = compare(picture, wanted, float(data["noise_mse"][i]), edges)
-                rows.append({"scene": name, "focus_m": float(focus_m), "method": method, **vars(figures)})
-            if i == 2:
-                pictures.append(np.hstack([srgb(p) for p in (rgb, got["Rack Focus final"], wanted)]))
+                rows.append({"scene": scene, "focus_m": float(focus_m), "method": method, **vars(figures)})
+            shown["ray-traced"] = wanted
+        pictures.append(np.hstack([_labelled(name, one) for name, one in shown.items()]))
     return rows, pictures
 
 
-def _methods(rgb, depth_m, lens: Lens, aperture: Aperture) -> dict[str, np.ndarray]:
-    radius = float(np.abs(coc_px(depth_m, lens, depth_m.shape[1])).max())
-    rgba = np.dstack([rgb, np.ones_like(depth_m)])
-    return {
-        "Rack Focus final": defocus_frame(rgba, depth_m, lens, aperture=aperture)[..., :3],
-        "Rack Focus draft": defocus_frame(rgba, depth_m, lens, aperture=aperture, quality="draft")[..., :3],
-        "plain layers": bruteforce.defocus(rgb, depth_m, lens, aperture),
-        "Blender's Defocus node": node.defocus(rgb, depth_m, lens, radius)[0],
-        "untouched": rgb,
-    }
+def _scene(path: str) -> str:
+    """A scene's name, of its file's."""
+    return os.path.splitext(os.path.basename(path))[0].split("_")[0]
+
+
+def _labelled(name: str, picture: np.ndarray) -> np.ndarray:
+    """A picture as a display shows it, 640 wide, with its name: (H, W, 3) uint8."""
+    size = 640, round(640 * picture.shape[0] / picture.shape[1])
+    shown = cv2.resize(np.uint8(srgb(picture) * 255 + 0.5), size, interpolation=cv2.INTER_AREA)
+    for colour, thick in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(shown, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.65, colour, thick, cv2.LINE_AA)
+    return shown
 
 
 def median_seconds(job: Callable[[], object], repeat: int) -> float:
@@ -161,19 +165,34 @@ def main() -> None:
     parser.add_argument("--out", default="out/bench", help="folder for the tables and the picture")
     parser.add_argument("--cache", default=".cache/bench/truth", help="folder for the ray-traced scenes")
     parser.add_argument("--quick", action="store_true", help="small, noisy scenes and few repeats: only to see it run")
+    parser.add_argument(
+        "--scenes", nargs="*", default=[], help="more .npz files with truth, as `benchmarks.truth` makes"
+    )
+    parser.add_argument("--only-together", action="store_true", help="the table of everything, and no other")
     args = parser.parse_args()
     width, samples, repeat = (320, 16, 1) if args.quick else (640, 192, 7)
     os.makedirs(args.out, exist_ok=True)
-    rows, pictures = accuracy(args.cache, width, samples)
-    raced = [*beside_node(repeat), *beside_node_on(args.cache, width, samples, repeat)]
-    parts = {"Accuracy": summary(rows), "Speed": speed(repeat), "Beside Blender's Defocus node": raced}
-    parts["Memory"] = [{"peak above the inputs, 1080p final at 80 px, helpers' too, in pictures": memory.measured()}]
+    own = [truth.make(name, args.cache, width, samples) for name in truth.scenes.SCENES]
+    rows, pictures = accuracy(own + args.scenes)
+    spoiled = [path for path in own if _scene(path) in SPOILED] + args.scenes
+    parts = {
+        "Together": together.table(rows, spoiled, args.cache, repeat, args.quick),
+        "Accuracy": summary(rows),
+    }
+    if not args.only_together:
+        raced = [*beside_node(repeat), *beside_node_on(args.cache, width, samples, repeat)]
+        peak = memory.measured()
+        parts |= {
+            "Speed": speed(repeat),
+            "Beside Blender's Defocus node": raced,
+            "Memory": [{"peak above the inputs, 1080p final at 80 px, helpers' too, in pictures": peak}],
+        }
     with open(os.path.join(args.out, "bench.json"), "w", encoding="utf-8") as file:
         json.dump({"each": rows, **parts}, file, indent=1)
     text = "\n\n".join(f"## {title}\n\n{table(part)}" for title, part in parts.items())
     with open(os.path.join(args.out, "bench.md"), "w", encoding="utf-8") as file:
         file.write(text + "\n")
-    cv2.imwrite(os.path.join(args.out, "bench.png"), np.uint8(np.vstack(pictures)[..., ::-1] * 255 + 0.5))
+    cv2.imwrite(os.path.join(args.out, "bench.png"), np.vstack(pictures)[..., ::-1])
     print(text)
 
 
