@@ -8,6 +8,7 @@ near surfaces. A cut ends the looking on its side.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
@@ -54,14 +55,17 @@ def _links(job: Job, look: Look) -> dict[Beside, Link]:
     if not found or not any(link.moves for link in found.values()):
         return {}
     each = max(link.parallax / _distance(one) for one, link in found.items())
-    for side in ahead:
-        wanted = _chosen([_distance(one) for one in side], each)
-        if _distance(side[0]) not in wanted:
-            del found[side[0]]
+    wanted = {side[0]: _chosen([_distance(one) for one in side], each) for side in ahead}
+
+    def further(side: list[Beside]) -> dict[Beside, Link]:
+        more = {side[0]: found[side[0]]}
         for one in side[1:]:
-            if _distance(one) in wanted and not _linked(job, one, here, focal, look, found):
+            if _distance(one) in wanted[side[0]] and not _linked(job, one, here, focal, look, more):
                 break
-    return found
+        return {one: link for one, link in more.items() if _distance(one) in wanted[side[0]]}
+
+    with ThreadPoolExecutor(2, "rackfocus-links") as both:
+        return {one: link for own in both.map(further, ahead) for one, link in own.items()}
 
 
 def _linked(job: Job, beside: Beside, here: Glance, focal: float, look: Look, found: dict[Beside, Link]) -> bool:
