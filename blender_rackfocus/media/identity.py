@@ -9,21 +9,22 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
 from .errors import MediaError, check_file
 
 _WHOLE_BYTES = 64 * 2**20
 _SAMPLES, _SAMPLE_BYTES = 16, 2**20
 _BLOCK_BYTES, _BLOCKS = 4096, 5
-_seen: ContextVar[dict[str, tuple[int, ...]] | None] = ContextVar("seen", default=None)
+_seen: ContextVar[dict[Hashable, Any] | None] = ContextVar("seen", default=None)
 
 
 @contextlib.contextmanager
 def one_look() -> Iterator[None]:
-    """While this lasts, a file's state is looked up once (in this thread): for whoever names the same files again and
-    again and writes none of them."""
+    """While this lasts, a file's state is looked up once (in this thread), and so is what `once` is given: for whoever
+    names the same files again and again and writes none of them."""
     token = _seen.set({})
     try:
         yield
@@ -34,13 +35,18 @@ def one_look() -> Iterator[None]:
 def state_of(path: str | os.PathLike[str]) -> tuple[int, ...]:
     """A file's present state: time, size, inode, time of the last change to any of these, and the checksum of a few
     blocks over its length. A file replaced by another of the same size and time has another state. Raises OSError."""
+    return once(os.fspath(path), lambda: _state_now(path))
+
+
+def once[Made](key: Hashable, make: Callable[[], Made]) -> Made:
+    """What `make` gives; within a look it is asked once for each key."""
     seen = _seen.get()
     if seen is None:
-        return _state_now(path)
-    name = os.fspath(path)
-    if name not in seen:
-        seen[name] = _state_now(path)
-    return seen[name]
+        return make()
+    if key not in seen:
+        seen[key] = make()
+    made: Made = seen[key]
+    return made
 
 
 def _state_now(path: str | os.PathLike[str]) -> tuple[int, ...]:

@@ -25,3 +25,15 @@ def test_what_is_not_there_is_looked_for_again_within_a_look(tmp_path):
             identity.state_of(tmp_path / "later")
         (tmp_path / "later").write_bytes(b"now")
         assert identity.state_of(tmp_path / "later")
+
+
+def test_what_a_look_was_told_once_is_not_made_again(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return len(made)
+
+    with identity.one_look():
+        assert (identity.once("a", make), identity.once("a", make), identity.once("b", make)) == (1, 1, 2)
+    assert (identity.once("a", make), identity.once("a", make)) == (3, 4)

@@ -15,7 +15,7 @@ import bpy
 
 from ...frame import pairing
 from ...frame.job import FileFrame, stamped
-from ...media import RawDepth, is_movie, read_raw_depth
+from ...media import RawDepth, identity, is_movie, read_raw_depth
 from ..blender import strips
 from ..blender.errors import FrameError
 from ..blender.properties import of_pixels
@@ -65,9 +65,10 @@ def of(strip: bpy.types.Strip) -> Source:
 
 def is_own(strip: bpy.types.Strip) -> bool:
     """Whether a strip's depth is in the files of its picture."""
-    return strip.rackfocus_depth_source in {"AUTO", "LAYER"} and (
-        strip.rackfocus_depth_source == "LAYER" or not (TABLE["STRIP"].has(strip) or TABLE["FILE"].has(strip))
-    )
+    chosen = of(strip)
+    if chosen is TABLE["AUTO"]:
+        return not (TABLE["STRIP"].has(strip) or TABLE["FILE"].has(strip))
+    return chosen is TABLE["LAYER"]
 
 
 def noted(strip: bpy.types.Strip) -> list[str]:
@@ -146,7 +147,7 @@ def _of_file(shown: strips.Shown, picture: strips.MediaFrame, _draft: bool) -> D
     strip = shown.strip
     if not strip.rackfocus_depth_path:
         raise FrameError("no depth file is chosen", strip.name)
-    paired = pairing_of(strip, shown.scene)
+    paired = identity.once(("pairing", strip.as_pointer()), lambda: pairing_of(strip, shown.scene))
     here, first = (stamped(*file, paired.stream) for file in (paired.of(picture.index), paired.first))
     return Depth(here, first, strip.rackfocus_depth_layer)
 

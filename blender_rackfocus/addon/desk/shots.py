@@ -394,7 +394,7 @@ def sensible_start(strip: bpy.types.Strip) -> str:
     if f_number > 0:
         within = min(max(f_number, lenses.FASTEST), lenses.SLOWEST)
         set_value(strip, "F-Stop", float(f"{within:.2g}"))
-        words += f", f/{value_of(strip, 'F-Stop'):.2g} for a soft {distance_text(far_m)}"
+        words += f", f/{value_of(strip, 'F-Stop'):.2g} leaves {distance_text(far_m)} soft"
         if within != f_number:
             words += f" (f/{f_number:.2g} would make it as soft as meant, but lenses end at f/{within:g})"
     return words

@@ -181,7 +181,8 @@ class RACKFOCUS_OT_bracket_rack(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.report(
-            {"INFO"}, "; ".join([f"Rack to {mark.name} from frame {frame}, {pull.FEELS[feel].explanation}", *notes])
+            {"INFO"},
+            "; ".join([f"Rack to {mark.name} from frame {frame}: {pull.FEELS[feel].explanation.lower()}", *notes]),
         )
         redraw_sequencers()
         return {"FINISHED"}
