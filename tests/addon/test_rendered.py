@@ -160,6 +160,7 @@ def test_another_focus_renders_only_what_is_not_kept(edit):
     scene_passes.forget()
     session.drop(scene_passes.Kept)  # what a new session finds: the store, no temporary files
     edit.set(**{"Focus Distance": world.WALL_M})
+    assert frames.behind(edit.job(draft=True)) is not None
     edit.picture()
     assert edit.renders() == 0
 

@@ -144,9 +144,11 @@ def hidden_file(
     whole = os.path.splitext(os.path.basename(found.path))[0]
     key = key_of(kind="scene behind", of=whole, without=names)
     path = os.path.join(_temporary(), key[:32] + ".exr")
-    if not may_render or os.path.isfile(path):
+    if os.path.isfile(path):
         return path
     kept = _from_store(key)
+    if kept is None and not may_render:
+        return path
     if kept is None:
         try:
             kept = _render(strip.scene, at, strip.scene_camera, asked, names)[0]
