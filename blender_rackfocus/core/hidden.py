@@ -160,17 +160,12 @@ def hidden_samples(
 
 
 def _known(seen: Seen, front: np.ndarray, cell: int, work: Workers) -> Hidden | None:
-    """What is known and some part of the lens sees, in cells, and carried on a little way. front: (H, W), circles of
-    what is in front."""
+    """What is known, in cells, and carried on a little way. front: (H, W), circles of what is in front."""
     share = _mean_of_cells(seen.known, cell)
     each = np.maximum(share, np.float32(1e-6))
     back = _mean_of_cells(seen.coc * seen.known, cell) / each
     before = _mean_of_cells(front, cell)
-    step = back - before
     there = share >= LEAST_KNOWN
-    covered = (there & (step > SHALLOWEST_STEP_PX)).astype(np.uint8)
-    inside = cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * np.float32(cell)
-    there &= inside <= step + np.float32(2 * cell)
     if not there.any():
         return None
     weighted = cv2.multiply(seen.light, cv2.merge([seen.known] * seen.light.shape[2])).reshape(seen.light.shape)

@@ -31,6 +31,21 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("what is left out takes its shadow along", "addon/depth/fronts.py", "held.indirect_only = True",
+           "held.holdout = True", "tests/addon/test_rendered.py", "shadows or lens"),
+    Mutant("objects that reach into the focus are left out", "frame/rendered.py", "end_m < before_m",
+           "end_m < 1.2 * before_m", "tests/frame/test_rendered.py"),
+    Mutant("a hidden layer is kept without saying whom it leaves out", "addon/depth/scene_passes.py",
+           "of=whole, without=names", "of=whole", "tests/addon/test_rendered.py", "other_objects"),
+    Mutant("a wider camera keeps its shift", "addon/depth/wider.py", 'value / factor if name.startswith("shift")',
+           'value if name.startswith("shift")', "tests/addon/test_rendered.py", "frame_a_wider"),
+    Mutant("the sensor told is that of the wider render", "addon/depth/passes.py", "(wide - 2 * margin) / wide", "1.0",
+           "tests/addon/test_rendered.py", "frame_a_wider"),
+    Mutant("black is blended in where what is known ends", "core/hidden.py", "colour / each[..., None], beside)",
+           "colour / each[..., None], 0 * beside)", "tests/core/test_behind.py"),
+    Mutant("vignetting is the wider picture's", "core/defocus.py",
+           "_widened(vignetting_gain(*frame, aperture), margin)", "vignetting_gain(*coc.shape, aperture)",
+           "tests/core/test_margin.py"),
     Mutant("layers part a thousand times farther", "core/layers.py", "SEPARATE_PX = 6.0", "SEPARATE_PX = 6000.0",
            "tests/core/test_defocus.py tests/core/test_covering.py tests/core/test_levels.py"),
     Mutant("a hidden sample parts at ten times the step", "core/hidden.py", "SHALLOWEST_STEP_PX = 0.7",

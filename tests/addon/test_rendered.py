@@ -165,6 +165,20 @@ def test_another_focus_renders_only_what_is_not_kept(edit):
     assert edit.renders() == 0
 
 
+def test_other_objects_are_left_out_at_another_focus_and_rendered_for_it(edit):
+    card_at(edit.inner, "Middle", 2.0, x=0.05)
+    edit.strip.rackfocus_render_behind = True
+    edit.set(**{"Focus Distance": 2.0})
+    near = edit.job()
+    bars = frames.behind(near)
+    edit.set(**{"Focus Distance": world.WALL_M})
+    far = edit.job()
+    assert near.hidden.content != far.hidden.content
+    middle = np.abs(frames.sources(far)[1] - 2.0) < 1e-3
+    assert (bars.known[middle] == 0).all()
+    assert (frames.behind(far).known[middle] == 1).all()
+
+
 def test_a_change_of_the_scene_renders_all_of_it_again(edit):
     edit.strip.rackfocus_render_behind = True
     first = edit.job()

@@ -155,9 +155,10 @@ def test_where_what_is_known_ends_nothing_dark_is_blended_in():
     """A layer that is known under the card alone is as good there as one that is known everywhere."""
     known = np.zeros((HEIGHT, WIDTH), np.float32)
     known[:, :EDGE] = 1
+    bright = replace(behind(), picture=np.full((HEIGHT, WIDTH, 3), 0.9, np.float32))
     everywhere, under = (
-        defocus_frame(*shot(), LENS, behind=one)[HEIGHT // 2, EDGE - 4 : EDGE + 4, :3]
-        for one in (behind(), replace(behind(), known=known))
+        defocus_frame(*shot(), LENS, behind=one)[HEIGHT // 2, EDGE - 4 : EDGE, :3]
+        for one in (bright, replace(bright, known=known))
     )
     assert np.abs(everywhere - under).max() < 0.02
 
