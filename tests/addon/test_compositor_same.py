@@ -398,6 +398,25 @@ def test_frames_in_steps_and_remapped_time(stage):
     assert len(remapped) == 2
 
 
+@pytest.mark.parametrize("between", [False, True])
+def test_another_working_space(stage, between):
+    """What Blender makes of a colour temperature depends on it; passes go through files, which say nothing of it."""
+    bpy.ops.wm.set_working_color_space(working_space="Linear Rec.2020", convert_colors=False)
+    nodes = bpy.data.objects["Near"].data.materials[0].node_tree.nodes
+    nodes.id_data.links.new(nodes.new("ShaderNodeBlackbody").outputs[0], nodes["Emission"].inputs["Color"])
+    layers = stage.render_layers()
+    image = layers.outputs["Image"]
+    if between:
+        image = stage.node("CompositorNodeExposure", image).outputs[0]
+    stage.show(stage.racked(image, layers.outputs["Depth"]))
+    stage.same()
+    stage.rack.inputs["F-Stop"].default_value = 0.5
+    blurred = stage.still()
+    if between:  # it changes nothing: exposure 0
+        stage.tree.links.new(layers.outputs["Image"], stage.rack.inputs["Image"])
+        np.testing.assert_allclose(blurred, stage.still(), atol=1e-5)
+
+
 @pytest.mark.parametrize("stands", [0.0, 7.0, 7.5])
 def test_another_scene_and_what_its_own_frame_drives(stage, stands):
     other = bpy.data.scenes.new("Other")

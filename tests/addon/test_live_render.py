@@ -36,6 +36,17 @@ def test_a_still_equals_the_same_frame_of_an_animation(shot):
         assert np.array_equal(shot.still(frame), frames[frame])
 
 
+def test_time_stretching_moves_the_keys_and_not_the_pictures(shot):
+    """Blender's sequencer shows frame 4 at frame 4, and its keys as they are at frame 8."""
+    strip = shot.racked(shot.pictures(frames=8), shot.depths(frames=8)[0], focus_m=FAR_M)
+    wanted = shot.still(4)
+    shot.key(strip, "Focus Distance", {1: NEAR_M, 8: FAR_M})
+    shot.scene.render.frame_map_new = 50
+    _, frames = shot.animation("stretched", 2, 4)
+    assert np.array_equal(frames[4], wanted)
+    assert np.array_equal(shot.still(4), wanted)
+
+
 def test_an_animation_reads_every_file_once(shot, monkeypatch):
     """Two frames ahead, and the first depth also to tell what the numbers of all of them mean."""
     pictures, depths = shot.pictures(frames=6), shot.depths(frames=6)

@@ -338,7 +338,33 @@ def _composited(_timeline, strip):
     versions.set_scene_tree(strip.scene, tree)
 
 
+def _stretched(timeline, strip):
+    """Both scenes' time runs at other speeds than their frames."""
+    strip.right_handle = 16
+    timeline.render.frame_map_new, strip.scene.render.frame_map_new = 50, 200
+
+
+def _driven_by_its_own_frame(_timeline, strip):
+    strip.right_handle = 16
+    plane = next(one for one in strip.scene.objects if one.type == "MESH")
+    driver = plane.driver_add("location", 1).driver
+    variable = driver.variables.new()
+    variable.name, variable.targets[0].id_type, variable.targets[0].id = "at", "SCENE", strip.scene
+    variable.targets[0].data_path = "frame_current"
+    driver.expression = "at * 0.1"
+
+
+def _in_another_working_space(_timeline, strip):
+    strip.right_handle = 16
+    bpy.ops.wm.set_working_color_space(working_space="Linear Rec.2020", convert_colors=False)
+    nodes = bpy.data.materials["Inner"].node_tree.nodes
+    nodes.id_data.links.new(nodes.new("ShaderNodeBlackbody").outputs[0], nodes["Emission"].inputs["Color"])
+
+
 PLACES = [
+    _stretched,
+    _driven_by_its_own_frame,
+    _in_another_working_space,
     _half_speed,
     _strobe_trim_and_reverse,
     _in_a_meta,
@@ -372,7 +398,7 @@ def test_a_focus_that_blurs_nothing_shows_blenders_own_render(plain, change):
     modifier.socket(found, "F-Stop").value = 128.0
     before = len(scene_passes.rendered())
     ours = _stills(timeline, plain, (1, 3, 4, 6, 7))
-    assert len(scene_passes.rendered()) > before
+    assert 0 < len(scene_passes.rendered()) - before <= len(ours)
     for frame in own:
         assert np.abs(ours[frame] - own[frame]).max() < CLOSE, frame
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import bpy
+import numpy as np
 
 
 def bags(action: bpy.types.Action | None, slot: bpy.types.ActionSlot | None) -> Iterator[bpy.types.ActionChannelbag]:
@@ -68,6 +69,14 @@ def is_animated(block: bpy.types.ID, path: str) -> bool:
     return at_work(block, path) is not None or any(
         curve.data_path == path for curve in (*animation.drivers, *filter(is_at_work, of_nla(animation)))
     )
+
+
+def time_of(scene: bpy.types.Scene, frame: float) -> float:
+    """The moment of a scene's animation at one of its frames: the same, but for Time Stretching."""
+    render = scene.render
+    if render.frame_map_old == render.frame_map_new:
+        return frame
+    return frame * float(np.float32(render.frame_map_old) / np.float32(render.frame_map_new))
 
 
 def remove(block: bpy.types.ID, path: str) -> None:

@@ -4,8 +4,10 @@
 TREE = "CompositorNodeTree"
 """The kind of tree that they lie in."""
 
+ATTRIBUTE = "ShaderNodeAttribute"
 BOKEH_BLUR = "CompositorNodeBokehBlur"
 BOKEH_IMAGE = "CompositorNodeBokehImage"
+CAMERA_INFO = "GeometryNodeCameraInfo"
 COLOUR = "CompositorNodeRGB"
 COMBINE_COLOUR = "CompositorNodeCombineColor"
 COMBINE_XYZ = "ShaderNodeCombineXYZ"

@@ -85,6 +85,12 @@ def shows_3d(strip: bpy.types.Strip) -> bool:
     return strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "CAMERA"
 
 
+def standing_at(scene: bpy.types.Scene) -> float:
+    """The frame that a scene's sequencer shows. Not `frame_current_final`, which is the moment of its animation: Time
+    Stretching moves that, not the strips."""
+    return scene.frame_current + scene.frame_subframe
+
+
 def scene_frame(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> float:
     """The frame of its own scene that a scene strip shows, also between two, as Blender renders it. frame: of the list
     the strip lies in; scene: whose strip it is. Raises FrameError for one without content."""

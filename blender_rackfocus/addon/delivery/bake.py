@@ -24,7 +24,7 @@ from ...frame.freshness import Freshness
 from ...frame.notes import Difference
 from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
-from ..blender import cache
+from ..blender import cache, strips
 from ..blender.errors import EXPECTED, FrameError
 from ..depth import passes, scene_passes
 from ..shot import baked_place
@@ -252,7 +252,7 @@ class Bake:
     def _bake(self, frame: int, names: list[str]) -> list[Outcome]:
         """One frame of these owners: all are claimed before any is made."""
         began, scene = time.perf_counter(), self.owners.scene
-        if scene.frame_current_final != frame:
+        if strips.standing_at(scene) != frame:
             scene.frame_set(frame)
         outcomes: dict[str, Outcome] = {}
         todo: dict[str, tuple[int, Task]] = {}

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from ...media import MediaError
 from ...media.library import openimageio
-from ..blender import curves, dna, errors
+from ..blender import colour_config, curves, dna, errors
 from ..blender.errors import FrameError
 from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
@@ -114,6 +115,7 @@ def prepare(
     _placeholder(path, in_order)
     image = bpy.data.images.load(path, check_existing=False)
     image.name = NAME
+    image.colorspace_settings.name = colour_config.working()  # whatever primaries Blender takes a file's numbers for
     runtime(image)
     return PassScene(source, target, copied, image, path, margin=(margin, margin), wide=wide, asks_ends=asks_ends)
 
@@ -334,6 +336,17 @@ def stand_at(scene: bpy.types.Scene, frame: int, subframe: float) -> None:
     else:  # the setting stops at 0 where the user's preferences hide negative frames; this evaluates, but goes there
         with errors.nested():
             scene.frame_set(math.floor(at), subframe=at - math.floor(at))
+
+
+@contextmanager
+def standing(scene: bpy.types.Scene, frame: int, subframe: float) -> Iterator[None]:
+    """A scene that stands at a frame meanwhile."""
+    was = scene.frame_current, scene.frame_subframe
+    stand_at(scene, frame, subframe)
+    try:
+        yield
+    finally:
+        stand_at(scene, *was)
 
 
 def nested_render(scene: bpy.types.Scene) -> None:

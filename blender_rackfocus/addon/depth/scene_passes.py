@@ -176,7 +176,7 @@ def files_of(
     key = key_of(
         kind="scene passes",
         file=_lives_in(scene) or _PROCESS,
-        scene=scene.name,
+        colour=colour_config.fingerprint(),
         frame=round(float(frame), 4),  # whoever asks, in single precision or double
         camera=[seen_by.name, _lives_in(seen_by)] if seen_by is not None else [],
         made_of=_print(scene),
@@ -302,7 +302,8 @@ def show(scene: bpy.types.Scene) -> None:
     """Blender renders a scene for a strip: have its stand-in show the right frame. Raises FrameError."""
     found = _now().stand_ins.get(scene.session_uid)
     if found is not None:
-        found.image.filepath = files_of(scene, scene.frame_current_final, found.camera, True, found.asked).path
+        at = strips.standing_at(scene)
+        found.image.filepath = files_of(scene, at, found.camera, True, found.asked).path
         found.image.reload()
         found.image.update_tag()
 
@@ -331,6 +332,7 @@ def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None, asked: Asked) 
     path = os.path.join(_temporary(), "empty.exr")
     _write(path, np.zeros((4, 4, 5), np.float32))
     shown.image = bpy.data.images.load(path, check_existing=False)
+    shown.image.colorspace_settings.name = colour_config.working()
     passes.runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
     _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera, asked)
@@ -382,12 +384,13 @@ def _render(
             scene, wanted, {layer}, scene, _temporary(), overscan=asked.overscan, asks_ends=asked.behind
         )
     found = now.pass_scenes[place]
-    if without:
-        found.hidden.clear()  # of whatever frame
-        path = passes.render_hidden(found, without, whole, frame - whole, camera)
-    else:
-        passes.render(found, whole, frame - whole, camera)
-        path = found.wide or found.path
+    with passes.standing(scene, whole, frame - whole):  # for what is driven by its frame
+        if without:
+            found.hidden.clear()  # of whatever frame
+            path = passes.render_hidden(found, without, whole, frame - whole, camera)
+        else:
+            passes.render(found, whole, frame - whole, camera)
+            path = found.wide or found.path
     now.rendered.append((scene.name, frame))
     depth = passes.read_pass(path, layer, passes.DEPTH)
     if own:

@@ -15,7 +15,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import types
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import bpy
@@ -34,15 +36,17 @@ _UNREADABLE = (AttributeError, RuntimeError, TypeError, ValueError, SystemError,
 
 _READ_ONLY = {"type", "bl_idname", "head_local", "tail_local", "matrix_local", "slot_handle", "handle", "identifier"}
 """Read-only values that are no results of others."""
-_SHOWN = {"show_render", "show_only_shape_key", "show_instancer_for_render", "show_unborn", "show_in_front"}
-"""Properties called show_... that a final render minds."""
+_SHOWN = {"show_render", "show_only_shape_key", "show_instancer_for_render", "show_in_front", "show_alive", "show_dead",
+          "show_unborn", "show_stroke", "show_fill", "show_transparent_back", "active_clip"}  # fmt: skip
+"""Properties that a final render minds, though they begin like those that it does not."""
 
 _NEVER = {
     "ID": "original override_library library library_weak_reference asset_data preview tag use_fake_user use_extra_user"
     " is_runtime_data",
-    "Scene": "camera objects cursor timeline_markers tool_settings sequence_editor compositing_node_group node_tree"
-    " compositor_effects keying_sets keying_sets_all view_settings display_settings sequencer_colorspace_settings"
-    " transform_orientation_slots safe_areas annotation frame_current frame_subframe frame_float frame_start frame_end"
+    "Scene": "name camera objects cursor timeline_markers tool_settings sequence_editor compositing_node_group"
+    " node_tree compositor_effects keying_sets keying_sets_all view_settings display_settings"
+    " sequencer_colorspace_settings transform_orientation_slots safe_areas annotation frame_current frame_subframe"
+    " frame_float frame_start frame_end"
     " frame_step frame_preview_start frame_preview_end time_jump_unit time_jump_delta lock_frame_selection_to_range"
     " allow_preroll use_preview_range use_stamp_note sync_mode playback_loop_mode use_nodes use_audio use_audio_scrub"
     " audio_doppler_speed audio_doppler_factor audio_distance_model audio_volume is_nla_tweakmode",
@@ -119,8 +123,10 @@ _NEVER = {
 }
 """By struct, and by what it is derived from: properties that say nothing about the picture."""
 _NEVER_AT_ALL = {"rna_type", "select", "select_control_point", "select_left_handle", "select_right_handle",
-                 "hide_viewport", "hide_select", "is_expanded", "session_uid"}  # fmt: skip
-_NEVER_BEGINNING = ("show_", "active", "preview_", "rackfocus", "use_stamp", "cache_frame_pause", "select_")
+                 "select_single_handle", "select_anchor", "select_pattern", "select_search", "select_end_line",
+                 "select_end_line_index", "select_end_character", "hide_viewport", "hide_select",
+                 "is_expanded", "session_uid"}  # fmt: skip
+_NEVER_BEGINNING = ("show_", "active", "preview_", "rackfocus", "use_stamp", "cache_frame_pause")
 _ALL_SHOWN = {"View3DShading", "SceneDisplay", "ObjectDisplay"}
 """Structs that Workbench renders by, whatever their properties are called."""
 
@@ -128,6 +134,8 @@ _BY_NAME = {"Bone", "PoseBone", "Node", "NodeSocket", "ShapeKey", "ActionSlot", 
 """Parts of a datablock that others of its parts point at."""
 _NOT_ENTERED = {"SCENE", "SCREEN", "WORKSPACE", "WINDOWMANAGER", "LIBRARY", "BRUSH", "PALETTE", "PAINTCURVE", "SOUND"}
 """Kinds of datablocks that count by their name where something points at them."""
+_OF_THE_PLAYHEAD = ("frame_current", "frame_subframe", "frame_float", "matrix")
+"""How names of values begin that change with the frame and by nothing else that does not count anyhow."""
 _OF_NO_ACCOUNT = {idnames.VIEWER, idnames.OUTPUT_FILE}
 _EDITORS_OWN = (".select", ".hide", ".uv_select", ".sculpt", ".vs.", ".es.", ".pn.")
 """How names of attributes begin that only editors use."""
@@ -136,7 +144,7 @@ _EDITORS_OWN = (".select", ".hide", ".uv_select", ".sculpt", ".vs.", ".es.", ".p
 def of(scene: bpy.types.Scene, *, passes: bool = True) -> str:
     """The scene's hash. passes: which passes it renders counts too, not only its picture."""
     look = _Look(passes)
-    look.visit(scene, enter=True)
+    look.render_of(scene)
     for one in (scene.camera, *(mark.camera for mark in scene.timeline_markers)):
         look.visit(one)
     return look.digest(int(scene.get(COUNTER, 0)), bpy.app.version_string)
@@ -169,7 +177,7 @@ def of_effects(scene: bpy.types.Scene, names: Iterable[str]) -> str:
 def blocks_of(scene: bpy.types.Scene) -> list[bpy.types.ID]:
     """Every datablock that a scene's render is made of."""
     look = _Look(passes=True)
-    look.visit(scene, enter=True)
+    look.render_of(scene)
     look.digest()
     return list(look.blocks.values())
 
@@ -194,6 +202,7 @@ class _Look:
 
     def __init__(self, passes: bool) -> None:
         self.blocks: dict[int, bpy.types.ID] = {}
+        self._scene: bpy.types.Scene | None = None
         self._passes = passes
         self._waiting: list[bpy.types.ID] = []
         self._relevant: dict[int, tuple[list[bpy.types.Property], bool]] = {}
@@ -210,12 +219,18 @@ class _Look:
         self.blocks[block.session_uid] = block
         self._waiting.append(block)
 
+    def render_of(self, scene: bpy.types.Scene) -> None:
+        """Count all that a scene's render is made of."""
+        self._scene = scene
+        self.visit(scene, enter=True)
+
     def digest(self, *more: object) -> str:
         """The hash of everything that can be reached from what was visited."""
         found = []
         while self._waiting:
             block = self._waiting.pop()
-            found.append((_reference(block), self._block(block)))
+            whose = () if block == self._scene else _reference(block)
+            found.append((whose, self._block(block)))
         return hashlib.blake2b(repr((more, sorted(found))).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
     def told(self) -> str:
@@ -246,11 +261,7 @@ class _Look:
             self._note_animated(block, path, index)
 
     def _note_animated(self, block: bpy.types.ID, path: str, index: int) -> None:
-        if path.endswith('"]'):
-            before, _, name = path.rpartition("[")
-            name = "[" + name
-        else:
-            before, _, name = path.rpartition(".")
+        before, name = _split(path)
         try:
             owner = block.path_resolve(before) if before else block
             self._animated.setdefault((owner.as_pointer(), name), set()).add(index)
@@ -366,7 +377,7 @@ class _Look:
     def _custom(self, part: Any) -> None:
         known = part.bl_rna.properties
         for key in sorted(part.keys()):
-            if key in known or key.startswith(("rackfocus", "_")):
+            if key in known or key == "_RNA_UI" or key.startswith("rackfocus_"):
                 continue
             if (part.as_pointer(), f'["{key}"]') in self._animated:
                 continue
@@ -431,13 +442,13 @@ class _Look:
             self._hash.update(counts.tobytes() + weights.tobytes())
 
     def _attributes(self, owner: Any) -> None:
-        for one in owner.attributes:
+        for one in sorted(owner.attributes, key=_name):  # editing a mesh puts them into another order
             if not one.name.startswith(_EDITORS_OWN):
                 self._add(one.name, one.domain, one.data_type)
                 self._items(one.data)
 
     def _image(self, image: bpy.types.Image) -> None:
-        if image.type == "IMAGE" and image.is_dirty and image.has_data:
+        if image.source != "VIEWER" and image.is_dirty and image.has_data:
             pixels = np.empty(len(image.pixels), np.float32)
             image.pixels.foreach_get(pixels)
             self._hash.update(pixels.tobytes())
@@ -466,20 +477,62 @@ class _Look:
             for one in system.particles:
                 self._items(one.hair_keys)
 
+    def _driver(self, driver: bpy.types.Driver) -> None:
+        """The functions that its expression calls."""
+        for name in sorted(set(_WORD.findall(driver.expression))) if driver.type == "SCRIPTED" else ():
+            called = bpy.app.driver_namespace.get(name)
+            if hasattr(called, "__code__"):
+                self._add(name, *_code(called.__code__))
+        for variable in driver.variables:
+            if variable.type == "CONTEXT_PROP":
+                for target in variable.targets:
+                    self._reading(target.data_path)
+
+    def _attribute(self, shown: bpy.types.ShaderNodeAttribute) -> None:
+        if shown.attribute_type == "VIEW_LAYER":
+            self._reading(shown.attribute_name)
+
+    def _camera_info(self, _told: bpy.types.GeometryNode) -> None:
+        self._reading("camera.data.dof.focus_distance")
+        self._reading("camera.data.dof.focus_object")
+
+    def _reading(self, path: str) -> None:
+        """What is read of the scene that renders, or of its view layers."""
+        if self._scene is not None:
+            for start in (self._scene, *self._scene.view_layers):
+                self._read_at(start, path)
+
     def _target(self, target: bpy.types.DriverTarget) -> None:
-        """What a driver reads of a scene, which is not entered for it."""
-        block = target.id
-        if not isinstance(block, bpy.types.Scene) or not target.data_path:
+        """What a driver reads, also of what does not count by itself."""
+        if target.id is None or not target.data_path:
             return
-        animation = block.animation_data
+        self._read_at(target.id, target.data_path)
+        animation = target.id.animation_data if isinstance(target.id, bpy.types.Scene) else None
         if animation is not None:
             self.visit(animation.action)
-        animated = any(path == target.data_path for path, _ in _animated_paths(block))
-        if not animated and not target.data_path.startswith("frame_"):
-            try:
-                self._add(_told(block.path_resolve(target.data_path)))
-            except _UNREADABLE:
-                self._add("nothing")
+
+    def _read_at(self, start: Any, path: str) -> None:
+        """The value at a data path, by its animation where it has some; none of what only tells the playhead."""
+        before, name = _split(path)
+        try:
+            owner = start.path_resolve(before) if before else start
+            value = start.path_resolve(path)
+        except _UNREADABLE:
+            return
+        definition = owner.bl_rna.properties.get(name) if hasattr(owner, "bl_rna") else None
+        if name.startswith(_OF_THE_PLAYHEAD) or (definition is not None and definition.is_readonly):
+            return
+        block = owner.id_data if hasattr(owner, "id_data") else start.id_data
+        own = path
+        if definition is not None and owner != block:
+            with suppress(*_UNREADABLE):
+                own = owner.path_from_id(name)
+        animation = getattr(block, "animation_data", None)
+        moving = [one for one in _curves_at_work(animation) if one.data_path == own] if animation is not None else []
+        for one in moving:
+            self.part(one)
+        if not moving:
+            self._add(path, _told(value))
 
     def _bag(self, bag: bpy.types.ActionChannelbag) -> None:
         for one in bag.fcurves:
@@ -495,7 +548,10 @@ _MORE = {
     "Object": _Look._object,
     "Camera": _Look._camera,
     "ParticleSystem": _Look._particles,
+    "Driver": _Look._driver,
     "DriverTarget": _Look._target,
+    idnames.ATTRIBUTE: _Look._attribute,
+    idnames.CAMERA_INFO: _Look._camera_info,
     "ActionChannelbag": _Look._bag,
 }
 
@@ -540,11 +596,39 @@ def _told(value: Any) -> object:
         return type(value).__name__
 
 
+def _name(attribute: bpy.types.Attribute) -> str:
+    return attribute.name
+
+
+_INDEX = re.compile(r"\[\d+\]$")
+
+
+def _split(path: str) -> tuple[str, str]:
+    """A data path's owner and the property's name, without the index in it; custom ones with their brackets."""
+    path = _INDEX.sub("", path)
+    if path.endswith('"]'):
+        before, _, name = path.rpartition("[")
+        return before, "[" + name
+    before, _, name = path.rpartition(".")
+    return before, name
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _code(code: types.CodeType) -> Iterator[object]:
+    """What a function does, written alike in every session."""
+    yield code.co_code
+    yield code.co_names
+    for one in code.co_consts:
+        yield from _code(one) if isinstance(one, types.CodeType) else (repr(one),)
+
+
 _NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
 def _file(part: Any, path: str) -> object:
-    """A file's content where it is one file, its siblings' names, sizes and times where it is one of many."""
+    """A file's content where it is one file, its siblings' names and states where it is one of many."""
     owner = part.id_data
     whole = bpy.path.abspath(path, library=owner.library if owner is not None else None)
     if getattr(part, "source", "") in {"SEQUENCE", "TILED"} or getattr(part, "is_sequence", False):
@@ -555,18 +639,18 @@ def _file(part: Any, path: str) -> object:
         return path
 
 
-def _siblings(path: str) -> Iterator[tuple[str, int, int]]:
+def _siblings(path: str) -> Iterator[tuple[object, ...]]:
     folder, name = os.path.split(path)
-    shape = re.escape(name.replace("<UDIM>", "1001").replace("<UVTILE>", "u1_v1"))
-    pattern = re.compile(_NUMBER.sub(lambda _: r"\\d+", shape))
+    shape = re.escape(name)
+    tiled = shape.replace("<UDIM>", r"\d+").replace("<UVTILE>", r"u\d+_v\d+")
+    pattern = re.compile(tiled if tiled != shape else _NUMBER.sub(lambda _: r"\d+", shape))
     try:
         entries = sorted(os.scandir(folder), key=lambda one: one.name)
     except OSError:
         return
     for one in entries:
         if pattern.fullmatch(one.name) and one.is_file():
-            status = one.stat()
-            yield one.name, status.st_size, status.st_mtime_ns
+            yield one.name, *identity.state_of(one.path)
 
 
 def _animated_paths(block: bpy.types.ID) -> set[tuple[str, int]]:

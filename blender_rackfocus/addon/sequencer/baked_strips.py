@@ -140,7 +140,7 @@ def use_unmade(
     notes = baked.notes_of(path) if path else None
     if notes is None:
         return None
-    current = shown.scene == drawn and shown.animation_frame == drawn.frame_current_final
+    current = shown.scene == drawn and shown.animation_frame == strips.standing_at(drawn)
     values = modifier.values(shown.strip, rack_modifier, shown.scene, None if current else shown.animation_frame)
     try:
         picture = strips.media_frame(shown.strip, shown.frame, shown.scene)

@@ -180,7 +180,7 @@ def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radi
     nearest: read the nearest surface in the patch, not the one that fills most of it. radius_px: of the patch that is
     read; 0 = by the picture's size. Raises FrameError, MediaError, ValueError.
     """
-    for one in candidates(scene, scene.frame_current_final):
+    for one in candidates(scene, strips.standing_at(scene)):
         picture, depth_m = frames.sources(frames.look_job(one, modifier.find(one.strip)))
         height, width = depth_m.shape
         point = through(x, y, placements_of(one.strip, (float(width), float(height))))

@@ -55,7 +55,7 @@ def choose(scene: bpy.types.Scene, *, final: bool) -> tuple[bool, list[FrameErro
     """
     if not any(pairs.is_placed(one) for other in bpy.data.scenes for one in _all(other)):
         return False, []
-    walked = strips.walk(scene, scene.frame_current_final)
+    walked = strips.walk(scene, strips.standing_at(scene))
     changed, problems = False, []
     for other in {scene, *(one.scene for one in walked)}:
         if other.library is not None:
@@ -94,7 +94,7 @@ def difference(scene: bpy.types.Scene, name: str, frame: int) -> Difference | No
     original = pairs.original_of(placed) if placed is not None and pairs.is_placed(placed) else None
     if original is None:
         return None
-    current = frame == scene.frame_current_final
+    current = frame == strips.standing_at(scene)
     return _difference(placed, original, scene, _Time(frame, frame, ((0, float(frame)),)), False, current)
 
 
@@ -122,7 +122,7 @@ def _all(scene: bpy.types.Scene) -> Iterable[Any]:
 
 def _times(other: bpy.types.Scene, drawn: bpy.types.Scene, walked: list[strips.Shown]) -> dict[int, _Time]:
     """Where each list of a scene's strips is evaluated, by the `as_pointer()` of its meta strip, 0 for its own."""
-    own = next((one.animation_frame for one in walked if one.scene == other), float(drawn.frame_current_final))
+    own = next((one.animation_frame for one in walked if one.scene == other), float(strips.standing_at(drawn)))
     times = {0: _Time(own, own, ((0, float(own)),))}
     for one in walked:
         if one.scene == other:
@@ -159,7 +159,7 @@ def _difference(
         return NOT_BAKED
     if final and notes.get(SHARE, 0) < 1:
         return Difference(stale=("its pictures have the preview's size",))
-    at_current = current and time.animation_frame == scene.frame_current_final
+    at_current = current and time.animation_frame == strips.standing_at(scene)
     shown = strips.Shown(original, time.frame, scene, time.animation_frame, levels=time.levels)
     return _told(shown, rack_modifier, notes, final, at_current)
 

@@ -54,7 +54,7 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
     final: full size and quality, else a draft. What cannot be made shows its own picture; returned, and noted for
     the panel.
     """
-    frame = scene.frame_current_final
+    frame = strips.standing_at(scene)
     errors.clear(scene.session_uid)
     try:
         with stillness.still():
@@ -114,7 +114,7 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
     problems = []
     for here in scenes:
         for strip, found in modifier.in_scene(here):
-            told = FrameError.of(problem, strip.name, scene.frame_current_final)
+            told = FrameError.of(problem, strip.name, strips.standing_at(scene))
             if _blank(found):
                 _start_cold({here, scene})
             errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
@@ -129,7 +129,7 @@ def _show_one(shown: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         damage = intact.damage(rack_modifier.node_group)
     if damage:
         raise FrameError(damage, shown.strip.name, shown.frame)
-    current = shown.scene == scene and shown.animation_frame == scene.frame_current_final
+    current = shown.scene == scene and shown.animation_frame == strips.standing_at(scene)
     image = group.image_of(rack_modifier.node_group)
     try:
         with stillness.still():

@@ -43,7 +43,7 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
             return None
         notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
         is_there = notes is not None
-        current = frame == scene.frame_current_final
+        current = frame == strips.standing_at(scene)
         return frame_notes.difference(
             notes, frames.job_of(shown[0], rack_modifier, draft=False, at_current_frame=current)
         )

@@ -21,7 +21,7 @@ from ...frame.coding import encode
 from ...frame.job import Job, Made
 from ...frame.make import refocus
 from ...media.colour import linear_to_srgb
-from ..blender import errors, hooks, signals
+from ..blender import errors, hooks, signals, strips
 from ..blender.context import redraw_sequencers, sequencer_scene
 from ..shot import marks, modifier
 from . import eyedropper, frames
@@ -99,7 +99,7 @@ def _chart(job: Job, named: tuple[tuple[str, float], ...], width: int, height: i
 def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | None:
     """The focus chart of the strip that the preview shows, (height, width, 4) float32, scene-linear; None where
     there is none."""
-    found = eyedropper.candidates(scene, scene.frame_current_final)
+    found = eyedropper.candidates(scene, strips.standing_at(scene))
     if not found:
         return None
     strip = found[0].strip

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import bpy
 
 from ...craft.focus_curve import NEAREST_M, Key
-from ..blender import curves
+from ..blender import curves, strips
 from . import group, modifier
 from .focus_keys import INPUT, focus_m, keys_of, path_of, write
 
@@ -41,11 +41,12 @@ class Focus:
 
     def at_m(self, frame: float | None = None) -> float:
         """The focus in metres; None = as the property stands now."""
-        return focus_m(self.scene, self.path, self.socket.value, frame)
+        at = None if frame is None else curves.time_of(self.scene, frame)
+        return focus_m(self.scene, self.path, self.socket.value, at)
 
     def now_m(self, frame: float) -> float:
         """The focus at a frame: typed but unkeyed values count at the current frame."""
-        return self.at_m(None if frame == self.scene.frame_current_final else frame)
+        return self.at_m(None if frame == strips.standing_at(self.scene) else frame)
 
     def nearest_m(self) -> float:
         """What no lens focuses nearer than: its focal length, in metres."""

@@ -155,6 +155,7 @@ def values(
     found = {e.name: getattr(inputs, ids[e.name]).value if e.name in there else e.default for e in INPUTS}
     focus_value = found[focus_keys.INPUT]
     if frame is not None:
+        frame = curves.time_of(scene, frame)
         prefix = modifier.path_from_id() + ".properties.inputs."
         names = {f"{prefix}{identifier}.value": name for name, identifier in ids.items()}
         for curve in curves.of_action(scene):

@@ -11,6 +11,7 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
+from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import mattes
 from ...sequencer import eyedropper
@@ -77,7 +78,7 @@ class Brush:
     def look_at(self, context: bpy.types.Context) -> None:
         """Draw on the picture of the current frame from now on."""
         scene = sequencer_scene(context)
-        self._frame = scene.frame_current_final
+        self._frame = strips.standing_at(scene)
         self._index, picture = mattes.picture_of(self.strip(context), scene, self._frame)  # type: ignore[attr-defined]
         self._size = float(picture.shape[1]), float(picture.shape[0])
         self.looked(context, picture)
@@ -111,7 +112,7 @@ class Brush:
             point = self._under(context)
             if point is None:
                 return {"PASS_THROUGH"}  # a click on the timeline or a panel
-            if sequencer_scene(context).frame_current_final != self._frame:
+            if strips.standing_at(sequencer_scene(context)) != self._frame:
                 self.look_at(context)
             self.begun(event)
             self._points = [point]
@@ -202,7 +203,7 @@ def _draw(brush: Brush) -> None:
     _draw_line([brush._on_screen(context, region, *point) for point in brush._points], brush.ink())
     if region == brush._region:
         _draw_line(brush._circle(context, region), (1, 1, 1, 0.8))
-    if brush.elsewhere and sequencer_scene(context).frame_current_final != brush._frame:
+    if brush.elsewhere and strips.standing_at(sequencer_scene(context)) != brush._frame:
         blf.size(0, 14 * context.preferences.system.ui_scale)
         blf.position(0, 20, 20, 0)
         blf.color(0, 1, 1, 1, 1)

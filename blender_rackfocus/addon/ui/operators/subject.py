@@ -12,7 +12,7 @@ import numpy as np
 from ....craft import guided, matte
 from ....craft.distances import distance_text
 from ....craft.matte import Stroke
-from ...blender import signals
+from ...blender import signals, strips
 from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
 from ...depth import mattes
@@ -161,7 +161,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
 
     def drawn_below(self, context: bpy.types.Context, region: bpy.types.Region) -> None:
         """The matte as a tint over the subject."""
-        if self._matte is None or sequencer_scene(context).frame_current_final != self._frame:
+        if self._matte is None or strips.standing_at(sequencer_scene(context)) != self._frame:
             return
         if self._texture is None:
             self._texture = tint_texture(self._matte, _TINT)

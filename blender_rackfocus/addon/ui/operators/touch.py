@@ -89,7 +89,7 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
             touch = Touch(self.kind, points, self.radius, self.factor, self.dioptres, self.edges)
             here = self.frame
             if here < 0:
-                here = strips.media_frame(strip, scene.frame_current_final, scene).index
+                here = strips.media_frame(strip, strips.standing_at(scene), scene).index
         except (*EXPECTED, TypeError) as error:
             self.report({"ERROR"}, f"The stroke cannot be used: {error}")
             return {"CANCELLED"}
