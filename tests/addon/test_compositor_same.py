@@ -474,6 +474,31 @@ def test_a_simulation_that_was_not_played_is_named_and_a_played_one_is_blenders(
         stage.scene.frame_set(frame)
     frames = list(stage.same_frames(1, 6).values())
     assert np.abs(frames[0] - frames[-1]).max() > 0.1
+    stage.same(lambda: stage.still(4))
+    assert stage.still(8) is None
+    assert 'simulation "Fall" of object "Near" in scene "Scene" was not played up to frame 8' in errors.failures()[0]
+
+
+def test_particles_are_baked_or_named(stage):
+    """Played ones are forgotten by Blender when it renders their first frame."""
+    near = bpy.data.objects["Near"]
+    near.modifiers.new("Dust", "PARTICLE_SYSTEM")
+    system, bit = near.particle_systems[0], stage.plane(stage.scene, "Bit", (0, 0, -30), 0.3, (0.1, 0.8, 0.2))
+    system.settings.count, system.settings.frame_end, system.settings.lifetime = 50, 4, 20
+    system.settings.render_type, system.settings.instance_object = "OBJECT", bit
+    system.settings.particle_size, stage.scene.gravity = 1.0, (9.8, 0, 9.8)
+    behind_render(stage)
+    assert not stage.animation(1, 3)
+    assert 'simulation "Dust" of object "Near" in scene "Scene" was not played up to frame' in errors.failures()[0]
+    errors.forget()
+    system.point_cache.frame_end = 6
+    with bpy.context.temp_override(point_cache=system.point_cache):
+        bpy.ops.ptcache.bake(bake=True)
+    frames = list(stage.same_frames(1, 6).values())
+    assert np.abs(frames[0] - frames[-1]).max() > 0.1
+    stage.same(lambda: stage.still(5))
+    system.settings.physics_type = "NO"
+    stage.same(lambda: stage.still(9))
 
 
 def _drifting(thing):

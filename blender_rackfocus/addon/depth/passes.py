@@ -9,6 +9,7 @@ scene while another renders crashes Blender 5.2.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import time
@@ -81,9 +82,7 @@ def prepare(
     whose render asks; its size and border hold, as in Blender. overscan: percent of the width that are rendered around
     it. asks_ends: how far away objects stand is wanted too. Raises FrameError.
     """
-    problem = _unplayed(source)
-    if not problem and asks_ends:
-        problem = fronts.problem_of(source)
+    problem = fronts.problem_of(source) if asks_ends else ""
     if not problem and overscan > 0 and target.render.use_border:
         problem = f'scene "{target.name}" renders a border only, around which nothing is rendered: set Overscan to 0'
     if problem:
@@ -126,16 +125,17 @@ def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
     return max(render.resolution_x * share // 100, 1), max(render.resolution_y * share // 100, 1)
 
 
-def _unplayed(scene: bpy.types.Scene) -> str:
+def _unplayed(scene: bpy.types.Scene, moment: float) -> str:
     """Why a scene's simulations cannot be rendered by a copy of it: what was not played before depends on who looks at
-    it first. Rigid bodies belong to the scene itself, so their copy needs them baked. Empty when nothing is wrong."""
+    it first. Rigid bodies belong to the scene itself, so their copy needs them baked. moment: of its animation. Empty
+    when nothing is wrong."""
     world = scene.rigidbody_world
     moving = world is not None and world.enabled and world.collection is not None and len(world.collection.objects)
     if moving and not world.point_cache.is_baked:
         return f'the rigid bodies of scene "{scene.name}" are not baked: bake them (Scene, Rigid Body World, Cache)'
     for each in _objects(scene):
         for one in each.modifiers:
-            what = _unplayed_in(one) if one.show_render else ""
+            what = _unplayed_in(one, moment) if one.show_render else ""
             if what:
                 return f'the simulation "{one.name}" of object "{each.name}" in scene "{scene.name}" {what}'
     return ""
@@ -154,17 +154,29 @@ def _objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return list(found)
 
 
-def _unplayed_in(one: bpy.types.Modifier) -> str:
+def _unplayed_in(one: bpy.types.Modifier, moment: float) -> str:
     """What is wrong with a modifier's simulation; empty for a baked or played one, and where there is none."""
-    if one.type in {"CLOTH", "SOFT_BODY"}:
-        cache = one.point_cache
-        known = cache.is_baked or _is_played(cache)
-        return "" if known else "was not played: bake it, or play the scene from its first frame"
+    if any(not (cache.is_baked or _is_played(cache, moment)) for cache in _caches(one)):
+        return f"was not played up to frame {math.ceil(moment)}: bake it, or play the scene from its first frame"
     if one.type == "FLUID" and one.fluid_type == "DOMAIN" and not one.domain_settings.has_cache_baked_data:
         return "is not baked: bake it (Physics, Fluid, Cache, of the types Modular or All)"
     if one.type == "NODES" and any(_is_zone(bake) and not _is_baked(one, bake) for bake in one.bakes):
         return "is not baked: bake it (the zone's node, or Object, Animation, Bake Simulation)"
     return ""
+
+
+def _caches(one: bpy.types.Modifier) -> list[bpy.types.PointCache]:
+    """Where a modifier keeps what it simulates frame by frame."""
+    if one.type in {"CLOTH", "SOFT_BODY"}:
+        return [one.point_cache]
+    if one.type == "PARTICLE_SYSTEM":
+        system = one.particle_system
+        hair = system.settings.type == "HAIR"
+        simulated = system.use_hair_dynamics if hair else system.settings.physics_type not in {"NO", "KEYED"}
+        return [system.point_cache] if simulated else []
+    if one.type == "DYNAMIC_PAINT" and one.canvas_settings is not None:
+        return [surface.point_cache for surface in one.canvas_settings.canvas_surfaces if surface.is_active]
+    return []
 
 
 def _is_zone(bake: bpy.types.NodesModifierBake) -> bool:
@@ -179,10 +191,18 @@ def _is_baked(one: bpy.types.NodesModifier, bake: bpy.types.NodesModifierBake) -
     return os.path.isdir(os.path.join(bpy.path.abspath(folder, library=one.id_data.library), "meta"))
 
 
-def _is_played(cache: bpy.types.PointCache) -> bool:
-    """Whether a cache holds frames that are of the simulation as it is: only its text says how many."""
-    count = cache.info.partition(" ")[0]
-    return count.isdigit() and int(count) > 0 and not cache.is_outdated
+def _is_played(cache: bpy.types.PointCache, moment: float) -> bool:
+    """Whether a cache, of the simulation as it is, holds the frames that show a moment: Blender then reads them there,
+    whoever looks. Particles have none at the first frame."""
+    if cache.is_outdated:
+        return False
+    address = cache.as_pointer()
+    first = dna.read(address, "PointCache", "*cached_frames")
+    held = ctypes.string_at(first, dna.read(address, "PointCache", "cached_frames_len")) if first else b""
+    wanted = {min(frame, cache.frame_end) for frame in (math.floor(moment), math.ceil(moment))}
+    if max(wanted) <= cache.frame_start:
+        wanted = {cache.frame_start + 1}
+    return all(0 <= at < len(held) and held[at] for at in (frame - cache.frame_start for frame in wanted))
 
 
 SIZE_PROPERTIES = (
@@ -277,6 +297,9 @@ def _stand(pass_scene: PassScene, frame: int, subframe: float, through: bpy.type
     ):  # as Blender does: it is put to the same frame, but keeps its own subframe
         subframe = pass_scene.source.frame_subframe
         stand_at(pass_scene.source, frame, subframe)
+    problem = _unplayed(pass_scene.source, curves.time_of(pass_scene.source, frame + subframe))
+    if problem:
+        raise FrameError(problem)
     stand_at(scene, frame, subframe)
     if any(pass_scene.margin):
         _widen(pass_scene, camera)
