@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from comp_shot import read
 
-from blender_rackfocus.addon.scenes import scene_print
+from blender_rackfocus.addon.depth import scene_print
 
 
 def _shot(folder):

@@ -43,7 +43,7 @@ def planes(scene: bpy.types.Scene) -> list[Plane]:
     """What the current frame shows, the active strip first, else the topmost."""
     found: dict[str, Plane] = {}
     try:
-        shown = eyedropper.candidates(scene, scene.frame_current_final)
+        shown = eyedropper.candidates(scene, strips.standing_at(scene))
     except FrameError:
         return []  # said in the panel
     for one in shown:
