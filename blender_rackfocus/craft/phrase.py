@@ -247,6 +247,7 @@ class _Reading:
         self.and_back = False
         self.wide_open: tuple[int, int] | None = None
         self.unplaced: list[Span] = []
+        self.unplaced_starts: list[Span] = []
 
     def each(self, pattern: re.Pattern, act: _Act, start: int = 0, end: int | None = None) -> None:
         """Read all that a pattern matches within [start, end)."""
@@ -616,6 +617,7 @@ _ORDERS: list[tuple[re.Pattern, _Act]] = [
     (_rule(rf"focus distance|{words.INTO_FOCUS}"), lambda _reading, _found: ""),
 ]
 _FINDS = _rule("(?:bring|find|get)(?:s|ing)?")
+_SOMEBODY = re.compile(words.SOMEBODY)
 _WEIGHTLESS = re.compile(rf"(?:{words.SOMEBODY}|{words.SOFT})")
 _FOCUS_ON = re.compile("focus(?:es|ing)? on")
 _THIRD = _rule(rf"him|her(?!\s+\w)|them|{words.OTHER}")
@@ -704,7 +706,9 @@ def _named(reading: _Reading, start: int, end: int, is_goal: bool) -> FocusPlace
         if all(_ANY_FEEL.fullmatch(word) for word in said):  # "then snap to Bob"
             head = start
         reading.each(_ANY_FEEL, _feel, head, end)
-        reading.unplaced += [reading.span(begin, stop) for begin, stop, _word in reading.words_in(start, head)]
+        unplaced = [reading.span(begin, stop) for begin, stop, _word in reading.words_in(start, head)]
+        reading.unplaced += unplaced
+        reading.unplaced_starts += [] if is_goal else unplaced
     elif extra:
         reading.each(_ANY_FEEL, _feel, extra.end(), end)
         reading.not_understood(extra.end(), end)
@@ -799,6 +803,8 @@ def _route(reading: _Reading) -> None:
     reading.origin = reading.origin or next(iter(reading.loose if reading.goals != reading.loose else []), None)
     if len(reading.goals) > 1 and reading.goals[0] == reading.held:  # held on until it racks away
         reading.origin, said.hold = reading.goals.pop(0), False
+    if reading.goals and reading.origin is None:
+        _start_on_the_other(reading)
     if not reading.goals and said.direction:
         _go_on(reading)
     else:
@@ -816,6 +822,15 @@ def _route(reading: _Reading) -> None:
         said.stops = [origin, *reading.goals, *([origin] if reading.and_back else [])]
     elif reading.origin is not None:
         _end_of(reading, reading.origin)
+
+
+def _start_on_the_other(reading: _Reading) -> None:
+    """ "From the figure to the one behind": who is not behind is in front."""
+    other = {"BACKGROUND": "FOREGROUND", "FOREGROUND": "BACKGROUND"}.get(reading.goals[0].kind)
+    somebody = [one for one in reading.unplaced if _SOMEBODY.fullmatch(one.text.lower())]
+    if other and len(somebody) == 1 and reading.unplaced == reading.unplaced_starts == somebody:
+        reading.origin, reading.unplaced = FocusPlace(other), []
+        reading.said.notes.append(f"{somebody[0].text!r}: {_name(reading.origin)}, the other end of the depth")
 
 
 def _go_on(reading: _Reading) -> None:

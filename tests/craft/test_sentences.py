@@ -275,6 +275,10 @@ ROWS = [
     ("soft focus on her, rack to the mirror", ("mirror",), {"stops": [HERE, mark("mirror")]}, []),
     ("Bring up the background", (), {"stops": [HERE, BACK], "direction": "FAR"}, []),
     ("come into focus on the face", ("face",), {"stops": [HERE, mark("face")]}, []),
+    ("Rack focus from the figure to the figure behind", (), {"stops": [FORE, BACK], "direction": "FAR"}, []),
+    ("rack from the man to the woman in front", (), {"stops": [BACK, FORE], "direction": "NEAR"}, []),
+    ("rack from the vase to the figure behind", (), {"stops": [HERE, BACK]}, ["vase"]),
+    ("rack to the background, then to the figure", (), {"stops": [HERE, BACK]}, ["figure"]),
     ("rack from close to far over 3 beats", (), {"stops": [FORE, BACK], "direction": "FAR"}, []),
 ]  # fmt: skip
 
