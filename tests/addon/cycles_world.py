@@ -79,7 +79,7 @@ def _tiles() -> bpy.types.Material:
     return material
 
 
-def through_cycles_lens(scene: bpy.types.Scene, folder: Path, samples: int = 256) -> np.ndarray:
+def through_cycles_lens(scene: bpy.types.Scene, folder: Path, samples: int = 128) -> np.ndarray:
     """The scene with the camera's own depth of field: (H, W, 4) float32."""
     copied = scene.copy()
     camera = scene.camera.copy()

@@ -323,7 +323,7 @@ def test_a_tree_that_minds_the_size_of_its_picture_is_refused_and_others_are_fol
 @pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
 @pytest.mark.parametrize(
     ("size", "aspect"),
-    [((60, 32), (1, 1)), ((32, 60), (1, 1)), ((40, 40), (1, 1)), ((60, 32), (1, 2)), ((48, 32), (2, 1))],
+    [((60, 32), (1, 1)), ((32, 60), (2, 1)), ((40, 40), (1, 1)), ((60, 32), (1, 2))],
 )
 def test_within_the_frame_a_wider_render_is_the_same(inner, tmp_path, kind, fit, size, aspect):
     """By its depth, which is one ray for each pixel, of a slope: no pixel sees what another one does."""
