@@ -34,8 +34,11 @@ MEANINGLESS = {
     "rackfocus_depth_made_path",
     "rackfocus_model_path",
     "rackfocus_depth_stream",
+    "rackfocus_render_behind",
+    "rackfocus_overscan",
 }
-"""Settings of a strip that do not decide how its depth is read; a stream does, of a movie: see `test_streams`."""
+"""Settings of a strip that do not decide how its depth is read; a stream does, of a movie: see `test_streams`. What is
+rendered besides is of a scene strip: see `test_rendered`."""
 
 
 def other(entry: inputs.Input) -> float:

@@ -16,6 +16,7 @@ from blender_rackfocus.addon.depth import fronts, passes, scene_passes, wider
 from blender_rackfocus.addon.sequencer import frames, views
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.addon.ui.panels import rendered as panel
+from blender_rackfocus.frame import notes as frame_notes
 
 LENS = {"Focal Length": world.FOCAL_MM, "F-Stop": world.F_NUMBER}
 
@@ -177,6 +178,19 @@ def test_other_objects_are_left_out_at_another_focus_and_rendered_for_it(edit):
     middle = np.abs(frames.sources(far)[1] - 2.0) < 1e-3
     assert (bars.known[middle] == 0).all()
     assert (frames.behind(far).known[middle] == 1).all()
+
+
+def test_the_switches_are_in_the_key_and_make_a_bake_stale(edit):
+    before = edit.job()
+    key, noted = frame_notes.store_key(before), frame_notes.of(before)
+    for name, value in (("rackfocus_render_behind", True), ("rackfocus_overscan", 5.0)):
+        was = getattr(edit.strip, name)
+        setattr(edit.strip, name, value)
+        assert frame_notes.store_key(edit.job()) != key
+        assert frame_notes.difference(noted, edit.job()).stale
+        setattr(edit.strip, name, was)
+        assert frame_notes.store_key(edit.job()) == key
+        assert frame_notes.difference(noted, edit.job()).fresh
 
 
 def test_a_change_of_the_scene_renders_all_of_it_again(edit):
