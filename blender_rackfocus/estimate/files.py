@@ -256,6 +256,8 @@ def provenance_of(path: str | os.PathLike[str]) -> Provenance | None:
 
 def _header(path: str | os.PathLike[str]) -> dict[str, str]:
     """The texts of ours in a file's header; none where it cannot be read."""
+    if not os.path.isfile(path):
+        return {}
     try:
         oiio = openimageio(path)
     except MediaError:

@@ -69,6 +69,8 @@ def ends_well(path: _Path, kind: Kind) -> bool:
 
 def is_ours(path: _Path, kind: Kind) -> bool:
     """Whether a file carries the kind's mark, in its head or at its end; also where it is damaged."""
+    if not os.path.isfile(path):  # opening a named pipe would wait for ever
+        return False
     try:
         with open(path, "rb") as file:
             if kind.mark.encode() in file.read(_HEAD_BYTES):
@@ -100,6 +102,8 @@ def refuse_foreign(path: _Path, kind: Kind) -> None:
 
 def _seal_of(path: _Path, kind: Kind) -> tuple[dict[str, Any], int, int] | None:
     """(notes, length of the picture, its checksum) as the end of a file says."""
+    if not os.path.isfile(path):
+        return None
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)

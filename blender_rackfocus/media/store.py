@@ -244,6 +244,8 @@ def _checksum(array: np.ndarray, payload: memoryview) -> int:
 
 
 def _read(path: str, key: str) -> np.ndarray | None:
+    if not os.path.isfile(path):  # opening a named pipe would wait for ever
+        return None
     try:
         with open(path, "rb") as file:
             head = _header(file)

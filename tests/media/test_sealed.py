@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from blender_rackfocus.media import MediaError, baked, sealed
+from blender_rackfocus.media.store import Store, key_of
 
 NOTES = {"made of": ["this", 1.5]}
 
@@ -92,3 +93,19 @@ def test_a_limit_on_the_size_of_files_leaves_nothing_and_is_told(tmp_path, limit
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_under_a_frames_name_is_not_waited_for(tmp_path):
+    path = tmp_path / "frame.exr"
+    os.mkfifo(path)
+    assert baked.notes_of(path) is None
+    assert not baked.is_there(path)
+    with pytest.raises(MediaError, match="did not write"):
+        baked.refuse_foreign(path)
+
+    kept = Store(tmp_path / "store")
+    key = key_of(frame=1)
+    os.makedirs(os.path.dirname(kept.path(key)))
+    os.mkfifo(kept.path(key))
+    assert kept.get(key) is None
