@@ -6,8 +6,9 @@ Everything counts that can be reached from the scene and set by hand: whatever B
 left out is named below: what only the window shows, what tells where to write, what Blender derives from other values.
 
 Values that animation sets count by their animation, so that the playhead changes nothing. Files that datablocks name
-count by their content. Not seen: simulation caches, and the camera's own depth of field, because passes are rendered
-through a pinhole. For what is not seen there is a counter.
+count by their content. Functions that drivers call count by their code. Not seen: simulation caches, what is sculpted
+into a Multiresolution modifier, what a driver's expression looks up by itself (bpy.data...), and the camera's own depth
+of field, because passes are rendered through a pinhole. For what is not seen there is a counter.
 """
 
 from __future__ import annotations
