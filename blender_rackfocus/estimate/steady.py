@@ -21,6 +21,8 @@ from .parallax import consistent, flow, grey_for_flow, places, squares
 GREY_WIDTH_PX = 256
 KEEP = 0.92
 """How much of the running average survives a frame: an effective window of (1 + k) / (1 - k) = 24 frames."""
+_HIDDEN = 0.05
+"""Of the width: a gap in what is known that is no wider was hidden by what stands beside it."""
 _DRIFT_FRAMES = 8.0
 _SURE_FRAMES = 8.0
 """Frames besides its own that a mean has to be of to count wholly."""
@@ -278,11 +280,29 @@ def flicker(before: np.ndarray, here: np.ndarray, joint: Link, spread: float) ->
 
 
 def fill_unknown(value: np.ndarray) -> np.ndarray:
-    """NaN filled from around, coarse to fine (pull-push); all-NaN becomes 0.
+    """NaN filled from around; all-NaN becomes 0.
 
-    value: (h, w) float32 of any unit. Returns (h, w) float32 of the same.
+    A narrow gap between two surfaces is what the nearer one hid in the other picture, so it belongs to the farther one.
+    What lies at the picture's border, and wide gaps, are filled coarse to fine (pull-push).
+
+    value: (h, w) float32 of any unit, larger = nearer. Returns (h, w) float32 of the same.
     """
-    known = np.isfinite(value)
-    if known.all():
+    if np.isfinite(value).all():
         return value
+    (across, beside), (down, above) = _gaps(value), (part.T for part in _gaps(value.T))
+    farther = np.where(across <= down, beside, above)
+    narrow = np.minimum(across, down) <= _HIDDEN * value.shape[1]
+    value = np.where(np.isnan(value) & narrow, farther, value).astype(np.float32)
+    known = np.isfinite(value)
     return pull_push(np.where(known, value, 0).astype(np.float32), known.astype(np.float32))
+
+
+def _gaps(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How wide the gap of NaN is that a pixel lies in, along its row, (h, w) pixels, endless where it has one side
+    only; and the farther of its two sides, (h, w) float32."""
+    width = value.shape[1]
+    known, at = np.isfinite(value), np.arange(width)
+    left = np.maximum.accumulate(np.where(known, at, -1), axis=1)
+    right = np.minimum.accumulate(np.where(known, at, width)[:, ::-1], axis=1)[:, ::-1]
+    sides = [np.take_along_axis(value, np.clip(one, 0, width - 1), axis=1) for one in (left, right)]
+    return np.where((left >= 0) & (right < width), right - left, np.inf), np.minimum(*sides)

@@ -12,12 +12,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Camera:
-    """position_m (x right, y down, z ahead); yaw_deg turns right, pitch_deg turns down; focal_mm on a 36 mm sensor."""
+    """position_m (x right, y down, z ahead); yaw_deg turns right, pitch_deg turns down, roll_deg turns it about
+    where it looks; focal_mm on a 36 mm sensor."""
 
     position_m: tuple = (0.0, 0.0, 0.0)
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     focal_mm: float = 35.0
+    roll_deg: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,11 @@ def _texture(points, seed):
 
 def _cast(world, camera, u, v):
     """u, v: normalised picture coordinates. Returns (depth along the axis, surface index, hit points)."""
-    yaw, pitch = np.radians([camera.yaw_deg, camera.pitch_deg])
+    yaw, pitch, roll = np.radians([camera.yaw_deg, camera.pitch_deg, camera.roll_deg])
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    cr, sr = np.cos(roll), np.sin(roll)
+    turn = turn @ np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
     rays = np.stack([u, v, np.ones_like(u)], -1) @ turn.T
     origin = np.array(camera.position_m, float)
     depth = np.full(u.shape, np.inf)

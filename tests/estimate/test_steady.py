@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from blender_rackfocus.estimate.steady import Average, merge
+from blender_rackfocus.estimate.steady import Average, fill_unknown, merge
 
 
 def averages(values, fresh):
@@ -50,3 +50,12 @@ def test_what_this_frame_does_not_know_is_told_by_the_others():
     nothing = np.zeros((48, 64), np.float32), np.zeros((48, 64), np.float32)
     made = merge(averages(values, np.zeros((48, 64), bool)), *nothing, values[-1])
     np.testing.assert_allclose(made[10:20], values[0][10:20], atol=1e-5)
+
+
+def test_a_narrow_gap_belongs_to_what_is_farther_and_the_border_to_what_is_beside_it():
+    near = np.full((60, 200), 0.2, np.float32)
+    near[10:50, 60:140] = 1.0
+    known = near.copy()
+    known[10:50, 54:60] = known[4:10, 60:140] = np.nan  # hidden beside the near thing, left of it and above it
+    known[:, 194:] = np.nan
+    assert np.allclose(fill_unknown(known), near, atol=0.02)

@@ -104,7 +104,7 @@ def test_what_a_camera_tells_and_what_it_does_not(name, focal_mm):
     if not words and ALL:
         got = {}
         estimate_clip(pictures, lambda i, depth, _: got.__setitem__(i, depth), EstimateSettings(parallax=settings))
-        assert min(rank_correlation(got[i], 1 / depths[i]) for i in got) >= (0.85 if "tilt" in name else 0.9)
+        assert min(rank_correlation(got[i], 1 / depths[i]) for i in got) >= 0.9
 
 
 def test_what_goes_along_with_the_camera_does_not_for_long():
