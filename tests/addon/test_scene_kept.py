@@ -185,7 +185,33 @@ def _lines_of_freestyle(scene):
     return change
 
 
+def _sculpted_finely(scene):
+    plane = _plane()
+    plane.modifiers.new("Finer", "MULTIRES")
+    bpy.context.view_layer.objects.active = plane
+    for _ in range(2):
+        bpy.ops.object.multires_subdivide(modifier="Finer", mode="SIMPLE")
+
+    def change():
+        finer = plane.modifiers["Finer"]
+        levels, finer.levels = finer.levels, 2
+        evaluated = plane.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        moved = bpy.data.objects.new("Moved", bpy.data.meshes.new_from_object(evaluated))
+        for vertex in moved.data.vertices:
+            vertex.co.x += 0.5
+        scene.collection.objects.link(moved)
+        bpy.context.view_layer.update()
+        moved.select_set(True)
+        plane.select_set(True)
+        bpy.ops.object.multires_reshape(modifier="Finer")
+        bpy.data.meshes.remove(moved.data)
+        finer.levels = levels
+
+    return change
+
+
 KINDS = [
+    _sculpted_finely,
     _reads_the_range,
     _reads_the_range_of_whatever_renders,
     _reads_the_cameras_focus,

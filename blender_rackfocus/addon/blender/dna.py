@@ -153,3 +153,26 @@ def read(address: int, struct_name: str, field: str) -> Any:
     if kind not in _SCALARS:
         raise FrameError(f"field {field} of {struct_name} is a {kind}, not a number")
     return _SCALARS[kind].from_address(address + offset).value
+
+
+_DISPLACEMENTS = 19
+"""Blender's number (CD_MDISPS) for the layer of a mesh's corners that holds what was sculpted at finer levels."""
+
+
+def displacements(mesh: bpy.types.Mesh) -> bytes:
+    """What a Multiresolution modifier keeps in a mesh and the API does not show: for each corner the displacements of
+    its grid's points, 3 float32 each; empty where there are none."""
+    corners = mesh.as_pointer() + offset_of("Mesh", "ldata")[0]
+    layers, size = read(corners, "CustomData", "*layers"), size_of("CustomDataLayer")
+    found = []
+    for layer in range(layers, layers + read(corners, "CustomData", "totlayer") * size, size):
+        grids = read(layer, "CustomDataLayer", "*data")
+        if grids and read(layer, "CustomDataLayer", "type") == _DISPLACEMENTS:
+            found += [_grid(grids + n * size_of("MDisps")) for n in range(len(mesh.loops))]
+    return b"".join(found)
+
+
+def _grid(address: int) -> bytes:
+    offset, _ = offset_of("MDisps", "(*disps)()")
+    points = ctypes.c_void_p.from_address(address + offset).value
+    return ctypes.string_at(points, 12 * read(address, "MDisps", "totdisp")) if points else b""

@@ -6,9 +6,9 @@ Everything counts that can be reached from the scene and set by hand: whatever B
 left out is named below: what only the window shows, what tells where to write, what Blender derives from other values.
 
 Values that animation sets count by their animation, so that the playhead changes nothing. Files that datablocks name
-count by their content. Functions that drivers call count by their code. Not seen: simulation caches, what is sculpted
-into a Multiresolution modifier, what a driver's expression looks up by itself (bpy.data...), and the camera's own depth
-of field, because passes are rendered through a pinhole. For what is not seen there is a counter.
+count by their content. Functions that drivers call count by their code. Not seen: simulation caches, what a driver's
+expression looks up by itself (bpy.data...), and the camera's own depth of field, because passes are rendered through a
+pinhole. For what is not seen there is a counter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import bpy
 import numpy as np
 
 from ...media import MediaError, identity
-from ..blender import curves, idnames
+from ..blender import curves, dna, idnames
 
 COUNTER = "rackfocus_passes"
 """Custom property of a scene, raised when its passes are to be rendered anew."""
@@ -461,6 +461,8 @@ class _Look:
     def _object(self, block: bpy.types.Object) -> None:
         if block.show_only_shape_key:
             self._add(block.active_shape_key_index)
+        if any(one.type == "MULTIRES" for one in block.modifiers):
+            self._hash.update(dna.displacements(block.data))
 
     def _camera(self, camera: bpy.types.Camera) -> None:
         """The animation, but for that of the focus."""
