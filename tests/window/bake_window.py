@@ -101,7 +101,7 @@ def until_baked():
 def after_bake():
     told["frame after bake"] = scene().frame_current
     found = part("modifier").find(strip())
-    strips = part("bake.strips").Strips(scene())
+    strips = part("delivery.strips").Strips(scene())
     told["summary"] = strips.look("A", FRAMES, part("baked_strips").place_of(found)).lines()
     part("staleness").of(scene(), strip())
 
