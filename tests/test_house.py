@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.abuse import mutants
 from tools import docstrings, house
 
 TOP = Path(__file__).resolve().parent.parent
@@ -153,3 +154,10 @@ def test_no_registry_and_no_machine_is_named():
         assert path.stat().st_size < 1_500_000, f"{name} is too big to commit"
         if path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ""}:
             assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), name
+
+
+def test_every_mutant_of_the_abuse_can_still_be_made():
+    """Its file, its tests and the code that it changes are where it says."""
+    for mutant in mutants.MUTANTS:
+        assert (PACKAGE / mutant.file).read_text(encoding="utf-8").count(mutant.old) == 1, mutant.words
+        assert all((TOP / path).exists() for path in mutant.tests.split()), mutant.words
