@@ -5,8 +5,6 @@ import argparse
 import json
 import os
 import statistics
-import time
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -14,7 +12,7 @@ import numpy as np
 from blender_rackfocus.core import Aperture, Lens, defocus_frame
 
 from . import memory, node, together, truth
-from .measure import Figures, compare, near_steps, srgb
+from .measure import Figures, compare, median_seconds, near_steps, srgb
 from .shot import lens_for, still_life
 
 SIZES = {"960x540": (960, 540), "1920x1080": (1920, 1080), "3840x2160": (3840, 2160)}
@@ -59,16 +57,6 @@ def _labelled(name: str, picture: np.ndarray) -> np.ndarray:
     for colour, thick in (((0, 0, 0), 4), ((255, 255, 255), 1)):
         cv2.putText(shown, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.65, colour, thick, cv2.LINE_AA)
     return shown
-
-
-def median_seconds(job: Callable[[], object], repeat: int) -> float:
-    """The median time of `repeat` runs after one that does not count."""
-    times = []
-    for _ in range(repeat + 1):
-        start = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
 
 
 def speed(repeat: int) -> list[dict]:

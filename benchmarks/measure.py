@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a defocused picture is from the ray-traced one: the figures of the accuracy table."""
+"""How far a defocused picture is from the ray-traced one, and how long it takes: the figures of the tables."""
 
+import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -43,3 +46,13 @@ def compare(picture: np.ndarray, truth: np.ndarray, noise_mse: float, edges: np.
     light, wanted = (float(np.maximum(p[..., :3] - 1, 0).sum()) for p in (picture, truth))
     bright = abs(light - wanted) / wanted if wanted > 50 else float("nan")
     return Figures(-10 * float(np.log10(mse)), edge, bright)
+
+
+def median_seconds(job: Callable[[], object], repeat: int) -> float:
+    """The median time of `repeat` runs after one that does not count."""
+    times = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])

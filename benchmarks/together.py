@@ -4,8 +4,6 @@ time, and speed, for the core and for all peers that can be run on this machine.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import cv2
@@ -18,7 +16,7 @@ from blender_rackfocus.craft import uncover
 from blender_rackfocus.craft.uncover import Neighbour, Sight
 
 from . import bruteforce, cards, gegl, node
-from .measure import compare, near_steps, srgb
+from .measure import compare, median_seconds, near_steps, srgb
 from .shot import lens_for, still_life
 from .unfit import UNFIT
 
@@ -166,16 +164,16 @@ def speed(repeat: int, quick: bool) -> dict[str, Row]:
         lens, small_lens = lens_for(full[1], radius), lens_for(small[1], radius)
         rgb, opening, head = small[0][..., :3], Aperture(), f"{radius} px, s"
         seconds = {
-            FINAL: _seconds(lambda: defocus_frame(*full, lens), repeat),  # noqa: B023
-            DRAFT: _seconds(lambda: defocus_frame(*full, lens, quality="draft"), repeat),  # noqa: B023
-            LAYERS: _seconds(lambda: bruteforce.defocus(rgb, small[1], small_lens, opening), 1) * growth,  # noqa: B023
+            FINAL: median_seconds(lambda: defocus_frame(*full, lens), repeat),  # noqa: B023
+            DRAFT: median_seconds(lambda: defocus_frame(*full, lens, quality="draft"), repeat),  # noqa: B023
+            LAYERS: median_seconds(lambda: bruteforce.defocus(rgb, small[1], small_lens, opening), 1) * growth,  # noqa: B023
             NODE: node.defocus(rgb, small[1], small_lens, radius)[1] * growth,
         }
         if gegl.there():
             seconds[GEGL] = gegl.defocus(full[0][..., :3], full[1], lens)[1]
         for name, taken in seconds.items():
             out.setdefault(name, {})[head] = taken
-    out[BEHIND] = {f"{RADII_PX[0]} px, s": out[FINAL][f"{RADII_PX[0]} px, s"] + _seconds(_look_behind(), repeat)}
+    out[BEHIND] = {f"{RADII_PX[0]} px, s": out[FINAL][f"{RADII_PX[0]} px, s"] + median_seconds(_look_behind(), repeat)}
     return out
 
 
@@ -198,13 +196,3 @@ def _look_behind() -> Callable[[], object]:
         return uncover.uncovered(here, found)
 
     return job
-
-
-def _seconds(job: Callable[[], object], repeat: int) -> float:
-    """The median of some runs after one that does not count."""
-    times = []
-    for _ in range(repeat + 1):
-        start = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])

@@ -9,6 +9,7 @@ bpy = pytest.importorskip("bpy")
 
 from concurrent.futures import CancelledError  # noqa: E402
 
+from entrance import FAR_M, FRAMES, NEAR_M, frames  # noqa: E402
 from live_shot import write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import follow, track  # noqa: E402
@@ -17,27 +18,16 @@ from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
 from blender_rackfocus.addon.ui.track import edit, layout  # noqa: E402
 from blender_rackfocus.craft.follow import Proposal  # noqa: E402
 
-WIDE, HIGH, FRAMES = 128, 72, 48
-NEAR_M, FAR_M, WALL_M = 2.0, 5.0, 12.0
 _SEEN = []
 
 
 @pytest.fixture(scope="module")
 def entrance(tmp_path_factory):
-    """Somebody at 2 m; somebody comes in from the right at 5 m, between frames 16 and 30. The files' first names."""
+    """The folder of the shot's pictures and of its depth."""
     folder = tmp_path_factory.mktemp("entrance")
-    rng = np.random.default_rng(1)
-    wall, near, far = (cv2.resize(rng.integers(0, 255, size, np.uint8), to, interpolation=cv2.INTER_CUBIC)
-                       for size, to in (((18, 32), (WIDE, HIGH)), ((12, 6), (24, 48)), ((8, 4), (14, 28))))  # fmt: skip
-    for frame in range(1, FRAMES + 1):
-        picture, depth = wall.copy(), np.full((HIGH, WIDE), WALL_M, np.float32)
-        share = min(max((frame - 16) / 14, 0), 1)
-        left = round(WIDE - 40 * share)
-        seen = max(min(14, WIDE - left), 0)
-        picture[20:48, left : left + seen], depth[20:48, left : left + seen] = far[:, :seen], FAR_M
-        picture[14:62, 30:54], depth[14:62, 30:54] = near, NEAR_M
+    for frame, picture, depth_m in frames():
         cv2.imwrite(str(folder / f"p_{frame:04d}.png"), np.repeat(picture[..., None], 3, 2))
-        write_exr(folder / f"d_{frame:04d}.exr", {"Z": depth})
+        write_exr(folder / f"d_{frame:04d}.exr", {"Z": depth_m})
     return folder
 
 

@@ -3,34 +3,23 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
-
-NEAR_M, FAR_M, WALL_M = 2.0, 5.0, 12.0
-WIDE, HIGH, FRAMES = 128, 72, 48
+from entrance import FAR_M, NEAR_M, frames
 
 
 @pytest.fixture(scope="module")
 def entrance(tmp_path_factory):
-    """Somebody at 2 m; from frame 16 on somebody comes in from the right at 5 m, and is there on frame 30."""
+    """The folder of the shot's pictures, with their depth in them."""
     import OpenImageIO as oiio
 
     folder = tmp_path_factory.mktemp("entrance")
-    rng = np.random.default_rng(1)
-    wall, near, far = (cv2.resize(rng.integers(0, 255, size, np.uint8), to, interpolation=cv2.INTER_CUBIC)
-                       for size, to in (((18, 32), (WIDE, HIGH)), ((12, 6), (24, 48)), ((8, 4), (14, 28))))  # fmt: skip
-    for frame in range(1, FRAMES + 1):
-        picture, depth = wall.copy(), np.full((HIGH, WIDE), WALL_M, np.float32)
-        left = round(WIDE - 40 * min(max((frame - 16) / 14, 0), 1))
-        seen = max(min(14, WIDE - left), 0)
-        picture[20:48, left : left + seen], depth[20:48, left : left + seen] = far[:, :seen], FAR_M
-        picture[14:62, 30:54], depth[14:62, 30:54] = near, NEAR_M
-        spec = oiio.ImageSpec(WIDE, HIGH, 4, oiio.FLOAT)
+    for frame, picture, depth_m in frames():
+        spec = oiio.ImageSpec(*picture.shape[::-1], 4, oiio.FLOAT)
         spec.channelnames = ("R", "G", "B", "Z")
         out = oiio.ImageOutput.create("exr")
         assert out.open(str(folder / f"shot_{frame:04d}.exr"), spec)
-        out.write_image(np.dstack([*[picture / np.float32(255)] * 3, depth]))
+        out.write_image(np.dstack([*[picture / np.float32(255)] * 3, depth_m]))
         out.close()
     return folder
 
