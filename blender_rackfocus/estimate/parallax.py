@@ -340,7 +340,9 @@ def pair_views(a: np.ndarray, b: np.ndarray, settings: ParallaxSettings, fine: b
     else:
         known = consistent(forth, back)
     near = nearness_from_flow(forth, focal_px, motion)
-    near[~(known & _clear_of_border(forth) if fine else known)] = np.nan
+    if fine:
+        known &= _clear_of_border(forth)
+    near[~known] = np.nan
     middle = float(np.nanmedian(near)) if np.isfinite(near).any() else 0.0
     if not middle > 0:
         return View(None, motion, first)
