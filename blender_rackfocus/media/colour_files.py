@@ -8,8 +8,9 @@ import contextlib
 import hashlib
 import os
 import re
-import stat
 from functools import lru_cache
+
+from . import identity
 
 _SOURCE = re.compile(r"""\bsrc:\s*(?:"([^"\n]*)"|'([^'\n]*)'|((?:\$\{\w+\}|[^\s,}])+))""")
 _SEARCH_PATH = re.compile(r"^search_path:[ \t]*(.*(?:\n[ \t]*-[ \t].*)*)", re.MULTILINE)
@@ -22,20 +23,15 @@ def digest(config: str) -> str:
 
     config: as $OCIO names it: a file, an archive or a name. Computed once for each state of its files.
     """
+    if not os.path.isfile(config):
+        return config
     try:
-        state = _state(config)
+        state = identity.state_of(config)
         variables, tables = _asked_for(config, state, _environment())
     except OSError:
         return config
-    return _digest(config, state, variables, tuple((table, _state(table)) for table in tables if os.path.isfile(table)))
-
-
-def _state(path: str) -> tuple[int, ...]:
-    """Raises OSError where there is no such file."""
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise FileNotFoundError(path)
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    told = tuple((table, identity.state_of(table)) for table in tables if os.path.isfile(table))
+    return _digest(config, state, variables, told)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
