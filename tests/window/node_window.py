@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from stage import PICTURES, RESULT, part, play, shoot, told, until_rendered
+from stage import PICTURES, RESULT, play, rendered_and_racked, shoot, told, until_rendered
 
 ROUNDS = int(sys.argv[-1])
 STILL = RESULT.parent / "still.exr"
@@ -27,21 +27,7 @@ def _set_up():
     render.image_settings.file_format, render.image_settings.color_depth = "OPEN_EXR", "32"
     render.filepath = str(STILL)
     bpy.ops.mesh.primitive_cube_add(rotation=(0.5, 0.3, 0.6))
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location.z = 6
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
-    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    part("versions").set_scene_tree(scene, tree)
-    layers, viewer = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeViewer")
-    layers.scene = scene
-    racked = part("node").add(tree)
-    racked.inputs["Focal Length"].default_value, racked.inputs["F-Stop"].default_value = 90, 0.7
-    racked.inputs["Focus Distance"].default_value = 4
-    tree.links.new(layers.outputs["Image"], racked.inputs["Image"])
-    tree.links.new(racked.outputs["Image"], tree.nodes.new("NodeGroupOutput").inputs[0])
-    tree.links.new(racked.outputs["Image"], viewer.inputs[0])
+    tree, racked = rendered_and_racked(scene, (0, 0, 6), {"Focal Length": 90, "F-Stop": 0.7, "Focus Distance": 4})
     areas = sorted(bpy.context.window.screen.areas, key=lambda area: area.width * area.height)
     areas[-1].ui_type, areas[-2].ui_type = "CompositorNodeTree", "IMAGE_EDITOR"
     areas[-1].spaces.active.show_backdrop = True

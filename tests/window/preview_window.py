@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from stage import PICTURES, RESULT, part, play, shoot, told, until_rendered
+from stage import PICTURES, RESULT, part, play, rendered_and_racked, shoot, told, until_rendered
 
 kept = {}
 began = []
@@ -31,31 +31,14 @@ def _set_up():
     bpy.context.object.keyframe_insert("location", frame=1)
     bpy.context.object.location.x += 1
     bpy.context.object.keyframe_insert("location", frame=3)
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location = (-1, 0, 7)
-    camera.data.dof.focus_distance, camera.data.dof.aperture_fstop = 7, 0.2
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
-    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    part("versions").set_scene_tree(scene, tree)
-    layers, viewer = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeViewer")
-    layers.scene = scene
-    racked = part("node").add(tree)
-    racked.inputs["Focal Length"].default_value, racked.inputs["F-Stop"].default_value = 60, 0.3
-    racked.inputs["Focus Distance"].default_value = 7
-    output = tree.nodes.new("NodeGroupOutput")
-    tree.links.new(layers.outputs["Image"], racked.inputs["Image"])
-    tree.links.new(racked.outputs["Image"], output.inputs[0])
-    tree.links.new(racked.outputs["Image"], viewer.inputs[0])
-    layers.location, racked.location, output.location, viewer.location = (-320, 60), (0, 60), (320, 60), (320, -80)
+    tree, racked = rendered_and_racked(scene, (-1, 0, 7), {"Focal Length": 60, "F-Stop": 0.3, "Focus Distance": 7})
+    scene.camera.data.dof.focus_distance, scene.camera.data.dof.aperture_fstop = 7, 0.2
     areas = sorted(bpy.context.window.screen.areas, key=lambda area: area.width * area.height)
     areas[-1].ui_type, areas[-2].ui_type = "CompositorNodeTree", "IMAGE_EDITOR"
     areas[-1].spaces.active.show_backdrop = True
     areas[-1].spaces.active.show_region_ui = True
     kept.update(scene=scene, node=racked.name, tree=tree, editor=areas[-1], images=areas[-2])
     bpy.context.preferences.view.render_display_type = "NONE"  # or the render takes the editor's place
-    tree.nodes.active = racked
     bpy.app.handlers.render_init.append(lambda *_: began.append(1))
 
 

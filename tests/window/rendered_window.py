@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from stage import part, play, shoot, told, until_rendered
+from stage import part, play, rendered_and_racked, shoot, told, until_rendered
 
 kept = {}
 
@@ -34,26 +34,11 @@ def _set_up():
     _ball(scene, "Near", (0.15, 0, -1.2), 0.15)
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
     scene.collection.objects.link(sun)
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
-    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-    part("versions").set_scene_tree(scene, tree)
-    layers, viewer = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeViewer")
-    layers.scene = scene
-    racked = part("node").add(tree)
-    racked.inputs["F-Stop"].default_value, racked.inputs["Focus Distance"].default_value = 0.5, 8
+    tree, racked = rendered_and_racked(scene, (0, 0, 0), {"F-Stop": 0.5, "Focus Distance": 8})
     racked.rackfocus_render_behind, racked.rackfocus_overscan = True, 4.0
-    output = tree.nodes.new("NodeGroupOutput")
-    tree.links.new(layers.outputs["Image"], racked.inputs["Image"])
-    tree.links.new(racked.outputs["Image"], output.inputs[0])
-    tree.links.new(racked.outputs["Image"], viewer.inputs[0])
-    layers.location, racked.location, output.location, viewer.location = (-320, 60), (0, 60), (320, 60), (320, -80)
     area = max(bpy.context.window.screen.areas, key=lambda area: area.width * area.height)
     area.ui_type = "CompositorNodeTree"
     area.spaces.active.show_backdrop = area.spaces.active.show_region_ui = True
-    tree.nodes.active = racked
     bpy.context.preferences.view.render_display_type = "NONE"  # or the render takes the editor's place
     kept.update(scene=scene, tree=tree, node=racked.name, area=area)
 

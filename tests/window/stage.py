@@ -40,6 +40,31 @@ def shoot(name: str) -> None:
     subprocess.run(["import", "-window", "root", str(PICTURES / f"{name}.png")], check=True, timeout=60)
 
 
+def rendered_and_racked(
+    scene: bpy.types.Scene, camera_at: tuple[float, float, float], inputs: dict[str, float]
+) -> tuple[bpy.types.NodeTree, bpy.types.Node]:
+    """A camera, and a tree: the scene's render through a Rack Focus node with these inputs, to the output and a
+    Viewer. The tree and the node."""
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location = camera_at
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    part("versions").set_scene_tree(scene, tree)
+    layers, viewer = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeViewer")
+    layers.scene = scene
+    racked, output = part("node").add(tree), tree.nodes.new("NodeGroupOutput")
+    for name, value in inputs.items():
+        racked.inputs[name].default_value = value
+    tree.links.new(layers.outputs["Image"], racked.inputs["Image"])
+    tree.links.new(racked.outputs["Image"], output.inputs[0])
+    tree.links.new(racked.outputs["Image"], viewer.inputs[0])
+    layers.location, racked.location, output.location, viewer.location = (-320, 60), (0, 60), (320, 60), (320, -80)
+    tree.nodes.active = racked
+    return tree, racked
+
+
 def sequencers() -> list[bpy.types.Area]:
     return [area for area in bpy.context.window.screen.areas if area.type == "SEQUENCE_EDITOR"]
 
