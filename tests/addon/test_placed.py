@@ -143,6 +143,31 @@ def test_what_was_placed_as_png_is_seen_and_refreshed_as_tiff(shot):
     assert original(shot).mute
 
 
+def may_be_drawn_ahead(shot):
+    strip = original(shot)
+    for asked_then_known in range(2):
+        told = staleness.may_be_drawn_ahead(shot.scene, strip, modifier.find(strip))
+        while not asked_then_known and staleness._tick() is not None:
+            pass
+    return told
+
+
+def test_blender_may_draw_ahead_where_all_that_is_played_is_placed_and_right(placed):
+    assert may_be_drawn_ahead(placed) is True
+    staleness.changed()
+    strip = original(placed)
+    assert staleness.may_be_drawn_ahead(placed.scene, strip, modifier.find(strip)) is None  # nobody knows yet
+    placed_strip(placed).right_handle -= 1
+    assert may_be_drawn_ahead(placed) is False
+    placed.scene.frame_end = 3
+    assert may_be_drawn_ahead(placed) is True
+    placed.set(strip, **{"F-Stop": 2.8})
+    staleness.changed()
+    assert may_be_drawn_ahead(placed) is False
+    bpy.ops.rackfocus.placed_remove(strip_name="A")
+    assert may_be_drawn_ahead(placed) is False
+
+
 def test_the_desk_means_the_original(placed):
     placed.scene.sequence_editor.active_strip = placed_strip(placed)
     assert context.active_strip(bpy.context) == original(placed)

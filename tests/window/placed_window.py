@@ -29,8 +29,47 @@ def strips():
 def state(name):
     def step():
         told[name] = {one.name: [one.mute, one.color_tag, one.channel] for one in strips()}
+        told.setdefault("prefetch", {})[name] = scene().sequence_editor.use_prefetch
 
     return step
+
+
+def until_prefetch():
+    return scene().sequence_editor.use_prefetch
+
+
+def preview(name, frame):
+    """The preview's own picture of a frame, as Blender has drawn it ahead or draws it now."""
+
+    def until_settled():
+        return part("live").is_settled()
+
+    def write():
+        area = next(one for one in stage.sequencers() if one.spaces.active.view_type == "PREVIEW")
+        region = next(one for one in area.regions if one.type == "PREVIEW")
+        scene().render.filepath = f"{stage.SHOT.parent}/{name}.png"
+        with bpy.context.temp_override(window=bpy.context.window, area=area, region=region):
+            bpy.ops.render.opengl(sequencer=True, write_still=True, view_context=True)
+        scene().frame_set(3)
+
+    return lambda: scene().frame_set(frame), until_settled, write
+
+
+def f_stop():
+    return part("modifier").socket(part("modifier").find(strips()["A"]), "F-Stop")
+
+
+def key_a_later_change():
+    """Frame 3, which is shown, stays as it was."""
+    for frame, value in ((4, f_stop().value), (5, 8.0)):
+        f_stop().value = value
+        f_stop().keyframe_insert("value", frame=frame)
+
+
+def take_it_back():
+    for frame in (5, 4):
+        f_stop().keyframe_delete("value", frame=frame)
+    scene().frame_set(3)
 
 
 def point(x, y):
@@ -133,6 +172,15 @@ play(
         choose_placed,
         lines,
         shoot("placed"),
+        until_prefetch,
+        *(lambda: None,) * 4,
+        *preview("ahead", 5),
+        key_a_later_change,
+        *preview("ahead_of_a_change", 5),
+        state("later change"),
+        take_it_back,
+        lines,
+        until_prefetch,
         change_focus,
         lambda: None,
         lines,
@@ -140,8 +188,9 @@ play(
         shoot("stale"),
         *refresh(),
         until_idle,
-        state("refreshed"),
         lines,
+        until_prefetch,
+        state("refreshed"),
         remove,
         state("removed"),
         cache_range,

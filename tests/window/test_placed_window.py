@@ -27,7 +27,15 @@ def test_a_placed_strip_is_the_render_and_says_when_it_is_stale(window, shot, tm
     assert told["meant"] == "A"  # what is done to the placed strip's focus is done to the original's
     assert told["stale"] == {"A": [False, "NONE", 1], "A (placed)": [True, "COLOR_01", 2]}
     assert told["refreshed"] == seen
-    assert told["lines"] == ["6 fresh", "6 stale", "6 fresh"]
+    assert told["lines"] == ["6 fresh", "6 fresh", "6 stale", "6 fresh"]
+    # Blender draws ahead what is placed and right, and what it drew is not seen where it is no longer right.
+    assert told["prefetch"] == {
+        **{"placed": True, "later change": False, "stale": False},
+        **{"refreshed": True, "removed": False, "cached": told["prefetch"]["cached"]},
+    }
+    names = sorted(frames(shot / "background"))
+    assert furthest(shot / "ahead.png", shot / "background" / names[4]) <= 1.01 / 255
+    assert furthest(shot / "ahead_of_a_change.png", shot / "ahead.png") > 8 / 255
     assert told["removing"] == ["FINISHED"]
     assert told["removed"] == hidden
     assert told["cached"].keys() == {"A", "A (placed)"}

@@ -113,15 +113,9 @@ def put(
         pairs.mark(placed, strip)
         placed.color_tag = placed_strips.FRESH_TAG
     placed_strips.choose(scene, final=False)
-    if all(not pairs.covers(placed, scene.frame_current) for placed in made) and frames_covered(strip):
+    if all(not pairs.covers(placed, scene.frame_current) for placed in made) and placed_strips.are_over(strip, made):
         strip.mute, strip[pairs.BENEATH] = True, True
     return made
-
-
-def frames_covered(strip: bpy.types.Strip) -> bool:
-    """Whether placed strips cover all frames of their original."""
-    covered = {frame for placed in pairs.placed_of(strip) for frame in frames_of(placed)}
-    return covered >= set(frames_of(strip))
 
 
 def take_away(strip: bpy.types.Strip) -> int:

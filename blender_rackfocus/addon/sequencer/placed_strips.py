@@ -102,18 +102,24 @@ def at_rest(*_rest: object) -> None:
     """Before the file is written: where placed strips do not cover their original, it has to be seen without us."""
     for scene in bpy.data.scenes:
         for placed, original in pairs.in_scene(scene):
-            if original is not None and not _is_covered(original):
+            if original is not None and not are_over(original, pairs.placed_of(original)):
                 _unmute(original)
             if pairs.LIVE in placed and original is not None:
                 _tag(placed, STALE_TAG)
 
 
-def _is_covered(original: bpy.types.Strip) -> bool:
-    reached = original.left_handle
-    for placed in pairs.placed_of(original):
+def are_over(original: bpy.types.Strip, above: Iterable[bpy.types.Strip], scene: bpy.types.Scene | None = None) -> bool:
+    """Whether strips, from left to right, cover their original; of a scene only what is played of it."""
+    reached, end = original.left_handle, original.right_handle
+    if scene is not None:
+        first, last = scene.frame_start, scene.frame_end
+        if scene.use_preview_range:
+            first, last = scene.frame_preview_start, scene.frame_preview_end
+        reached, end = max(reached, first), min(end, last + 1)
+    for placed in above:
         if placed.left_handle <= reached:
             reached = max(reached, placed.right_handle)
-    return bool(reached >= original.right_handle)
+    return bool(reached >= end)
 
 
 def _all(scene: bpy.types.Scene) -> Iterable[Any]:

@@ -17,7 +17,7 @@ from ...frame import notes as frame_notes
 from ...frame.freshness import Freshness
 from ...frame.notes import NOT_BAKED, Difference
 from ...media import baked
-from ..blender import pairs, strips
+from ..blender import pairs, signals, strips
 from ..blender.context import redraw_sequencers, strip_in
 from ..blender.errors import FrameError
 from ..blender.session import session
@@ -80,12 +80,20 @@ def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Freshness | None:
     return here.known.get(key)
 
 
-def is_fresh(scene: bpy.types.Scene, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> bool:
-    """Whether a strip is known to be baked and right all over, so that Blender may draw any frame of it by itself."""
-    if baked_strips.place_of(rack_modifier) is None:
-        return False
-    summary = of(scene, strip)
-    return summary is not None and summary.all_fresh
+def may_be_drawn_ahead(
+    scene: bpy.types.Scene, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier
+) -> bool | None:
+    """Whether Blender may draw other frames of a strip than the current one by itself: where placed strips lie above
+    all that is played of it, and are right. None: as the user has it, as where it is baked and right, or while it is
+    not known of what is placed, since that is chosen at each frame."""
+    if pairs.BENEATH in strip:
+        above = pairs.placed_of(strip)
+        if any(one.mute for one in above) or not placed_strips.are_over(strip, above, scene):
+            return False
+        told = [of(scene, one) for one in above]
+        return all(one.all_fresh for one in told) if all(one is not None and one.complete for one in told) else None
+    summary = of(scene, strip) if baked_strips.place_of(rack_modifier) is not None else None
+    return None if summary is not None and summary.all_fresh else False
 
 
 def changed() -> None:
@@ -116,6 +124,7 @@ def _tick() -> float | None:
                 here.known[here.looking_at] = summary
             here.looking = here.looking_at = None
             redraw_sequencers()
+            signals.redraw()
     return _REST_S
 
 
