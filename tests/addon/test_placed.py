@@ -166,6 +166,11 @@ def test_blender_may_draw_ahead_where_all_that_is_played_is_placed_and_right(pla
     assert may_be_drawn_ahead(placed) is False
     bpy.ops.rackfocus.placed_remove(strip_name="A")
     assert may_be_drawn_ahead(placed) is False
+    placed.scene.use_preview_range = True
+    placed.scene.frame_preview_start, placed.scene.frame_preview_end = 5, 9
+    assert may_be_drawn_ahead(placed) is True
+    placed.scene.frame_preview_start = 4
+    assert may_be_drawn_ahead(placed) is False
 
 
 def test_the_desk_means_the_original(placed):

@@ -113,7 +113,8 @@ def put(
         pairs.mark(placed, strip)
         placed.color_tag = placed_strips.FRESH_TAG
     placed_strips.choose(scene, final=False)
-    if all(not pairs.covers(placed, scene.frame_current) for placed in made) and placed_strips.are_over(strip, made):
+    hidden = placed_strips.are_over(made, strip.left_handle, strip.right_handle)
+    if hidden and not any(pairs.covers(placed, scene.frame_current) for placed in made):
         strip.mute, strip[pairs.BENEATH] = True, True
     return made
 

@@ -102,24 +102,20 @@ def at_rest(*_rest: object) -> None:
     """Before the file is written: where placed strips do not cover their original, it has to be seen without us."""
     for scene in bpy.data.scenes:
         for placed, original in pairs.in_scene(scene):
-            if original is not None and not are_over(original, pairs.placed_of(original)):
+            if original is None:
+                continue
+            if not are_over(pairs.placed_of(original), original.left_handle, original.right_handle):
                 _unmute(original)
-            if pairs.LIVE in placed and original is not None:
+            if pairs.LIVE in placed:
                 _tag(placed, STALE_TAG)
 
 
-def are_over(original: bpy.types.Strip, above: Iterable[bpy.types.Strip], scene: bpy.types.Scene | None = None) -> bool:
-    """Whether strips, from left to right, cover their original; of a scene only what is played of it."""
-    reached, end = original.left_handle, original.right_handle
-    if scene is not None:
-        first, last = scene.frame_start, scene.frame_end
-        if scene.use_preview_range:
-            first, last = scene.frame_preview_start, scene.frame_preview_end
-        reached, end = max(reached, first), min(end, last + 1)
+def are_over(above: Iterable[bpy.types.Strip], first: float, end: float) -> bool:
+    """Whether strips, from left to right, cover the frames from `first` to before `end`."""
     for placed in above:
-        if placed.left_handle <= reached:
-            reached = max(reached, placed.right_handle)
-    return bool(reached >= end)
+        if placed.left_handle <= first:
+            first = max(first, placed.right_handle)
+    return bool(first >= end)
 
 
 def _all(scene: bpy.types.Scene) -> Iterable[Any]:

@@ -83,12 +83,18 @@ def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Freshness | None:
 def may_be_drawn_ahead(
     scene: bpy.types.Scene, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier
 ) -> bool | None:
-    """Whether Blender may draw other frames of a strip than the current one by itself: where placed strips lie above
-    all that is played of it, and are right. None: as the user has it, as where it is baked and right, or while it is
-    not known of what is placed, since that is chosen at each frame."""
+    """Whether Blender may draw other frames of a strip than the current one by itself: where nothing of it is played,
+    or placed strips lie above what is, and are right. None: as the user has it, where it is baked and right, or while
+    it is not known of what is placed, since that is chosen at each frame."""
+    first, last = scene.frame_start, scene.frame_end
+    if scene.use_preview_range:
+        first, last = scene.frame_preview_start, scene.frame_preview_end
+    first, end = max(strip.left_handle, first), min(strip.right_handle, last + 1)
+    if first >= end:
+        return True
     if pairs.BENEATH in strip:
         above = pairs.placed_of(strip)
-        if any(one.mute for one in above) or not placed_strips.are_over(strip, above, scene):
+        if any(one.mute for one in above) or not placed_strips.are_over(above, first, end):
             return False
         told = [of(scene, one) for one in above]
         return all(one.all_fresh for one in told) if all(one is not None and one.complete for one in told) else None
