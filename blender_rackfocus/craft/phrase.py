@@ -6,12 +6,12 @@ clauses; those with an order (rack, pull, focus shifts, follow, from ... to ...)
 describe the scene: they tell where focus starts ("in sharp focus", "blurred behind her") and what a noun stands for,
 and nothing in them becomes a stop. Capitals do not matter.
 
-    lens      = 85mm | "85 mm lens" | macro | portrait lens | wide-angle lens | telephoto | normal lens
+    lens      = 85mm | "85 mm lens" | "lens 85" | macro | portrait lens | wide-angle lens | telephoto | normal lens
     stop      = f/1.4 | f1.4 | "f 1.4" | T2 | shallow depth of field (f/1.4) | deep focus (f/11) | wide open
     squeeze   = anamorphic (2x) | "1.5x anamorphic"
     sensor    = full frame | Super 35 | APS-C | Micro Four Thirds | Super 16 | IMAX | ...
     length    = [over | in] 2 seconds | 12 frames | half a second | a minute | a 3-second rack
-    start     = at frame 40 | at 2 seconds | after 2 seconds | at 00:00:02:12
+    start     = at frame 40 | at 2 seconds | after 2 seconds | [at] 00:00:02:12
     order     = [FROM PLACE] TO PLACE { then PLACE } | between PLACE and PLACE | ends on PLACE | ... and back
     PLACE     = a mark's name | foreground, front, near | mid-ground | background, behind, back, far | infinity
               | 2 m, 6 ft, 5'6" | everything out of focus | what the scene said of a noun, or of "her", "his", "its"
@@ -398,7 +398,7 @@ _VALUES: list[tuple[re.Pattern, _Act]] = [
         _set("start_frame", _number, "starts at frame"),
     ),
     (
-        _rule(r"(?:at|from|starting at|start at|until|till) (?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
+        _rule(r"(?:(?:at|from|starting at|start at|until|till) )?(?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
         _set("timecode", _timecode, "starts at"),
     ),
     (
@@ -458,7 +458,13 @@ _VALUES: list[tuple[re.Pattern, _Act]] = [
     ),
     (_rule(rf"{_N} ?(?:in|inch(?:es)?)"), _distance(INCH_M)),
     (_rule(words.ALL_OUT), _all_out),
+    (
+        _rule(rf"{_N} ?(?:lens|prime)|(?:lens|prime)(?: of)? {_K}"),
+        _set("focal_mm", lambda found: float((found["n"] or found["k"]).replace(",", ".")), "lens, mm"),
+    ),
 ]
+_BARE_NUMBER = _rule(r"(?<![.,:/'-])\d{1,3}(?:\.\d+)?(?![.,:/'-]?\w)(?!\s+(?!(?:at|with|over|in|on|for|and|then)\b)\w)")
+"""A lens, a length or a distance without its unit. A number before another word counts something."""
 
 
 # --- Clauses ----------------------------------------------------------------------------------------------------------
@@ -789,7 +795,8 @@ def _conclude(reading: _Reading) -> None:
         said.direction = _direction_of(*said.stops) or said.direction
     if said.hold and said.unknown:
         said.notes.append("Only a mark can be followed: set one on it and track it")
-    said.unknown.sort(key=lambda span: span.start)
+    reading.each(_BARE_NUMBER, _unknown)
+    said.unknown = sorted(set(said.unknown), key=lambda span: span.start)
 
 
 def _route(reading: _Reading) -> None:

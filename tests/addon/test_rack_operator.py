@@ -6,9 +6,10 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blender_rackfocus.addon.desk.pull import pull_focus  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
-from blender_rackfocus.craft.pull import FEELS  # noqa: E402
+from blender_rackfocus.craft.pull import FEELS, Mark  # noqa: E402
 
 
 @pytest.fixture
@@ -47,6 +48,17 @@ def test_every_feel_leaves_the_first_and_rests_on_the_second(strip, feel):
     assert len(Focus(strip).curve.keyframe_points) <= 4
     if feel == "SNAP":
         assert there[26] == pytest.approx(8.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("radius_px", "told"), [(0.45, True), (0.55, False)])
+def test_a_pull_that_nobody_will_see_is_keyed_and_told(strip, radius_px, told):
+    now = modifier.values(strip, modifier.find(strip), strip.id_data)
+    per_dioptre_px = strip.elements[0].orig_width / 2 * (now["Focal Length"] / 1000) ** 2
+    per_dioptre_px /= now["F-Stop"] * now["Sensor Width"] / 1000
+    end = Mark("B", 1 / (1 / 2.0 + radius_px / per_dioptre_px))
+    notes = pull_focus(strip, 10, end, Mark("A", 2.0), duration=24)
+    assert ("Nothing will be seen to move: A and B are equally sharp" in notes) is told
+    assert focus(strip, [10, 34]) == pytest.approx([2.0, end.distance_m])
 
 
 def test_the_start_is_where_focus_is(strip):

@@ -280,6 +280,13 @@ ROWS = [
     ("rack from the vase to the figure behind", (), {"stops": [HERE, BACK]}, ["vase"]),
     ("rack to the background, then to the figure", (), {"stops": [HERE, BACK]}, ["figure"]),
     ("rack from close to far over 3 beats", (), {"stops": [FORE, BACK], "direction": "FAR"}, []),
+    ("rack to the back, 2:12", (), {"stops": [HERE, BACK], "timecode": (0, 2, 12, 0)}, []),
+    ("rack to the back, 85", (), {"stops": [HERE, BACK], "focal_mm": None}, ["85"]),
+    ("on an 85 at f/2, rack to the back", (), {"stops": [HERE, BACK], "f_number": 2.0}, ["85"]),
+    ("85 prime, rack to the back", (), {"stops": [HERE, BACK], "focal_mm": 85.0}, []),
+    ("lens 35, rack to the back", (), {"stops": [HERE, BACK], "focal_mm": 35.0}, []),
+    ("3 men at a bar in 1980, rack to the back", (), {"stops": [HERE, BACK]}, []),
+    ("rack to 3", (), {"stops": []}, ["3"]),
 ]  # fmt: skip
 
 

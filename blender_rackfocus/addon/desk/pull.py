@@ -11,8 +11,12 @@ from ...craft import pull
 from ...craft.decisions import by_hand
 from ...craft.distances import distance_text
 from ...craft.focus_curve import Key
-from ..shot import marks
+from ...frame import coc_px, inputs
+from ..shot import marks, modifier
 from ..shot.focus import Focus
+
+_SHARP_PX = 0.5
+"""Radius of the circle of confusion up to which a point is as sharp as in the focus plane."""
 
 
 def pull_focus(
@@ -57,8 +61,20 @@ def pull_focus(
         lost = [f for f in pull.lost_frames(end) if f >= frame]
         if lost:
             notes.append(f'"{end.name}" is lost on {len(lost)} frame(s) from {lost[0]:g} on: focus is bridged there')
+    values = modifier.values(strip, focus.modifier, focus.scene, frame + length)
+    lens = inputs.lens_of({**values, "Focus Distance": min(to_m, pull.INFINITY_M)})
+    if abs(float(coc_px(focus.now_m(frame) if from_m is None else from_m, lens, width_px(strip)))) < _SHARP_PX:
+        origin = "where focus is" if start is None else start.name
+        notes.append(f"Nothing will be seen to move: {origin} and {end.name} are equally sharp")
     focus.write(keys)
     return notes
+
+
+def width_px(strip: bpy.types.Strip) -> int:
+    """Width of the strip's media in pixels; the scene's where Blender has not looked at the file yet."""
+    elements = getattr(strip, "elements", None)
+    wide = elements[0].orig_width if elements else 0
+    return wide or strip.id_data.render.resolution_x
 
 
 def check_kept(keys: list[Key], made: list[Key]) -> None:

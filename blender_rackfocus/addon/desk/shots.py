@@ -442,13 +442,6 @@ def sharpness(strip: bpy.types.Strip, focus_m: float, depth_m: np.ndarray, wide:
     return np.clip(_SOFT_PX - np.abs(coc_px(depth_m, lens, wide)), 0, 1)
 
 
-def width_px(strip: bpy.types.Strip) -> int:
-    """Width of the strip's media in pixels; the scene's where Blender has not looked at the file yet."""
-    elements = getattr(strip, "elements", None)
-    wide = elements[0].orig_width if elements else 0
-    return wide or strip.id_data.render.resolution_x
-
-
 def read_outs(lens: Lens, wide: int) -> dict[str, float]:
     """Near and far limit, hyperfocal distance (metres) and the diameter of the blur at infinity (pixels)."""
     near, far = depth_of_field_m(lens, wide)
