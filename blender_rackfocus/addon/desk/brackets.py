@@ -14,6 +14,7 @@ from ..blender.errors import FrameError
 from ..sequencer import eyedropper
 from ..shot import marks
 from . import shots
+from .pull import width_px
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def picture_size(strip: bpy.types.Strip) -> tuple[float, float]:
 def _plane(shown: strips.Shown) -> Plane:
     strip = shown.strip
     lens = shots.lens_at(strip)
-    near_m, far_m = depth_of_field_m(lens, shots.width_px(strip))
+    near_m, far_m = depth_of_field_m(lens, width_px(strip))
     size = picture_size(strip)
     placements = eyedropper.placements_of(strip, size)
     brackets = []

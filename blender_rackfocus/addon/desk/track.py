@@ -28,7 +28,8 @@ from ..blender.session import session
 from ..sequencer import baked_strips, standing
 from ..shot import clock, focus_keys, group, marks, modifier, proposals
 from ..shot.focus import Focus
-from . import follow, shots
+from . import follow
+from .pull import width_px
 
 BUDGET_S = 0.001
 """Longest time that one redraw spends on looking what has changed (seconds)."""
@@ -195,7 +196,7 @@ def _sharp(
     strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier, frames: np.ndarray, dioptres: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Near and far limit of what is sharp, in dioptres; the focus alone where its lens is none."""
-    wide = shots.width_px(strip)
+    wide = width_px(strip)
     steady = modifier.values(strip, rack_modifier, strip.id_data)
     moving = _is_lens_animated(strip, rack_modifier)
     near_d, far_d = dioptres.copy(), dioptres.copy()
@@ -331,7 +332,7 @@ class Tracks:
             _changed_at(place.folder) if place is not None else 0,
             errors.of(uid, strip.name),
             tuple(errors.failed_frames(uid, strip.name)),
-            shots.width_px(strip),
+            width_px(strip),
             standing.of(strip.id_data, strip),
         )
 

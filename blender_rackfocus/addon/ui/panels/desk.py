@@ -16,6 +16,7 @@ from ....craft.follow import STRONG
 from ...blender.context import active_strip
 from ...blender.properties import put_on, take_off
 from ...desk import follow, shots
+from ...desk.pull import width_px
 from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
 from ..operators.rack import FEELS, REPLACE
@@ -243,7 +244,7 @@ class RACKFOCUS_PT_optics(OfStrip, bpy.types.Panel):
         )
         layout.operator("rackfocus.lens_from_camera", text="From Camera...", icon="CAMERA_DATA")
         try:
-            told = shots.read_outs(shots.lens_at(strip), shots.width_px(strip))
+            told = shots.read_outs(shots.lens_at(strip), width_px(strip))
         except ValueError as error:
             words(layout, str(error), "ERROR")
             return
