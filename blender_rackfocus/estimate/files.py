@@ -235,14 +235,13 @@ def write_depth(
     if provenance_of(path) is None:
         sealed.refuse_foreign(path, sealed.DEPTH)
     try:
-        with unfinished.beside(path) as (temporary, file):
+        with unfinished.beside(path) as (temporary, _file):
             out = oiio.ImageOutput.create("openexr")
             pixels = np.ascontiguousarray(depth, np.float32)[..., None]
             written = out.open(temporary, spec) and out.write_image(pixels)
             if not (out.close() and written):
                 raise OSError(0, " ".join(complaint(out).split()) or "the disk may be full")
             sealed.seal(temporary, sealed.DEPTH, {"frame": frame})
-            os.fsync(file.fileno())
     except OSError as error:
         raise MediaError(
             path, f"the depth cannot be written ({error.strerror})", "Free some space, or choose another folder."

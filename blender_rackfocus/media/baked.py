@@ -21,7 +21,6 @@ from .errors import MediaError
 from .library import openimageio
 from .rounding import ALPHA_OFFSET, quantised
 from .sealed import BAKED
-from .store import flush_folder
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
     strip's own. notes: plain data, told again by `notes_of`. Raises MediaError where the disk will not have it,
     or where something that is not ours has its name.
     """
-    refuse_foreign(path)
+    sealed.refuse_foreign(path, BAKED)
     folder, name = os.path.split(os.path.abspath(path))
     suffix = os.path.splitext(name)[1].lower()
     kind = next((kind for kind, code in CODES.items() if code.suffix == suffix), None)
@@ -57,34 +56,17 @@ def write(path: str | os.PathLike[str], picture: np.ndarray, counts: np.ndarray,
         raise ValueError(f"path must end in .exr or .png, not {name!r}")
     try:
         os.makedirs(folder, exist_ok=True)
-        with unfinished.beside(path) as (temporary, file):
+        with unfinished.beside(path) as (temporary, _file):
             _write_picture(temporary, kind, _coded(picture, counts, CODES[kind]))
             if not os.path.getsize(temporary):
                 raise OSError(_why_not(folder, "nothing was written", 1 << 16))
             sealed.seal(temporary, BAKED, notes)
-            os.fsync(file.fileno())
     except OSError as error:
         raise MediaError(
             path,
             f"the baked frame cannot be written ({error.strerror or error})",
             "Free some space, or choose a folder that can be written to.",
         ) from error
-    flush_folder(folder)
-
-
-def notes_of(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The notes of a baked frame of which every byte is as it was written; None for any other file, or none."""
-    return sealed.notes_of(path, BAKED)
-
-
-def is_there(path: str | os.PathLike[str]) -> bool:
-    """Whether a baked frame ends where it should: quicker than `notes_of`, and blind to harm in its middle."""
-    return sealed.ends_well(path, BAKED)
-
-
-def refuse_foreign(path: str | os.PathLike[str]) -> None:
-    """Raises MediaError where something else than a baked frame of ours has this name: it is not replaced."""
-    sealed.refuse_foreign(path, BAKED)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +38,7 @@ _KINDS = (BAKED, DEPTH, PLACED)
 _HEAD_BYTES = 4096
 _TAIL = struct.Struct("<QIII8s")  # length of the picture, its checksum, that of the notes, their length, magic
 _NOTES_LIMIT = 1 << 20
+_PIECE_BYTES = 1 << 22
 _Path = str | os.PathLike[str]
 
 
@@ -57,13 +57,8 @@ def notes_of(path: _Path, kind: Kind) -> dict[str, Any] | None:
     return found[0] if found is not None and _is_whole(path, *found[1:]) else None
 
 
-def is_sound(path: _Path, kind: Kind) -> bool:
-    """Whether a file is sealed, and every byte of it is as it was then."""
-    return notes_of(path, kind) is not None
-
-
 def ends_well(path: _Path, kind: Kind) -> bool:
-    """Whether a file has a seal where it ends: quicker than `is_sound`, and blind for what happened in the middle."""
+    """Whether a file has a seal where it ends: quicker than `notes_of`, and blind for what happened in the middle."""
     return _seal_of(path, kind) is not None
 
 
@@ -84,7 +79,7 @@ def is_ours(path: _Path, kind: Kind) -> bool:
 
 def check(path: _Path) -> None:
     """Raises MediaError where a file of ours is not as it was written. Files of others pass."""
-    if any(is_ours(path, kind) and not is_sound(path, kind) for kind in _KINDS):
+    if any(is_ours(path, kind) and notes_of(path, kind) is None for kind in _KINDS):
         raise MediaError(path, "the file is damaged: its bytes are not those that were written", "Make it again.")
 
 
@@ -138,15 +133,7 @@ def _checksum_at(path: str, length: int, _state: tuple[int, ...]) -> int:
 def _checksum(path: _Path, length: int) -> int:
     checksum = 0
     with open(path, "rb") as file:
-        for piece in _pieces(file.read, length):
+        while piece := file.read(min(length, _PIECE_BYTES)):
             checksum = zlib.crc32(piece, checksum)
+            length -= len(piece)
     return checksum
-
-
-def _pieces(read_bytes: Callable[[int], bytes], length: int) -> Iterator[bytes]:
-    while length > 0:
-        piece = read_bytes(min(length, 1 << 22))
-        if not piece:
-            return
-        length -= len(piece)
-        yield piece

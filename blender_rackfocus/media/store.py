@@ -14,8 +14,6 @@ import contextlib
 import hashlib
 import json
 import os
-import time
-import uuid
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,17 +21,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from . import unfinished
 from .errors import MediaError
-from .locks import hold, is_held
 
 FORMAT_VERSION = 1
 SUFFIX = ".rfentry"
 _MAGIC = b"RackFocusEntry\r\n\x1a"
-_TEMPORARY = ".rftemp"
 _HEADER_LIMIT = 1 << 20
-_ABANDONED_S = 3600.0
 _KEEP_SHARE = 0.9
-_ATTEMPTS = 3
 _PUTS_BETWEEN_LOOKS = 32
 """Other processes fill the folder too: after so many entries of our own its size is measured again."""
 
@@ -115,50 +110,25 @@ class Store:
             }
         ).encode()
         try:
-            self._write(path, _MAGIC + len(header).to_bytes(4, "little") + header, payload)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with unfinished.beside(path) as (_name, file):
+                file.write(_MAGIC + len(header).to_bytes(4, "little") + header)
+                file.write(payload)
         except OSError as error:
             raise MediaError(
                 self.folder,
                 f"a computed frame cannot be kept ({error.strerror or error})",
                 "Free some space, or choose another folder in the preferences.",
             ) from error
-        flush_folder(os.path.dirname(path))
         self._room_bytes -= len(header) + len(payload)
         self._puts_left -= 1
         if self._room_bytes < 0 or self._puts_left < 0:
             self.evict(keep=key)
 
-    @staticmethod
-    def _write(path: str, head: bytes, payload: memoryview) -> None:
-        """Whole or not at all."""
-        folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
-        for attempt in range(_ATTEMPTS):
-            temporary = os.path.join(folder, f"{uuid.uuid4().hex}{_TEMPORARY}")
-            try:
-                with open(temporary, "xb") as file:
-                    hold(file)
-                    file.write(head)
-                    file.write(payload)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    if os.name != "nt":  # renamed while still held; Windows renames closed files only
-                        os.replace(temporary, path)
-                if os.name == "nt":
-                    os.replace(temporary, path)
-                return
-            except FileNotFoundError:
-                # Another process swept our file in the moment before we held it.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            except BaseException:
-                _remove(temporary)
-                raise
-
     def contents(self) -> list[Entry]:
         """All entries whose headers can be read, the most recently used first."""
         entries = []
-        for path, status in self._files(SUFFIX):
+        for path, status in self._files():
             with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
                 head = _header(file)
                 entries.append(
@@ -170,32 +140,32 @@ class Store:
 
     def size_bytes(self) -> int:
         """What the entries take on disk."""
-        return sum(status.st_size for _, status in self._files(SUFFIX))
+        return sum(status.st_size for _, status in self._files())
 
     def verify(self) -> list[str]:
         """Read every entry; remove those that cannot be trusted and return their paths."""
-        bad = [path for path, _ in self._files(SUFFIX) if _read(path, os.path.basename(path)[: -len(SUFFIX)]) is None]
+        bad = [path for path, _ in self._files() if _read(path, os.path.basename(path)[: -len(SUFFIX)]) is None]
         for path in bad:
-            _remove(path)
+            unfinished.remove(path)
         return bad
 
     def clear(self) -> int:
         """Remove every entry, and nothing else. Returns how many went."""
-        paths = [path for path, _ in self._files(SUFFIX)]
-        gone = sum(_remove(path) for path in paths)
+        paths = [path for path, _ in self._files()]
+        gone = sum(unfinished.remove(path) for path in paths)
         self.sweep()
         return gone
 
     def evict(self, keep: str = "") -> None:
         """Where the folder is over its limit, remove what was used least recently until a tenth is free again."""
-        files = sorted(self._files(SUFFIX), key=lambda item: item[1].st_mtime)
+        files = sorted(self._files(), key=lambda item: item[1].st_mtime)
         total = sum(status.st_size for _, status in files)
         if total <= self.limit_bytes:
             files = []
         for path, status in files:
             if total <= self.limit_bytes * _KEEP_SHARE:
                 break
-            if os.path.basename(path) != keep + SUFFIX and _remove(path):
+            if os.path.basename(path) != keep + SUFFIX and unfinished.remove(path):
                 total -= status.st_size
         self._room_bytes, self._puts_left = max(self.limit_bytes - total, 0), _PUTS_BETWEEN_LOOKS
         if files:
@@ -203,20 +173,21 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what processes that were killed left half-written; what a living one is writing stays."""
-        for path, status in list(self._files(_TEMPORARY)):
-            if is_held(path, unknown=time.time() - status.st_mtime < _ABANDONED_S) is False:
-                _remove(path)
+        for shelf in self._shelves():
+            unfinished.sweep(shelf)
 
-    def _files(self, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
+    def _shelves(self) -> list[str]:
         with contextlib.suppress(OSError):
-            for shelf in list(os.scandir(self.folder)):
-                if len(shelf.name) != 2 or not shelf.is_dir():
-                    continue
-                with contextlib.suppress(OSError):
-                    for item in list(os.scandir(shelf.path)):
-                        if item.name.endswith(suffix):
-                            with contextlib.suppress(OSError):  # gone since: another process evicts too
-                                yield item.path, item.stat()
+            return [shelf.path for shelf in os.scandir(self.folder) if len(shelf.name) == 2 and shelf.is_dir()]
+        return []
+
+    def _files(self) -> Iterator[tuple[str, os.stat_result]]:
+        for shelf in self._shelves():
+            with contextlib.suppress(OSError):
+                for item in list(os.scandir(shelf)):
+                    if item.name.endswith(SUFFIX):
+                        with contextlib.suppress(OSError):  # gone since: another process evicts too
+                            yield item.path, item.stat()
 
 
 def _header(file: BinaryIO) -> dict[str, Any]:
@@ -261,20 +232,3 @@ def _read(path: str, key: str) -> np.ndarray | None:
             return array
     except (OSError, ValueError, TypeError, MemoryError, UnicodeDecodeError):
         return None
-
-
-def _remove(path: str) -> bool:
-    with contextlib.suppress(OSError):  # another process was first, or (Windows) is reading it
-        os.remove(path)
-        return True
-    return False
-
-
-def flush_folder(folder: str) -> None:
-    """The rename itself reaches the disk; where folders cannot be opened (Windows) the system sees to it."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -20,12 +20,14 @@ _ABANDONED_S = 3600.0
 
 @contextlib.contextmanager
 def beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:
-    """(name, the open file, held) to write to; it takes the place of `path` at the end, or goes where that fails.
-    Raises OSError."""
+    """(name, the open file, held) to write to; it is on the disk at the end, and in the place of `path`, or goes where
+    that fails. Raises OSError."""
     file = _held_beside(path)
     try:
         with file:
             yield file.name, file
+            file.flush()
+            os.fsync(file.fileno())
             if os.name != "nt":  # while it is still held; Windows renames closed files only
                 os.replace(file.name, path)
         if os.name == "nt":
@@ -33,6 +35,17 @@ def beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:
     except BaseException:
         remove(file.name)
         raise
+    _flush_folder(os.path.dirname(file.name))
+
+
+def _flush_folder(folder: str) -> None:
+    """The rename itself reaches the disk; where folders cannot be opened (Windows) the system sees to it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _held_beside(path: str | os.PathLike[str]) -> BinaryIO:

@@ -18,7 +18,7 @@ from blender_rackfocus.addon.blender import errors, pairs
 from blender_rackfocus.addon.desk import tracking
 from blender_rackfocus.addon.sequencer import frames, show
 from blender_rackfocus.addon.shot import group, modifier
-from blender_rackfocus.media import baked
+from blender_rackfocus.media import sealed
 
 LENS = {"Focal Length": 200.0, "F-Stop": 1.4}
 KEYS = {1: NEAR_M, 8: FAR_M}
@@ -236,7 +236,7 @@ def test_baked_it_shows_the_same_also_after_the_strip_below_moved(cuts):
     assert bpy.ops.rackfocus.bake(strip_name="over") == {"FINISHED"}
     files = list((cuts.shot.folder).rglob("*over*/*.exr"))
     assert len(files) == len(range(SPAN[0], SPAN[1] + 1))
-    assert all(baked.notes_of(str(path)) is not None for path in files)
+    assert all(sealed.notes_of(str(path), sealed.BAKED) is not None for path in files)
     assert same(cuts.shot.animation("baked", *SPAN)[1], live)
     cuts.strips[1].content_start += 1  # other media frames lie below now
     cuts.strips[1].left_handle = 5

@@ -25,8 +25,8 @@ def frame(request, tmp_path):
 
 
 def test_what_is_whole_tells_its_notes(frame):
-    assert baked.notes_of(frame) == NOTES
-    assert baked.is_there(frame)
+    assert sealed.notes_of(frame, sealed.BAKED) == NOTES
+    assert sealed.ends_well(frame, sealed.BAKED)
     assert sealed.is_ours(frame, sealed.BAKED)
     assert not sealed.is_ours(frame, sealed.DEPTH)
     sealed.check(frame)
@@ -39,19 +39,19 @@ def test_a_bit_changed_anywhere_is_seen_though_size_and_time_stay(frame):
         harmed[place] ^= 1 << (place % 8)
         frame.write_bytes(harmed)
         os.utime(frame, ns=(times.st_atime_ns, times.st_mtime_ns))
-        assert baked.notes_of(frame) is None, place
+        assert sealed.notes_of(frame, sealed.BAKED) is None, place
         with pytest.raises(MediaError, match="damaged"):
             sealed.check(frame)
     frame.write_bytes(whole)
-    assert baked.notes_of(frame) == NOTES
+    assert sealed.notes_of(frame, sealed.BAKED) == NOTES
 
 
 @pytest.mark.parametrize("left", [0.1, 0.5, 0.99])
 def test_a_cut_one_is_ours_and_not_whole(frame, left):
     whole = frame.read_bytes()
     frame.write_bytes(whole[: int(left * len(whole))])
-    assert baked.notes_of(frame) is None
-    baked.refuse_foreign(frame)
+    assert sealed.notes_of(frame, sealed.BAKED) is None
+    sealed.refuse_foreign(frame, sealed.BAKED)
     with pytest.raises(MediaError, match="damaged"):
         sealed.check(frame)
 
@@ -62,10 +62,10 @@ def test_a_file_is_read_once_for_each_of_its_states(frame, monkeypatch):
     monkeypatch.setattr(sealed, "_checksum", lambda *given: (read.append(given), checksum(*given))[1])
     sealed._checksum_at.cache_clear()
     for _ in range(5):
-        assert baked.notes_of(frame) == NOTES
+        assert sealed.notes_of(frame, sealed.BAKED) == NOTES
     assert len(read) == 1
     os.utime(frame)
-    assert baked.notes_of(frame) == NOTES
+    assert sealed.notes_of(frame, sealed.BAKED) == NOTES
     assert len(read) == 2
 
 
@@ -99,10 +99,10 @@ def test_a_limit_on_the_size_of_files_leaves_nothing_and_is_told(tmp_path, limit
 def test_a_named_pipe_under_a_frames_name_is_not_waited_for(tmp_path):
     path = tmp_path / "frame.exr"
     os.mkfifo(path)
-    assert baked.notes_of(path) is None
-    assert not baked.is_there(path)
+    assert sealed.notes_of(path, sealed.BAKED) is None
+    assert not sealed.ends_well(path, sealed.BAKED)
     with pytest.raises(MediaError, match="did not write"):
-        baked.refuse_foreign(path)
+        sealed.refuse_foreign(path, sealed.BAKED)
 
     kept = Store(tmp_path / "store")
     key = key_of(frame=1)

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ...frame.rendered import NOTHING, Rendered
-from ...media import baked
+from ...media import sealed
 from ..blender.errors import FrameError
 from ..shot import baked_place, node
 from ..shot.baked_place import DURATION, FIRST, BakedPlace
@@ -58,7 +58,7 @@ def is_of(
 
     picture: (H, W, 4) float32, scene-linear, premultiplied. depth_m: (H, W) float32, metres.
     """
-    notes = baked.notes_of(path)
+    notes = sealed.notes_of(path, sealed.BAKED)
     told = notes.get(node_notes.PIXELS) if notes is not None else None
     return bool(told) and told == node_pixels.key_of_frame(picture, depth_m, values, region, rendered)
 

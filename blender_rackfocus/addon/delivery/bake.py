@@ -150,7 +150,7 @@ class Owners(ABC):
 
     def disk_need(self, name: str, which: Iterable[int], place: BakedPlace) -> DiskNeed:
         """What baking these frames needs on disk, at most; frames that have a whole file already are not counted."""
-        missing = sum(not baked.is_there(place.file(self.number(name, frame))) for frame in which)
+        missing = sum(not sealed.ends_well(place.file(self.number(name, frame)), sealed.BAKED) for frame in which)
         width, height = self.size(name)
         return DiskNeed(missing, missing * (width * height * 8 + _ROUND_OFF_BYTES), free_bytes(place.folder))
 
@@ -297,7 +297,7 @@ class Bake:
         if self._is_done(path, task):
             return "kept"
         os.makedirs(self.places[name].folder, exist_ok=True)
-        baked.refuse_foreign(path)
+        sealed.refuse_foreign(path, sealed.BAKED)
         if not self._claims[name].take(number):
             return "busy"
         if self._is_done(path, task):  # another process was quicker
@@ -306,7 +306,7 @@ class Bake:
         return ""
 
     def _is_done(self, path: str, task: Task) -> bool:
-        return not self.afresh and task.difference(baked.notes_of(path)).fresh
+        return not self.afresh and task.difference(sealed.notes_of(path, sealed.BAKED)).fresh
 
 
 def _write(path: str, pixels: Pixels) -> bool:

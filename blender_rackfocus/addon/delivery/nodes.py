@@ -12,7 +12,7 @@ import numpy as np
 from ...frame import coding
 from ...frame.freshness import Freshness
 from ...frame.notes import NOTHING, Difference
-from ...media import baked
+from ...media import sealed
 from ..blender import versions
 from ..blender.errors import FrameError
 from ..blender.session import session
@@ -82,7 +82,7 @@ class Nodes(Owners):
 
     def difference(self, name: str, frame: int, place: BakedPlace) -> Difference:
         try:
-            noted = baked.notes_of(place.file(self.number(name, frame)))
+            noted = sealed.notes_of(place.file(self.number(name, frame)), sealed.BAKED)
             return node_notes.difference(noted, node_notes.of(self.scene, self.node(name), frame))
         except FrameError as problem:
             return Difference(unsure=(problem.cause,))

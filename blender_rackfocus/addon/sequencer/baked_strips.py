@@ -22,7 +22,7 @@ import bpy
 from ...frame import coding
 from ...frame import notes as frame_notes
 from ...frame.job import Job, Made
-from ...media import baked
+from ...media import baked, sealed
 from ..blender import strips
 from ..blender.errors import FrameError
 from ..blender.log import once
@@ -120,7 +120,7 @@ def use(
     if place is None:
         return None
     path = _file_at(place, shown)
-    notes = baked.notes_of(path) if path else None
+    notes = sealed.notes_of(path, sealed.BAKED) if path else None
     difference = frame_notes.difference(notes, job)
     if notes is None or difference.stale:
         return Use()
@@ -137,7 +137,7 @@ def use_unmade(
     """
     place = place_of(rack_modifier)
     path = _file_at(place, shown) if place is not None else ""
-    notes = baked.notes_of(path) if path else None
+    notes = sealed.notes_of(path, sealed.BAKED) if path else None
     if notes is None:
         return None
     current = shown.scene == drawn and shown.animation_frame == strips.standing_at(drawn)

@@ -16,7 +16,7 @@ from ...frame import freshness
 from ...frame import notes as frame_notes
 from ...frame.freshness import Freshness
 from ...frame.notes import NOT_BAKED, Difference
-from ...media import baked
+from ...media import sealed
 from ..blender import pairs, signals, strips
 from ..blender.context import redraw_sequencers, strip_in
 from ..blender.errors import FrameError
@@ -41,7 +41,7 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
         shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
         if not shown:
             return None
-        notes = baked.notes_of(place.file(baked_strips.number_of(strip, frame)))
+        notes = sealed.notes_of(place.file(baked_strips.number_of(strip, frame)), sealed.BAKED)
         is_there = notes is not None
         current = frame == strips.standing_at(scene)
         return frame_notes.difference(
