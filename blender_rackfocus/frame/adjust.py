@@ -8,12 +8,12 @@ the sequencer's render.cc: saturation, then multiply, then modifiers; flips, cro
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 
 import numpy as np
 
 from .. import media
-from ..media import colour
+from ..media.colour import SRGB, Space
 
 
 def adjust(
@@ -21,28 +21,25 @@ def adjust(
     saturation: float,
     multiply: float,
     multiply_alpha: bool,
-    *,
-    colorspace: str,
-    path: str | os.PathLike[str],
-    ocio_config: colour.OcioConfig | None,
+    space: Space,
     stream: int = 0,
 ) -> np.ndarray:
     """A strip's colour adjustments on a picture.
 
-    picture: (H, W, 4) float32, scene-linear, premultiplied. colorspace, path: the strip's colour space and file.
-    ocio_config: names the sequencer's space. stream: which of a movie's video streams. Returns (H, W, 4) float32,
-    scene-linear: a new picture, or the same one when there is nothing to do. Raises MediaError.
+    picture: (H, W, 4) float32, scene-linear, premultiplied. space: the strip's; its configuration names the
+    sequencer's. stream: which of a movie's video streams. Returns (H, W, 4) float32, scene-linear: a new picture, or
+    the same one when there is nothing to do. Raises MediaError.
     """
     if saturation == 1.0 and multiply == 1.0:
         return picture
-    sequencer = ocio_config.sequencer if ocio_config else colour.SRGB
-    is_data = colour.is_data(colorspace, path=path, ocio_config=ocio_config)  # never converted: taken as encoded
-    premultiplied = media.stores_floats(path, stream) or not (is_data or colorspace == sequencer)
+    sequencer = replace(space, name=space.config.sequencer if space.config else SRGB)
+    # Data is never converted: it is taken as encoded.
+    premultiplied = media.stores_floats(space.path, stream) or not (space.is_data or space == sequencer)
     alpha = picture[..., 3:]
     covered = alpha > 0
     rgb = picture[..., :3] / np.where(covered, alpha, np.float32(1.0))  # spaces are for straight colours
-    if not is_data:
-        rgb = colour.from_linear(rgb, sequencer, path=path, ocio_config=ocio_config)
+    if not space.is_data:
+        rgb = sequencer.from_linear(rgb)
     if saturation != 1.0:  # hue and value kept, HSV saturation times the factor
         value = rgb.max(axis=2, keepdims=True)
         rgb = value - (value - rgb) * np.float32(saturation)
@@ -51,7 +48,7 @@ def adjust(
     if not premultiplied:
         rgb = np.clip(rgb, 0.0, 1.0)  # 8-bit values end there
     result = np.empty_like(picture)
-    result[..., :3] = colour.to_linear(rgb, sequencer, path=path, ocio_config=ocio_config)
+    result[..., :3] = sequencer.to_linear(rgb)
     result[..., 3:] = alpha * np.float32(multiply) if multiply_alpha else alpha
     if not premultiplied:
         result[..., 3:] = np.clip(result[..., 3:], 0.0, 1.0)

@@ -19,6 +19,7 @@ from ..core.defocus import within
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
 from ..media import MediaError
+from ..media.colour import Space
 from ..media.movies import close_movies
 from ..media.rounding import quantised, rounded
 from . import adjust, depth, inputs
@@ -189,15 +190,7 @@ def without_helpers() -> str:
 
 
 def _graded(job: Job, picture: np.ndarray) -> np.ndarray:
-    at = job.picture.path
-    return adjust.adjust(
-        picture,
-        *job.grade,
-        colorspace=job.colorspace,
-        path=at,
-        ocio_config=job.colour,
-        stream=job.picture.stream,
-    )
+    return adjust.adjust(picture, *job.grade, Space(job.colorspace, job.picture.path, job.colour), job.picture.stream)
 
 
 def _graded_behind(job: Job, behind: Behind) -> Behind:

@@ -9,8 +9,9 @@ other one is OpenColorIO's, through OpenImageIO.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -86,63 +87,74 @@ def linear_to_srgb(values: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, linear * np.float32(12.92), curve).astype(np.float32, copy=False)
 
 
-def to_linear(
-    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None
-) -> np.ndarray:
-    """Convert colours (not alpha) to scene-linear light of the working space.
+@dataclass(frozen=True)
+class Space:
+    """A colour space by its name in Blender.
 
-    rgb: (H, W, 3) float, not premultiplied. colorspace: the name in Blender. path: the picture's file, for the
-    error's text. ocio_config: None knows sRGB, Linear Rec.709 and Non-Color, and Rec.709 is the working space.
-    Returns (H, W, 3) float32, scene-linear. Raises MediaError for a space that cannot be converted.
+    path: the picture's file, for an error's text. config: None knows sRGB, Linear Rec.709 and Non-Color alone, and
+    Rec.709 is the working space. All raise MediaError for a space that is not known.
     """
-    kind = _kind(colorspace, path, ocio_config)
-    if kind in ("DATA", "LINEAR"):
-        return np.asarray(rgb, np.float32)
-    if kind == "SRGB":
-        return srgb_to_linear(rgb)
-    assert ocio_config is not None  # `_kind` knows the others by it alone
-    return _by_ocio(rgb, colorspace, ocio_config.working, path, ocio_config)
+
+    name: str
+    path: str | os.PathLike[str]
+    config: OcioConfig | None = None
+
+    @cached_property
+    def kind(self) -> str:
+        """'DATA', 'LINEAR' (the working space itself), 'SRGB' (its curve, and the working space's primaries) or
+        'OCIO'."""
+        if self.config is not None:
+            return _kind_by_ocio(self.name, os.fspath(self.path), self.config)
+        for kind, names in (("DATA", _RAW_NAMES), ("LINEAR", _LINEAR_NAMES), ("SRGB", _SRGB_NAMES)):
+            if self.name in names:
+                return kind
+        raise MediaError(
+            self.path,
+            f"its colour space is {self.name!r}, which needs an OpenColorIO configuration and none was given",
+            "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
+        )
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it means numbers, not light: they are never converted."""
+        return self.kind == "DATA"
+
+    def to_linear(self, rgb: np.ndarray) -> np.ndarray:
+        """Convert colours (not alpha) to scene-linear light of the working space.
+
+        rgb: (H, W, 3) float, not premultiplied. Returns (H, W, 3) float32, scene-linear.
+        """
+        return self._converted(rgb, srgb_to_linear, self.name, SCENE_LINEAR)
+
+    def from_linear(self, rgb: np.ndarray) -> np.ndarray:
+        """The way back from `to_linear`: scene-linear light to values of this space.
+
+        rgb: (H, W, 3) float32, scene-linear. Returns (H, W, 3) float32 of this space.
+        """
+        return self._converted(rgb, linear_to_srgb, SCENE_LINEAR, self.name)
+
+    def _converted(
+        self, rgb: np.ndarray, curve: Callable[[np.ndarray], np.ndarray], source: str, target: str
+    ) -> np.ndarray:
+        if self.kind == "SRGB":
+            return curve(rgb)
+        if self.kind != "OCIO":
+            return np.asarray(rgb, np.float32)
+        assert self.config is not None  # the others are known by it alone
+        return _by_ocio(rgb, source, target, self.path, self.config)
+
+    @cached_property
+    def white_scale(self) -> float:
+        """What Blender multiplies floating-point stills by as it reads them: the reference white of PQ and HLG pictures
+        (203 cd/m2, ITU-R BT.2408) becomes that of its colour spaces (100 cd/m2). Movies and 8-bit stills are left
+        alone."""
+        if self.config is None:
+            return 1.0
+        codes = openimageio(self.path).ColorConfig(self.config.path).get_cicp(self.name)
+        return 100.0 / 203.0 if codes and codes[1] in _HDR_TRANSFERS else 1.0
 
 
-def from_linear(
-    rgb: np.ndarray, colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None
-) -> np.ndarray:
-    """The way back from `to_linear`: scene-linear light to values of a colour space.
-
-    rgb: (H, W, 3) float32, scene-linear. Returns (H, W, 3) float32 of that space.
-    """
-    kind = _kind(colorspace, path, ocio_config)
-    if kind in ("DATA", "LINEAR"):
-        return np.asarray(rgb, np.float32)
-    if kind == "SRGB":
-        return linear_to_srgb(rgb)
-    assert ocio_config is not None
-    return _by_ocio(rgb, ocio_config.working, colorspace, path, ocio_config)
-
-
-def is_data(colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None) -> bool:
-    """Whether a colour space means numbers, not light: they are never converted. Raises MediaError."""
-    return _kind(colorspace, path, ocio_config) == "DATA"
-
-
-def white_scale(colorspace: str, *, path: str | os.PathLike[str], ocio_config: OcioConfig | None = None) -> float:
-    """What Blender multiplies floating-point stills by as it reads them: the reference white of PQ and HLG pictures
-    (203 cd/m2, ITU-R BT.2408) becomes that of its colour spaces (100 cd/m2). Movies and 8-bit stills are left alone."""
-    if ocio_config is None:
-        return 1.0
-    codes = openimageio(path).ColorConfig(ocio_config.path).get_cicp(colorspace)
-    return 100.0 / 203.0 if codes and codes[1] in _HDR_TRANSFERS else 1.0
-
-
-def to_picture(
-    rgba: np.ndarray,
-    colorspace: str,
-    *,
-    straight: bool,
-    opaque: bool,
-    path: str | os.PathLike[str],
-    ocio_config: OcioConfig | None = None,
-) -> np.ndarray:
+def to_picture(rgba: np.ndarray, space: Space, *, straight: bool, opaque: bool) -> np.ndarray:
     """Stored pixels to a Picture, as Blender does it: colours are made linear unmultiplied, alpha multiplies light.
 
     rgba: (H, W, 4) of any type that is stored, uint8 or float32; float32 may be overwritten. straight: colours are
@@ -153,81 +165,51 @@ def to_picture(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         convert = _bytes_to_picture if rgba.dtype == np.uint8 else _floats_to_picture
-        picture = convert(rgba, colorspace, straight, opaque, path, ocio_config)
+        picture = convert(rgba, space, straight, opaque)
         whole = np.isfinite(picture.sum())
     if not whole:
         np.nan_to_num(picture, copy=False, nan=0.0, posinf=HALF_MAX, neginf=-HALF_MAX)
     return picture
 
 
-def _bytes_to_picture(
-    rgba: np.ndarray,
-    colorspace: str,
-    straight: bool,
-    opaque: bool,
-    path: str | os.PathLike[str],
-    ocio_config: OcioConfig | None,
-) -> np.ndarray:
+def _bytes_to_picture(rgba: np.ndarray, space: Space, straight: bool, opaque: bool) -> np.ndarray:
     if not straight and not opaque:
         values = rgba.astype(np.float32)
         np.divide(values[..., :3], values[..., 3:] / np.float32(255.0), out=values[..., :3], where=rgba[..., 3:] > 0)
         rgba = np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
     steps = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
-    if _kind(colorspace, path, ocio_config) != "OCIO":
+    if space.kind != "OCIO":
         grey = np.repeat(steps[None, :, None], 3, axis=2)
-        curve = to_linear(grey, colorspace, path=path, ocio_config=ocio_config)
+        curve = space.to_linear(grey)
         picture = cv2.LUT(rgba, np.concatenate([curve, steps[None, :, None]], axis=2))
     else:
         picture = rgba.astype(np.float32) * np.float32(1 / 255)
-        picture[..., :3] = to_linear(picture[..., :3], colorspace, path=path, ocio_config=ocio_config)
+        picture[..., :3] = space.to_linear(picture[..., :3])
     if not opaque:
         picture[..., :3] *= picture[..., 3:]
     return picture
 
 
-def _floats_to_picture(
-    rgba: np.ndarray,
-    colorspace: str,
-    straight: bool,
-    opaque: bool,
-    path: str | os.PathLike[str],
-    ocio_config: OcioConfig | None,
-) -> np.ndarray:
-    kind = _kind(colorspace, path, ocio_config)
-    if kind == "DATA":
+def _floats_to_picture(rgba: np.ndarray, space: Space, straight: bool, opaque: bool) -> np.ndarray:
+    if space.is_data:
         return rgba  # data is no light: Blender leaves its floats alone
     colours, alpha = rgba[..., :3], rgba[..., 3:]
-    if kind == "LINEAR":
+    if space.kind == "LINEAR":
         if straight and not opaque:
             colours *= alpha
         return rgba
     covered = alpha > 0
     if not straight and not opaque:
         np.divide(colours, alpha, out=colours, where=covered)
-    if kind == "SRGB":  # all four channels in one go: three of four are slow to step through
+    if space.kind == "SRGB":  # all four channels in one go: three of four are slow to step through
         picture = srgb_to_linear(rgba)
         picture[..., 3:] = alpha
     else:
         picture = rgba
-        picture[..., :3] = to_linear(colours, colorspace, path=path, ocio_config=ocio_config)
+        picture[..., :3] = space.to_linear(colours)
     if not opaque:
         np.multiply(picture[..., :3], alpha, out=picture[..., :3], where=True if straight else covered)
     return picture
-
-
-def _kind(colorspace: str, path: str | os.PathLike[str], config: OcioConfig | None) -> str:
-    """'DATA', 'LINEAR' (the working space itself), 'SRGB' (its curve, and the working space's primaries) or 'OCIO'.
-    Raises MediaError."""
-    if config is not None:
-        return _kind_by_ocio(colorspace, os.fspath(path), config)
-    for kind, names in (("DATA", _RAW_NAMES), ("LINEAR", _LINEAR_NAMES), ("SRGB", _SRGB_NAMES)):
-        if colorspace in names:
-            return kind
-    raise MediaError(
-        path,
-        f"its colour space is {colorspace!r}, which needs an OpenColorIO configuration and none was given",
-        "Set the strip's colour space to sRGB or Linear Rec.709, or name the configuration.",
-    )
 
 
 @lru_cache(maxsize=256)

@@ -39,10 +39,8 @@ def check_file(path: str | os.PathLike[str]) -> None:
             first = file.read(1)
     except FileNotFoundError as error:
         raise MediaError(name, "there is no such file", "Check the path, or render the missing frame.") from error
-    except IsADirectoryError as error:
-        raise MediaError(name, "it is a folder, not a file", "Choose a file in it.") from error
-    except PermissionError as error:
-        if os.path.isdir(name):  # Windows says so of folders
+    except (IsADirectoryError, PermissionError) as error:
+        if os.path.isdir(name):  # Windows says of folders that they may not be read
             raise MediaError(name, "it is a folder, not a file", "Choose a file in it.") from error
         raise MediaError(
             name, "it may not be read (permission denied)", "Give yourself the right to read it."

@@ -15,7 +15,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -66,9 +65,7 @@ class Movie:
     def __enter__(self) -> Movie:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -80,23 +77,14 @@ class Movie:
                 self._container = None
 
     def read(
-        self,
-        index: int,
-        *,
-        colorspace: str | None = None,
-        ocio_config: colour.OcioConfig | None = None,
+        self, index: int, *, colorspace: str | None = None, ocio_config: colour.OcioConfig | None = None
     ) -> np.ndarray:
         """The picture at frame `index`; see `media.read_frame`. Returns (H, W, 4) float32, scene-linear,
         premultiplied. Raises MediaError."""
-        return colour.to_picture(
-            self._pixels(index, decoded.rgba),
-            colorspace or self.colorspace,
-            # Blender pays no heed to a movie strip's alpha mode: bytes are straight, floats premultiplied.
-            straight=self.bits <= 8,
-            opaque=not self.has_alpha,
-            path=self.path,
-            ocio_config=ocio_config,
-        )
+        space = colour.Space(colorspace or self.colorspace, self.path, ocio_config)
+        # Blender pays no heed to a movie strip's alpha mode: bytes are straight, floats premultiplied.
+        straight = self.bits <= 8
+        return colour.to_picture(self._pixels(index, decoded.rgba), space, straight=straight, opaque=not self.has_alpha)
 
     def read_depth(self, index: int) -> RawDepth:
         """The brightness at frame `index` as raw depth, 0..1. Raises MediaError, also for a movie with colours."""
@@ -121,12 +109,12 @@ class Movie:
         except self._errors as error:
             cause = f"it cannot be read to its end ({_reason(error)})"
             raise MediaError(self.path, cause, "Export it again.") from error
-        return (np.asarray(stamps, np.float64) - (self._start or 0)) * float(self._time_base)
+        return (np.asarray(stamps, np.float64) - self._start) * float(self._time_base)
 
     @property
     def start_s(self) -> float:
         """When the stream begins, on the file's clock."""
-        return (self._start or 0) * float(self._time_base)
+        return self._start * float(self._time_base)
 
     # Opening
 
@@ -137,18 +125,12 @@ class Movie:
         self._errors = (av.error.FFmpegError, OSError, ValueError, EOFError)
         try:
             self._container = av.open("file:" + self.path)
-        except self._errors as error:
-            raise self._unreadable(error) from error
-        try:
             self._stream = self._video_stream()
             self._decoder = self._make_decoder()
-        except self._errors as error:
-            self._container.close()
-            self._container = None
-            raise self._unreadable(error) from error
-        except BaseException:
-            self._container.close()
-            self._container = None
+        except BaseException as error:
+            self.close()
+            if isinstance(error, self._errors):
+                raise self._unreadable(error) from error
             raise
         self._cut = movie_is_cut(self.path)
         self._fresh = True
@@ -202,7 +184,7 @@ class Movie:
         rate, base = (Fraction(one.numerator, one.denominator) for one in (self._rate, self._time_base))
         self._step = float(1 / (rate * base))  # exact: rational numbers of FFmpeg's come to 0 where they are too fine
         self.stream_count = len(self._streams())
-        self._start = 0 if self._container.format.name in _UNTIMED_FORMATS else stream.start_time
+        self._start = 0 if self._container.format.name in _UNTIMED_FORMATS else stream.start_time or 0
         self.frame_count = self._count_frames()
         # The first frame tells more than the header: pixel format with alpha, rotation.
         frame = self._find(0)
@@ -258,7 +240,7 @@ class Movie:
             )
         if self._container is None:
             self._open()
-        target = _round(index * self._step) + (self._start or 0)
+        target = _round(index * self._step) + self._start
         try:
             return self._seek_and_scan(index, target)
         except MediaError:
@@ -296,7 +278,7 @@ class Movie:
 
     def _land(self, target: int, frames_back: int | None) -> bool:
         """Go to a place at or before `target`; False where the first frame there comes after it."""
-        first = self._start or 0
+        first = self._start
         wanted = None if frames_back is None else int(target - frames_back * self._step)
         if wanted is None or wanted <= first:
             if not self._fresh:
@@ -354,7 +336,7 @@ class Movie:
         that frames which are stored later than shown may have been cut off."""
         if not transport_stream_is_whole(self.path):
             return True
-        after = self.times_s() > (target - (self._start or 0)) * float(self._time_base)
+        after = self.times_s() > (target - self._start) * float(self._time_base)
         return int(after.sum()) <= _STORED_LATER_FRAMES
 
     def _check_end(self, index: int, target: int) -> None:
@@ -364,7 +346,7 @@ class Movie:
             return
         if not self._cut and self._other_streams_go_on():
             return
-        last = _round((_pts(self._current) - (self._start or 0)) / self._step)
+        last = _round((_pts(self._current) - self._start) / self._step)
         raise MediaError(
             self.path,
             f"frame {index} is missing: the movie says it has {self.frame_count} frames, but its pictures end at"

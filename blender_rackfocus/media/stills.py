@@ -103,15 +103,11 @@ def read_picture(
         linear_format = file.format_name in _LINEAR_FORMATS
     has_alpha = len(chosen) in (2, 4)
     rgba = _four_channels(np.ascontiguousarray(stored), has_alpha)
-    space = colorspace or (colour.LINEAR if linear_format else colour.SRGB)
+    space = colour.Space(colorspace or (colour.LINEAR if linear_format else colour.SRGB), path, ocio_config)
     straight = part.straight_alpha and not linear_format if alpha_mode is None else alpha_mode == "STRAIGHT"
-    picture = colour.to_picture(
-        rgba, space, straight=straight, opaque=not has_alpha, path=path, ocio_config=ocio_config
-    )
-    if not byte:
-        white = colour.white_scale(space, path=path, ocio_config=ocio_config)
-        if white != 1.0:
-            picture[..., :3] *= np.float32(white)
+    picture = colour.to_picture(rgba, space, straight=straight, opaque=not has_alpha)
+    if not byte and space.white_scale != 1.0:
+        picture[..., :3] *= np.float32(space.white_scale)
     return picture
 
 
@@ -132,10 +128,7 @@ def whole_bits(path: str | os.PathLike[str]) -> int:
 
 def stores_floats(path: str | os.PathLike[str]) -> bool:
     """Whether Blender holds the file's picture as floating-point numbers: more than 8 bits. Raises MediaError."""
-    with _File(path) as file:
-        chosen = naming.picture_channels(file.channels)
-        part = file.parts[chosen[0].part if chosen else 0]
-        return file.format_name in _LINEAR_FORMATS or not part.integer or part.bits > 8
+    return not 0 < whole_bits(path) <= 8
 
 
 def _four_channels(stored: np.ndarray, has_alpha: bool) -> np.ndarray:

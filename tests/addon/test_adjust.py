@@ -13,6 +13,7 @@ from live_shot import HEIGHT, WIDTH, write_exr
 from blender_rackfocus import media
 from blender_rackfocus.addon.blender import colour_config
 from blender_rackfocus.frame.adjust import adjust
+from blender_rackfocus.media.colour import Space
 
 SETTINGS = [
     (0.3, 1.0, False),
@@ -59,7 +60,7 @@ def test_saturation_and_multiply_are_blenders(shot, tmp_path, make, saturation, 
     blenders = read(tmp_path / "still.exr")
     space, config = strip.colorspace_settings.name, colour_config.of(scene)
     picture = media.read_frame(path, 0, space, strip.alpha_mode, ocio_config=config)
-    ours = adjust(picture, saturation, multiply, with_alpha, colorspace=space, path=path, ocio_config=config)
+    ours = adjust(picture, saturation, multiply, with_alpha, Space(space, path, config))
     assert np.abs(ours - picture).max() > 0.05
     # Blender keeps eight bits of each straight value, and saturation multiplies what that rounds away.
     step = 0.02 if make is _straight else 1e-4

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ...media import MediaError, colour_files
-from ...media.colour import SRGB, OcioConfig, srgb_to_linear, to_linear
+from ...media.colour import SRGB, OcioConfig, Space, srgb_to_linear
 from ...media.library import openimageio
 
 
@@ -38,7 +38,7 @@ def has_srgb() -> bool:
     probe[0, 1:] = (0.9, 0.2, 0.1), (0.1, 0.3, 0.8)
     try:
         given = OcioConfig(config, working(), digest=colour_files.digest(config))
-        linear = to_linear(probe, SRGB, path=config, ocio_config=given)
+        linear = Space(SRGB, config, given).to_linear(probe)
     except MediaError:
         return False
     return bool(np.allclose(linear, srgb_to_linear(probe), atol=1e-4))
