@@ -19,21 +19,49 @@ from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from .depth_repair import fill_holes, mixed_edges, part_edges, unstep
 from .depth_shape import Lines, bend, best_offset, nearer_below, ray_length, sloping_lines, srgb_decode
 
-FINDINGS = (
-    "SIZE",
-    "FRAMES_MISSING",
-    "OUT_OF_STEP",
-    "PREMULTIPLIED",
-    "SRGB",
-    "STEPS_8BIT",
-    "ANTIALIASED",
-    "INVERSE",
-    "NORMALISED",
-    "RAMP",
-    "INVERTED",
-    "RAY_LENGTH",
-    "HOLES",
-)
+_SAID = {
+    "SIZE": ("Depth is {}.", "Fit to the picture without mixing depths"),
+    "FRAMES_MISSING": ("{}.", "Make them from the frames around"),
+    "OUT_OF_STEP": ("Depth runs {} the picture.", "Read depth {offset:+d} frames"),
+    "PREMULTIPLIED": (
+        "Depth was multiplied by the picture's alpha: it sinks to 0 at soft edges.",
+        "Divide by alpha; nothing where alpha is 0",
+    ),
+    "SRGB": (
+        "The values went through the sRGB curve of pictures, which bends distances.",
+        "Undo the sRGB curve (set the file to Non-Color)",
+    ),
+    "STEPS_8BIT": (
+        "Only {} different values: an 8-bit file, so slopes come in steps.",
+        "Smooth the slopes between the steps, edges kept",
+    ),
+    "ANTIALIASED": (
+        "Edges are smoothed: {} % of the steps pass through a depth where nothing is.",
+        "Give each edge pixel to one side",
+    ),
+    "INVERSE": ("The values are 1/distance (as networks and disparity give), not distance.", "Read as 1/z"),
+    "NORMALISED": (
+        "The values are not metres but a 0 to 1 range between a near and a far distance.",
+        "Read as normalised, with near and far in metres",
+    ),
+    "RAMP": (
+        "Between near and far the values run evenly in metres where they are read as even in 1/z, or the other way "
+        "round: flat things come out bent.",
+        "Read them along the other ramp",
+    ),
+    "INVERTED": (
+        "Near and far are read the wrong way round: the values run the other way than they are taken.",
+        "Turn the depth around",
+    ),
+    "RAY_LENGTH": (
+        "The values are distances along each ray to the lens, not depth along the camera's axis: flat walls "
+        "seem to bulge.",
+        "Divide by the ray's length",
+    ),
+    "HOLES": ("{} % of the pixels have no depth (0, negative or not a number).", "Fill from around"),
+}
+"""What each finding says, {} being what was measured, and what its fix does; in the order that fixes apply."""
+FINDINGS = tuple(_SAID)
 _PLANE = 2e-4  # bend of exact planes in single precision, with room
 _STRAIGHT = 0.012  # bend below which the planes speak clearly
 _GROUND = 0.6  # share of sloping lines that have to agree on which end the ground comes nearer to
@@ -78,7 +106,8 @@ def diagnose(
     findings in the order their fixes apply; an empty list is a clean bill.
     """
     convention = convention or DepthConvention()
-    present = [np.asarray(d, np.float32) for d in depths if d is not None]
+    there = [number for number, depth in enumerate(depths) if depth is not None]
+    present = [np.asarray(depths[number], np.float32) for number in there]
     if not present:
         raise ValueError("depths must hold at least one frame")
     for depth in present:
@@ -92,22 +121,20 @@ def diagnose(
     found += _missing(depths, pictures)
     if pictures is not None and len(present) == len(depths):
         found += _out_of_step(present, pictures)
-    sample = present[len(present) // 2]
-    alpha = _alpha_for(depths, pictures, sample)
-    premultiplied = _premultiplied(sample, alpha) if alpha is not None else []
-    found += premultiplied
-    if premultiplied and alpha is not None:
-        sample = _unpremultiply(sample, alpha)
+    middle = len(present) // 2
+    sample, picture = present[middle], None if pictures is None else pictures[there[middle]]
+    if picture is not None and picture.shape == (*sample.shape, 4):
+        premultiplied = _premultiplied(sample, picture[..., 3])
+        found += premultiplied
+        sample = _unpremultiply(sample, picture[..., 3]) if premultiplied else sample
     steps = _steps(sample)
     smooth = unstep(sample) if steps else sample
     mixed = [] if steps and np.unique(sample).size < 16 else _mixed(sample)
     if mixed:
         smooth = part_edges(smooth, _spread(smooth))
     shape = _shape(smooth, convention, lens, bool(steps))
-    found += [f for f in shape if f.name == "SRGB"] + steps + mixed
-    found += [f for f in shape if f.name != "SRGB"]
-    found += _holes(sample, convention, {f.name for f in shape})
-    return sorted(found, key=lambda f: FINDINGS.index(f.name))
+    holes = _holes(sample, convention, {finding.name for finding in shape})
+    return sorted([*found, *shape, *steps, *mixed, *holes], key=lambda finding: FINDINGS.index(finding.name))
 
 
 def treat(
@@ -170,18 +197,14 @@ def _read(
     if "offset" in said.numbers and "NORMALISED" not in names:
         # z = offset - v: turned around, but its scale is still metres
         return to_metres(np.float32(said.numbers["offset"]) - depth, DepthConvention())
+    findings = list(names.values())
+    if not said.needs:
+        return to_metres(depth, reading(findings=findings, convention=convention))
     if near_m is None or far_m is None:
-        if said.needs:
-            raise ValueError(f"near_m and far_m must be given for {said.name}")
-        return to_metres(depth, reading(findings=list(names.values()), convention=convention))
-    if said.needs:
-        low, high = said.numbers.get("low", 0.0), said.numbers.get("high", 1.0)
-        share = (depth - np.float32(low)) / np.float32(max(high - low, 1e-12))
-        return to_metres(
-            np.clip(share, 0, 1),
-            reading(findings=list(names.values()), convention=convention, near_m=near_m, far_m=far_m),
-        )
-    return to_metres(depth, reading(findings=list(names.values()), convention=convention))
+        raise ValueError(f"near_m and far_m must be given for {said.name}")
+    low, high = said.numbers.get("low", 0.0), said.numbers.get("high", 1.0)
+    share = np.clip((depth - np.float32(low)) / np.float32(max(high - low, 1e-12)), 0, 1)
+    return to_metres(share, reading(findings=findings, convention=convention, near_m=near_m, far_m=far_m))
 
 
 def reading(
@@ -385,36 +408,9 @@ def _best(fits: dict[str, tuple[float, float]], claimed: float, rough: bool, lim
     return best, fits[best][0], fits[best][1]
 
 
-_WORDS = {
-    "INVERTED": (
-        "Near and far are read the wrong way round: the values run the other way than they are taken.",
-        "Turn the depth around",
-    ),
-    "RAMP": (
-        "Between near and far the values run evenly in metres where they are read as even in 1/z, or the other way "
-        "round: flat things come out bent.",
-        "Read them along the other ramp",
-    ),
-    "INVERSE": ("The values are 1/distance (as networks and disparity give), not distance.", "Read as 1/z"),
-    "NORMALISED": (
-        "The values are not metres but a 0 to 1 range between a near and a far distance.",
-        "Read as normalised, with near and far in metres",
-    ),
-    "SRGB": (
-        "The values went through the sRGB curve of pictures, which bends distances.",
-        "Undo the sRGB curve (set the file to Non-Color)",
-    ),
-    "RAY_LENGTH": (
-        "The values are distances along each ray to the lens, not depth along the camera's axis: flat walls "
-        "seem to bulge.",
-        "Divide by the ray's length",
-    ),
-}
-
-
-def _say(name: str, sure: float, needs: tuple[str, ...] = (), **numbers: float) -> Finding:
-    words, fix = _WORDS[name]
-    return Finding(name, words, sure, fix, needs, numbers)
+def _say(name: str, sure: float, needs: tuple[str, ...] = (), measured: object = "", **numbers: float) -> Finding:
+    words, fix = _SAID[name]
+    return Finding(name, words.format(measured), sure, fix.format(**numbers), needs, numbers)
 
 
 _ENDS = ("near_m", "far_m")
@@ -513,14 +509,7 @@ def _steps(raw: np.ndarray) -> list[Finding]:
     changes = changes[changes > 0]
     if changes.size < 50 or (changes == 1).mean() < 0.5:
         return []
-    return [
-        Finding(
-            "STEPS_8BIT",
-            f"Only {levels.size} different values: an 8-bit file, so slopes come in steps.",
-            float((changes == 1).mean()),
-            "Smooth the slopes between the steps, edges kept",
-        )
-    ]
+    return [_say("STEPS_8BIT", float((changes == 1).mean()), measured=levels.size)]
 
 
 def _even(levels: np.ndarray) -> bool:
@@ -545,15 +534,7 @@ def _mixed(raw: np.ndarray) -> list[Finding]:
     share = mixed / max(mixed + clean, 1)
     if mixed < 60 or share < 0.3:
         return []
-    return [
-        Finding(
-            "ANTIALIASED",
-            f"Edges are smoothed: {100 * share:.0f} % of the steps pass through a depth where nothing is.",
-            min(0.99, share + 0.2),
-            "Give each edge pixel to one side",
-            numbers={"share": share},
-        )
-    ]
+    return [_say("ANTIALIASED", min(0.99, share + 0.2), measured=f"{100 * share:.0f}", share=share)]
 
 
 def _hole_mask(raw: np.ndarray) -> np.ndarray:
@@ -580,26 +561,7 @@ def _holes(raw: np.ndarray, convention: DepthConvention, shape: set[str]) -> lis
     count = int(hole.sum())
     if count < max(4, 2e-5 * raw.size):
         return []
-    return [
-        Finding(
-            "HOLES",
-            f"{100 * count / raw.size:.2g} % of the pixels have no depth (0, negative or not a number).",
-            0.95,
-            "Fill from around",
-            numbers={"share": count / raw.size},
-        )
-    ]
-
-
-def _alpha_for(depths, pictures, sample: np.ndarray) -> np.ndarray | None:
-    if pictures is None:
-        return None
-    for depth, picture in zip(depths, pictures, strict=True):
-        if depth is not None and np.array_equal(np.asarray(depth, np.float32), sample, equal_nan=True):
-            if picture.ndim == 3 and picture.shape[2] == 4 and picture.shape[:2] == sample.shape:
-                return picture[..., 3]
-            return None
-    return None
+    return [_say("HOLES", 0.95, measured=f"{100 * count / raw.size:.2g}", share=count / raw.size)]
 
 
 def _premultiplied(raw: np.ndarray, alpha: np.ndarray) -> list[Finding]:
@@ -617,14 +579,7 @@ def _premultiplied(raw: np.ndarray, alpha: np.ndarray) -> list[Finding]:
     plain = float(((raw[told] > 0.97 * low[told]) & (raw[told] < 1.03 * high[told])).mean())
     if divided < 0.6 or plain > 0.5 * divided:
         return []
-    return [
-        Finding(
-            "PREMULTIPLIED",
-            "Depth was multiplied by the picture's alpha: it sinks to 0 at soft edges.",
-            divided,
-            "Divide by alpha; nothing where alpha is 0",
-        )
-    ]
+    return [_say("PREMULTIPLIED", divided)]
 
 
 def _unpremultiply(raw: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -638,10 +593,10 @@ def _size(depth: np.ndarray, picture: np.ndarray) -> list[Finding]:
     h, w = picture.shape[:2]
     if depth.shape == (h, w):
         return []
-    words = f"Depth is {depth.shape[1]} x {depth.shape[0]}, the picture {w} x {h}"
+    sizes = f"{depth.shape[1]} x {depth.shape[0]}, the picture {w} x {h}"
     same = abs(depth.shape[1] * h / (depth.shape[0] * w) - 1) < 0.01
-    words += "." if same else "; their shapes differ too, so one of them is cropped or squeezed."
-    return [Finding("SIZE", words, 1.0, "Fit to the picture without mixing depths")]
+    differ = "" if same else "; their shapes differ too, so one of them is cropped or squeezed"
+    return [_say("SIZE", 1.0, measured=sizes + differ)]
 
 
 def _missing(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray] | None) -> list[Finding]:
@@ -666,15 +621,8 @@ def _missing(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray]
             f"{len(frozen)} frames repeat the depth before them although the picture moves (first: number "
             f"{frozen[0] + 1})"
         )
-    return [
-        Finding(
-            "FRAMES_MISSING",
-            "; ".join(words) + ".",
-            1.0 if missing else 0.85,
-            "Make them from the frames around",
-            numbers={"missing": len(missing), "frozen": len(frozen)},
-        )
-    ]
+    sure = 1.0 if missing else 0.85
+    return [_say("FRAMES_MISSING", sure, measured="; ".join(words), missing=len(missing), frozen=len(frozen))]
 
 
 def _moves(a: np.ndarray, b: np.ndarray) -> bool:
@@ -726,16 +674,8 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
     gain = scores[best] - scores[0]
     if gain < 0.04 or gain < 0.15 * abs(scores[best]):
         return []
-    late = "behind" if best > 0 else "ahead of"
-    return [
-        Finding(
-            "OUT_OF_STEP",
-            f"Depth runs {abs(best)} frame{'s' * (abs(best) > 1)} {late} the picture.",
-            float(np.clip(0.5 + 3 * gain, 0.5, 0.99)),
-            f"Read depth {best:+d} frames",
-            numbers={"offset": best},
-        )
-    ]
+    late = f"{abs(best)} frame{'s' * (abs(best) > 1)} {'behind' if best > 0 else 'ahead of'}"
+    return [_say("OUT_OF_STEP", float(np.clip(0.5 + 3 * gain, 0.5, 0.99)), measured=late, offset=best)]
 
 
 def _edges(image: np.ndarray) -> np.ndarray:
