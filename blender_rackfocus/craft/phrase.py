@@ -29,12 +29,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
 from . import words
 from .distances import distance_text
 from .lenses import LENSES, SENSORS, t_stop_f_number
-from .pull import FEELS, INFINITY_M, Mark, find_mark, mark_distance_m
+from .pull import FEELS, INFINITY_M
 
 INCH_M, FOOT_M = 0.0254, 0.3048
 SHALLOW_F, VERY_SHALLOW_F, DEEP_F = 1.4, 1.2, 11.0
@@ -55,12 +56,11 @@ class FocusPlace:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch [start, end) of the sentence, its text, and what it was taken to mean ("" = not understood)."""
+    """A stretch [start, end) of the sentence, and its text."""
 
     start: int
     end: int
     text: str
-    meaning: str
 
 
 @dataclass
@@ -88,7 +88,6 @@ class Understanding:
     recipe: str | None = None
     hold: bool = False
     stops: list[FocusPlace] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
     unknown: list[Span] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -109,8 +108,8 @@ class Understanding:
 def understand(sentence: str, mark_names: Sequence[str] = ()) -> Understanding:
     """Read a sentence. mark_names: the strip's marks; their names are read before any other word."""
     reading = _Reading(sentence, mark_names)
-    for pattern, act in _VALUES:
-        reading.each(pattern, act)
+    for pattern, act in _VALUES.items():
+        reading.each(_rule(pattern), act)
     clauses = _clauses(reading)
     for clause in clauses:
         if not clause.is_order:
@@ -154,34 +153,24 @@ def describe(said: Understanding, fps: float = 24.0) -> list[str]:
     return lines
 
 
-def place_distance_m(
-    place: FocusPlace,
-    near_far_m: tuple[float, float] | None = None,
-    marks: Sequence[Mark] = (),
-    frame: float = 0,
-    current_m: float | None = None,
-) -> float:
-    """Metres of a place at a frame. near_far_m: what `subjects.depth_modes` gave. Raises ValueError saying what is
-    missing."""
-    if place.kind in IN_DEPTH:
-        if near_far_m is None:
-            raise ValueError(f"{_name(place).capitalize()} needs the picture's depth")
-        near_m, far_m = near_far_m
-        return {
-            "FOREGROUND": near_m,
-            "MIDGROUND": 2 / (1 / near_m + 1 / far_m),  # half way in dioptres, as the barrel turns
-            "BACKGROUND": far_m,
-            "OUT": near_m * OUT_OF_FOCUS,
-        }[place.kind]
+def place_distance_m(place: FocusPlace, near_far_m: tuple[float, float] | None = None) -> float:
+    """Metres of a place that no mark stands for. near_far_m: what `subjects.depth_modes` gave. Raises ValueError saying
+    what is missing."""
     if place.kind == "INFINITY":
         return INFINITY_M
     if place.kind == "DISTANCE":
         return float(place.distance_m or 0)
-    if place.kind == "MARK":
-        return mark_distance_m(find_mark(marks, place.name), frame)
-    if current_m is None:
-        raise ValueError("current_m is needed to rack from where the focus is now")
-    return current_m
+    if place.kind not in IN_DEPTH:
+        raise ValueError(f"{_name(place).capitalize()}: there is no mark of that name")
+    if near_far_m is None:
+        raise ValueError(f"{_name(place).capitalize()} needs the picture's depth")
+    near_m, far_m = near_far_m
+    return {
+        "FOREGROUND": near_m,
+        "MIDGROUND": 2 / (1 / near_m + 1 / far_m),  # half way in dioptres, as the barrel turns
+        "BACKGROUND": far_m,
+        "OUT": near_m * OUT_OF_FOCUS,
+    }[place.kind]
 
 
 IN_DEPTH = ("FOREGROUND", "MIDGROUND", "BACKGROUND", "OUT")
@@ -190,16 +179,19 @@ IN_DEPTH = ("FOREGROUND", "MIDGROUND", "BACKGROUND", "OUT")
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
+_FRONT, _BACK = FocusPlace("FOREGROUND"), FocusPlace("BACKGROUND")
+_OTHER_END = {_FRONT: _BACK, _BACK: _FRONT}
 _READ = "\x00"
 """Stands in the text for what has been read."""
 
-_Act = Callable[["_Reading", re.Match], "str | None"]
-"""Takes what matched. Returns its meaning, "" for words without weight, None if it is not that."""
+_Act = Callable[["_Reading", re.Match], bool]
+"""Takes what matched. Returns whether it is read with that."""
 
 
-def _rule(pattern: str) -> re.Pattern:
-    """Whole words only."""
-    return re.compile(rf"(?<![\w])(?:{pattern})(?![\w])")
+@cache
+def _rule(pattern: str | re.Pattern) -> re.Pattern:
+    """Whole words only, but for what is compiled: that says itself where it ends."""
+    return re.compile(rf"(?<![\w])(?:{pattern})(?![\w])") if isinstance(pattern, str) else pattern
 
 
 @dataclass(frozen=True)
@@ -232,7 +224,7 @@ class _Reading:
     def __init__(self, sentence: str, mark_names: Sequence[str]) -> None:
         self.said = Understanding(sentence)
         self.text = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in sentence)
-        self.distances: list[tuple[int, int, float]] = []
+        self.places: list[tuple[int, int, FocusPlace]] = []
         self.marks = [
             (name, re.compile(rf"(?<!\w){re.escape(name.strip().lower())}(?!\w)"))
             for name in sorted((name for name in mark_names if name.strip()), key=len, reverse=True)
@@ -245,25 +237,28 @@ class _Reading:
         self.loose: list[FocusPlace] = []
         self.held: FocusPlace | None = None
         self.and_back = False
-        self.wide_open: tuple[int, int] | None = None
+        self.wide_open: Span | None = None
         self.unplaced: list[Span] = []
         self.unplaced_starts: list[Span] = []
 
     def each(self, pattern: re.Pattern, act: _Act, start: int = 0, end: int | None = None) -> None:
         """Read all that a pattern matches within [start, end)."""
         for match in pattern.finditer(self.text, start, len(self.text) if end is None else end):
-            meaning = act(self, match) if match.end() > match.start() else None
-            if meaning is not None:
-                self.take(match.start(), match.end(), meaning)
+            if match.end() > match.start() and act(self, match):
+                self.take(*match.span())
 
-    def take(self, start: int, end: int, meaning: str = "") -> None:
+    def take(self, start: int, end: int) -> None:
         """Note a stretch as read."""
-        if meaning:
-            self.said.spans.append(self.span(start, end, meaning))
         self.text = self.text[:start] + _READ * (end - start) + self.text[end:]
 
-    def span(self, start: int, end: int, meaning: str = "") -> Span:
-        return Span(start, end, self.said.sentence[start:end], meaning)
+    def span(self, start: int, end: int) -> Span:
+        return Span(start, end, self.said.sentence[start:end])
+
+    def note_distance(self, match: re.Match, metres: float) -> bool:
+        """Note a distance where it stands; False where it is none."""
+        if metres > 0:
+            self.places.append((*match.span(), FocusPlace("DISTANCE", distance_m=round(metres, 4))))
+        return metres > 0
 
     def mark_in(self, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
         """The first mark named within a stretch: where, and which; of two at one place the longer."""
@@ -301,47 +296,37 @@ class _Reading:
 # --- Values: read wherever they stand ---------------------------------------------------------------------------------
 
 
-def _number(match: re.Match, key: str = "n") -> float:
+def _number(match: re.Match) -> float:
     group = match.groupdict()
-    return float(group[key].replace(",", ".")) if group.get(key) else float(words.COUNTS[group["w"]])
+    digits = group.get("n") or group.get("k")
+    return float(digits.replace(",", ".")) if digits else float(words.COUNTS[group["w"]])
 
 
-def _set(name: str, value: object | Callable[[re.Match], object], meaning: str) -> _Act:
-    def act(reading: _Reading, match: re.Match) -> str | None:
+def _set(name: str, value: object | Callable[[re.Match], object]) -> _Act:
+    def act(reading: _Reading, match: re.Match) -> bool:
         new = value(match) if callable(value) else value
         if isinstance(new, float) and not new > 0:
-            return None
+            return False
         said = reading.said
-        old = getattr(said, name)
-        if old is not None and old is not False and old != new:
+        if getattr(said, name) in (None, new):
+            setattr(said, name, new)
+        else:
             text = said.sentence[match.start() : match.end()]
             said.notes.append(f"{text!r} contradicts what was said before; the first one counts")
-            return f"{meaning}, ignored"
-        setattr(said, name, new)
-        return f"{meaning}: {new:g}" if isinstance(new, float) else f"{meaning}: {new}" if new is not True else meaning
+        return True
 
     return act
 
 
-def _preset(key: str) -> _Act:
-    return _set("focal_mm", float(LENSES[key].focal_mm), "lens, mm")
-
-
-def _distance(factor: float) -> _Act:
-    def act(reading: _Reading, match: re.Match) -> str | None:
-        metres = _number(match) * factor
-        return _put_distance(reading, match, metres) if metres > 0 else None
+def _distance(metres_each: float) -> _Act:
+    def act(reading: _Reading, match: re.Match) -> bool:
+        return reading.note_distance(match, _number(match) * metres_each)
 
     return act
 
 
-def _feet_inches(reading: _Reading, match: re.Match) -> str:
-    return _put_distance(reading, match, _number(match) * FOOT_M + float(match["i"] or 0) * INCH_M)
-
-
-def _put_distance(reading: _Reading, match: re.Match, metres: float) -> str:
-    reading.distances.append((match.start(), match.end(), round(metres, 4)))
-    return f"place: {distance_text(metres)}"
+def _feet_inches(reading: _Reading, match: re.Match) -> bool:
+    return reading.note_distance(match, _number(match) * FOOT_M + float(match["i"] or 0) * INCH_M)
 
 
 def _timecode(match: re.Match) -> tuple[int, int, int, int]:
@@ -350,31 +335,30 @@ def _timecode(match: re.Match) -> tuple[int, int, int, int]:
     return hours, minutes, seconds, frames
 
 
-def _wide_open(reading: _Reading, match: re.Match) -> str:
-    reading.wide_open = match.span()
-    return ""
+def _wide_open(reading: _Reading, match: re.Match) -> bool:
+    reading.wide_open = reading.span(*match.span())
+    return True
 
 
-def _all_out(reading: _Reading, match: re.Match) -> str:
-    reading.distances.append((match.start(), match.end(), 0.0))
-    return "everything out of focus"
+def _all_out(reading: _Reading, match: re.Match) -> bool:
+    reading.places.append((match.start(), match.end(), FocusPlace("OUT")))
+    return True
 
 
-def _cue(reading: _Reading, match: re.Match) -> str | None:
+def _cue(reading: _Reading, match: re.Match) -> bool:
     if reading.mark_in(*match.span()) is not None:
-        return None
+        return False
     reading.said.notes.append(f"{match[0]!r} is not known: it starts where the playhead stands, unless a time is said")
-    return ""
+    return True
 
 
-def _rests(name: str, meaning: str) -> _Act:
+def _rests(name: str) -> _Act:
     """Of "holds on her for 2 seconds, then ...", only the time is read."""
 
-    def act(reading: _Reading, match: re.Match) -> str | None:
-        told = _set(name, _number, meaning)(reading, match)
-        if told is not None:
-            reading.take(*match.span("rest"), told)
-        return None
+    def act(reading: _Reading, match: re.Match) -> bool:
+        if _set(name, _number)(reading, match):
+            reading.take(*match.span("rest"))
+        return False
 
     return act
 
@@ -382,87 +366,42 @@ def _rests(name: str, meaning: str) -> _Act:
 _RESTS = r"(?:hold|stay|rest|wait|pause|linger|keep)(?:s|ing)?\b[^,.;]{0,40}?"
 _N, _K, _W, _OVER = words.NUMBER, words.OTHER_NUMBER, words.COUNT, words.OVER
 
-_VALUES: list[tuple[re.Pattern, _Act]] = [
-    (_rule(words.CUE), _cue),
-    (
-        _rule(rf"{_RESTS} (?P<rest>for (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?))(?=.*(?:then|before)\b)"),
-        _rests("start_seconds", "starts after, seconds"),
+_SECONDS, _FRAMES = rf"(?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?)", rf"(?:{_N}|{_W}) ?frames"
+_FEET_INCHES = rf"{_N} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"
+
+_VALUES: dict[str | re.Pattern, _Act] = {
+    words.CUE: _cue,
+    rf"{_RESTS} (?P<rest>for {_SECONDS})(?=.*(?:then|before)\b)": _rests("start_seconds"),
+    rf"{_RESTS} (?P<rest>for {_FRAMES})(?=.*(?:then|before)\b)": _rests("start_frame"),
+    **{pattern: _set("sensor", key) for key, pattern in words.SENSORS.items()},
+    rf"(?:at|on|starting at|start at|from|until|till) frame {_N}": _set("start_frame", _number),
+    rf"(?:(?:at|from|starting at|start at|until|till) )?{words.TIMECODE}": _set("timecode", _timecode),
+    rf"(?:at|after|starting at|from second|until|till) {_SECONDS}": _set("start_seconds", _number),
+    rf"{_OVER}(?:{_N}[- ]?min(?:ute)?s?|{_W}[- ]minutes?)(?: long)?": _set(
+        "duration_seconds", lambda found: 60 * _number(found)
     ),
-    (
-        _rule(rf"{_RESTS} (?P<rest>for (?:{_N}|{_W}) ?frames)(?=.*(?:then|before)\b)"),
-        _rests("start_frame", "starts at frame"),
-    ),
-    *[(_rule(pattern), _set("sensor", key, "sensor")) for key, pattern in words.SENSORS.items()],
-    (
-        _rule(rf"(?:at|on|starting at|start at|from|until|till) frame {_N}"),
-        _set("start_frame", _number, "starts at frame"),
-    ),
-    (
-        _rule(r"(?:(?:at|from|starting at|start at|until|till) )?(?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"),
-        _set("timecode", _timecode, "starts at"),
-    ),
-    (
-        _rule(rf"(?:at|after|starting at|from second|until|till) (?:{_N} ?(?:s|secs?|seconds?)|{_W} seconds?)"),
-        _set("start_seconds", _number, "starts after, seconds"),
-    ),
-    (
-        _rule(rf"{_OVER}(?:{_N}[- ]?min(?:ute)?s?|{_W}[- ]minutes?)(?: long)?"),
-        _set("duration_seconds", lambda found: 60 * _number(found), "seconds"),
-    ),
-    (
-        _rule(rf"{_OVER}(?:{_N}[- ]?(?:s|secs?|seconds?)|{_W}[- ]seconds?)(?: long)?"),
-        _set("duration_seconds", _number, "seconds"),
-    ),
-    (
-        _rule(rf"(?:and )?{_OVER}(?:{_N}(?:[- ]?frames?|f)|{_W}[- ]frames)(?: long)?"),
-        _set("duration_frames", _number, "frames"),
-    ),
-    (
-        _rule(rf"{_N}x anamorphic|anamorphic {_K}x"),
-        _set("squeeze", lambda found: float(found["n"] or found["k"]), "squeeze"),
-    ),
-    (_rule(r"anamorphic(?: lens)?|scope lens"), _set("squeeze", 2.0, "squeeze")),
-    (
-        _rule(rf"{_N} ?[- ]?(?:mm|millimet(?:er|re)s?)(?: lens| prime)*"),
-        _set("focal_mm", _number, "lens, mm"),
-    ),
-    (
-        _rule(rf"f ?[/:-]? ?(?:stop )?(?:of )?{_N}|f-?stop(?: of)? {_K}"),
-        _set("f_number", lambda found: float((found["n"] or found["k"]).replace(",", ".")), "f-number"),
-    ),
-    (_rule(rf"t ?/? ?{_N}"), _set("t_stop", _number, "T-stop")),
-    (
-        _rule(
-            r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus"
-        ),
-        _set("f_number", VERY_SHALLOW_F, "very shallow depth of field, f-number"),
-    ),
-    (
-        _rule(r"shallow (?:depth of field|dof|focus(?! on\b))|shallow"),
-        _set("f_number", SHALLOW_F, "shallow depth of field, f-number"),
-    ),
-    (_rule(r"(?:deep|large) (?:depth of field|dof|focus)"), _set("f_number", DEEP_F, "deep focus, f-number")),
-    (_rule(r"wide open"), _wide_open),
-    (_rule(r"macro(?: lens)?"), _preset("M100_28")),
-    (_rule(r"portrait lens"), _preset("P85_14")),
-    (_rule(r"wide[- ]angle(?: lens)?|wide lens"), _preset("W24_14")),
-    (_rule(r"telephoto(?: lens)?|tele lens|long lens"), _preset("T135_20")),
-    (_rule(r"(?:normal|standard) lens|nifty fifty"), _preset("N50_18")),
-    (_rule(rf"{_N} ?(?:m|met(?:er|re)s?)"), _distance(1.0)),
-    (_rule(rf"{_W} (?:met(?:er|re)s?)"), _distance(1.0)),
-    (_rule(rf"{_W} (?:feet|foot)"), _distance(FOOT_M)),
-    (_rule(rf"{_N} ?(?:cm|centimet(?:er|re)s?)"), _distance(0.01)),
-    (
-        re.compile(rf"{_N} ?(?:'|ft\b|feet\b|foot\b) ?(?:(?P<i>\d+(?:\.\d+)?) ?(?:\"|''|in\b|inch(?:es)?\b))?"),
-        _feet_inches,
-    ),
-    (_rule(rf"{_N} ?(?:in|inch(?:es)?)"), _distance(INCH_M)),
-    (_rule(words.ALL_OUT), _all_out),
-    (
-        _rule(rf"{_N} ?(?:lens|prime)|(?:lens|prime)(?: of)? {_K}"),
-        _set("focal_mm", lambda found: float((found["n"] or found["k"]).replace(",", ".")), "lens, mm"),
-    ),
-]
+    rf"{_OVER}(?:{_N}[- ]?(?:s|secs?|seconds?)|{_W}[- ]seconds?)(?: long)?": _set("duration_seconds", _number),
+    rf"(?:and )?{_OVER}(?:{_N}(?:[- ]?frames?|f)|{_W}[- ]frames)(?: long)?": _set("duration_frames", _number),
+    rf"{_N}x anamorphic|anamorphic {_K}x": _set("squeeze", _number),
+    r"anamorphic(?: lens)?|scope lens": _set("squeeze", 2.0),
+    rf"{_N} ?[- ]?(?:mm|millimet(?:er|re)s?)(?: lens| prime)*": _set("focal_mm", _number),
+    rf"f ?[/:-]? ?(?:stop )?(?:of )?{_N}|f-?stop(?: of)? {_K}": _set("f_number", _number),
+    rf"t ?/? ?{_N}": _set("t_stop", _number),
+    words.VERY_SHALLOW: _set("f_number", VERY_SHALLOW_F),
+    words.SHALLOW: _set("f_number", SHALLOW_F),
+    words.DEEP: _set("f_number", DEEP_F),
+    "wide open": _wide_open,
+    **{pattern: _set("focal_mm", float(LENSES[key].focal_mm)) for key, pattern in words.LENSES.items()},
+    rf"{_N} ?(?:m|met(?:er|re)s?)": _distance(1.0),
+    rf"{_W} (?:met(?:er|re)s?)": _distance(1.0),
+    rf"{_W} (?:feet|foot)": _distance(FOOT_M),
+    rf"{_N} ?(?:cm|centimet(?:er|re)s?)": _distance(0.01),
+    re.compile(_FEET_INCHES): _feet_inches,
+    rf"{_N} ?(?:in|inch(?:es)?)": _distance(INCH_M),
+    words.ALL_OUT: _all_out,
+    rf"{_N} ?(?:lens|prime)|(?:lens|prime)(?: of)? {_K}": _set("focal_mm", _number),
+}
+"""What is read wherever it stands, in this order."""
 _BARE_NUMBER = _rule(r"(?<![.,:/'-])\d{1,3}(?:\.\d+)?(?![.,:/'-]?\w)(?!\s+(?!(?:at|with|over|in|on|for|and|then)\b)\w)")
 """A lens, a length or a distance without its unit. A number before another word counts something."""
 
@@ -522,8 +461,8 @@ _HEAD_END = _rule(words.HEAD_ENDS)
 _PLACES = [
     (_rule(words.INFINITY), FocusPlace("INFINITY")),
     (_rule(words.MIDDLE), FocusPlace("MIDGROUND")),
-    (_rule(words.NEAR), FocusPlace("FOREGROUND")),
-    (_rule(words.FAR), FocusPlace("BACKGROUND")),
+    (_rule(words.NEAR), _FRONT),
+    (_rule(words.FAR), _BACK),
 ]
 _ANY_FEEL = _rule(words.VERY + "(?:" + "|".join(f"(?P<{key}>{pattern})" for key, pattern in words.FEELS.items()) + ")")
 
@@ -574,10 +513,8 @@ def _head_end(text: str, start: int, end: int) -> int:
 def _start_of_scene(reading: _Reading) -> FocusPlace | None:
     """Where focus is at first, as the scene tells."""
     scenes = reading.scenes
-    soft = {scene.place.kind for scene in scenes if scene.soft and scene.place is not None}
-    implied = (
-        FocusPlace("FOREGROUND") if "BACKGROUND" in soft else FocusPlace("BACKGROUND") if "FOREGROUND" in soft else None
-    )
+    soft = {scene.place for scene in scenes if scene.soft}
+    implied = _FRONT if _BACK in soft else _BACK if _FRONT in soft else None
     for scene in scenes:
         if scene.sharp and not scene.soft:
             return scene.subject or implied
@@ -591,37 +528,32 @@ def _start_of_scene(reading: _Reading) -> FocusPlace | None:
 # --- Orders -----------------------------------------------------------------------------------------------------------
 
 
-def _unknown(reading: _Reading, match: re.Match) -> str:
+def _unknown(reading: _Reading, match: re.Match) -> bool:
     reading.said.unknown.append(reading.span(*match.span()))
-    return ""
+    return True
 
 
-def _feel(reading: _Reading, match: re.Match) -> str:
+def _weightless(_reading: _Reading, _match: re.Match) -> bool:
+    return True
+
+
+def _feel(reading: _Reading, match: re.Match) -> bool:
     key = next(name for name in words.FEELS if match[name] is not None)
     if match["very"]:
         reading.very = reading.very or key == "SLOW"
         key = "SNAP" if key == "QUICK" else key
     reading.feels.append(key)
-    return f"feel: {key.lower()}"
+    return True
 
 
-_ORDERS: list[tuple[re.Pattern, _Act]] = [
-    (_rule(r"back and forth"), _unknown),
-    (
-        _rule(
-            r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
-            r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?"
-        ),
-        _set("direction", "FAR", "direction"),
-    ),
-    (
-        _rule(r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)"),
-        _set("direction", "NEAR", "direction"),
-    ),
-    (_rule(r"transition(?:s|ing)?|bridg(?:es|ing|e)"), _set("recipe", "TRANSITION", "recipe")),
-    (_rule(r"spatial (?:storytelling|story)"), _set("recipe", "SPATIAL", "recipe")),
-    (_rule(rf"focus distance|{words.INTO_FOCUS}"), lambda _reading, _found: ""),
-]
+_ORDERS: dict[str | re.Pattern, _Act] = {
+    "back and forth": _unknown,
+    words.OPENS: _set("direction", "FAR"),
+    words.CLOSES: _set("direction", "NEAR"),
+    "transition(?:s|ing)?|bridg(?:es|ing|e)": _set("recipe", "TRANSITION"),
+    "spatial (?:storytelling|story)": _set("recipe", "SPATIAL"),
+    f"focus distance|{words.INTO_FOCUS}": _weightless,
+}
 _FINDS = _rule("(?:bring|find|get)(?:s|ing)?")
 _SOMEBODY = re.compile(words.SOMEBODY)
 _WEIGHTLESS = re.compile(rf"(?:{words.SOMEBODY}|{words.SOFT})")
@@ -633,19 +565,19 @@ _AND_BACK = _rule(r"and (?:then )?(?:back|returns?)(?: again)?(?! to (?:the )?(?
 
 def _obey(reading: _Reading, clause: _Clause) -> None:
     """Read a clause that says what focus does: before its first role, and behind each of them."""
-    for pattern, act in _ORDERS:
-        reading.each(pattern, act, clause.start, clause.end)
+    for pattern, act in _ORDERS.items():
+        reading.each(_rule(pattern), act, clause.start, clause.end)
     softens = _GOES_SOFT.search(reading.text, clause.start, clause.end)
     if softens:  # "the cup goes soft": focus leaves it
         edges = [match.end() for match in _BESIDE.finditer(reading.text, clause.start, softens.start())]
         reading.origin = _resolved(reading, max([clause.start, *edges]), softens.start()) or reading.origin
-        reading.take(*softens.span(), "where focus leaves")
+        reading.take(*softens.span())
     back = _AND_BACK.search(reading.text, clause.start, clause.end)
     if back:
-        reading.take(*back.span(), "and back to the start")
+        reading.take(*back.span())
         reading.and_back = True
     roles = [found for found in _ROLE.finditer(reading.text, clause.start, clause.end) if found["described"] is None]
-    reading.each(_EMPHASIS, _set("recipe", "EMPHASIS", "recipe"), clause.start, clause.end)
+    reading.each(_EMPHASIS, _set("recipe", "EMPHASIS"), clause.start, clause.end)
     edges = [*(found.start() for found in roles), clause.end]
     _before(reading, clause.start, edges[0], bool(roles) and roles[0].lastgroup in ("to", "arrow", "reveal"))
     for found, end in zip(roles, edges[1:], strict=True):
@@ -662,7 +594,7 @@ def _before(reading: _Reading, start: int, end: int, goes_to: bool) -> None:
     reading.each(_ANY_FEEL, _feel, start, end)
     reading.each(_CAMERA_MOVE, _unknown, start, end)
     finds = _FINDS.search(reading.text, start, end)
-    reading.each(_TRIGGER, lambda _reading, _found: "", start, end)
+    reading.each(_TRIGGER, _weightless, start, end)
     if place is None or not finds:  # else what is left names what has that place
         reading.not_understood(start, end, among=_WEIGHTLESS)
 
@@ -677,10 +609,8 @@ def _behind(reading: _Reading, role: re.Match, start: int, end: int) -> None:
         return
     if kind == "hold":
         said.hold = True
-        said.spans.append(reading.span(*role.span(), "follows the mark"))
     if kind == "reveal" and said.recipe is None:
         said.recipe = "REVEAL"
-        said.spans.append(reading.span(*role.span(), "recipe: REVEAL"))
     if kind == "between":
         middle = _rule("and").search(reading.text, start, end)
         if middle:
@@ -730,16 +660,13 @@ def _resolved(reading: _Reading, start: int, end: int) -> FocusPlace | None:
         return None
     begin, stop, found = place
     if found.kind not in ("DISTANCE", "OUT"):
-        reading.take(begin, stop, f"place: {_name(found)}")
+        reading.take(begin, stop)
     reading.each(_ANY_FEEL, _feel, stop, end)
     return found
 
 
 def _distance_in(reading: _Reading, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
-    for begin, stop, metres in reading.distances:
-        if start <= begin < end:
-            return begin, stop, FocusPlace("DISTANCE", distance_m=metres) if metres else FocusPlace("OUT")
-    return None
+    return next((place for place in reading.places if start <= place[0] < end), None)
 
 
 def _as_the_scene_says(reading: _Reading, start: int, end: int, is_goal: bool) -> FocusPlace | None:
@@ -765,9 +692,8 @@ def _soft_at_first(reading: _Reading) -> FocusPlace | None:
     told = [scene.subject for scene in reading.scenes if scene.soft and scene.subject not in (None, first)]
     if told or first is None:
         return told[0] if told else None
-    kinds = [scene.place.kind for scene in reading.scenes if scene.sharp and scene.place is not None] or [first.kind]
-    other = {"FOREGROUND": "BACKGROUND", "BACKGROUND": "FOREGROUND"}.get(kinds[0])
-    return FocusPlace(other) if other else None
+    sharp = [scene.place for scene in reading.scenes if scene.sharp and scene.place is not None] or [first]
+    return _OTHER_END.get(sharp[0])
 
 
 # --- Together ---------------------------------------------------------------------------------------------------------
@@ -781,7 +707,7 @@ def _conclude(reading: _Reading) -> None:
         said.duration_seconds = VERY_SLOW_SECONDS
         said.notes.append(f"Very slow: over {VERY_SLOW_SECONDS:g} seconds")
     if reading.wide_open is not None:
-        _open_wide(reading, reading.span(*reading.wide_open))
+        _open_wide(reading, reading.wide_open)
     if said.t_stop is not None and said.f_number is None:
         number = t_stop_f_number(said.t_stop)
         said.notes.append(f"T{said.t_stop:g} tells the light that passes, blur follows the opening: f/{number:.2g}")
@@ -833,19 +759,18 @@ def _route(reading: _Reading) -> None:
 
 def _start_on_the_other(reading: _Reading) -> None:
     """ "From the figure to the one behind": who is not behind is in front."""
-    other = {"BACKGROUND": "FOREGROUND", "FOREGROUND": "BACKGROUND"}.get(reading.goals[0].kind)
+    other = _OTHER_END.get(reading.goals[0])
     somebody = [one for one in reading.unplaced if _SOMEBODY.fullmatch(one.text.lower())]
     if other and len(somebody) == 1 and reading.unplaced == reading.unplaced_starts == somebody:
-        reading.origin, reading.unplaced = FocusPlace(other), []
+        reading.origin, reading.unplaced = other, []
         reading.said.notes.append(f"{somebody[0].text!r}: {_name(reading.origin)}, the other end of the depth")
 
 
 def _go_on(reading: _Reading) -> None:
     """A direction, and no place to go to that is known: the foreground or the background."""
     said = reading.said
-    goal, other = FocusPlace("BACKGROUND"), FocusPlace("FOREGROUND")
-    if said.direction == "NEAR":
-        goal, other = other, goal
+    goal = _FRONT if said.direction == "NEAR" else _BACK
+    other = _OTHER_END[goal]
     reading.goals = [goal]
     what = ", ".join(span.text for span in reading.unplaced)
     said.notes.append(f"{what or 'No end was named'}: to the {_name(goal)}")
@@ -858,13 +783,9 @@ def _go_on(reading: _Reading) -> None:
 def _end_of(reading: _Reading, origin: FocusPlace) -> None:
     """A start alone: from one end of the depth it goes to the other."""
     said = reading.said
-    if origin.kind in ("FOREGROUND", "BACKGROUND") and not reading.unplaced:
-        goal = FocusPlace("BACKGROUND" if origin.kind == "FOREGROUND" else "FOREGROUND")
-        said.stops = [origin, goal]
-        said.notes.append(f"No end was named: to the {_name(goal)}")
-        return
-    said.stops = [origin]
-    said.notes.append("No end was named")
+    goal = None if reading.unplaced else _OTHER_END.get(origin)
+    said.stops = [origin, *([goal] if goal else [])]
+    said.notes.append("No end was named" + (f": to the {_name(goal)}" if goal else ""))
 
 
 def _one_feel(reading: _Reading) -> str | None:
@@ -888,7 +809,6 @@ def _open_wide(reading: _Reading, span: Span) -> None:
     ]
     if said.f_number is None and fastest:
         said.f_number = min(fastest)
-        said.spans.append(Span(span.start, span.end, span.text, f"f-number: {said.f_number:g}, the preset's widest"))
     elif said.f_number is None:
         said.unknown.append(span)
         said.notes.append('How far "wide open" is depends on the lens: name one of the presets, or an f-number')

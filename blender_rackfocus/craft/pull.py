@@ -497,15 +497,6 @@ def put_between(keys: Sequence[Key], placed: Sequence[Key], first: float, last: 
     return [*head, *middle, *tail]
 
 
-def find_mark(marks: Sequence[Mark], name: str) -> Mark:
-    """The mark of that name, whatever its capitals. Raises ValueError naming those there are."""
-    for mark in marks:
-        if mark.name.casefold() == name.strip().casefold():
-            return mark
-    known = ", ".join(mark.name for mark in marks) or "none"
-    raise ValueError(f"There is no mark named {name!r} (marks: {known})")
-
-
 def unique_name(name: str, taken: Sequence[str]) -> str:
     """The name, or with the first free number behind it ("Anna", "Anna 2", ...); an empty one becomes "Mark"."""
     base = name.strip() or "Mark"

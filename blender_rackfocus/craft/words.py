@@ -55,6 +55,22 @@ SENSORS = {
     "MEDIUM_645": r"medium[- ]format",
 }
 
+LENSES = {
+    "M100_28": r"macro(?: lens)?",
+    "P85_14": r"portrait lens",
+    "W24_14": r"wide[- ]angle(?: lens)?|wide lens",
+    "T135_20": r"telephoto(?: lens)?|tele lens|long lens",
+    "N50_18": r"(?:normal|standard) lens|nifty fifty",
+}
+"""The preset that a kind of lens stands for."""
+
+VERY_SHALLOW = (
+    r"(?:very|extremely|razor[- ]thin|ultra|super)[- ](?:shallow )?(?:depth of field|dof)|razor[- ]thin focus"
+)
+SHALLOW = r"shallow (?:depth of field|dof|focus(?! on\b))|shallow"
+DEEP = r"(?:deep|large) (?:depth of field|dof|focus)"
+TIMECODE = r"(?P<t>\d{1,2}(?::\d{2}){1,2}(?:[:;]\d{2})?)"
+
 SHARP = r"(?:in )?(?:sharp|crisp|tack[- ]sharp|clear)(?: focus)?|in focus"
 SOFT = (
     r"(?:(?:softly|slightly|beautifully|heavily|completely) )?"
@@ -97,6 +113,11 @@ TRIGGER = (
     r"reveal(?:s|ing|ed)?|transition(?:s|ing)?|bridg(?:es|ing|e)|emphasi(?:s|[sz]es|[sz]ing|[sz]e)|"
     r"spatial (?:storytelling|story)|opens?(?: up)?(?: the world)|clos(?:es|ing) (?:in|the world)"
 )
+OPENS = (
+    r"opens?(?: up)?(?: the world)?|opening(?: up)?|"
+    r"pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:back|out|deeper)(?:wards?)?"
+)
+CLOSES = r"clos(?:es|ing) (?:in|the world)|pull(?:s|ing|ed)? (?:the )?(?:focus )?(?:forwards?|in|closer|nearer)"
 HOLD = (
     r"follows?|following focus(?: on)?|(?:holds?|keeps?|stays?)(?: (?:the )?focus)?(?: (?:on|with))?|"
     r"(?:holding|keeping|staying)(?: (?:the )?focus)? (?:on|with)|tracks?"

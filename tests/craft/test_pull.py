@@ -25,7 +25,6 @@ from blender_rackfocus.craft.pull import (
     INFINITY_M,
     Mark,
     default_duration,
-    find_mark,
     flat_keys,
     follow,
     hold_keys,
@@ -276,13 +275,9 @@ def test_a_lost_track_is_bridged_in_dioptres_and_told():
 
 
 def test_mark_names():
-    marks = [Mark("Anna", 2.0), Mark("The Door", math.inf)]
-    assert find_mark(marks, " the door ").name == "The Door"
-    with pytest.raises(ValueError, match="Anna, The Door"):
-        find_mark(marks, "Bob")
     assert unique_name("anna", ["Anna", "Anna 2"]) == "anna 3"
     assert unique_name("  ", []) == "Mark"
-    assert mark_distance_m(marks[1], 0) == INFINITY_M
+    assert mark_distance_m(Mark("The Door", math.inf), 0) == INFINITY_M
 
 
 def test_value_at_is_the_raw_curve():

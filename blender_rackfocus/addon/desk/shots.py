@@ -348,7 +348,7 @@ def _place_mark(
     own = marks.find(strip, place.kind)  # a mark that was taped as "Foreground" is what the user means by it
     if own is not None and own.kind == "TRACKED":
         return marks.for_pull(strip, own)
-    metres = min(phrase.place_distance_m(place, near_far, frame=frame), pull.INFINITY_M)
+    metres = min(phrase.place_distance_m(place, near_far), pull.INFINITY_M)
     return pull.Mark(place.name or place.kind.capitalize(), metres)
 
 
