@@ -12,7 +12,7 @@ from live_shot import FAR_M, NEAR_M, Shot, difference
 
 from blender_rackfocus.addon.blender import context, curves, pairs
 from blender_rackfocus.addon.delivery import placed as placing
-from blender_rackfocus.addon.sequencer import staleness
+from blender_rackfocus.addon.sequencer import prefetch, show, staleness
 from blender_rackfocus.addon.shot import focus_keys, group, modifier
 
 FRAMES = range(1, 5)
@@ -171,6 +171,39 @@ def test_blender_may_draw_ahead_where_all_that_is_played_is_placed_and_right(pla
     assert may_be_drawn_ahead(placed) is True
     placed.scene.frame_preview_start = 4
     assert may_be_drawn_ahead(placed) is False
+
+
+def test_prefetch_goes_off_and_comes_back_as_the_user_had_it(placed):
+    editor, f_stop = placed.scene.sequence_editor, modifier.socket(modifier.find(original(placed)), "F-Stop")
+
+    def minded():
+        staleness.changed()  # as after any edit
+        prefetch.mind(placed.scene)
+        while staleness._tick() is not None:
+            pass
+        prefetch.mind(placed.scene)
+        return editor.use_prefetch
+
+    before = f_stop.value
+    assert minded()  # right all over: it stays on
+    f_stop.value = 2.8
+    assert not minded()
+    prefetch.let_go()  # the file is written
+    assert editor.use_prefetch
+    assert not minded()
+    f_stop.value = before
+    assert minded()
+    editor.use_prefetch = False  # an undo
+    show.undone()
+    assert minded()
+    f_stop.value = 2.8
+    assert not minded()
+    editor.use_prefetch = True  # the user, in vain
+    assert not minded()
+    f_stop.value = before
+    assert minded()
+    editor.use_prefetch = False  # the user
+    assert not minded()
 
 
 def test_the_desk_means_the_original(placed):

@@ -106,6 +106,17 @@ def later(shown: Shown, frames: int) -> Shown:
     return replace(shown, frame=shown.frame + frames, animation_frame=shown.animation_frame + frames, levels=levels)
 
 
+def within(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
+    """A scene with strips, and those in its scene strips."""
+    scenes, waiting = [], [scene]
+    while waiting:
+        here = waiting.pop()
+        if here not in scenes and here.sequence_editor is not None:
+            scenes.append(here)
+            waiting += [one.scene for one in here.sequence_editor.strips_all if one.type == "SCENE" and one.scene]
+    return scenes
+
+
 def media_frame(strip: Any, frame: float, scene: Any) -> MediaFrame:
     """The file, and the frame in it, that a movie or image strip shows.
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import bpy
 
@@ -23,7 +23,7 @@ from ..blender import dna, errors, rendering, signals, source_cache, stillness, 
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..shot import clock, depth_pieces, group, intact, modifier, ownership, pixels
-from . import baked_strips, frames, live, placed_strips, staleness, views
+from . import baked_strips, frames, live, placed_strips, prefetch, staleness, views
 
 _log = logging.getLogger(__name__)
 
@@ -42,13 +42,6 @@ class _Render:
 
     done: int = 0
     cache: source_cache.SourceCache | None = None
-
-
-@dataclass
-class _Prefetch:
-    """held_off: the `session_uid` of each scene where Blender's prefetch was switched off here."""
-
-    held_off: set[int] = field(default_factory=set)
 
 
 def _render() -> _Render:
@@ -113,7 +106,7 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
 def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]:
     """It cannot be told what a scene shows: none of its strips, nor of those in its scene strips, has a frame."""
     problems = []
-    for here in _within(scene):
+    for here in strips.within(scene):
         for strip, found in modifier.in_scene(here):
             told = FrameError.of(problem, strip.name, strips.standing_at(scene))
             if _blank(found):
@@ -121,17 +114,6 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
             errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
             problems.append(told)
     return problems
-
-
-def _within(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
-    """A scene with strips, and those in its scene strips."""
-    scenes, waiting = [], [scene]
-    while waiting:
-        here = waiting.pop()
-        if here not in scenes and here.sequence_editor is not None:
-            scenes.append(here)
-            waiting += [one.scene for one in here.sequence_editor.strips_all if one.type == "SCENE" and one.scene]
-    return scenes
 
 
 def _show_one(shown: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
@@ -252,7 +234,7 @@ def refresh(*_rest: object) -> None:
         return
     on_screen = _scenes_on_screen()
     for scene in on_screen:
-        _mind_prefetch(scene)
+        prefetch.mind(scene)
         show(scene, final=False)
     if not on_screen:
         live.only(set())
@@ -266,30 +248,6 @@ def _scenes_on_screen() -> list[bpy.types.Scene]:
         if scene not in scenes and scene.sequence_editor is not None:
             scenes.append(scene)
     return scenes
-
-
-def _mind_prefetch(scene: bpy.types.Scene) -> None:
-    """Prefetch draws other frames than the current one, for which our pixels are not meant. Where it is not to be it is
-    switched off, and on again where nothing of ours is drawn any more, as under what is placed."""
-    editor, held_off = scene.sequence_editor, session.part(_Prefetch).held_off
-    if not editor.use_prefetch and scene.session_uid not in held_off:
-        return
-    told = [staleness.may_be_drawn_ahead(scene, *both) for one in _within(scene) for both in modifier.in_scene(one)]
-    if False in told and editor.use_prefetch:
-        held_off.add(scene.session_uid)
-        editor.use_prefetch = False
-    elif all(told) and scene.session_uid in held_off:
-        held_off.remove(scene.session_uid)
-        editor.use_prefetch = True
-
-
-def _let_prefetch_go() -> None:
-    """Switch it on again wherever it was switched off here."""
-    held_off = session.part(_Prefetch).held_off
-    for scene in bpy.data.scenes:
-        if scene.session_uid in held_off and scene.sequence_editor is not None:
-            scene.sequence_editor.use_prefetch = True
-    held_off.clear()
 
 
 def _settle_later() -> None:
@@ -404,6 +362,7 @@ def opened(*_rest: object) -> None:
 def undone(*_rest: object) -> None:
     """An undo or redo: images may have lost their pixels."""
     pixels.forget()
+    prefetch.undone()
     signals.edited()
     ownership.separate()
     refresh()
@@ -414,7 +373,7 @@ def saving(*_rest: object) -> None:
     ownership.separate()
     placed_strips.at_rest()
     pixels.drop_all()
-    _let_prefetch_go()
+    prefetch.let_go()
 
 
 def register() -> None:
@@ -427,4 +386,4 @@ def unregister() -> None:
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
     pixels.drop_all()
-    _let_prefetch_go()
+    prefetch.let_go()
