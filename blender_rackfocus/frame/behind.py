@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
+
 from ..core import Behind
 from ..craft import uncover
 from ..craft.camera_step import CameraStep
 from ..craft.uncover import Glance, Link, Neighbour, Sight
 from ..media import MediaError
-from .job import Beside, Job
+from .job import Beside, FileFrame, Job
+from .make import read, reading_of
+from .memory import Memory
 
 OFFSETS = (1, 2, 4)
 """Frames before and after that are looked at, at most: so many are kept in memory while a clip is made."""
@@ -38,6 +42,19 @@ def behind(job: Job, read: Read, look: Look) -> Behind | None:
         return None
     seen = [Neighbour(read(at(job, one)), link) for one, link in links.items()]
     return uncover.uncovered(read(job), seen)
+
+
+def around(shown: Callable[[int], Beside | None]) -> tuple[Beside, ...]:
+    """The frames of a clip in which what one of them hides is looked for: each once, and whose files are there.
+
+    shown: the frame so many frames later, 0 for the one in hand; None where none is to be looked into.
+    """
+    found: dict[tuple[FileFrame, FileFrame], Beside] = {}
+    for offset in (0, *(side * distance for distance in OFFSETS for side in (-1, 1))):
+        one = shown(offset)
+        if one is not None and one.picture.stamp is not None and one.depth.stamp is not None:
+            found.setdefault((one.picture, one.depth), one)
+    return tuple(one for one in found.values() if one.offset)
 
 
 def at(job: Job, beside: Beside) -> Job:
@@ -95,3 +112,27 @@ def _chosen(distances: list[int], each: float) -> list[int]:
 
 def _distance(beside: Beside) -> int:
     return abs(beside.offset)
+
+
+class Clips:
+    """What was read of clips, in memory."""
+
+    def __init__(self) -> None:
+        self._sights: Memory[Job, Sight] = Memory(lambda one: one.picture.nbytes + one.depth_m.nbytes)
+        self._glances: Memory[Job, Glance] = Memory(lambda one: one.size_bytes)
+
+    def read(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
+        """A job's picture, (H, W, 4) float32 scene-linear premultiplied, and its depth, (H, W) float32 metres; not to
+        be written to. Raises MediaError, or ValueError."""
+        sight = self._sight(job)
+        return sight.picture, sight.depth_m
+
+    def behind(self, job: Job) -> Behind | None:
+        """`behind` of a job. Raises MediaError, or ValueError."""
+        return behind(job, self._sight, self._glance)
+
+    def _sight(self, job: Job) -> Sight:
+        return self._sights.made(reading_of(job), lambda: Sight(*read(job)[:2]))
+
+    def _glance(self, job: Job) -> Glance:
+        return self._glances.made(reading_of(job), lambda: uncover.glance(self._sight(job)))

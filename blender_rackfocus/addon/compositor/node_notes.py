@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,7 @@ from ..blender.session import session
 from ..depth import scene_print
 from ..depth.passes import SIZE_PROPERTIES
 from ..shot import focus_keys, node, node_settings
+from . import node_clip
 
 PIXELS = "pixels"
 """The note that `node_pixels.key_of_frame` tells."""
@@ -52,6 +52,9 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
     unsure: set[str] = set()
     for each in before:
         _note_files(each, frame, files, unsure)
+    for each in node_clip.beside(rack_node, frame):
+        for one in (each.picture, each.depth):
+            _note_file(one.path, files, unsure)
     for each in scenes:
         for block in scene_print.blocks_of(each):
             if block.id_type == "IMAGE" and block.source in {"FILE", "MOVIE"} and block.packed_file is None:
@@ -60,7 +63,8 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
         "renderer": renderer(),
         "inputs": _values(scene, rack_node, feeding[0].slot, frame, unsure),
         "lens": rack_node.rackfocus_lens,
-        "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)},
+        "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)}
+        | {"rackfocus_uncover": node_clip.looks(rack_node)},
         "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
         "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
@@ -76,6 +80,7 @@ _BEFORE_IT_WAS_NOTED = {
     "rackfocus_depth_high": 1.0,
     "rackfocus_render_behind": False,
     "rackfocus_overscan": 0.0,
+    "rackfocus_uncover": False,
 }
 """What older versions did and did not note."""
 
@@ -268,46 +273,13 @@ def _lens_print(scene: bpy.types.Scene) -> str:
 
 
 def _note_files(tree_node: bpy.types.Node, frame: int, files: dict[str, str], unsure: set[str]) -> None:
-    image = getattr(tree_node, "image", None)
-    if image is not None and tree_node.bl_idname == idnames.IMAGE:
-        path = bpy.path.abspath(image.filepath, library=image.library)
-        if image.source == "SEQUENCE":
-            path = numbered(path, image_number(tree_node, frame))
-        if image.source == "GENERATED" or image.packed_file is not None or image.is_dirty:
-            unsure.add(f'the picture "{image.name}" is in the file, not on disk')
-        elif path:
+    image = getattr(tree_node, "image", None) if tree_node.bl_idname == idnames.IMAGE else None
+    if image is not None and (image.source == "GENERATED" or image.packed_file is not None or image.is_dirty):
+        unsure.add(f'the picture "{image.name}" is in the file, not on disk')
+    elif image is not None or getattr(tree_node, "clip", None) is not None:
+        path = node_clip.shown(tree_node, frame)[0]
+        if path:
             _note_file(path, files, unsure)
-    clip = getattr(tree_node, "clip", None)
-    if clip is not None:
-        path = bpy.path.abspath(clip.filepath, library=clip.library)
-        if clip.source == "SEQUENCE":
-            path = numbered(path, _digits(path) + frame - clip.frame_start + clip.frame_offset)
-        _note_file(path, files, unsure)
-
-
-def image_number(tree_node: bpy.types.Node, frame: int) -> int:
-    """The number of the file that an Image node with a sequence shows at a frame (`BKE_image_user_frame_get`)."""
-    at, length = frame - tree_node.frame_start + 1, tree_node.frame_duration
-    if tree_node.use_cyclic and length:
-        at = at % length or length
-    return min(max(at, 0), length) + tree_node.frame_offset
-
-
-_NUMBER = re.compile(r"\d+(?=\D*$)")
-
-
-def numbered(path: str, number: int) -> str:
-    """A sequence's file with another number in its name."""
-    folder, name = os.path.split(path)
-    match = _NUMBER.search(name)
-    if match is None:
-        return path
-    return os.path.join(folder, name[: match.start()] + str(number).zfill(len(match.group())) + name[match.end() :])
-
-
-def _digits(path: str) -> int:
-    match = _NUMBER.search(os.path.basename(path))
-    return int(match.group()) if match is not None else 0
 
 
 def _note_file(path: str, files: dict[str, str], unsure: set[str]) -> None:

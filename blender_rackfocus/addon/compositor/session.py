@@ -19,7 +19,7 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 import cv2
@@ -38,7 +38,7 @@ from ..blender.own_trees import Aside
 from ..blender.session import session as memory
 from ..depth import passes, scene_passes, upstream
 from ..shot import group, intact, node, pixels
-from . import node_baked, node_notes, node_pixels, node_values, preview
+from . import node_baked, node_clip, node_notes, node_pixels, node_values, preview
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class _Renders:
 
     sessions: what renders now. failed_begin: why a render could not begin. shown, fits, meant, behind: what was wrong
     with a node when it was rendered last, what was done to its depth, what its numbers were taken for, and what was
-    rendered of what it hides."""
+    found of what it hides."""
 
     sessions: dict[int, _Session] = field(default_factory=dict)
     failed_begin: dict[int, str] = field(default_factory=dict)
@@ -398,8 +398,9 @@ def fit_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
 
 
 def behind_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
-    """What was rendered of what a node's picture hides when it was rendered last; empty where that is not asked."""
-    return _told(_renders().behind, scene, rack_node) if rack_node.rackfocus_render_behind else ""
+    """What was found of what a node's picture hides when it was rendered last; empty where that is not asked."""
+    asked = rack_node.rackfocus_render_behind or node_clip.looks(rack_node)
+    return _told(_renders().behind, scene, rack_node) if asked else ""
 
 
 def scene_before(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> bpy.types.Scene | None:
@@ -463,7 +464,12 @@ def _fill(
     if watched:
         renders.meant[place] = node_values.meaning_told(rack_node, depth, convention)
     rendered, names, ends_m = _rendered(session, level, rack_node, values, depth_m, frame, subframe)
-    renders.behind[place] = _behind_words(rendered)
+    if node_clip.looks(rack_node):
+        clip = node_clip.Came(picture, depth, depth_m, values)
+        what, renders.behind[place] = node_clip.found(session.scene, rack_node, frame, clip)
+        rendered = replace(rendered, behind=what)
+    else:
+        renders.behind[place] = _behind_words(rendered)
     path = node_baked.file_at(rack_node, frame) if not subframe and session.collected is None else ""
     if path and node_baked.is_of(path, picture, depth_m, values, region, rendered):
         pixels.empty(image)  # Blender reads the baked frame itself

@@ -281,21 +281,22 @@ def _beside(parts: adjustment.Parts, picture: FileFrame, depth: FileFrame) -> tu
     strip, source = parts.picture.strip, depth_sources.of(parts.depth.strip)
     if strip.type == "SCENE" or source.by_hand or (strip.multiply_alpha and strip.color_multiply != 1):
         return ()  # rendered ones would have to be rendered; by hand are cards, without a shape to look around
-    found = {(picture, depth): Beside(0, picture, depth)}
-    for offset in (side * distance for distance in frame_behind.OFFSETS for side in (-1, 1)):
+
+    def shown(offset: int) -> Beside | None:
         at = strips.later(parts.picture, offset)
+        if not offset:
+            return Beside(0, picture, depth)
         if not strip.left_handle <= at.frame < strip.right_handle:
-            continue
+            return None
         try:
             shows = strips.media_frame(strip, at.frame, at.scene)
             own = source.depth(strips.later(parts.depth, offset), shows, True).here
             strokes = touches.on(parts.depth.strip, shows.index)
         except EXPECTED:
-            continue  # it is said where that frame is due
-        there = stamped(shows.path, shows.index, shows.stream)
-        if there.stamp is not None and own.stamp is not None:
-            found.setdefault((there, own), Beside(offset, there, own, strokes))
-    return tuple(one for one in found.values() if one.offset)
+            return None  # it is said where that frame is due
+        return Beside(offset, stamped(shows.path, shows.index, shows.stream), own, strokes)
+
+    return frame_behind.around(shown)
 
 
 def make(job: Job) -> Made:

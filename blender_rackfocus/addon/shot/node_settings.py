@@ -39,7 +39,7 @@ DEPTH = (
 RENDERED = ("rackfocus_render_behind", "rackfocus_overscan")
 """What the 3D scene is rendered for besides its picture."""
 
-PROPERTIES = {name: settings.PROPERTIES[name] for name in (*DEPTH, *RENDERED)} | {
+PROPERTIES = {name: settings.PROPERTIES[name] for name in (*DEPTH, *RENDERED, "rackfocus_uncover")} | {
     "rackfocus_lens": bpy.props.EnumProperty(
         name="Lens",
         description="Where focus and lens come from",

@@ -10,7 +10,7 @@ import blf
 import bpy
 
 from ...blender import hooks, idnames, versions
-from ...compositor import preview
+from ...compositor import node_clip, preview
 from ...compositor import session as compositor
 from ...delivery import node_twin, twin_group
 from ...delivery.nodes import Nodes
@@ -64,7 +64,11 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
         behind = compositor.scene_before(context.scene, one)
         if behind is not None:
             rendered.draw(layout, one, behind)
-            words(layout, compositor.behind_told(context.scene, one), "XRAY")
+        problem_of_clip = node_clip.problem_of(one)
+        row = layout.row()
+        row.enabled = not problem_of_clip
+        row.prop(one, "rackfocus_uncover")
+        words(layout, problem_of_clip or compositor.behind_told(context.scene, one), "XRAY")
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
 
 
