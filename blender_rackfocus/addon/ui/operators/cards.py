@@ -21,17 +21,12 @@ class RACKFOCUS_OT_card_add(OnStrip, bpy.types.Operator):
         name="Distance", description="Distance from the camera, in metres", subtype="DISTANCE", default=2.0, min=0.01
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if strip.type not in modifier.KINDS:
-            self.report({"ERROR"}, f'"{strip.name}" is no image or movie strip; Rack Focus works on those')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" is no image or movie strip; Rack Focus works on those')
         mask = bpy.data.masks.get(self.mask) if self.mask else None
         if self.mask and mask is None:
-            self.report({"ERROR"}, f'There is no mask named "{self.mask}"')
-            return {"CANCELLED"}
+            raise ValueError(f'There is no mask named "{self.mask}"')
         fresh = modifier.find(strip) is None
         modifier.add(strip)
         card = strip.rackfocus_cards.add()
@@ -53,14 +48,10 @@ class RACKFOCUS_OT_card_remove(OnStrip, bpy.types.Operator):
 
     index: bpy.props.IntProperty(name="Card", description="Which one, 0 the first; -1 the active one", default=-1)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         index = strip.rackfocus_cards_active if self.index < 0 else self.index
         if not 0 <= index < len(strip.rackfocus_cards):
-            self.report({"ERROR"}, f'"{strip.name}" has no card number {index + 1}')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" has no card number {index + 1}')
         strip.rackfocus_cards.remove(index)
         strip.rackfocus_cards_active = max(min(strip.rackfocus_cards_active, len(strip.rackfocus_cards) - 1), 0)
         signals.redraw()

@@ -8,7 +8,6 @@ from typing import ClassVar
 import bpy
 
 from ...blender import idnames, signals, strips, versions
-from ...blender.errors import EXPECTED
 from ...compositor import effect
 from ...depth import passes, scene_passes
 from ...sequencer import frames
@@ -178,13 +177,9 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         default=False,
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if not strips.shows_3d(strip):
-            self.report({"ERROR"}, f'"{strip.name}" is no scene strip that shows its camera')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" is no scene strip that shows its camera')
         scene = strip.id_data
         if self.anew:
             scene_passes.renew(strip.scene)
@@ -193,9 +188,6 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
         try:
             for frame in span:
                 _render_for(strip, frame, scene)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
         finally:
             scene_passes.end()
             passes.sweep()

@@ -9,7 +9,6 @@ from ....craft.distances import distance_text
 from ....craft.doctor import FINDINGS
 from ...blender import signals
 from ...blender.context import sequencer_scene
-from ...blender.errors import EXPECTED
 from ...desk import strip_doctor
 from .on_strip import OnStrip
 
@@ -22,15 +21,8 @@ class RACKFOCUS_OT_depth_examine(OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.depth_examine"
     bl_label = "Examine Depth"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            look = strip_doctor.examine(strip, sequencer_scene(context))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        look = strip_doctor.examine(strip, sequencer_scene(context))
         strip_doctor.remember(strip, look)
         if look.findings:
             self.report({"WARNING"}, " ".join(one.words for one in look.findings))
@@ -59,28 +51,19 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         min=0.0,
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
         near_m, far_m = self.near_m or strip.rackfocus_near_m, self.far_m or strip.rackfocus_far_m
-        try:
-            if not 0 < near_m < far_m:
-                raise ValueError(
-                    f"near ({distance_text(near_m)}) must be above 0 and below far ({distance_text(far_m)})"
-                )
-            look = strip_doctor.examine(strip, scene)
-            chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
-            if not chosen:
-                strip_doctor.remember(strip, look)
-                self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
-                return {"CANCELLED"}
-            self._put_right(context, strip, scene, chosen, look, near_m, far_m)
-            strip_doctor.remember(strip, strip_doctor.examine(strip, scene))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
+        if not 0 < near_m < far_m:
+            raise ValueError(f"near ({distance_text(near_m)}) must be above 0 and below far ({distance_text(far_m)})")
+        look = strip_doctor.examine(strip, scene)
+        chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
+        if not chosen:
+            strip_doctor.remember(strip, look)
+            self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
             return {"CANCELLED"}
+        self._put_right(context, strip, scene, chosen, look, near_m, far_m)
+        strip_doctor.remember(strip, strip_doctor.examine(strip, scene))
         signals.redraw()
         self.report({"INFO"}, "; ".join(one.fix for one in chosen))
         return {"FINISHED"}
@@ -127,18 +110,11 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
     )
     metres_2: bpy.props.FloatProperty(name="Its Distance", subtype="DISTANCE", default=5.0, min=0.001)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
         frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
-        try:
-            one, other = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
-            found, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        one, other = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
+        found, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
         strip_doctor.set_convention(strip, found)
         signals.redraw()
         self.report({"INFO"}, f"From the two points: {words}")

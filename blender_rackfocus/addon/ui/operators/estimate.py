@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar
 
 import bpy
 import numpy as np
 
 from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
-from ...blender.errors import EXPECTED
 from ...depth import strip_estimate
 from ...shot import modifier, ownership
 from .jobs import Job, OnThread
@@ -23,7 +21,6 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.estimate_depth"
     bl_label = "Estimate Depth"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     kept = "Stopped. What is finished is kept: Estimate Depth goes on from there"
 
     source: bpy.props.EnumProperty(name="Source", description="How depth is found", items=strip_estimate.SOURCES)
@@ -57,26 +54,19 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
 
     _where: tuple[str, str] = ("", "")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
-        try:
-            task = strip_estimate.task_of(
-                strip,
-                scene,
-                source=self.source,
-                handles=self.handles,
-                model_path=self.model_path,
-                model_kind=self.model_kind,
-                focal_known=self.focal_known,
-                invert=self.invert,
-                beside=self.beside,
-            )
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        task = strip_estimate.task_of(
+            strip,
+            scene,
+            source=self.source,
+            handles=self.handles,
+            model_path=self.model_path,
+            model_kind=self.model_kind,
+            focal_known=self.focal_known,
+            invert=self.invert,
+            beside=self.beside,
+        )
         self._where = scene.name, strip.name
         self._task = task
         return self.begin(context, self.bl_label, lambda job: _run(task, job))
@@ -105,17 +95,12 @@ class RACKFOCUS_OT_depth_from_stream(OnStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.depth_from_stream"
     bl_label = "Use the Other Stream as Depth"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     stream: bpy.props.IntProperty(name="Video Stream", default=1, min=0, max=99)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if strip.type != "MOVIE":
-            self.report({"ERROR"}, "Only a movie has further video streams")
-            return {"CANCELLED"}
+            raise ValueError("Only a movie has further video streams")
         modifier.add(strip)
         strip.rackfocus_depth_path = strip.filepath
         strip.rackfocus_depth_stream = self.stream
@@ -135,13 +120,9 @@ class RACKFOCUS_OT_depth_file(OnStrip, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if not os.path.isfile(bpy.path.abspath(self.filepath)):
-            self.report({"ERROR"}, f"{self.filepath}: there is no such file")
-            return {"CANCELLED"}
+            raise ValueError(f"{self.filepath}: there is no such file")
         modifier.add(strip)
         strip.rackfocus_depth_path = self.filepath
         strip.rackfocus_depth_source = "FILE"

@@ -20,8 +20,7 @@ from ...shot import marks
 from ...shot.focus import Focus
 from .. import tint
 from .marks import is_auto_key
-from .rack import OnRackedStrip
-from .recipes import EXPECTED
+from .rack import EXPECTED, OnRackedStrip
 
 _ZOOM = 7
 """Screen pixels for one of the picture's in the magnified patch."""

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ....craft.follow import Proposal
 from ...blender import signals
 from ...blender.context import redraw_sequencers, strip_in
-from ...blender.errors import EXPECTED
 from ...desk import follow
 from ...shot import proposals
-from .jobs import OnThread
-from .rack import OnRackedStrip, racked_strip
+from .jobs import Awaited
+from .rack import OnRackedStrip
 
 
 def _shown(context: bpy.types.Context) -> None:
@@ -23,13 +20,12 @@ def _shown(context: bpy.types.Context) -> None:
     redraw_sequencers()
 
 
-class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
+class RACKFOCUS_OT_follow_shot(Awaited, OnRackedStrip, bpy.types.Operator):
     """Propose where to rack in this shot, from its depth, motion and marks: who enters, comes nearer, moves or leaves.
     Nothing is keyed: the proposals appear on the focus track, to be kept, dragged or deleted. Esc stops"""
 
     bl_idname = "rackfocus.follow_shot"
     bl_label = "Follow the Shot"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     kept = "Stopped: nothing was proposed"
 
     network: bpy.props.StringProperty(
@@ -38,25 +34,10 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
         subtype="FILE_PATH",
     )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        return self._follow(context, wait=False)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._follow(context, wait=True)
-
-    def _follow(self, context: bpy.types.Context, *, wait: bool) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            task = follow.plan(strip, bpy.path.abspath(self.network))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        task = follow.plan(strip, bpy.path.abspath(self.network))
         self._where = strip.id_data.name, strip.name
-        return self.begin(
-            context, "Follow the Shot", lambda job: follow.run(task, job.tell, job.is_stopping), wait=wait
-        )
+        return self.begin(context, "Follow the Shot", lambda job: follow.run(task, job.tell, job.is_stopping))
 
     def finish(self, context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
         strip = strip_in(*self._where)
@@ -75,13 +56,11 @@ class RACKFOCUS_OT_follow_shot(OnThread, OnRackedStrip, bpy.types.Operator):
 class _OnProposals(OnRackedStrip):
     """Operators on one proposal of a strip, or on all."""
 
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
     index: bpy.props.IntProperty(name="Proposal", description="Which one, 0 the first; -1 all", default=-1, min=-1)
 
-    def found(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
         """The strip, or None after reporting what is missing."""
-        strip = racked_strip(self, context, self.strip_name)
+        strip = super().strip(context)
         if strip is None:
             return None
         if self.index >= len(proposals.of(strip)) or not len(proposals.of(strip)):
@@ -96,18 +75,11 @@ class RACKFOCUS_OT_proposal_keep(_OnProposals, bpy.types.Operator):
     bl_idname = "rackfocus.proposal_keep"
     bl_label = "Keep Proposal"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.found(context)
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            if self.index >= 0:
-                kept, problems = 1, follow.keep(strip, self.index)
-            else:
-                kept, problems = follow.keep_all(strip)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        if self.index >= 0:
+            kept, problems = 1, follow.keep(strip, self.index)
+        else:
+            kept, problems = follow.keep_all(strip)
         _shown(context)
         for problem in problems:
             self.report({"WARNING"} if self.index < 0 else {"INFO"}, problem)
@@ -123,10 +95,7 @@ class RACKFOCUS_OT_proposal_delete(_OnProposals, bpy.types.Operator):
     bl_idname = "rackfocus.proposal_delete"
     bl_label = "Delete Proposal"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.found(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if self.index < 0:
             proposals.put(strip, ())
         else:

@@ -159,7 +159,7 @@ class OnThread:
 
     _job: Job | None = None
     _timer: bpy.types.Timer | None = None
-    _said, _stays = "", False
+    _said, _stays, _waits = "", False, False
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -176,10 +176,10 @@ class OnThread:
     def tick(self, context: bpy.types.Context, job: Job) -> None:
         """A look at the job while it runs. On the main thread."""
 
-    def begin(self, context: bpy.types.Context, title: str, work: Work, *, wait: bool = False) -> set[str]:
-        """Start the work; what the operator returns. wait: do it here and now, as where there is no window."""
+    def begin(self, context: bpy.types.Context, title: str, work: Work) -> set[str]:
+        """Start the work; what the operator returns. Where there is no window, it is done here and now."""
         job = Job(title, work)
-        if wait or bpy.app.background:
+        if self._waits or bpy.app.background:
             if bpy.app.background:
                 job.tell = _printing(job)  # type: ignore[method-assign]
             job.run()
@@ -247,6 +247,16 @@ class OnThread:
             gone(self._job)
         context.workspace.status_text_set(None)
         redraw_panels(context)
+
+
+class Awaited(OnThread):
+    """Operators whose work is a job where they are invoked, and which a script that calls them waits for."""
+
+    _waits = True
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        self._waits = False
+        return self.execute(context)  # type: ignore[attr-defined]  # of the class it is mixed into
 
 
 class RACKFOCUS_OT_job_stop(bpy.types.Operator):

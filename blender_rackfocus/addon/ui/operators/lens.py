@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ....craft import lenses
 from ...desk import shots
-from .rack import OnRackedStrip, racked_strip
-from .recipes import EXPECTED
+from .rack import OnRackedStrip
 
 LENSES = tuple((key, lens.label, lens.explanation) for key, lens in lenses.LENSES.items())
 SENSORS = tuple((key, f"{s.label}, {s.width_mm:g} mm", s.explanation) for key, s in lenses.SENSORS.items())
@@ -21,14 +18,10 @@ class RACKFOCUS_OT_lens_preset(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.lens_preset"
     bl_label = "Lens"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     preset: bpy.props.EnumProperty(name="Lens", description="A lens by name", items=LENSES, default="N50_18")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         shots.put_on(strip, lenses.LENSES[self.preset])
         return {"FINISHED"}
 
@@ -38,14 +31,10 @@ class RACKFOCUS_OT_sensor_format(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.sensor_format"
     bl_label = "Sensor"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     format: bpy.props.EnumProperty(name="Sensor", description="A format by name", items=SENSORS)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         width_mm = lenses.SENSORS[self.format].width_mm
         shots.set_value(strip, "Sensor Width", width_mm * shots.value_of(strip, "Squeeze"))
         return {"FINISHED"}
@@ -57,7 +46,6 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.lens_from_camera"
     bl_label = "From Camera"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     scene: bpy.props.StringProperty(
         name="Scene", description="The scene the shot was rendered from; a scene strip has its own"
@@ -65,7 +53,7 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
     camera: bpy.props.StringProperty(name="Camera", description="A camera object; empty for the scene's own")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
+        strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
         if self.scene or strip.type == "SCENE":
@@ -83,19 +71,11 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
         if chosen is not None:
             layout.prop_search(self, "camera", chosen, "objects")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene, camera, problem = self._camera(strip)
         if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
-        try:
-            done = shots.from_camera(strip, scene, camera)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            raise ValueError(problem)
+        done = shots.from_camera(strip, scene, camera)
         self.report({"INFO"}, f'From {camera.name} in scene "{scene.name}": {", ".join(done)}')
         return {"FINISHED"}
 

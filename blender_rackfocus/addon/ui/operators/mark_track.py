@@ -3,26 +3,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ...blender import strips
 from ...blender.context import strip_in
-from ...blender.errors import EXPECTED
 from ...desk import tracking
 from ...shot import marks
-from .jobs import OnThread
-from .rack import OnRackedStrip, racked_strip
+from .jobs import Awaited
+from .rack import OnRackedStrip
 
 
-class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
+class RACKFOCUS_OT_mark_track(Awaited, OnRackedStrip, bpy.types.Operator):
     """Follow a mark's point through the shot and read the depth under it on every frame; says where it is lost. Esc
     stops, and changes nothing"""
 
     bl_idname = "rackfocus.mark_track"
     bl_label = "Track Mark"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     kept = "Tracking stopped: nothing was changed"
 
     mark: bpy.props.StringProperty(name="Mark", description="The mark to track; empty for the active or a new one")
@@ -37,56 +33,34 @@ class RACKFOCUS_OT_mark_track(OnThread, OnRackedStrip, bpy.types.Operator):
         name="Nearest Surface", description="Read the nearest surface under the point, not the one that fills most"
     )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        return self._track(context, wait=False)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._track(context, wait=True)
-
-    def _track(self, context: bpy.types.Context, *, wait: bool) -> set[str]:
-        if not self._prepare(context):
-            return {"CANCELLED"}
-        steps, start, point, nearest = self._steps, self._start, self._point, self._nearest
-        return self.begin(
-            context,
-            f'Track "{self._label}"',
-            lambda job: tracking.run(steps, start, *point, nearest, job.is_stopping, job.tell),
-            wait=wait,
-        )
-
-    def _prepare(self, context: bpy.types.Context) -> bool:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return False
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         mark = marks.find(strip, self.mark) if self.mark else None
         if self.mark and mark is None:
-            self.report({"ERROR"}, f'There is no mark named "{self.mark}"')
-            return False
+            raise ValueError(f'There is no mark named "{self.mark}"')
         if mark is None and self.x < 0:
             mark = marks.active(strip)
-        try:
-            here = strips.media_frame(strip, tracking.shown(strip, strip.id_data.frame_current).frame, strip.id_data)
-            steps = tracking.plan(strip)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return False
+        here = strips.media_frame(strip, tracking.shown(strip, strip.id_data.frame_current).frame, strip.id_data)
+        steps = tracking.plan(strip)
         x, y, start = self.x, self.y, here.index
         if x < 0 and mark is not None:
             x, y, start = mark.x, mark.y, mark.media_frame
         if x < 0 or y < 0:
-            self.report({"ERROR"}, "Pick a point first: this mark is a distance and was not taken from the picture")
-            return False
-        self._strip, self._scene = strip.name, strip.id_data.name
+            raise ValueError("Pick a point first: this mark is a distance and was not taken from the picture")
+        nearest = self.nearest or (mark is not None and mark.nearest)
+        self._where = strip.id_data.name, strip.name
         self._mark = mark.name if mark is not None else ""
         self._label = self._mark or self.name
-        self._steps, self._start, self._point = steps, start, (x, y)
-        self._nearest = self.nearest or (mark is not None and mark.nearest)
-        return True
+        self._start, self._point, self._nearest = start, (x, y), nearest
+        return self.begin(
+            context,
+            f'Track "{self._label}"',
+            lambda job: tracking.run(steps, start, x, y, nearest, job.is_stopping, job.tell),
+        )
 
     def finish(self, _context: bpy.types.Context, outcome: dict[int, marks.Sample]) -> set[str]:
-        strip = strip_in(self._scene, self._strip)
+        strip = strip_in(*self._where)
         if strip is None:
-            self.report({"ERROR"}, f'"{self._strip}" is not there any more')
+            self.report({"ERROR"}, f'"{self._where[1]}" is not there any more')
             return {"CANCELLED"}
         known = [sample.metres for sample in outcome.values() if sample.metres == sample.metres]
         if not known:

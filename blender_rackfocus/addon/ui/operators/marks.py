@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ....craft import pull
@@ -12,15 +10,13 @@ from ....craft.distances import distance_text
 from ...blender.context import active_strip
 from ...shot import marks
 from ...shot.focus import Focus
-from .rack import OnRackedStrip, problem_of, racked_strip
+from .rack import OnRackedStrip, problem_of
 
 
-class _OnActiveMark:
+class _OnActiveMark(OnRackedStrip):
     """Operators on one mark of the strip: the named one, or the active one."""
 
-    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
     mark: bpy.props.StringProperty(name="Mark", description="Name of the mark; empty for the active one")
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -32,22 +28,14 @@ class _OnActiveMark:
             cls.poll_message_set(problem)
         return not problem
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         mark = marks.find(strip, self.mark) if self.mark else marks.active(strip)
         if mark is None:
-            self.report({"ERROR"}, f'There is no mark named "{self.mark}"' if self.mark else "Choose a mark first")
-            return {"CANCELLED"}
-        try:
-            return self.on(context, strip, mark)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            raise ValueError(f'There is no mark named "{self.mark}"' if self.mark else "Choose a mark first")
+        return self.on_mark(context, strip, mark)
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
-        """Do it. Raises ValueError, RuntimeError."""
+    def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+        """Do it, as `on`."""
         raise NotImplementedError
 
 
@@ -56,17 +44,13 @@ class RACKFOCUS_OT_mark_add(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.mark_add"
     bl_label = "Add Focus Mark"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     name: bpy.props.StringProperty(name="Name", description="What lies there", default="Mark")
     distance: bpy.props.FloatProperty(
         name="Distance", description="Metres; 0 takes the focus of the current frame", subtype="DISTANCE", min=0.0
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         marks.add(strip, self.name, self.distance or Focus(strip).at_m())
         return {"FINISHED"}
 
@@ -77,7 +61,7 @@ class RACKFOCUS_OT_mark_remove(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_remove"
     bl_label = "Delete Focus Mark"
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+    def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         marks.remove(strip, list(marks.of(strip)).index(mark))
         return {"FINISHED"}
 
@@ -94,7 +78,7 @@ class RACKFOCUS_OT_mark_move(_OnActiveMark, bpy.types.Operator):
         items=(("UP", "Up", "Earlier in the list"), ("DOWN", "Down", "Later in the list")),
     )
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+    def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         here = list(marks.of(strip)).index(mark)
         there = here + (-1 if self.direction == "UP" else 1)
         if not 0 <= there < len(marks.of(strip)):
@@ -110,7 +94,7 @@ class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_focus"
     bl_label = "Focus on Mark"
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+    def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         frame = strip.id_data.frame_current
         metres = marks.distance_m(strip, mark, frame)
         keyed = Focus(strip).set(metres, frame, is_auto_key(context))
@@ -127,7 +111,7 @@ class RACKFOCUS_OT_mark_hold(_OnActiveMark, bpy.types.Operator):
     bl_idname = "rackfocus.mark_hold"
     bl_label = "Hold on Mark"
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
+    def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         frame = strip.id_data.frame_current
         until = hold(strip, marks.for_pull(strip, mark), frame)
         self.report({"INFO"}, f'Focus holds on "{mark.name}" from frame {frame} to {until:g}')

@@ -114,15 +114,8 @@ class RACKFOCUS_OT_network_look(OnThread, OnStrip, bpy.types.Operator):
     bl_label = "Look at the Network"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            look = networks.trial(strip, sequencer_scene(context))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        look = networks.trial(strip, sequencer_scene(context))
 
         def work(job: Job) -> list[str]:
             job.tell(0.1, "trying it on the clip")

@@ -8,6 +8,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender.context import in_a_sequencer, sequencer_scene, strip_named
+from ...blender.errors import EXPECTED
 from ...shot import modifier
 
 
@@ -24,8 +25,12 @@ def strip_problem(context: bpy.types.Context) -> str:
 
 
 class OnStrip:
-    """Operators on one strip: the named one, or the active one."""
+    """Operators on one strip: the named one, or the active one. A subclass says in `on` what becomes of it.
 
+    expected: errors that are the user's to read; others are bugs, and raised.
+    """
+
+    expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
@@ -36,6 +41,20 @@ class OnStrip:
         if problem:
             cls.poll_message_set(problem)
         return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            return self.on(context, strip)
+        except self.expected as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        """Do it; what the operator returns. What it raises of `expected` is told to the user."""
+        raise NotImplementedError
 
     def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
         """The strip meant, or None after reporting why there is none."""

@@ -24,7 +24,6 @@ _SIZES = {"PROXY_25": 0.25, "PROXY_50": 0.5, "PROXY_75": 0.75}
 class _Placing(OnThread, OnStrip):
     """Operators that make whole pictures of a strip in another process, and place them."""
 
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     expected = (OSError, *EXPECTED)
 
     kept: ClassVar[str]

@@ -9,10 +9,15 @@ import bpy
 
 from ....craft import pull
 from ....craft.distances import distance_text
+from ...blender import errors
 from ...blender.context import active_strip, sequencer_scene, strip_named
 from ...desk.pull import pull_focus
 from ...shot import marks, modifier
 from ...shot.focus import Focus
+from .on_strip import OnStrip
+
+EXPECTED = (RuntimeError, *errors.EXPECTED)
+"""What may be wrong with a shot that the user can do something about."""
 
 PLACES = (
     ("HERE", "Where Focus Is", "The focus of that frame"),
@@ -21,16 +26,6 @@ PLACES = (
 )
 REPLACE = "Also replace focus keys that were set by hand; else they stay, and what is keyed goes around them"
 FEELS = tuple((key, key.capitalize(), feel.explanation) for key, feel in pull.FEELS.items())
-
-
-def racked_strip(operator: bpy.types.Operator, context: bpy.types.Context, name: str) -> bpy.types.Strip | None:
-    """The strip meant, with a Rack Focus modifier, or None after reporting what is missing."""
-    strip = strip_named(context, name)
-    problem = problem_of(strip, name)
-    if problem:
-        operator.report({"ERROR"}, problem)
-        return None
-    return strip
 
 
 def problem_of(strip: bpy.types.Strip | None, name: str = "") -> str:
@@ -44,10 +39,10 @@ def problem_of(strip: bpy.types.Strip | None, name: str = "") -> str:
     return ""
 
 
-class OnRackedStrip:
+class OnRackedStrip(OnStrip):
     """Operators on a strip that has the modifier: the named one, or the active one."""
 
-    strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
+    expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -61,6 +56,15 @@ class OnRackedStrip:
         cls.poll_message_set(problem_of(strip))
         return False
 
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip meant, with a Rack Focus modifier, or None after reporting what is missing."""
+        strip = strip_named(context, self.strip_name)
+        problem = problem_of(strip, self.strip_name)
+        if problem:
+            self.report({"ERROR"}, problem)
+            return None
+        return strip
+
 
 class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
     """Pull focus from one mark or distance to another. It leaves keyframes on Focus Distance, which the Graph Editor
@@ -68,7 +72,6 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.rack"
     bl_label = "Rack Focus"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     frame: bpy.props.IntProperty(name="Frame", description="Where the pull starts; not given: the current frame")
     duration: bpy.props.IntProperty(
@@ -95,7 +98,7 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if self.to_mark or self.to_distance:
             return self.execute(context)
-        strip = racked_strip(self, context, self.strip_name)
+        strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
         self.strip_name, self.frame = strip.name, strip.id_data.frame_current
@@ -105,21 +108,14 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         self.replace_keys = strip.id_data.rackfocus_replace_keys
         return context.window_manager.invoke_props_dialog(self, title=f'Rack Focus on "{strip.name}"')
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         frame = self.frame if self.properties.is_property_set("frame") else strip.id_data.frame_current
-        try:
-            start = self._place(strip, "start", self.from_mark, self.from_distance)
-            end = self._place(strip, "end", self.to_mark, self.to_distance)
-            if end is None:
-                raise ValueError("Say where to rack to: a mark, or a distance")
-            duration, keep = self.duration or None, not self.replace_keys
-            notes = pull_focus(strip, frame, end, start, self.feel, duration, self.follow, keep)
-        except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        start = self._place(strip, "start", self.from_mark, self.from_distance)
+        end = self._place(strip, "end", self.to_mark, self.to_distance)
+        if end is None:
+            raise ValueError("Say where to rack to: a mark, or a distance")
+        duration, keep = self.duration or None, not self.replace_keys
+        notes = pull_focus(strip, frame, end, start, self.feel, duration, self.follow, keep)
         for note in notes:
             self.report({"INFO"}, note)
         return {"FINISHED"}

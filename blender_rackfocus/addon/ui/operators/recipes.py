@@ -3,20 +3,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from ....craft import phrase, recipes
-from ...blender import errors
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
 from ...shot.focus import Focus
-from .rack import FEELS, REPLACE, OnRackedStrip, racked_strip
-
-EXPECTED = (RuntimeError, *errors.EXPECTED)
-"""What may be wrong with a shot that the user can do something about."""
+from .rack import FEELS, REPLACE, OnRackedStrip
 
 RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
 DIRECTIONS = tuple(
@@ -31,7 +25,6 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.recipe"
     bl_label = "Shot Recipe"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     recipe: bpy.props.EnumProperty(name="Recipe", description="What the focus tells", items=RECIPES)
     direction: bpy.props.EnumProperty(name="Direction", description="Which way the world turns", items=DIRECTIONS)
@@ -51,26 +44,19 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
         recipe = recipes.RECIPES[properties.recipe]
         return f"{recipe.explanation}. {recipes.DIRECTIONS[properties.direction]}"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         feel, replaced = None if self.feel == "AUTO" else self.feel, ""
-        try:
-            if self.recipe == "TRANSITION":
-                second = strip_named(context, self.to_strip) if self.to_strip else shots.following(strip)
-                if second is None:
-                    raise ValueError("A transition needs a second strip with Rack Focus behind this one")
-                direction = "FAR" if self.direction == "GIVEN" else self.direction
-                had = [Focus(one).keys() for one in (strip, second)]
-                racks = shots.bridge(strip, second, direction, feel or "SMOOTH", self.replace_keys)
-                replaced = shots.bridge_told(strip, second, had)
-            else:
-                replaced = shots.replaced_told(strip, self.replace_keys)
-                racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        if self.recipe == "TRANSITION":
+            second = strip_named(context, self.to_strip) if self.to_strip else shots.following(strip)
+            if second is None:
+                raise ValueError("A transition needs a second strip with Rack Focus behind this one")
+            direction = "FAR" if self.direction == "GIVEN" else self.direction
+            had = [Focus(one).keys() for one in (strip, second)]
+            racks = shots.bridge(strip, second, direction, feel or "SMOOTH", self.replace_keys)
+            replaced = shots.bridge_told(strip, second, had)
+        else:
+            replaced = shots.replaced_told(strip, self.replace_keys)
+            racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)
         told = "; ".join(f"{r.from_mark.name} to {r.to_mark.name} from frame {r.frame:g}" for r in racks)
         self.report({"INFO"}, f"{recipes.RECIPES[self.recipe].label}: {told}" + (f"; {replaced}" if replaced else ""))
         return {"FINISHED"}
@@ -81,25 +67,16 @@ class RACKFOCUS_OT_say(OnRackedStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.say"
     bl_label = "Apply"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     sentence: bpy.props.StringProperty(name="Sentence", description="Empty for the one in the panel")
     replace_keys: bpy.props.BoolProperty(name="Replace Keys by Hand", description=REPLACE)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = racked_strip(self, context, self.strip_name)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         sentence = self.sentence or strip.id_data.rackfocus_sentence
         if not sentence.strip():
-            self.report({"ERROR"}, "Write what the focus shall do first")
-            return {"CANCELLED"}
+            raise ValueError("Write what the focus shall do first")
         said = phrase.understand(sentence, [mark.name for mark in marks.of(strip)])
-        try:
-            done = shots.say(strip, said, strip.id_data.frame_current, self.replace_keys)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        done = shots.say(strip, said, strip.id_data.frame_current, self.replace_keys)
         if said.unknown:
             self.report({"WARNING"}, "Not understood: " + ", ".join(span.text for span in said.unknown))
         self.report({"INFO"}, "; ".join(done))

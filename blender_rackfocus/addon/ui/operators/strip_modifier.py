@@ -16,7 +16,7 @@ from ...desk import shots
 from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
 from .on_strip import OnStrip, to_the_top
-from .recipes import EXPECTED
+from .rack import EXPECTED
 
 
 class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
@@ -37,28 +37,21 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
         default=True,
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if not modifier.suits(strip):
             kinds = "image, movie and adjustment strips, and on scene strips that show their camera"
-            self.report({"ERROR"}, f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
         if twin.find(strip) is not None:
-            self.report({"ERROR"}, f'"{strip.name}" was converted to nodes; convert it back first')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" was converted to nodes; convert it back first')
         depth = None
         if self.depth_strip:
             depth = strip_named(context, self.depth_strip)
             problem = _pairing_problem(strip, depth, self.depth_strip)
             if problem:
-                self.report({"ERROR"}, problem)
-                return {"CANCELLED"}
+                raise ValueError(problem)
         source, given = sources.TABLE[self.depth_source], {"strip": depth, "path": self.depth_path}
         if source.asks and not source.has(strip) and not any(given.get(field) for field in source.fields):
-            self.report({"ERROR"}, source.asks)
-            return {"CANCELLED"}
+            raise ValueError(source.asks)
         fresh = modifier.find(strip) is None
         modifier.add(strip)
         if fresh:
@@ -85,10 +78,7 @@ class RACKFOCUS_OT_modifier_remove(OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.modifier_remove"
     bl_label = "Remove Rack Focus"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if not modifier.remove(strip):
             self.report({"WARNING"}, f'"{strip.name}" has no Rack Focus modifier')
             return {"CANCELLED"}

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 import gpu
 import numpy as np
@@ -36,7 +34,6 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.subject"
     bl_label = "Draw Subject"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
     kept = "Stopped: the card is as it was"
     elsewhere = "Draw here to correct the matte on this frame"
 
@@ -55,17 +52,10 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         subtype="FILE_PATH",
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
         self._where = scene.name, strip.name
-        try:
-            task = mattes.task_of(strip, scene, mattes.strokes_of(self.strokes), bpy.path.abspath(self.network))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        task = mattes.task_of(strip, scene, mattes.strokes_of(self.strokes), bpy.path.abspath(self.network))
 
         def work(job):
             try:

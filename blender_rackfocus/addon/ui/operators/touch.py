@@ -75,14 +75,10 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
     )
     frame: bpy.props.IntProperty(name="Frame", description="Of the clip; -1 the one that shows now", default=-1)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         problem = _problem_of(strip)
         if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
+            raise ValueError(problem)
         scene = sequencer_scene(context)
         try:
             points = touches.points_of(self.points)
@@ -91,8 +87,7 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
             if here < 0:
                 here = strips.media_frame(strip, strips.standing_at(scene), scene).index
         except (*EXPECTED, TypeError) as error:
-            self.report({"ERROR"}, f"The stroke cannot be used: {error}")
-            return {"CANCELLED"}
+            raise ValueError(f"The stroke cannot be used: {error}") from error
         touches.add(strip, here, touch, hold=self.hold)
         signals.redraw()
         return {"FINISHED"}
@@ -228,27 +223,21 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
 
     bl_idname = "rackfocus.touch_follow"
     bl_label = "Follow Strokes"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     index: bpy.props.IntProperty(
         name="Stroke", description="Which one, 0 the first; -1 all that are held and not followed yet", default=-1
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         numbers = touches.waiting(strip) if self.index < 0 else [self.index]
         if not numbers or numbers[-1] >= len(strip.rackfocus_touches):
-            self.report({"ERROR"}, f'"{strip.name}" has no stroke that waits to be followed: set one to Hold')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" has no stroke that waits to be followed: set one to Hold')
         scene = sequencer_scene(context)
         self._where = scene.name, strip.name
         try:
             task = touches.task_of(strip, scene, numbers)
         except (*EXPECTED, TypeError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            raise ValueError(str(error)) from error
 
         def work(job):
             try:
@@ -283,15 +272,11 @@ class RACKFOCUS_OT_touch_remove(OnStrip, bpy.types.Operator):
     )
     every: bpy.props.BoolProperty(name="All", description="All of them")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         count = len(strip.rackfocus_touches)
         index = {-1: strip.rackfocus_touches_active, -2: count - 1}.get(self.index, self.index)
         if not 0 <= index < count:
-            self.report({"ERROR"}, f'"{strip.name}" has no stroke number {index + 1}')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" has no stroke number {index + 1}')
         if self.every:
             strip.rackfocus_touches.clear()
         else:

@@ -21,20 +21,12 @@ class RACKFOCUS_OT_convert_to_nodes(OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.convert_to_nodes"
     bl_label = "Convert to Nodes"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         rack_modifier = modifier.find(strip)
         if rack_modifier is None:
-            self.report({"ERROR"}, f'"{strip.name}" has no Rack Focus modifier')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" has no Rack Focus modifier')
         ignored = twin.left_out(rack_modifier)
-        try:
-            near_db, plain_db = twin.convert(strip, strip.id_data)
-        except FrameError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        near_db, plain_db = twin.convert(strip, strip.id_data)
         signals.redraw()
         _report(self, near_db, plain_db, ignored)
         return {"FINISHED"}
@@ -46,13 +38,9 @@ class RACKFOCUS_OT_convert_back(OnStrip, bpy.types.Operator):
     bl_idname = "rackfocus.convert_back"
     bl_label = "Convert Back"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         if twin.find(strip) is None:
-            self.report({"ERROR"}, f'"{strip.name}" was not converted to nodes')
-            return {"CANCELLED"}
+            raise ValueError(f'"{strip.name}" was not converted to nodes')
         twin.back(strip)
         ownership.separate()
         signals.redraw()
