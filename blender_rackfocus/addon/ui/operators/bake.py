@@ -17,20 +17,10 @@ from ...delivery.strips import Strips
 from ...shot import modifier, node
 from . import jobs
 from .baking import Baking
+from .telling import Doing
 
 
-class _Baked:
-    """For operators on baked frames: not while a bake is under way."""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        words = jobs.in_the_way("PICTURES") or cls.missing(context)
-        if words:
-            cls.poll_message_set(words)
-        return not words
-
-
-class _OfStrips(_Baked):
+class _OfStrips(Doing):
     """Which strips an operator is for."""
 
     strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
@@ -38,28 +28,26 @@ class _OfStrips(_Baked):
 
     @classmethod
     def missing(cls, context: bpy.types.Context) -> str:
-        """What is not there that it needs."""
-        return "" if sequencer_scene(context) is not None else "No scene is shown"
+        return jobs.in_the_way("PICTURES") or ("" if sequencer_scene(context) is not None else "No scene is shown")
 
     def owners(self, context: bpy.types.Context) -> Strips:
         """The strips there are."""
         return Strips(sequencer_scene(context))
 
     def names(self, context: bpy.types.Context) -> list[str]:
-        """Names of the strips meant; empty after reporting why there are none."""
+        """Names of the strips meant. Raises ValueError where there are none."""
         if self.all_strips:
             names = self.owners(context).names()
             if not names:
-                self.report({"ERROR"}, "No strip in this scene has a Rack Focus modifier")
+                raise ValueError("No strip in this scene has a Rack Focus modifier")
             return names
         strip = strip_named(context, self.strip_name)
         if strip is None or modifier.find(strip) is None:
-            self.report({"ERROR"}, "Select a strip that has a Rack Focus modifier")
-            return []
+            raise ValueError("Select a strip that has a Rack Focus modifier")
         return [strip.name]
 
 
-class _OfNodes(_Baked):
+class _OfNodes(Doing):
     """Which nodes an operator is for."""
 
     node_name: bpy.props.StringProperty(name="Node", description="Name of the node; empty for the active one")
@@ -67,17 +55,17 @@ class _OfNodes(_Baked):
 
     @classmethod
     def missing(cls, context: bpy.types.Context) -> str:
-        """What is not there that it needs."""
         there = context.scene is not None and any(map(node.in_tree, versions.scene_trees(context.scene)))
         name = context.scene.name if context.scene is not None else ""
-        return "" if there else f'The compositor of scene "{name}" has no Rack Focus node'
+        none_there = "" if there else f'The compositor of scene "{name}" has no Rack Focus node'
+        return jobs.in_the_way("PICTURES") or none_there
 
     def owners(self, context: bpy.types.Context) -> Nodes:
         """The nodes there are."""
         return Nodes(context.scene)
 
     def names(self, context: bpy.types.Context) -> list[str]:
-        """Names of the nodes meant; empty after reporting why there are none."""
+        """Names of the nodes meant. Raises ValueError where there are none."""
         found = [rack_node.name for tree in versions.scene_trees(context.scene) for rack_node in node.in_tree(tree)]
         if self.all_nodes:
             return found
@@ -85,9 +73,8 @@ class _OfNodes(_Baked):
         active = tree.nodes.active if tree is not None else None
         name = self.node_name or (active.name if active is not None else "")
         if name not in found:
-            words = f'"{name}" is no Rack Focus node of scene "{context.scene.name}"' if name else "Select a node"
-            self.report({"ERROR"}, words)
-            return []
+            none_named = f'"{name}" is no Rack Focus node of scene "{context.scene.name}"'
+            raise ValueError(none_named if name else "Select a node")
         return [name]
 
 
@@ -97,7 +84,7 @@ class _Use:
     bl_label = "Use Baked Frames"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         owners, used = self.owners(context), 0
         for name in self.names(context):
             place = owners.place(name)
@@ -119,7 +106,7 @@ class _Check:
 
     bl_label = "Check Baked Frames"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         owners, looked = self.owners(context), 0
         for name in self.names(context):
             place = owners.place_read(name)
@@ -141,7 +128,7 @@ class _Unbake:
         name="Delete Files", description="Delete the baked frames from the disk as well"
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         places = [self.owners(context).detach(name) for name in self.names(context)]
         gone = [place for place in places if place is not None]
         if self.delete_files:

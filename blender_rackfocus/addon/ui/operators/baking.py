@@ -10,6 +10,7 @@ import bpy
 from ...blender import signals
 from ...blender.errors import EXPECTED
 from ...delivery import bake
+from .telling import Doing
 
 _TICK_S = 0.01
 
@@ -38,7 +39,7 @@ def running_text() -> str:
     return f"{state}: {Progress.done} of {Progress.total}"
 
 
-class Baking:
+class Baking(Doing):
     """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
 
     What it is mixed with tells `owners`, and the `names` of those that are meant.
@@ -48,21 +49,23 @@ class Baking:
     last: bpy.props.IntProperty(name="Last", description="Last frame")
     afresh: bpy.props.BoolProperty(name="Afresh", description="Also frames that are there and right")
 
+    expected = (OSError, *EXPECTED)
     _owners: bake.Owners
     _scene_name: str
     _job: Iterator[bake.Outcome]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._begin(context):
-            return {"CANCELLED"}
+    def do(self, context: bpy.types.Context) -> set[str]:
+        self._begin(context)
         with signals.paused():
             while (outcome := self._step()) == "MORE":
                 pass
         return self._end(outcome)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if not self._begin(context):
-            return {"CANCELLED"}
+        return self.told(self._begin_modal, context)
+
+    def _begin_modal(self, context: bpy.types.Context) -> set[str]:
+        self._begin(context)
         manager = context.window_manager
         manager.progress_begin(0, max(Progress.total, 1))
         self._timer = manager.event_timer_add(_TICK_S, window=context.window)
@@ -93,28 +96,21 @@ class Baking:
         """Blender closes the window or loads another file."""
         self._end_modal(context, "CANCELLED")
 
-    def _begin(self, context: bpy.types.Context) -> bool:
-        """Prepare; False after reporting why there is nothing to do."""
+    def _begin(self, context: bpy.types.Context) -> None:
+        """Prepare. Raises what is in the way."""
         self._problem, self._clipped, self._baked = "", 0, 0
-        owners, names = self.owners(context), self.names(context)
-        if not names:
-            return False
-        self._owners, self._scene_name = owners, owners.scene.name
-        try:
-            names = [name for name in names if name in owners.names()]
-            problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
-            frames = {name: self._frames(owners, name) for name in names}
-            needs = [owners.disk_need(name, frames[name], owners.place(name)) for name in names]
-            problem = problem or bake.too_large(needs)
-        except (OSError, *EXPECTED) as error:
-            problem = str(error)
+        self._owners = owners = self.owners(context)
+        self._scene_name = owners.scene.name
+        names = [name for name in self.names(context) if name in owners.names()]
+        problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
+        frames = {name: self._frames(owners, name) for name in names}
+        needs = [owners.disk_need(name, frames[name], owners.place(name)) for name in names]
+        problem = problem or bake.too_large(needs)
         if problem:
-            self.report({"ERROR"}, problem)
-            return False
+            raise ValueError(problem)
         Progress.start(sum(map(len, frames.values())))
         groups = [names] if owners.together else [[name] for name in names]
         self._job = self._outcomes(owners, groups)
-        return True
 
     def _frames(self, owners: bake.Owners, name: str) -> range:
         return range(self.first, self.last + 1) if self.first or self.last else owners.frames(name)
@@ -172,14 +168,12 @@ class Baking:
         return {outcome}
 
 
-class _UnderWay:
+class _UnderWay(Doing):
     """For operators on the bake that is under way."""
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if not Progress.running:
-            cls.poll_message_set("No bake is under way")
-        return Progress.running
+    def missing(cls, _context: bpy.types.Context) -> str:
+        return "" if Progress.running else "No bake is under way"
 
 
 class RACKFOCUS_OT_bake_pause(_UnderWay, bpy.types.Operator):

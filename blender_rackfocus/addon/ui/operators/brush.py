@@ -15,19 +15,20 @@ from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import mattes
 from ...sequencer import eyedropper
-from .eyedropper import previews
+from .eyedropper import previews, previews_problem
+from .on_strip import OnStrip
 
 _LEAST, _MOST = 0.002, 0.2
 """Of a brush's radius, as shares of the picture's width."""
 WHITE, RED = (1.0, 1.0, 1.0, 1.0), (1.0, 0.2, 0.1, 1.0)
 
 
-class Brush:
-    """Operators on a strip (`OnStrip`) that draw over its picture, modal between `take_up` and `put_away`.
+class Brush(OnStrip):
+    """Operators that draw over a strip's picture, modal between `take_up` and `put_away`.
 
-    A subclass says in `struck` what becomes of a stroke, and in `looked` of the picture that it is drawn on; points are
-    shares of the picture's width and height from its top left. elsewhere: what the preview says while another frame
-    shows than the one that was drawn on last.
+    A subclass begins in `taken`, says in `on_event` what an event does, in `struck` what becomes of a stroke, and in
+    `looked` of the picture that it is drawn on; points are shares of the picture's width and height from its top left.
+    elsewhere: what the preview says while another frame shows than the one that was drawn on last.
     """
 
     elsewhere: ClassVar[str] = ""
@@ -39,6 +40,18 @@ class Brush:
     _size: tuple[float, float]
     _mouse: tuple[int, int]
     _region: bpy.types.Region | None
+
+    def unfit(self, strip: bpy.types.Strip) -> str:
+        """Why a strip cannot be drawn over; empty where it can."""
+        raise NotImplementedError
+
+    def taken(self, context: bpy.types.Context, strip: bpy.types.Strip) -> None:
+        """Begin on a strip that is fit: `take_up`, and stay for the window's events."""
+        raise NotImplementedError
+
+    def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """What the operator returns for an event."""
+        raise NotImplementedError
 
     def looked(self, context: bpy.types.Context, picture: np.ndarray) -> None:
         """The picture of the frame that is drawn on now, `_index` of the clip.
@@ -60,6 +73,29 @@ class Brush:
     def drawn_below(self, context: bpy.types.Context, region: bpy.types.Region) -> None:
         """Draw into the preview below stroke and brush."""
 
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return self.told(self._begin, context)
+
+    def _begin(self, context: bpy.types.Context) -> set[str]:
+        strip = self.strip(context)
+        problem = self.unfit(strip) or previews_problem(context)
+        if problem:
+            raise ValueError(problem)
+        self.strip_name = strip.name
+        self.taken(context, strip)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            return self.on_event(context, event)
+        except self.expected as error:
+            self.put_away(context)
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        self.put_away(context)
+
     def take_up(self, context: bpy.types.Context, radius: float, status: str) -> None:
         """Begin. radius: a share of the width. Raises as `mattes.picture_of`."""
         self._points, self._brush, self._mouse, self._region = [], radius, (0, 0), None
@@ -79,7 +115,7 @@ class Brush:
         """Draw on the picture of the current frame from now on."""
         scene = sequencer_scene(context)
         self._frame = strips.standing_at(scene)
-        self._index, picture = mattes.picture_of(self.strip(context), scene, self._frame)  # type: ignore[attr-defined]
+        self._index, picture = mattes.picture_of(self.strip(context), scene, self._frame)
         self._size = float(picture.shape[1]), float(picture.shape[0])
         self.looked(context, picture)
 
@@ -144,7 +180,7 @@ class Brush:
         return None if found is None else (found[0] / self._size[0], found[1] / self._size[1])
 
     def _placements(self, context: bpy.types.Context) -> list[eyedropper.Placement]:
-        return eyedropper.placements_of(self.strip(context), self._size)  # type: ignore[attr-defined]
+        return eyedropper.placements_of(self.strip(context), self._size)
 
     def _on_screen(
         self, context: bpy.types.Context, region: bpy.types.Region, x: float, y: float
@@ -163,13 +199,6 @@ class Brush:
         turn = np.linspace(0, 2 * np.pi, 33)
         x, y = self._mouse
         return [(x + radius * float(np.cos(angle)), y + radius * float(np.sin(angle))) for angle in turn]
-
-
-def previews_problem(context: bpy.types.Context) -> str:
-    """Why nothing can be drawn over, empty where it can."""
-    if any(True for _ in previews(context)):
-        return ""
-    return "No sequencer preview is open: choose Preview or Sequencer & Preview"
 
 
 def tint_texture(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 0.45) -> gpu.types.GPUTexture:
@@ -196,7 +225,7 @@ def draw_picture(texture: gpu.types.GPUTexture, corners: list[tuple[float, float
 
 def _draw(brush: Brush) -> None:
     context, region = bpy.context, bpy.context.region
-    if brush.strip_name not in sequencer_scene(context).sequence_editor.strips_all:  # type: ignore[attr-defined]
+    if brush.strip_name not in sequencer_scene(context).sequence_editor.strips_all:
         return
     gpu.state.blend_set("ALPHA")
     brush.drawn_below(context, region)

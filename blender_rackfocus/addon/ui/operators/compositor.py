@@ -13,12 +13,13 @@ from ...depth import passes, scene_passes
 from ...sequencer import frames
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
+from .telling import Doing
 
 _SOURCES = {idnames.RENDER_LAYERS, idnames.IMAGE, idnames.MOVIE_CLIP}
 _PICTURE = ("Image", "Combined")
 
 
-class RACKFOCUS_OT_node_add(bpy.types.Operator):
+class RACKFOCUS_OT_node_add(Doing, bpy.types.Operator):
     """Add a Rack Focus node to the scene's compositor: an out-of-focus blur from depth, with a focus distance to
     keyframe. It goes behind the named or selected node, else before the tree's output"""
 
@@ -32,28 +33,23 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
     lens: bpy.props.EnumProperty(name="Lens", description="Where focus and lens come from", items=node_settings.LENSES)
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         scene = context.scene
         if scene is None or scene.library is not None:
-            cls.poll_message_set("The scene is linked from another file")
-            return False
+            return "The scene is linked from another file"
         tree = versions.scene_tree(scene)
-        if tree is not None and tree.library is not None:
-            cls.poll_message_set("The compositing tree is linked from another file")
-            return False
-        return True
+        linked = tree is not None and tree.library is not None
+        return "The compositing tree is linked from another file" if linked else ""
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         tree = versions.scene_tree(scene) or _new_tree(scene)
         if self.source and self.source not in tree.nodes:
-            self.report({"ERROR"}, f'There is no node named "{self.source}" in the compositor of scene "{scene.name}"')
-            return {"CANCELLED"}
+            raise ValueError(f'There is no node named "{self.source}" in the compositor of scene "{scene.name}"')
         source = tree.nodes[self.source] if self.source else _selected(tree)
         picture = _picture_of(source) if source is not None else _before_output(tree)
         if source is not None and picture is None:
-            self.report({"ERROR"}, f'The node "{source.name}" gives no picture')
-            return {"CANCELLED"}
+            raise ValueError(f'The node "{source.name}" gives no picture')
         made = node.add(tree)
         made.rackfocus_lens = self.lens
         settings.put_first_settings_on(made)
@@ -80,7 +76,7 @@ class RACKFOCUS_OT_node_add(bpy.types.Operator):
             tree.links.new(depth, rack_node.inputs[node.DEPTH])
 
 
-class RACKFOCUS_OT_effect_add(bpy.types.Operator):
+class RACKFOCUS_OT_effect_add(Doing, bpy.types.Operator):
     """Add Rack Focus to the scene's compositor effects, after those that are there: an out-of-focus blur from depth,
     with a focus distance to keyframe among the effect's own inputs"""
 
@@ -91,16 +87,13 @@ class RACKFOCUS_OT_effect_add(bpy.types.Operator):
     lens: bpy.props.EnumProperty(name="Lens", description="Where focus and lens come from", items=node_settings.LENSES)
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         if not versions.HAS_EFFECTS:
-            cls.poll_message_set("This Blender has no compositor effects")
-            return False
-        if context.scene is None or context.scene.library is not None:
-            cls.poll_message_set("The scene is linked from another file")
-            return False
-        return True
+            return "This Blender has no compositor effects"
+        linked = context.scene is None or context.scene.library is not None
+        return "The scene is linked from another file" if linked else ""
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         made = effect.add(scene)
         made.rackfocus_lens = self.lens

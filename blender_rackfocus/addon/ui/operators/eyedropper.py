@@ -52,13 +52,8 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
-        if not bpy.app.background and not any(True for _ in previews(context)):
-            cls.poll_message_set("No sequencer preview is open: choose Preview or Sequencer & Preview")
-            return False
-        return True
+    def missing(cls, context: bpy.types.Context) -> str:
+        return super().missing(context) or ("" if bpy.app.background else previews_problem(context))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._pick: eyedropper.Pick | None = None
@@ -85,18 +80,13 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
                 return {"CANCELLED"}
             action = "MARK" if event.ctrl else "TRACK" if event.alt else self.action
             self._leave(context)
-            return self._use(context, self._pick, action)
+            return self.told(self._use, context, self._pick, action)
         return {"PASS_THROUGH"}  # zoom, pan and scrub stay at hand
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            pick = eyedropper.pick(sequencer_scene(context), self.x, self.y, self.nearest)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def do(self, context: bpy.types.Context) -> set[str]:
+        pick = eyedropper.pick(sequencer_scene(context), self.x, self.y, self.nearest)
         if pick is None:
-            self.report({"ERROR"}, "There is no racked strip at this point")
-            return {"CANCELLED"}
+            raise ValueError("There is no racked strip at this point")
         return self._use(context, pick, self.action)
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -113,11 +103,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
             if metres <= focus.nearest_m():
                 self.report({"WARNING"}, f"{distance_text(metres)} is nearer than this lens can focus")
                 return {"CANCELLED"}
-            try:
-                keyed = focus.set(metres, frame, is_auto_key(context))
-            except RuntimeError as error:
-                self.report({"ERROR"}, str(error))
-                return {"CANCELLED"}
+            keyed = focus.set(metres, frame, is_auto_key(context))
             self.report({"INFO"}, f"Focus at {distance_text(metres)}" + (f", keyed at frame {frame}" if keyed else ""))
             return {"FINISHED"}
         if action == "TRACK":
@@ -173,6 +159,12 @@ def previews(context: bpy.types.Context):
     for area in window.screen.areas if window is not None else ():
         if area.type == "SEQUENCE_EDITOR" and area.spaces.active.view_type in {"PREVIEW", "SEQUENCER_PREVIEW"}:
             yield from (region for region in area.regions if region.type == "PREVIEW" and region.width > 1)
+
+
+def previews_problem(context: bpy.types.Context) -> str:
+    """Why nothing can be shown over a preview; empty where it can."""
+    there = any(True for _ in previews(context))
+    return "" if there else "No sequencer preview is open: choose Preview or Sequencer & Preview"
 
 
 def label_of(pick: eyedropper.Pick) -> str:

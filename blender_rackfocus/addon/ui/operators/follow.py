@@ -42,8 +42,7 @@ class RACKFOCUS_OT_follow_shot(Awaited, OnRackedStrip, bpy.types.Operator):
     def finish(self, context: bpy.types.Context, outcome: list[Proposal]) -> set[str]:
         strip = strip_in(*self._where)
         if strip is None:
-            self.report({"ERROR"}, f'"{self._where[1]}" is not there any more')
-            return {"CANCELLED"}
+            raise ValueError(f'"{self._where[1]}" is not there any more')
         if not outcome:
             self.report({"WARNING"}, "Nothing stands out of this shot's depth: see what Depth Doctor says of it")
             return {"CANCELLED"}
@@ -58,14 +57,10 @@ class _OnProposals(OnRackedStrip):
 
     index: bpy.props.IntProperty(name="Proposal", description="Which one, 0 the first; -1 all", default=-1, min=-1)
 
-    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
-        """The strip, or None after reporting what is missing."""
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip:
         strip = super().strip(context)
-        if strip is None:
-            return None
         if self.index >= len(proposals.of(strip)) or not len(proposals.of(strip)):
-            self.report({"ERROR"}, f'"{strip.name}" has no such proposal: use Follow the Shot first')
-            return None
+            raise ValueError(f'"{strip.name}" has no such proposal: use Follow the Shot first')
         return strip
 
 

@@ -19,10 +19,10 @@ import gpu
 import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
-from ...blender.errors import EXPECTED
 from ...blender.session import session
 from ...depth.strip_estimate import time_left
 from . import baking
+from .telling import Doing
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.1
@@ -146,15 +146,13 @@ def end() -> None:
     session.drop(_Running)
 
 
-class OnThread:
+class OnThread(Doing):
     """Operators whose work is a job. A subclass calls `begin` and says in `finish` what becomes of the outcome.
 
-    kind: jobs of one kind do not run beside each other. expected: errors that are the user's to read; others are bugs,
-    and raised. kept: what is said when it was stopped.
+    kind: jobs of one kind do not run beside each other. kept: what is said when it was stopped.
     """
 
     kind: ClassVar[str] = "PICTURES"
-    expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
     kept: ClassVar[str] = "Stopped: nothing was changed"
 
     _job: Job | None = None
@@ -162,12 +160,8 @@ class OnThread:
     _said, _stays, _waits = "", False, False
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        problem = in_the_way(cls.kind)
-        if problem:
-            cls.poll_message_set(problem)
-            return False
-        return super().poll(context)  # type: ignore[misc]  # of the class it is mixed into
+    def missing(cls, context: bpy.types.Context) -> str:
+        return in_the_way(cls.kind) or super().missing(context)
 
     def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
         """Use what the job made. On the main thread."""
@@ -221,15 +215,15 @@ class OnThread:
             self._leave(context)
 
     def _ended(self, context: bpy.types.Context, job: Job) -> set[str]:
-        if job.error is None:
-            return self.finish(context, job.outcome)
         if isinstance(job.error, CancelledError):
             self.report({"INFO"}, self.kept)
             return {"CANCELLED"}
-        if isinstance(job.error, self.expected):
-            self.report({"ERROR"}, str(job.error))
-            return {"CANCELLED"}
-        raise job.error
+        return self.told(self._use, context, job)
+
+    def _use(self, context: bpy.types.Context, job: Job) -> set[str]:
+        if job.error is not None:
+            raise job.error
+        return self.finish(context, job.outcome)
 
     def _say(self, context: bpy.types.Context) -> None:
         words = self._job.words()
@@ -256,10 +250,10 @@ class Awaited(OnThread):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         self._waits = False
-        return self.execute(context)  # type: ignore[attr-defined]  # of the class it is mixed into
+        return self.execute(context)
 
 
-class RACKFOCUS_OT_job_stop(bpy.types.Operator):
+class RACKFOCUS_OT_job_stop(Doing, bpy.types.Operator):
     """Stop what is under way; what is done is kept where it can be"""
 
     bl_idname = "rackfocus.job_stop"
@@ -268,13 +262,10 @@ class RACKFOCUS_OT_job_stop(bpy.types.Operator):
     title: bpy.props.StringProperty(name="Job", description="Which one; empty stops all")
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if not running():
-            cls.poll_message_set("Nothing is under way")
-            return False
-        return True
+    def missing(cls, _context: bpy.types.Context) -> str:
+        return "" if running() else "Nothing is under way"
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def do(self, _context: bpy.types.Context) -> set[str]:
         for job in running():
             if self.title in ("", job.title):
                 job.stop()

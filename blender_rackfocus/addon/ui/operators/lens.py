@@ -53,9 +53,10 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
     camera: bpy.props.StringProperty(name="Camera", description="A camera object; empty for the scene's own")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return self.told(self._ask, context)
+
+    def _ask(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
         if self.scene or strip.type == "SCENE":
             return self.execute(context)
         self.strip_name = strip.name

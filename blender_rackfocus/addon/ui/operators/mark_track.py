@@ -60,12 +60,10 @@ class RACKFOCUS_OT_mark_track(Awaited, OnRackedStrip, bpy.types.Operator):
     def finish(self, _context: bpy.types.Context, outcome: dict[int, marks.Sample]) -> set[str]:
         strip = strip_in(*self._where)
         if strip is None:
-            self.report({"ERROR"}, f'"{self._where[1]}" is not there any more')
-            return {"CANCELLED"}
+            raise ValueError(f'"{self._where[1]}" is not there any more')
         known = [sample.metres for sample in outcome.values() if sample.metres == sample.metres]
         if not known:
-            self.report({"ERROR"}, "There is no depth under this point on any frame")
-            return {"CANCELLED"}
+            raise ValueError("There is no depth under this point on any frame")
         mark = marks.find(strip, self._mark) if self._mark else None
         picked = outcome[self._start].metres
         if mark is None:

@@ -19,14 +19,10 @@ class _OnActiveMark(OnRackedStrip):
     mark: bpy.props.StringProperty(name="Mark", description="Name of the mark; empty for the active one")
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         strip = active_strip(context)
-        problem = problem_of(strip)
-        if not problem and not len(marks.of(strip)):
-            problem = f'"{strip.name}" has no focus marks yet'
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        none_yet = "" if problem_of(strip) or len(marks.of(strip)) else f'"{strip.name}" has no focus marks yet'
+        return problem_of(strip) or none_yet
 
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         mark = marks.find(strip, self.mark) if self.mark else marks.active(strip)

@@ -9,21 +9,13 @@ from typing import ClassVar
 import bpy
 
 from ...blender.context import active_strip, sequencer_scene
-from ...blender.errors import EXPECTED
 from ...depth import networks, strip_estimate
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
+from .telling import Doing
 
 
-class _Anywhere:
-    """Operators that need no strip."""
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return True
-
-
-class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
+class RACKFOCUS_OT_network_get(OnThread, bpy.types.Operator):
     """Download a depth network and use it from then on. Nothing is downloaded before you say so; Esc stops, and what
     has come is kept for the next time"""
 
@@ -41,11 +33,8 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not bpy.app.online_access:
-            cls.poll_message_set(networks.OFFLINE)
-            return False
-        return super().poll(context)
+    def missing(cls, context: bpy.types.Context) -> str:
+        return super().missing(context) if bpy.app.online_access else networks.OFFLINE
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         self.consent = True  # what the dialog's button says
@@ -58,12 +47,8 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
         column.label(text=f"{networks.size_words(model)} from {networks.host_of(model)}, licence: {model.licence}")
         column.label(text=f"Kept in {networks.folder()}", icon="FILE_FOLDER")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            model = networks.named(self.name)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def do(self, context: bpy.types.Context) -> set[str]:
+        model = networks.named(self.name)
         fetch = networks.fetcher(model, consent=self.consent)
 
         def work(job: Job) -> Path:
@@ -80,7 +65,7 @@ class RACKFOCUS_OT_network_get(OnThread, _Anywhere, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_network_use(bpy.types.Operator):
+class RACKFOCUS_OT_network_use(Doing, bpy.types.Operator):
     """Use a network's file that is on this machine"""
 
     bl_idname = "rackfocus.network_use"
@@ -97,12 +82,8 @@ class RACKFOCUS_OT_network_use(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            networks.use(bpy.path.abspath(self.filepath), active_strip(context), for_masks=self.for_masks)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def do(self, context: bpy.types.Context) -> set[str]:
+        networks.use(bpy.path.abspath(self.filepath), active_strip(context), for_masks=self.for_masks)
         return {"FINISHED"}
 
 
@@ -133,7 +114,7 @@ _FOUND = ("FOUND", "Found Out", "As its graph and a trial tell")
 _OWN = "OWN"
 
 
-class RACKFOCUS_OT_network_settings(bpy.types.Operator):
+class RACKFOCUS_OT_network_settings(Doing, bpy.types.Operator):
     """Say yourself how the network is used, where what was found is wrong. It is kept with the network, by its
     checksum, wherever its file lies"""
 
@@ -186,12 +167,11 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
     output: bpy.props.StringProperty(name="Output", description="The output that is the depth; empty: found out")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return self.told(self._ask, context)
+
+    def _ask(self, context: bpy.types.Context) -> set[str]:
         self.filepath = self.filepath or strip_estimate.model_of(active_strip(context))
-        try:
-            now = networks.settings_of(self.filepath)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        now = networks.settings_of(self.filepath)
         for name in ("kind", "direction", "long_side_px", "multiple", "output"):
             setattr(self, name, getattr(now, name))
         self.form = "FOUND"
@@ -217,16 +197,12 @@ class RACKFOCUS_OT_network_settings(bpy.types.Operator):
         if len(there) > 1:
             self.layout.label(text=f"Outputs that may be its depth: {', '.join(there)}")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         path = self.filepath or strip_estimate.model_of(active_strip(context))
         by_hand = {"FOUND": (None, None), _OWN: (tuple(self.mean), tuple(self.deviation))}
         mean, std = by_hand.get(self.form) or networks.numbers_of(self.form)
         others = {name: getattr(self, name) for name in ("direction", "long_side_px", "multiple", "output")}
-        try:
-            networks.keep(path, self.kind, mean=mean, std=std, **others)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        networks.keep(path, self.kind, mean=mean, std=std, **others)
         self.report({"INFO"}, "Kept: the next estimate uses it so. Look at the Network shows what that makes of it")
         return {"FINISHED"}
 

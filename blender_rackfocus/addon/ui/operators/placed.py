@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import bpy
 
 from ...blender import pairs, signals
 from ...blender.context import active_strip, sequencer_scene, strip_in
-from ...blender.errors import EXPECTED, FrameError
+from ...blender.errors import EXPECTED
 from ...delivery import bake, kept, placed
 from ...delivery.filling import Filling, copied
 from ...sequencer import staleness
@@ -35,35 +35,30 @@ class _Placing(OnThread, OnStrip):
     _filling: Filling | None = None
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         strip = active_strip(context)
-        words = placed.not_now(strip) if strip is not None else ""
-        if words:
-            cls.poll_message_set(words)
-            return False
-        return super().poll(context)
+        return (placed.not_now(strip) if strip is not None else "") or super().missing(context)
 
-    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip:
         """The strip meant; of a placed one its original."""
         return pairs.meant(super().strip(context))
 
     def fill(
-        self, context: bpy.types.Context, what: str, place: BakedPlace, which: Iterable[int], share: float
+        self,
+        context: bpy.types.Context,
+        strip: bpy.types.Strip,
+        what: str,
+        place: BakedPlace,
+        frames: range,
+        share: float,
     ) -> set[str]:
         """Make the pictures, and place them."""
-        strip, frames = self.strip(context), tuple(which)
         need = bake.DiskNeed(len(frames), _bytes_of(strip, place, frames, share), bake.free_bytes(place.folder))
         problem = placed.not_now(strip) or bake.too_large([need])
         if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
-        try:
-            scene = sequencer_scene(context)
-            self._filling = Filling(copied(), scene.name, strip.name, place, frames, share)
-        except (FrameError, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        filling = self._filling
+            raise ValueError(problem)
+        scene = sequencer_scene(context)
+        self._filling = filling = Filling(copied(), scene.name, strip.name, place, tuple(frames), share)
 
         def work(job: Job) -> bool:
             filling.run(lambda share, phase: job.tell(share, phase), job.is_stopping)
@@ -75,17 +70,12 @@ class _Placing(OnThread, OnStrip):
         """Place what is there, where the strip still is."""
         strip = strip_in(self._filling.scene, self._filling.strip)
         if strip is None or placed.not_now(strip):
-            self.report({"ERROR"}, f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
-            return {"CANCELLED"}
+            raise ValueError(f'Strip "{self._filling.strip}" is gone, muted or has no modifier any more')
         there = placed.frames_there(strip, self._filling.place) if outcome or self.in_part else []
         if not there:
             self.report({"INFO"}, self.kept)
             return {"CANCELLED"}
-        try:
-            placed.put(context, strip, self._filling.place, there)
-        except FrameError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        placed.put(context, strip, self._filling.place, there)
         for one in pairs.placed_of(strip):
             one.invalidate_cache("RAW")
         staleness.changed()
@@ -114,17 +104,11 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
         ),
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, scene = self.strip(context), sequencer_scene(context)
-        if strip is None:
-            return {"CANCELLED"}
-        try:
-            kind = placed.kind_of(scene, strip) if self.form == "AUTO" else self.form
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        scene = sequencer_scene(context)
+        kind = placed.kind_of(scene, strip) if self.form == "AUTO" else self.form
         place = placed.place_beside(scene, strip, kind)
-        return self.fill(context, "Placing", place, placed.frames_of(strip), 1.0)
+        return self.fill(context, strip, "Placing", place, placed.frames_of(strip), 1.0)
 
 
 class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
@@ -158,25 +142,17 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
         ),
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip, scene = self.strip(context), sequencer_scene(context)
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        scene = sequencer_scene(context)
         frames = self._frames(scene, strip)
         if not frames:
-            self.report({"ERROR"}, "The range has no frame of this strip")
-            return {"CANCELLED"}
+            raise ValueError("The range has no frame of this strip")
         share = {"FULL": 1.0, "HALF": 0.5}.get(self.size) or _preview_share(context, scene)
-        try:
-            place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
         problem = kept.make_room(_bytes_of(strip, place, frames, share), place)
         if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
-        return self.fill(context, "Caching", place, frames, share)
+            raise ValueError(problem)
+        return self.fill(context, strip, "Caching", place, frames, share)
 
     def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
         all_of_it = placed.frames_of(strip)
@@ -198,20 +174,15 @@ class RACKFOCUS_OT_placed_remove(OnStrip, bpy.types.Operator):
     bl_label = "Remove Placed Strip"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         strip = active_strip(context)
-        if strip is not None and not pairs.placed_of(strip):
-            cls.poll_message_set("Nothing is placed of this strip")
-            return False
-        return super().poll(context)
+        nothing = strip is not None and not pairs.placed_of(strip)
+        return "Nothing is placed of this strip" if nothing else super().missing(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = pairs.meant(self.strip(context))
-        if strip is None:
-            return {"CANCELLED"}
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        strip = pairs.meant(strip)
         if not placed.take_away(strip):
-            self.report({"ERROR"}, "Nothing is placed of this strip")
-            return {"CANCELLED"}
+            raise ValueError("Nothing is placed of this strip")
         sequencer_scene(context).sequence_editor.active_strip = strip
         staleness.changed()
         signals.redraw()

@@ -45,24 +45,17 @@ class OnRackedStrip(OnStrip):
     expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         scene = sequencer_scene(context)
         if scene is None or scene.sequence_editor is None:
-            cls.poll_message_set("There is no strip in this scene's sequencer yet")
-            return False
-        if any(modifier.in_scene(scene)):
-            return True
-        strip = active_strip(context)
-        cls.poll_message_set(problem_of(strip))
-        return False
+            return "There is no strip in this scene's sequencer yet"
+        return "" if any(modifier.in_scene(scene)) else problem_of(active_strip(context))
 
-    def strip(self, context: bpy.types.Context) -> bpy.types.Strip | None:
-        """The strip meant, with a Rack Focus modifier, or None after reporting what is missing."""
+    def strip(self, context: bpy.types.Context) -> bpy.types.Strip:
         strip = strip_named(context, self.strip_name)
         problem = problem_of(strip, self.strip_name)
         if problem:
-            self.report({"ERROR"}, problem)
-            return None
+            raise ValueError(problem)
         return strip
 
 
@@ -98,9 +91,10 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if self.to_mark or self.to_distance:
             return self.execute(context)
+        return self.told(self._ask, context)
+
+    def _ask(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
         self.strip_name, self.frame = strip.name, strip.id_data.frame_current
         self.start = "MARK" if self.from_mark else "HERE"
         self.end = "MARK" if len(marks.of(strip)) else "DISTANCE"

@@ -17,6 +17,7 @@ from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
 from .on_strip import OnStrip, to_the_top
 from .rack import EXPECTED
+from .telling import Doing
 
 
 class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
@@ -101,7 +102,7 @@ class RACKFOCUS_OT_refresh(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
+class RACKFOCUS_OT_settings_copy(Doing, bpy.types.Operator):
     """Give the selected strips the active strip's Rack Focus values, not its keyframes nor its depth files"""
 
     bl_idname = "rackfocus.settings_copy"
@@ -109,17 +110,13 @@ class RACKFOCUS_OT_settings_copy(bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def missing(cls, context: bpy.types.Context) -> str:
         strip = active_strip(context)
         if strip is None or modifier.find(strip) is None:
-            cls.poll_message_set("The active strip has no Rack Focus modifier to copy from")
-            return False
-        if not _others(context, strip):
-            cls.poll_message_set("Select other image or movie strips to copy to")
-            return False
-        return True
+            return "The active strip has no Rack Focus modifier to copy from"
+        return "" if _others(context, strip) else "Select other image or movie strips to copy to"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def do(self, context: bpy.types.Context) -> set[str]:
         strip = active_strip(context)
         source = modifier.find(strip)
         targets = _others(context, strip)

@@ -12,10 +12,9 @@ from ....craft.distances import distance_text
 from ....craft.matte import Stroke
 from ...blender import signals, strips
 from ...blender.context import sequencer_scene, strip_in
-from ...blender.errors import EXPECTED
 from ...depth import mattes
 from ...shot import modifier, ownership
-from .brush import RED, WHITE, Brush, draw_picture, previews_problem, tint_texture
+from .brush import RED, WHITE, Brush, draw_picture, tint_texture
 from .jobs import OnThread
 from .on_strip import OnStrip, to_the_top
 
@@ -92,44 +91,23 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
             self.report({"INFO"}, f"The subject stands at {distance_text(card.distance_m)} on every frame")
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
-        if strip.type not in modifier.KINDS:
-            self.report({"ERROR"}, f'"{strip.name}" is no image or movie strip; subjects are drawn on those')
-            return {"CANCELLED"}
-        problem = previews_problem(context)
-        if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
-        self.strip_name = strip.name
+    def unfit(self, strip: bpy.types.Strip) -> str:
+        words = f'"{strip.name}" is no image or movie strip; subjects are drawn on those'
+        return "" if strip.type in modifier.KINDS else words
+
+    def taken(self, context: bpy.types.Context, strip: bpy.types.Strip) -> None:
         card = strip.rackfocus_cards[self.card] if 0 <= self.card < len(strip.rackfocus_cards) else None
         self._inside = True
-        try:
-            self._drawn = mattes.strokes_of(card.strokes) if card is not None else []
-            self._before = card.matte if card is not None else ""
-            self.take_up(context, _RADIUS, _HELP)
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        self._drawn = mattes.strokes_of(card.strokes) if card is not None else []
+        self._before = card.matte if card is not None else ""
+        self.take_up(context, _RADIUS, _HELP)
         self.stay(context)
-        return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self._job is not None:
-            return super().modal(context, event)
-        try:
-            return self._on_event(context, event)
-        except EXPECTED as error:
-            self.put_away(context)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        return (Brush if self._job is None else OnThread).modal(self, context, event)
 
     def cancel(self, context: bpy.types.Context) -> None:
-        if self._job is None:
-            self.put_away(context)
-        super().cancel(context)
+        (Brush if self._job is None else OnThread).cancel(self, context)
 
     def put_away(self, context: bpy.types.Context) -> None:
         super().put_away(context)
@@ -157,7 +135,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
             self._texture = tint_texture(self._matte, _TINT)
         draw_picture(self._texture, self.corners(context, region))
 
-    def _on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "ESC" and event.value == "PRESS":
             self.put_away(context)
             return {"CANCELLED"}

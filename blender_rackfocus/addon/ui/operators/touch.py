@@ -13,7 +13,7 @@ from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
 from ...depth import sources, touches
 from ...shot import modifier
-from .brush import Brush, previews_problem
+from .brush import Brush
 from .jobs import OnThread
 from .on_strip import OnStrip
 
@@ -101,38 +101,17 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
     bl_label = "Touch Up Depth"
     bl_options: ClassVar[set[str]] = {"REGISTER"}  # each stroke is an undo step of its own
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
-            return {"CANCELLED"}
-        problem = _problem_of(strip) or previews_problem(context)
-        if problem:
-            self.report({"ERROR"}, problem)
-            return {"CANCELLED"}
-        self.strip_name, self._now, self._count = strip.name, self.kind, 0
-        try:
-            self.take_up(context, self.radius, "")
-        except EXPECTED as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+    def do(self, _context: bpy.types.Context) -> set[str]:
+        raise ValueError("Touch Up is drawn with the mouse in the preview")
+
+    def unfit(self, strip: bpy.types.Strip) -> str:
+        return _problem_of(strip)
+
+    def taken(self, context: bpy.types.Context, _strip: bpy.types.Strip) -> None:
+        self._now, self._count = self.kind, 0
+        self.take_up(context, self.radius, "")
         self._tell(context)
         context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        self.report({"ERROR"}, "Touch Up is drawn with the mouse in the preview")
-        return {"CANCELLED"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        try:
-            return self._on_event(context, event)
-        except EXPECTED as error:
-            self.put_away(context)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        self.put_away(context)
 
     def begun(self, event: bpy.types.Event) -> None:
         self._now = _OPPOSITE[self.kind] if event.ctrl else self.kind
@@ -155,7 +134,7 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
     def ink(self) -> tuple[float, ...]:
         return _INKS[self._now]
 
-    def _on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         pressed = event.type if event.value == "PRESS" else ""
         if pressed in {"ESC", "RET", "NUMPAD_ENTER", "RIGHTMOUSE"}:
             return self._leave(context, follow=pressed in {"RET", "NUMPAD_ENTER"})

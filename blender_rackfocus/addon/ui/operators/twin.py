@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import bpy
 
 from ...blender import signals, versions
-from ...blender.errors import FrameError
 from ...delivery import node_twin, twin
 from ...shot import modifier, node, ownership
 from .on_strip import OnStrip
+from .telling import Doing
 
 
 class RACKFOCUS_OT_convert_to_nodes(OnStrip, bpy.types.Operator):
@@ -54,15 +55,22 @@ def _report(operator: bpy.types.Operator, near_db: float, plain_db: float, ignor
         operator.report({"WARNING"}, f"The nodes have nothing for: {', '.join(ignored)}")
 
 
-class _OnNode:
+class _OnNode(Doing):
     """Operators on one node of the compositor: the named one, or the active one."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     node_name: bpy.props.StringProperty(name="Node", description="Name of the node; empty for the active one")
 
-    def nodes(self, context: bpy.types.Context) -> list[bpy.types.Node]:
-        """Those meant, of every tree that shows in a render."""
+    def meant(self, context: bpy.types.Context, suits: Callable[[bpy.types.Node], bool], select: str) -> bpy.types.Node:
+        """The one meant, in a tree that shows in a render. select: what is said where it is none that suits, or none.
+        Raises ValueError."""
+        node_meant = next(filter(suits, self._nodes(context)), None)
+        if node_meant is None:
+            raise ValueError(select)
+        return node_meant
+
+    def _nodes(self, context: bpy.types.Context) -> list[bpy.types.Node]:
         trees = versions.scene_trees(context.scene)
         if self.node_name:
             return [tree.nodes[self.node_name] for tree in trees if self.node_name in tree.nodes]
@@ -78,17 +86,9 @@ class RACKFOCUS_OT_node_convert_to_nodes(_OnNode, bpy.types.Operator):
     bl_idname = "rackfocus.node_convert_to_nodes"
     bl_label = "Convert to Nodes"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        found = [one for one in self.nodes(context) if node.is_node(one)]
-        if not found:
-            self.report({"ERROR"}, "Select a Rack Focus node in the compositor")
-            return {"CANCELLED"}
-        try:
-            told = node_twin.convert(context.scene, found[0])
-        except FrameError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        _report(self, *told)
+    def do(self, context: bpy.types.Context) -> set[str]:
+        rack_node = self.meant(context, node.is_node, "Select a Rack Focus node in the compositor")
+        _report(self, *node_twin.convert(context.scene, rack_node))
         return {"FINISHED"}
 
 
@@ -98,12 +98,9 @@ class RACKFOCUS_OT_node_convert_back(_OnNode, bpy.types.Operator):
     bl_idname = "rackfocus.node_convert_back"
     bl_label = "Convert Back"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        found = [one for one in self.nodes(context) if node_twin.is_one(one)]
-        if not found:
-            self.report({"ERROR"}, "Select a node that was converted to Blender's own nodes")
-            return {"CANCELLED"}
-        node_twin.back(context.scene, found[0])
+    def do(self, context: bpy.types.Context) -> set[str]:
+        twin_node = self.meant(context, node_twin.is_one, "Select a node that was converted to Blender's own nodes")
+        node_twin.back(context.scene, twin_node)
         return {"FINISHED"}
 
 

@@ -18,7 +18,8 @@ from ...blender.session import session
 from ...desk import follow
 from ...desk.track import Track
 from ...shot import marks, proposals
-from ..operators.rack import FEELS
+from ..operators.rack import EXPECTED, FEELS
+from ..operators.telling import Doing, Telling
 from . import edit, layout
 from .timelines import Drag, Timeline, is_on, shown, strips_shown
 
@@ -75,10 +76,11 @@ def _take(context: bpy.types.Context, strip: bpy.types.Strip, *, add: bool) -> N
     editor.active_strip = outer
 
 
-class _OnTrack:
+class _OnTrack(Telling):
     """Operators that are asked for over a track; elsewhere the key or click is Blender's own."""
 
     bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+    expected = EXPECTED
 
     strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip", options=_ONE_CALL)
     frame: bpy.props.FloatProperty(name="Frame", description="Frame of the key", options=_ONE_CALL)
@@ -88,10 +90,19 @@ class _OnTrack:
         scene = sequencer_scene(context)
         return scene is not None and scene.sequence_editor is not None
 
-    def said(self, problem: str) -> set[str]:
-        """What cannot be done."""
-        self.report({"ERROR"}, problem)
-        return {"CANCELLED"}
+
+class _OnKey(_OnTrack, Doing):
+    """Those that a script or a menu calls for the key of a strip on a frame."""
+
+    def do(self, context: bpy.types.Context) -> set[str]:
+        strip = strip_named(context, self.strip_name)
+        if strip is None:
+            raise ValueError(f'There is no strip named "{self.strip_name}" in this scene')
+        return self.on(context, strip)
+
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        """Do it; what the operator returns."""
+        raise NotImplementedError
 
 
 class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
@@ -277,10 +288,7 @@ def _double(
     """What a double click does: it makes a proposal keys, else a key or a rack. False outside of a track."""
     if hit is None or hit.part != "PROPOSAL":
         return _make(operator, context, event, timeline)
-    try:
-        follow.keep(_strip_of(context, timeline.rows[hit.row].track), hit.proposal)
-    except (ValueError, RuntimeError) as error:
-        operator.report({"ERROR"}, str(error))
+    operator.told(follow.keep, _strip_of(context, timeline.rows[hit.row].track), hit.proposal)
     signals.edited()
     return True
 
@@ -320,7 +328,7 @@ def _end_of(strip: bpy.types.Strip, row: layout.Row, view: layout.View, frame: f
     return pull.Mark(distance_text(metres), float(f"{metres:.3g}"))
 
 
-class RACKFOCUS_OT_track_remove(_OnTrack, bpy.types.Operator):
+class RACKFOCUS_OT_track_remove(_OnKey, bpy.types.Operator):
     """Take away the rack or the key under the mouse, and all that is selected where it is selected"""
 
     bl_idname = "rackfocus.track_remove"
@@ -338,22 +346,16 @@ class RACKFOCUS_OT_track_remove(_OnTrack, bpy.types.Operator):
             return {"FINISHED"}
         others = [one for one in _selected(context) if one != strip]
         if not edit.are_several(strip, hit.frames, others):
-            return self._remove(context, [(strip, _ends(strip, hit))])
+            return self.told(self._remove, [(strip, _ends(strip, hit))])
         taken = [(one, edit.chosen_frames(one)) for one in others]
         own = edit.chosen_frames(strip).union(_ends(strip, hit))
-        return self._remove(context, [(strip, own), *((one, frames) for one, frames in taken if frames)])
+        return self.told(self._remove, [(strip, own), *((one, frames) for one, frames in taken if frames)])
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = strip_named(context, self.strip_name)
-        if strip is None:
-            return self.said(f'There is no strip named "{self.strip_name}" in this scene')
-        return self._remove(context, [(strip, edit.ends_at(strip, self.frame))])
+    def on(self, _context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        return self._remove([(strip, edit.ends_at(strip, self.frame))])
 
-    def _remove(self, context: bpy.types.Context, taken: list) -> set[str]:
-        try:
-            count = sum(edit.remove(strip, frames) for strip, frames in taken)
-        except (ValueError, RuntimeError) as error:
-            return self.said(str(error))
+    def _remove(self, taken: list) -> set[str]:
+        count = sum(edit.remove(strip, frames) for strip, frames in taken)
         if not count:
             self.report({"INFO"}, "The last key stays: it holds the focus")
             return {"CANCELLED"}
@@ -431,7 +433,7 @@ def _proposal_menu(context: bpy.types.Context, strip: bpy.types.Strip, track: Tr
     return {"FINISHED"}
 
 
-class RACKFOCUS_OT_track_feel(_OnTrack, bpy.types.Operator):
+class RACKFOCUS_OT_track_feel(_OnKey, bpy.types.Operator):
     """How this rack feels; its ends and its time stay"""
 
     bl_idname = "rackfocus.track_feel"
@@ -439,26 +441,19 @@ class RACKFOCUS_OT_track_feel(_OnTrack, bpy.types.Operator):
 
     feel: bpy.props.EnumProperty(name="Feel", description="How the pull feels", items=FEELS, options=_ONE_CALL)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = strip_named(context, self.strip_name)
-        if strip is None:
-            return self.said(f'There is no strip named "{self.strip_name}" in this scene')
+    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         frames = {strip: self.frame}
         for one in _selected(context):  # the rack of other selected strips that is selected too
             at = edit.chosen_frames(one)
             if one != strip and len(at) > 1:
                 frames[one] = (min(at) + max(at)) / 2
-        try:
-            count = sum(edit.give_feel(one, frame, self.feel) for one, frame in frames.items())
-        except (ValueError, RuntimeError) as error:
-            return self.said(str(error))
-        if not count:
-            return self.said("Focus rests here: only a rack has a feel")
+        if not sum(edit.give_feel(one, frame, self.feel) for one, frame in frames.items()):
+            raise ValueError("Focus rests here: only a rack has a feel")
         redraw_sequencers()
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_track_distance(_OnTrack, bpy.types.Operator):
+class RACKFOCUS_OT_track_distance(_OnKey, bpy.types.Operator):
     """Put this key, and what is held at it, to a distance"""
 
     bl_idname = "rackfocus.track_distance"
@@ -480,17 +475,11 @@ class RACKFOCUS_OT_track_distance(_OnTrack, bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         self.layout.prop(self, "distance")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        strip = strip_named(context, self.strip_name)
-        if strip is None:
-            return self.said(f'There is no strip named "{self.strip_name}" in this scene')
-        try:
-            mark = marks.find(strip, self.mark) if self.mark else None
-            metres = marks.distance_m(strip, mark, self.frame) if mark is not None else self.distance
-            if not edit.set_distance(strip, self.frame, metres):
-                return self.said(f"There is no key at frame {self.frame:g}")
-        except (ValueError, RuntimeError) as error:
-            return self.said(str(error))
+    def on(self, _context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+        mark = marks.find(strip, self.mark) if self.mark else None
+        metres = marks.distance_m(strip, mark, self.frame) if mark is not None else self.distance
+        if not edit.set_distance(strip, self.frame, metres):
+            raise ValueError(f"There is no key at frame {self.frame:g}")
         redraw_sequencers()
         return {"FINISHED"}
 
