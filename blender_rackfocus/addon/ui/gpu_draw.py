@@ -51,6 +51,32 @@ def path(points: Sequence[tuple[float, float]], colour: Colour, width_px: float)
     lines(np.array(ends, np.float32), np.tile(np.array(colour, np.float32), (len(ends), 1)), width_px)
 
 
+def texture(pixels: np.ndarray) -> gpu.types.GPUTexture:
+    """A picture for `picture`.
+
+    pixels: (H, W, 4) float32, RGB and alpha as the region shows them, 0 to 1, the top row first.
+    """
+    flat = np.ascontiguousarray(pixels[::-1], np.float32).reshape(-1)
+    return gpu.types.GPUTexture(pixels.shape[1::-1], format="RGBA16F", data=gpu.types.Buffer("FLOAT", flat.size, flat))
+
+
+def tint(share: np.ndarray, colour: tuple[float, float, float], strength: float) -> gpu.types.GPUTexture:
+    """One colour to lay over a picture.
+
+    share: (H, W) float32, 0 to 1, how much of `strength` (alpha, 0 to 1) it has at each pixel, the top row first.
+    """
+    return texture(np.dstack([np.broadcast_to(np.array(colour, np.float32), (*share.shape, 3)), strength * share]))
+
+
+def picture(shown: gpu.types.GPUTexture, corners: Sequence[tuple[float, float]]) -> None:
+    """A texture between four corners: bottom left, bottom right, top right, top left."""
+    shader = gpu.shader.from_builtin("IMAGE")
+    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners, "texCoord": ((0, 0), (1, 0), (1, 1), (0, 1))})
+    gpu.state.blend_set("ALPHA")
+    shader.uniform_sampler("image", shown)
+    batch.draw(shader)
+
+
 def size_of(words: str, height_px: float) -> float:
     """How wide words are, in pixels."""
     blf.size(_FONT, height_px)

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import blf
 import bpy
 import gpu
 import numpy as np
-from gpu_extras.batch import batch_for_shader
 
 from ...blender import strips
 from ...blender.context import sequencer_scene
 from ...depth import mattes
 from ...sequencer import eyedropper
-from .eyedropper import previews, previews_problem
+from .. import gpu_draw
+from .eyedropper import preview_under, previews, previews_problem
 from .on_strip import OnStrip
 
 _LEAST, _MOST = 0.002, 0.2
@@ -66,7 +65,7 @@ class Brush(OnStrip):
         """A stroke is over."""
         raise NotImplementedError
 
-    def ink(self) -> tuple[float, ...]:
+    def ink(self) -> gpu_draw.Colour:
         """The colour of the stroke that is being drawn."""
         return WHITE
 
@@ -158,12 +157,7 @@ class Brush(OnStrip):
         return {"RUNNING_MODAL"}
 
     def _move(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
-        here = (
-            region
-            for region in previews(context)
-            if 0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
-        )
-        self._region = next(here, None)
+        self._region = preview_under(context, event)
         if self._region is not None:
             self._mouse = event.mouse_x - self._region.x, event.mouse_y - self._region.y
             point = self._under(context) if self._points else None
@@ -186,12 +180,8 @@ class Brush(OnStrip):
         self, context: bpy.types.Context, region: bpy.types.Region, x: float, y: float
     ) -> tuple[float, float]:
         """The region's pixel of a point of the picture (shares of its size)."""
-        at = x * self._size[0], y * self._size[1]
-        for placement in reversed(self._placements(context)):
-            u, v = eyedropper.from_strip(*at, placement)
-            at = u + placement.canvas[0] / 2, placement.canvas[1] / 2 - v
-        render = sequencer_scene(context).render
-        return region.view2d.view_to_region(u * render.pixel_aspect_x / render.pixel_aspect_y, v, clip=False)
+        at = eyedropper.onto(x * self._size[0], y * self._size[1], self._placements(context))
+        return eyedropper.region_point(region, sequencer_scene(context), *at)
 
     def _circle(self, context: bpy.types.Context, region: bpy.types.Region) -> list[tuple[float, float]]:
         left, right = (self._on_screen(context, region, share, 0.5) for share in (0, self._brush))
@@ -201,49 +191,15 @@ class Brush(OnStrip):
         return [(x + radius * float(np.cos(angle)), y + radius * float(np.sin(angle))) for angle in turn]
 
 
-def tint_texture(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 0.45) -> gpu.types.GPUTexture:
-    """A mask as a colour to lay over a picture.
-
-    mask: (h, w) float32, 0 to 1.
-    """
-    shown = np.empty((*mask.shape, 4), np.float32)
-    shown[..., :3] = colour
-    shown[..., 3] = opacity * mask
-    flat = np.ascontiguousarray(shown[::-1]).reshape(-1)
-    buffer = gpu.types.Buffer("FLOAT", flat.size, flat.tolist())
-    return gpu.types.GPUTexture(mask.shape[::-1], format="RGBA16F", data=buffer)
-
-
-def draw_picture(texture: gpu.types.GPUTexture, corners: list[tuple[float, float]]) -> None:
-    """A texture between four corners, as `Brush.corners` gives them."""
-    shader = gpu.shader.from_builtin("IMAGE")
-    places = ((0, 0), (1, 0), (1, 1), (0, 1))
-    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners, "texCoord": places})
-    shader.uniform_sampler("image", texture)
-    batch.draw(shader)
-
-
 def _draw(brush: Brush) -> None:
     context, region = bpy.context, bpy.context.region
     if brush.strip_name not in sequencer_scene(context).sequence_editor.strips_all:
         return
     gpu.state.blend_set("ALPHA")
     brush.drawn_below(context, region)
-    _draw_line([brush._on_screen(context, region, *point) for point in brush._points], brush.ink())
+    gpu_draw.path([brush._on_screen(context, region, *point) for point in brush._points], brush.ink(), 1.0)
     if region == brush._region:
-        _draw_line(brush._circle(context, region), (1, 1, 1, 0.8))
+        gpu_draw.path(brush._circle(context, region), (1, 1, 1, 0.8), 1.0)
     if brush.elsewhere and strips.standing_at(sequencer_scene(context)) != brush._frame:
-        blf.size(0, 14 * context.preferences.system.ui_scale)
-        blf.position(0, 20, 20, 0)
-        blf.color(0, 1, 1, 1, 1)
-        blf.draw(0, brush.elsewhere)
+        gpu_draw.text(brush.elsewhere, 20, 20, 14 * context.preferences.system.ui_scale, WHITE, shadow=False)
     gpu.state.blend_set("NONE")
-
-
-def _draw_line(points: list[tuple[float, float]], colour: tuple[float, ...]) -> None:
-    if len(points) < 2:
-        return
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    batch = batch_for_shader(shader, "LINE_STRIP", {"pos": points})
-    shader.uniform_float("color", colour)
-    batch.draw(shader)

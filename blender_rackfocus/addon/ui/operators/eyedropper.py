@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import blf
 import bpy
 import gpu
 import numpy as np
@@ -18,7 +17,7 @@ from ...blender.context import sequencer_scene
 from ...sequencer import eyedropper
 from ...shot import marks
 from ...shot.focus import Focus
-from .. import tint
+from .. import gpu_draw, tint
 from .marks import is_auto_key
 from .rack import EXPECTED, OnRackedStrip
 
@@ -126,14 +125,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         self.nearest = event.shift
         scene = sequencer_scene(context)
         before = self._region
-        self._region = next(
-            (
-                r
-                for r in previews(context)
-                if 0 <= event.mouse_x - r.x < r.width and 0 <= event.mouse_y - r.y < r.height
-            ),
-            None,
-        )
+        self._region = preview_under(context, event)
         if self._region is not None:
             self._mouse = event.mouse_x - self._region.x, event.mouse_y - self._region.y
             try:
@@ -161,6 +153,16 @@ def previews(context: bpy.types.Context):
             yield from (region for region in area.regions if region.type == "PREVIEW" and region.width > 1)
 
 
+def preview_under(context: bpy.types.Context, event: bpy.types.Event) -> bpy.types.Region | None:
+    """The preview that the mouse is over."""
+    here = (
+        region
+        for region in previews(context)
+        if 0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
+    )
+    return next(here, None)
+
+
 def previews_problem(context: bpy.types.Context) -> str:
     """Why nothing can be shown over a preview; empty where it can."""
     there = any(True for _ in previews(context))
@@ -182,8 +184,7 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
     scale = bpy.context.preferences.system.ui_scale
     text = operator._problem[:60] or ("nothing here" if operator._pick is None else label_of(operator._pick))
     side = round(eyedropper.PATCH * _ZOOM * scale) if operator._pick is not None else 0
-    blf.size(0, 14 * scale)
-    wide = max(side, blf.dimensions(0, text)[0] + 16 * scale)
+    wide = max(side, gpu_draw.size_of(text, 14 * scale) + 16 * scale)
     high = side + 24 * scale
     x, y = (at + 24 * scale for at in operator._mouse)
     if x + wide > region.width:  # never over what is looked at
@@ -193,10 +194,8 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
     if operator._pick is not None and not math.isnan(operator._pick.metres):
         tint.draw(region, sequencer_scene(bpy.context), operator._pick)
     gpu.state.blend_set("ALPHA")
-    _box(x, y, wide, high, (0.05, 0.05, 0.06, 0.85))
-    blf.color(0, 1, 1, 1, 1)
-    blf.position(0, x + 8 * scale, y + side + 7 * scale, 0)
-    blf.draw(0, text)
+    gpu_draw.box(x, y, wide, high, (0.05, 0.05, 0.06, 0.85))
+    gpu_draw.text(text, x + 8 * scale, y + side + 7 * scale, 14 * scale, (1, 1, 1, 1), shadow=False)
     if operator._pick is not None:
         draw_texture_2d(_texture(operator._pick.patch), (x, y), side, side)
         pixel = side / eyedropper.PATCH
@@ -207,27 +206,16 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
 
 def _texture(patch: np.ndarray) -> gpu.types.GPUTexture:
     shown = np.ones((*patch.shape[:2], 4), np.float32)
-    shown[..., :3] = patch[::-1, :, :3]
-    buffer = gpu.types.Buffer("FLOAT", shown.size, np.ascontiguousarray(shown).reshape(-1).tolist())
-    texture = gpu.types.GPUTexture(patch.shape[1::-1], format="RGBA16F", data=buffer)
+    shown[..., :3] = patch[..., :3]
+    texture = gpu_draw.texture(shown)
     texture.filter_mode(False)
     return texture
 
 
-def _box(x: float, y: float, width: float, height: float, colour: tuple[float, ...]) -> None:
-    from gpu_extras.batch import batch_for_shader
-
-    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-    batch = batch_for_shader(shader, "TRIS", {"pos": corners}, indices=[(0, 1, 2), (0, 2, 3)])
-    shader.uniform_float("color", colour)
-    batch.draw(shader)
-
-
-def _frame(x: float, y: float, side: float, colour: tuple[float, ...]) -> None:
+def _frame(x: float, y: float, side: float, colour: gpu_draw.Colour) -> None:
     sides = ((x, y, side, 1), (x, y + side, side, 1), (x, y, 1, side), (x + side, y, 1, side))
     for left, bottom, width, height in sides:
-        _box(left, bottom, width, height, colour)
+        gpu_draw.box(left, bottom, width, height, colour)
 
 
 CLASSES = (RACKFOCUS_OT_eyedropper,)

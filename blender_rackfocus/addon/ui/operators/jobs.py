@@ -21,6 +21,7 @@ from gpu_extras.presets import draw_texture_2d
 
 from ...blender.session import session
 from ...depth.strip_estimate import time_left
+from .. import gpu_draw
 from . import baking
 from .telling import Doing
 
@@ -294,14 +295,11 @@ def _draw_picture(job: Job) -> None:
 def _texture(picture: np.ndarray) -> gpu.types.GPUTexture:
     """Grey, from the least value to the largest but for a few; what is unknown stays black."""
     step = -(-max(picture.shape) // _INSET_PX)
-    small = picture[::-step, ::step]
+    small = picture[::step, ::step]
     known = small[np.isfinite(small)]
     low, high = np.percentile(known, (2, 98)) if known.size else (0.0, 1.0)
     grey = np.nan_to_num((small - low) / max(high - low, 1e-9)).clip(0, 1)
-    shown = np.repeat(grey[..., None], 4, axis=2).astype(np.float32)
-    shown[..., 3] = 1
-    buffer = gpu.types.Buffer("FLOAT", shown.size, np.ascontiguousarray(shown).reshape(-1).tolist())
-    return gpu.types.GPUTexture(grey.shape[::-1], format="RGBA16F", data=buffer)
+    return gpu_draw.texture(np.dstack([grey, grey, grey, np.ones_like(grey)]))
 
 
 def redraw_panels(context: bpy.types.Context) -> None:

@@ -14,7 +14,8 @@ from ...blender import signals, strips
 from ...blender.context import sequencer_scene, strip_in
 from ...depth import mattes
 from ...shot import modifier, ownership
-from .brush import RED, WHITE, Brush, draw_picture, tint_texture
+from .. import gpu_draw
+from .brush import RED, WHITE, Brush
 from .jobs import OnThread
 from .on_strip import OnStrip, to_the_top
 
@@ -22,7 +23,7 @@ _HELP = (
     "Draw over the subject   Ctrl: this is not the subject   [ ]: size   Backspace: take back   "
     "Enter: follow it through the shot   Esc: leave"
 )
-_TINT = (0.1, 0.8, 1.0)
+_TINT, _OPACITY = (0.1, 0.8, 1.0), 0.45
 _RADIUS = 0.012
 """Of the brush to begin with, a share of the width."""
 
@@ -124,7 +125,7 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         self._drawn.append(Stroke(self._index, points, self._brush, self._inside))
         self._decide(context)
 
-    def ink(self) -> tuple[float, ...]:
+    def ink(self) -> gpu_draw.Colour:
         return WHITE if self._inside else RED
 
     def drawn_below(self, context: bpy.types.Context, region: bpy.types.Region) -> None:
@@ -132,8 +133,8 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         if self._matte is None or strips.standing_at(sequencer_scene(context)) != self._frame:
             return
         if self._texture is None:
-            self._texture = tint_texture(self._matte, _TINT)
-        draw_picture(self._texture, self.corners(context, region))
+            self._texture = gpu_draw.tint(self._matte, _TINT, _OPACITY)
+        gpu_draw.picture(self._texture, self.corners(context, region))
 
     def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "ESC" and event.value == "PRESS":

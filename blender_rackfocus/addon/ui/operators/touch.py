@@ -13,6 +13,7 @@ from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
 from ...depth import sources, touches
 from ...shot import modifier
+from .. import gpu_draw
 from .brush import Brush
 from .jobs import OnThread
 from .on_strip import OnStrip
@@ -131,7 +132,7 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
         )
         self._count += done == {"FINISHED"}
 
-    def ink(self) -> tuple[float, ...]:
+    def ink(self) -> gpu_draw.Colour:
         return _INKS[self._now]
 
     def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

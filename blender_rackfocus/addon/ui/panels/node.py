@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from typing import ClassVar
 
-import blf
 import bpy
 
 from ...blender import hooks, idnames, versions
@@ -16,6 +15,7 @@ from ...delivery import node_twin, twin_group
 from ...delivery.nodes import Nodes
 from ...shot import node
 from ...shot.baked_place import BakedPlace
+from .. import gpu_draw
 from ..operators.baking import Progress
 from . import bake as bake_panel
 from . import rendered
@@ -138,7 +138,7 @@ def _draw_add_effect(self: bpy.types.Menu, _context: bpy.types.Context) -> None:
     self.layout.operator("rackfocus.effect_add", text="Rack Focus Effect", icon="CAMERA_DATA")
 
 
-_WORD_SIZE, _WORD_COLOUR = 11, (1.0, 0.75, 0.3, 1.0)
+_WORD_PX, _WORD_COLOUR = 11, (1.0, 0.75, 0.3, 1.0)
 
 
 def _draw_words() -> None:
@@ -153,10 +153,7 @@ def _draw_words() -> None:
         if word:
             x, y = rack_node.location_absolute
             left, top = region.view2d.view_to_region(x * scale, y * scale, clip=False)
-            blf.size(0, _WORD_SIZE * scale)
-            blf.color(0, *_WORD_COLOUR)
-            blf.position(0, left, top + 6 * scale, 0)
-            blf.draw(0, word)
+            gpu_draw.text(word, left, top + 6 * scale, _WORD_PX * scale, _WORD_COLOUR, shadow=False)
 
 
 CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
