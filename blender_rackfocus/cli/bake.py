@@ -32,7 +32,7 @@ from .apart import keep_apart
 from .chatter import quiet
 from .common import CommandError, Progress, UsageError, say
 from .rack import ensure_registered
-from .stop import Stop
+from .stop import Stop, stoppable
 
 EXAMPLES = (
     "bake shot.blend",
@@ -72,13 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--save", type=Path, metavar="OUT.blend", help="with --link: save as this file instead")
 
 
-def run(args: argparse.Namespace) -> int:
+@stoppable
+def run(args: argparse.Namespace, stop: Stop) -> int:
     """Bake; print the folders (or JSON lines). 0 when every frame asked for is there."""
-    with Stop() as stop:
-        return _run(args, stop)
-
-
-def _run(args: argparse.Namespace, stop: Stop) -> int:
     if not args.file.is_file():
         raise UsageError(f"{args.file}: there is no such file")
     if args.save and not args.link:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
+import math
 import os
+import re
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -59,6 +63,29 @@ def reason(error: OSError) -> str:
     """What went wrong with which file, and what to do."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}. {hint(error)}".strip()
+
+
+def choice(
+    parser: argparse._ActionsContainer, name: str, choices: Sequence[str], metavar: str, words: str, default: str
+) -> None:
+    """An option that is one of a few words, however they are typed. words: its help."""
+    parser.add_argument(name, type=str.upper, choices=choices, default=default, metavar=metavar, help=words)
+
+
+def positive(text: str) -> float:
+    """An option's number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def numbered(name: str, number: int) -> str:
+    """A file's name with a number in place of its last run of #."""
+    return re.sub(r"#+(?=[^#]*$)", lambda run: f"{number:0{len(run[0])}d}", name)
 
 
 def say(text: str) -> None:

@@ -19,7 +19,7 @@ from .. import media
 from ..demo import SHOTS
 from . import output, rack, scratch
 from .common import PACKAGE, CommandError, Progress, say
-from .stop import Stop
+from .stop import Stop, stoppable
 
 EXAMPLES = ("demo", "demo --shot chess -o demo")
 # A change in any of these makes the plate stale.
@@ -34,13 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+@stoppable
+def run(args: argparse.Namespace, stop: Stop) -> int:
     """Render the plate unless it is there, rack it, make the contact sheet; print the three paths."""
-    with Stop() as stop:
-        return _run(args, stop)
-
-
-def _run(args: argparse.Namespace, stop: Stop) -> int:
     folder = args.output.absolute() / args.shot
     rack.ensure_registered()
     shot = _plate(args.shot, folder, stop)

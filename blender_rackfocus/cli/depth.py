@@ -5,7 +5,6 @@ Blender."""
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -29,7 +28,7 @@ from ..estimate import (
 from ..media import sequences
 from .apart import keep_apart
 from .clip import Clip, open_clip
-from .common import CommandError, UsageError, say
+from .common import CommandError, UsageError, choice, numbered, positive, say
 from .common import Progress as Line
 
 EXAMPLES = (
@@ -58,12 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--get", metavar="NAME", help=f"fetch a network from its host and keep it: {names}; with CLIP, use it as well"
     )
     add_source_arguments(parser)
-    parser.add_argument("--lens", type=_positive, metavar="MM", help="focal length, for a moving camera (assumed: 35)")
-    parser.add_argument("--sensor", type=_positive, default=36.0, metavar="MM", help="sensor width (default: 36)")
+    parser.add_argument("--lens", type=positive, metavar="MM", help="focal length, for a moving camera (assumed: 35)")
+    parser.add_argument("--sensor", type=positive, default=36.0, metavar="MM", help="sensor width (default: 36)")
     parser.add_argument(
-        "--near", type=_positive, metavar="M", help="nearest distance: relative depth is written in metres then"
+        "--near", type=positive, metavar="M", help="nearest distance: relative depth is written in metres then"
     )
-    parser.add_argument("--far", type=_positive, metavar="M", help="farthest distance, with --near")
+    parser.add_argument("--far", type=positive, metavar="M", help="farthest distance, with --near")
     stereo = parser.add_argument_group("stereo clips")
     stereo.add_argument(
         "--layout",
@@ -73,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="side-by-side, over-under or auto (default: auto)",
     )
     stereo.add_argument("--right-first", action="store_true", help="the right eye comes first (default: found out)")
-    stereo.add_argument("--focal-px", type=_positive, default=0.0, metavar="N", help="focal length in one eye's pixels")
-    stereo.add_argument("--baseline", type=_positive, default=0.0, metavar="M", help="distance of the lenses, metres")
+    stereo.add_argument("--focal-px", type=positive, default=0.0, metavar="N", help="focal length in one eye's pixels")
+    stereo.add_argument("--baseline", type=positive, default=0.0, metavar="M", help="distance of the lenses, metres")
     parser.add_argument("--invert", action="store_true", help="near and far come out exchanged: turn them around")
     parser.add_argument("--no-steady", action="store_true", help="leave out the smoothing in time")
     parser.add_argument("--no-edges", action="store_true", help="leave edges as soft as the source gives them")
@@ -82,33 +81,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_source_arguments(parser: argparse._ActionsContainer) -> None:
     """What `rack` asks for as well: which source, which model."""
-    parser.add_argument(
-        "--source",
-        type=str.upper,
-        choices=SOURCES,
-        default="AUTO",
-        metavar="NAME",
-        help="how depth is estimated: auto, stereo, network, parallax (default: auto, which says why)",
-    )
+    how = "how depth is estimated: auto, stereo, network, parallax (default: auto, which says why)"
+    choice(parser, "--source", SOURCES, "NAME", how, "AUTO")
     parser.add_argument(
         "--model", type=Path, metavar="FILE", help="depth network: .onnx, or the name of one fetched by --get"
     )
-    parser.add_argument(
-        "--model-kind",
-        type=str.upper,
-        choices=("AUTO", "RELATIVE", "DISTANCE", "METRIC"),
-        default="AUTO",
-        metavar="KIND",
-        help="what the network gives: relative nearness, distance without a scale, or metric metres (default: found)",
-    )
-    parser.add_argument(
-        "--model-direction",
-        type=str.upper,
-        choices=("AUTO", "NEARER", "FARTHER"),
-        default="AUTO",
-        metavar="DIR",
-        help="what its larger numbers are: nearer or farther (default: found)",
-    )
+    gives = "what the network gives: relative nearness, distance without a scale, or metric metres (default: found)"
+    choice(parser, "--model-kind", ("AUTO", "RELATIVE", "DISTANCE", "METRIC"), "KIND", gives, "AUTO")
+    larger = "what its larger numbers are: nearer or farther (default: found)"
+    choice(parser, "--model-direction", ("AUTO", "NEARER", "FARTHER"), "DIR", larger, "AUTO")
     parser.add_argument(
         "--model-size", type=_count, default=0, metavar="PX", help="its input's longer side, where free"
     )
@@ -151,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         follow_edges=not args.no_edges,
     )
     between = (args.near, args.far) if args.near is not None else None
-    named = {index: pattern.with_name(_numbered(pattern.name, number)) for index, number in enumerate(_numbers(clip))}
+    named = {index: pattern.with_name(numbered(pattern.name, number)) for index, number in enumerate(_numbers(clip))}
     read = [Path(args.clip), *clip.files, *([args.model] if args.model else [])]
     keep_apart(named.values(), read, [path for path in read if path.is_dir()])
     provenance, report = estimate(clip, named, settings, args.source, between)
@@ -298,10 +279,6 @@ def _pattern(output: Path, clip: Clip) -> Path:
     return path
 
 
-def _numbered(name: str, number: int) -> str:
-    return re.sub(r"#+", lambda found: f"{number:0{len(found[0])}d}", name)
-
-
 def _numbers(clip: Clip) -> list[int]:
     """The pictures' own numbers, so that picture and depth are told to belong together; 1, 2, ... for a movie."""
     if clip.is_movie:
@@ -330,13 +307,3 @@ def _three(text: str) -> tuple[float, float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not three numbers with commas between") from None
     return r, g, b
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value

@@ -18,8 +18,8 @@ from ..estimate import EstimateError
 from . import rack
 from .apart import keep_apart
 from .clip import open_clip
-from .common import CommandError, Progress
-from .stop import Stop
+from .common import CommandError, Progress, positive
+from .stop import Stop, stoppable
 
 EXAMPLES = (
     "follow clip.mp4 --depth clip_depth.mp4",
@@ -43,26 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mark", action="append", default=[], type=_mark, metavar="NAME=M", help="a subject by name, repeatable"
     )
-    parser.add_argument("--fps", type=rack.positive, metavar="N", help="rate of a picture sequence (default: 24)")
+    parser.add_argument("--fps", type=positive, metavar="N", help="rate of a picture sequence (default: 24)")
     parser.add_argument("--json", action="store_true", help="a JSON line for every proposal on standard output")
     parser.add_argument("--blend", type=Path, metavar="FILE", help="save an edit of the clip with the proposals on it")
     rack.add_depth_arguments(parser)
     parser.set_defaults(**_AS_THEY_ARE)
 
 
-def run(args: argparse.Namespace) -> int:
+@stoppable
+def run(args: argparse.Namespace, stop: Stop) -> int:
     """Print the proposals in order of time: frames, subject, why, strength."""
-    with Stop() as stop:
-        return _run(args, stop)
-
-
-def _run(args: argparse.Namespace, stop: Stop) -> int:
     clip = open_clip(args.clip, args.fps, 1)
     if args.blend:
         named = [Path(name) for name in (args.clip, args.depth) if name]
         keep_apart([args.blend], [*clip.files, *named], [path for path in named if path.is_dir()])
     rack.find_depth(args, clip, (1, clip.frames), stop)
-    with rack.Edit(clip, args) as scene:
+    with rack.edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = 1, clip.frames
         strip = next(strip for strip, _modifier in modifier.in_scene(scene))
         for name, metres in args.mark:
@@ -103,4 +99,4 @@ def _mark(text: str) -> tuple[str, float]:
     name, sign, number = text.partition("=")
     if not sign or not name.strip():
         raise argparse.ArgumentTypeError(f"{text} is not NAME=METRES")
-    return name.strip(), rack.positive(number)
+    return name.strip(), positive(number)

@@ -18,7 +18,7 @@ from ..addon.blender import errors
 from ..media import library, sequences
 from . import scratch
 from .chatter import quiet
-from .common import CommandError, Progress, UsageError, hint, refuse_backslash
+from .common import CommandError, Progress, UsageError, hint, numbered, refuse_backslash
 from .formats import MOVIES, PICTURES
 from .stop import Stop
 
@@ -34,7 +34,7 @@ class Target:
         """What will be written for these frames."""
         if self.is_movie:
             return [self.path]
-        return [self.path.with_name(_numbered(self.path.name, frame)) for frame in frames]
+        return [self.path.with_name(numbered(self.path.name, frame)) for frame in frames]
 
 
 def plan(path: Path, name: str) -> Target:
@@ -193,11 +193,6 @@ def _why_not_written(folder: Path, otherwise: str) -> str:
     except OSError as error:
         return f"{folder.parent} does not take the result ({error.strerror}). {hint(error)}"
     return f"{otherwise} (in {folder.parent}; the disk may have been full, or a limit on the size of files reached)"
-
-
-def _numbered(name: str, frame: int) -> str:
-    """The last run of # is the number."""
-    return re.sub(r"#+(?=[^#]*$)", lambda found: f"{frame:0{len(found[0])}d}", name)
 
 
 def _set_format(scene: Any, target: Target, has_sound: bool) -> None:

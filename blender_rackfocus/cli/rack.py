@@ -7,6 +7,8 @@ import argparse
 import hashlib
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,8 @@ from . import blend, output
 from . import depth as estimated
 from .apart import keep_apart
 from .clip import Clip, open_clip, pairing_of
-from .common import CommandError, UsageError, say
-from .stop import Stop
+from .common import CommandError, UsageError, choice, positive, say
+from .stop import Stop, stoppable
 
 EXAMPLES = (
     "rack shot.exr -o racked.mp4",
@@ -60,14 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pulling.add_argument("--at", type=int, metavar="FRAME", help="clip frame, from 1, where it starts (default: mid)")
     pulling.add_argument("--over", type=positive, metavar="FRAMES", help="its length (default: the feel's own)")
     feels = ", ".join(name.lower() for name in pull.FEELS)
-    pulling.add_argument(
-        "--feel",
-        type=str.upper,
-        choices=tuple(pull.FEELS),
-        default="SMOOTH",
-        metavar="NAME",
-        help=f"how it moves: {feels} (default: smooth)",
-    )
+    choice(pulling, "--feel", tuple(pull.FEELS), "NAME", f"how it moves: {feels} (default: smooth)", "SMOOTH")
     lens = parser.add_argument_group("the lens")
     lens.add_argument("--lens", type=positive, metavar="MM", help="focal length (default: 50)")
     lens.add_argument("--f-stop", type=positive, metavar="N", help="aperture (default: 2.8)")
@@ -100,14 +95,8 @@ def add_depth_arguments(parser: argparse.ArgumentParser) -> None:
         help="still, sequence or movie (default: the clip's own depth pass, in EXR; where it has none, an estimate)",
     )
     estimated.add_source_arguments(depth)
-    depth.add_argument(
-        "--depth-kind",
-        type=str.upper,
-        choices=("AUTO", *KINDS),
-        default="AUTO",
-        metavar="KIND",
-        help="what its numbers are: auto, metres, inverse, normalised (default: auto)",
-    )
+    numbers = "what its numbers are: auto, metres, inverse, normalised (default: auto)"
+    choice(depth, "--depth-kind", ("AUTO", *KINDS), "KIND", numbers, "AUTO")
     depth.add_argument("--near", type=positive, metavar="M", help="distance of the nearest normalised value (1)")
     depth.add_argument("--far", type=positive, metavar="M", help="distance of the farthest normalised value (100)")
     depth.add_argument("--black-near", action="store_true", help="0 is near (default: 1 is)")
@@ -125,10 +114,10 @@ def add_depth_arguments(parser: argparse.ArgumentParser) -> None:
     depth.add_argument("--depth-stream", type=_count, default=0, metavar="N", help="video stream of its movie, from 0")
 
 
-def run(args: argparse.Namespace) -> int:
+@stoppable
+def run(args: argparse.Namespace, stop: Stop) -> int:
     """Build the edit, key the pull, render it; print the output's path."""
-    with Stop() as stop:
-        print(rack(args, stop))
+    print(rack(args, stop))
     return 0
 
 
@@ -165,7 +154,7 @@ def _rack(args: argparse.Namespace, clip: Clip, target: output.Target, frames: t
     except ValueError as error:
         raise UsageError(str(error)) from error
     stop.check()
-    with Edit(clip, args) as scene:
+    with edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = start, end
         Focus(next(strip for strip, _modifier in modifier.in_scene(scene))).write(keys)
         say(
@@ -233,33 +222,24 @@ def _camera(args: argparse.Namespace) -> ParallaxSettings:
     return ParallaxSettings(args.lens, args.sensor or 36.0, focal_known=True)
 
 
-class Edit:
+@contextmanager
+def edit(clip: Clip, args: argparse.Namespace) -> Iterator[Any]:
     """A scene whose sequencer holds the clip with a Rack Focus modifier, set as the arguments say.
 
     Leaves Blender as it was on the way out: the window's scene, and no scene of ours.
     """
-
-    def __init__(self, clip: Clip, args: argparse.Namespace) -> None:
-        self.clip, self.args = clip, args
-
-    def __enter__(self) -> Any:
-        ensure_registered()
+    ensure_registered()
+    window = bpy.context.window
+    before = window.scene, window.workspace.sequencer_scene
+    scene = _new_scene(clip, args.view)
+    window.scene = window.workspace.sequencer_scene = scene
+    try:
+        _add_modifier(_add_strip(scene, clip), args)
+        yield scene
+    finally:
         window = bpy.context.window
-        self.before = window.scene, window.workspace.sequencer_scene
-        self.scene = _new_scene(self.clip, self.args.view)
-        window.scene = window.workspace.sequencer_scene = self.scene
-        try:
-            strip = _add_strip(self.scene, self.clip)
-            _add_modifier(strip, self.args)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self.scene
-
-    def __exit__(self, *_problem: object) -> None:
-        window = bpy.context.window
-        window.scene, window.workspace.sequencer_scene = self.before
-        bpy.data.scenes.remove(self.scene)
+        window.scene, window.workspace.sequencer_scene = before
+        bpy.data.scenes.remove(scene)
 
 
 def ensure_registered() -> None:
@@ -419,13 +399,6 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
-
-
-def positive(text: str) -> float:
-    value = float(text)
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
 
 

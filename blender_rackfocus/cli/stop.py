@@ -7,7 +7,10 @@ An exception would not do: raised inside one of Blender's handlers it is printed
 from __future__ import annotations
 
 import signal
+from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -45,6 +48,17 @@ class Stop:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.asked = True
+
+
+def stoppable(run: Callable[[Namespace, Stop], int]) -> Callable[[Namespace], int]:
+    """A verb that is told of a "stop" by its second argument."""
+
+    @wraps(run)
+    def stopped(args: Namespace) -> int:
+        with Stop() as stop:
+            return run(args, stop)
+
+    return stopped
 
 
 def too_late() -> None:
