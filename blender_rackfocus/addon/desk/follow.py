@@ -23,8 +23,7 @@ from ..sequencer import frames
 from ..shot import marks, modifier, proposals
 from ..shot.focus import Focus
 from . import tracking
-from .pull import pull_focus
-from .shots import fps
+from .pull import fps, pull_focus
 
 LOOKS_A_SECOND = 12
 """How often a shot is looked at, at most."""

@@ -19,6 +19,11 @@ _SHARP_PX = 0.5
 """Radius of the circle of confusion up to which a point is as sharp as in the focus plane."""
 
 
+def fps(scene: bpy.types.Scene) -> float:
+    """Frames per second of a scene."""
+    return scene.render.fps / scene.render.fps_base
+
+
 def pull_focus(
     strip: bpy.types.Strip,
     frame: float,
@@ -36,7 +41,7 @@ def pull_focus(
     Raises ValueError for what cannot be pulled, RuntimeError where Blender refuses to key.
     """
     focus = Focus(strip)
-    rate = _fps(strip.id_data)
+    rate = fps(strip.id_data)
     first, last = marks.span(strip)
     asked = float(pull.default_duration(feel, rate) if duration is None else duration)
     frame, length, told = pull.fit_in(frame, asked, first, last)
@@ -51,9 +56,9 @@ def pull_focus(
     before = focus.keys(frame, max(frame + length + pull.LEAD_FRAMES, last if end.tracked and follow else frame))
     joined = pull.insert_rack(before, frame, to_m, from_m, feel, length, rate, focus.now_m(frame), nearest_m, keep)
     keys = joined.keys
+    if keep:
+        check_kept(before, keys)
     gone = replaced(before, keys)
-    if gone and keep:
-        raise ValueError(f"{keys_text(gone)} set by hand would be replaced: choose Replace Keys by Hand, or move them")
     notes += [f"Replaces {keys_text(gone)} set by hand"] if gone else []
     notes += joined.notes
     if end.tracked and follow:
@@ -94,7 +99,3 @@ def keys_text(keys: list[Key]) -> str:
     """Which keys, in words: `2 keys (frames 10, 40)`."""
     numbers = ", ".join(f"{key.frame:g}" for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
     return f"{len(keys)} key{'s' * (len(keys) > 1)} (frame{'s' * (len(keys) > 1)} {numbers})"
-
-
-def _fps(scene: bpy.types.Scene) -> float:
-    return scene.render.fps / scene.render.fps_base

@@ -24,7 +24,7 @@ from ..sequencer import frames
 from ..shot import camera_lens, focus_keys, group, marks, modifier, pixels
 from ..shot.focus import Focus
 from . import tracking
-from .pull import check_kept, keys_text, pull_focus, replaced
+from .pull import check_kept, fps, keys_text, pull_focus, replaced
 
 FOREGROUND, BACKGROUND = "Foreground", "Background"
 START_BLUR_PCT = 1.5
@@ -33,11 +33,6 @@ _SOFT_PX = 1.5
 """Radius of the circle of confusion from which on nothing is shown as sharp."""
 SHARP_SHARE = 0.005
 """Share of the picture within the depth of field from which on focus is on something."""
-
-
-def fps(scene: bpy.types.Scene) -> float:
-    """Frames per second of a scene."""
-    return scene.render.fps / scene.render.fps_base
 
 
 def depth_of(strip: bpy.types.Strip, frame: float) -> np.ndarray:
@@ -166,13 +161,16 @@ def following(strip: bpy.types.Strip) -> bpy.types.Strip | None:
 
 
 def bridge(
-    strip: bpy.types.Strip, second: bpy.types.Strip, direction: str, feel: str = "SMOOTH", replace_all: bool = False
-) -> list[recipes.Rack]:
+    strip: bpy.types.Strip, second: bpy.types.Strip | None, direction: str, feel: str, replace_all: bool
+) -> tuple[list[recipes.Rack], str]:
     """Key a transition: the first strip goes out of focus at its end, the second comes into focus at its start. The
     subject of each is its active mark, or where its focus is; where that is on nothing, the subject near the middle.
 
     Keys by hand stay, and each side takes the time between the cut and the nearest of them; replace_all: they may go.
-    Raises ValueError where there is no room, RuntimeError, and what reading depth raises."""
+    Returns the racks, and what became of the keys that both strips had, in words. Raises ValueError where there is no
+    second strip or no room, RuntimeError, and what reading depth raises."""
+    if second is None:
+        raise ValueError("A transition needs a second strip with Rack Focus behind this one")
     spans = _beside_the_cut(strip, second, replace_all)
     usual = pull.default_duration(feel, fps(strip.id_data))
     leaves = spans[0][1] + 1 - min(usual, 0.4 * (spans[0][1] - spans[0][0]))
@@ -191,9 +189,9 @@ def bridge(
         end = rack.frame + rack.duration
         start_m = pull.mark_distance_m(rack.from_mark, rack.frame)
         end_m = pull.mark_distance_m(rack.to_mark, end)
-        before = [key for key in focus.keys(rack.frame, end) if rack.strip == 0 or key.frame >= rack.frame]
+        around = [key for key in focus.keys(rack.frame, end) if rack.strip == 0 or key.frame >= rack.frame]
         joined = pull.insert_rack(
-            before, rack.frame, end_m, start_m if rack.strip or not before else None, rack.feel, rack.duration,
+            around, rack.frame, end_m, start_m if rack.strip or not around else None, rack.feel, rack.duration,
             fps(one.id_data), focus.now_m(rack.frame), focus.nearest_m(),
         )  # fmt: skip
         keys = joined.keys
@@ -202,9 +200,10 @@ def bridge(
         if not replace_all:
             check_kept(focus.keys(*marks.span(one)), keys)
         curves_made.append((focus, keys))
+    before = [focus.keys() for focus, _ in curves_made]
     for focus, keys in curves_made:
         focus.write(keys)
-    return racks
+    return racks, _bridge_told((strip, second), before)
 
 
 def _beside_the_cut(
@@ -231,12 +230,12 @@ def _in_the_way(
     return f". {', '.join(told)} set by hand leave no room: choose Replace Keys by Hand, or move them" if told else ""
 
 
-def bridge_told(strip: bpy.types.Strip, second: bpy.types.Strip, before: Sequence[Sequence[Key]]) -> str:
+def _bridge_told(both: Sequence[bpy.types.Strip], before: Sequence[list[Key]]) -> str:
     """What a transition did to the keys that both strips had before, in words; empty where they had none."""
     told = []
-    for one, had in zip((strip, second), before, strict=True):
+    for one, had in zip(both, before, strict=True):
         now = Focus(one).keys()
-        gone, kept = replaced(list(had), now), by_hand(now, *marks.span(one))
+        gone, kept = replaced(had, now), by_hand(now, *marks.span(one))
         told += [f'replaces {keys_text(gone)} of "{one.name}"'] if gone else []
         told += [f'keeps {keys_text(kept)} of "{one.name}" by hand'] if kept else []
     return ", ".join(told)
@@ -278,11 +277,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
     done = _set_lens(strip, said)
     if said.recipe == "TRANSITION":
         second = following(strip)
-        if second is None:
-            raise ValueError("A transition needs a second strip with Rack Focus behind this one")
-        had = [Focus(one).keys() for one in (strip, second)]
-        bridge(strip, second, said.direction or "FAR", feel, replace_all)
-        told = bridge_told(strip, second, had)
+        told = bridge(strip, second, said.direction or "FAR", feel, replace_all)[1]
         done.append(f'Transition into "{second.name}"' + (f", {told}" if told else ""))
     elif (
         said.recipe is not None and first is None and said.length_frames(rate) is None and (len(named) == len(places))

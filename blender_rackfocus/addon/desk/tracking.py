@@ -18,7 +18,7 @@ import numpy as np
 from ...craft.track import TrackPoint, track_depths, track_point
 from ...frame.job import Job
 from ..blender import strips
-from ..sequencer import frames
+from ..sequencer import frames, standing
 from ..shot import marks, modifier
 
 WORK_WIDTH = 960
@@ -141,11 +141,6 @@ def describe(track: dict[int, marks.Sample]) -> str:
     lost = [index for index, sample in sorted(track.items()) if not math.isfinite(sample.metres)]
     if not lost:
         return f"Tracked on all {len(track)} frames"
-    runs: list[list[int]] = []
-    for index in lost:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
+    runs = standing.runs(lost)
     named = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs[:4]) + (", ..." if len(runs) > 4 else "")
     return f"Tracked on {len(track) - len(lost)} of {len(track)} frames; lost on media frames {named}"

@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ...blender import signals
-from ...shot import modifier, ownership
-from .on_strip import OnStrip, to_the_top
+from ...shot import modifier
+from .on_strip import OnStrip, given_modifier
 
 
 class RACKFOCUS_OT_card_add(OnStrip, bpy.types.Operator):
@@ -27,17 +27,18 @@ class RACKFOCUS_OT_card_add(OnStrip, bpy.types.Operator):
         mask = bpy.data.masks.get(self.mask) if self.mask else None
         if self.mask and mask is None:
             raise ValueError(f'There is no mask named "{self.mask}"')
-        fresh = modifier.find(strip) is None
-        modifier.add(strip)
-        card = strip.rackfocus_cards.add()
-        card.mask, card.distance_m = mask, self.distance_m
-        strip.rackfocus_cards_active = len(strip.rackfocus_cards) - 1
-        strip.rackfocus_depth_source = "CARDS"
-        if fresh:
-            to_the_top(self, context, strip)
-        ownership.separate()
-        signals.redraw()
+        with given_modifier(self, context, strip):
+            new_card(strip, self.distance_m).mask = mask
+            strip.rackfocus_depth_source = "CARDS"
         return {"FINISHED"}
+
+
+def new_card(strip: bpy.types.Strip, distance_m: float) -> bpy.types.PropertyGroup:
+    """One more card on a strip, the active one."""
+    card = strip.rackfocus_cards.add()
+    card.distance_m = distance_m
+    strip.rackfocus_cards_active = len(strip.rackfocus_cards) - 1
+    return card
 
 
 class RACKFOCUS_OT_card_remove(OnStrip, bpy.types.Operator):

@@ -8,12 +8,11 @@ import os
 import bpy
 import numpy as np
 
-from ...blender import signals
 from ...blender.context import sequencer_scene, strip_in
 from ...depth import strip_estimate
-from ...shot import modifier, ownership
+from ...shot import modifier
 from .jobs import Job, OnThread
-from .on_strip import OnStrip, to_the_top
+from .on_strip import OnStrip, given_modifier
 
 
 class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
@@ -80,12 +79,8 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; its depth is kept in {task.folder}')
             return {"CANCELLED"}
-        fresh = modifier.find(strip) is None
-        strip_estimate.use(strip, task, outcome.provenance, beside=self.beside)
-        if fresh:
-            to_the_top(self, context, strip)
-        ownership.separate()
-        signals.redraw()
+        with given_modifier(self, context, strip):
+            strip_estimate.use(strip, task, outcome.provenance, beside=self.beside)
         self.report({"INFO"}, outcome.summary())
         return {"FINISHED"}
 

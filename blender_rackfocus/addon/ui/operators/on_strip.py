@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import bpy
 
+from ...blender import signals
 from ...blender.context import in_a_sequencer, sequencer_scene, strip_named
-from ...shot import modifier
+from ...shot import modifier, ownership
 from .telling import Doing
 
 
@@ -40,6 +43,19 @@ class OnStrip(Doing):
             named = f'There is no strip named "{self.strip_name}" in this scene'
             raise ValueError(named if self.strip_name else "Select a strip first")
         return strip
+
+
+@contextmanager
+def given_modifier(operator: bpy.types.Operator, context: bpy.types.Context, strip: bpy.types.Strip) -> Iterator[bool]:
+    """A strip that has the modifier, a new one on top, to be changed within; then its group is its own, and it shows
+    anew. Whether the modifier is new."""
+    fresh = modifier.find(strip) is None
+    modifier.add(strip)
+    yield fresh
+    if fresh:
+        to_the_top(operator, context, strip)
+    ownership.separate()
+    signals.redraw()
 
 
 def to_the_top(operator: bpy.types.Operator, context: bpy.types.Context, strip: bpy.types.Strip) -> None:

@@ -13,6 +13,7 @@ from ...blender.context import active_strip, sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
 from ...delivery import bake, kept, placed
 from ...delivery.filling import Filling, copied
+from ...delivery.strips import Strips
 from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
 from .jobs import Job, OnThread
@@ -189,18 +190,9 @@ class RACKFOCUS_OT_placed_remove(OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def bake_size(strip: bpy.types.Strip) -> tuple[int, int]:
-    """Width and height of a strip's pictures in pixels, as far as Blender knows."""
-    for element in getattr(strip, "elements", ()):
-        if element.orig_width and element.orig_height:
-            return element.orig_width, element.orig_height
-    render = strip.id_data.render
-    return render.resolution_x, render.resolution_y
-
-
 def _bytes_of(strip: bpy.types.Strip, place: BakedPlace, frames: Collection[int], share: float) -> int:
     """What the pictures of some frames take at most."""
-    width, height = bake_size(strip)
+    width, height = Strips(strip.id_data).size(strip.name)
     return len(frames) * round(width * height * share * share) * (8 if place.kind == "EXR" else 4)
 
 

@@ -11,7 +11,7 @@ from ....craft import pull
 from ....craft.distances import distance_text
 from ...blender import errors
 from ...blender.context import active_strip, sequencer_scene, strip_named
-from ...desk.pull import pull_focus
+from ...desk.pull import fps, pull_focus
 from ...shot import marks, modifier
 from ...shot.focus import Focus
 from .on_strip import OnStrip
@@ -123,7 +123,7 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
         layout.label(text=f'"{strip.name}": focus is at {distance_text(Focus(strip).at_m())}')
         layout.prop(self, "frame")
         layout.prop(self, "feel")
-        usual = pull.default_duration(self.feel, strip.id_data.render.fps / strip.id_data.render.fps_base)
+        usual = pull.default_duration(self.feel, fps(strip.id_data))
         layout.prop(self, "duration", text=f"Frames (0 = {usual})")
         for side, mark, distance in (("start", "from_mark", "from_distance"), ("end", "to_mark", "to_distance")):
             layout.prop(self, side)

@@ -9,7 +9,6 @@ from ....craft import phrase, recipes
 from ...blender.context import strip_named
 from ...desk import shots
 from ...shot import marks
-from ...shot.focus import Focus
 from .rack import FEELS, REPLACE, OnRackedStrip
 
 RECIPES = tuple((key, recipe.label, recipe.explanation) for key, recipe in recipes.RECIPES.items())
@@ -45,15 +44,11 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
         return f"{recipe.explanation}. {recipes.DIRECTIONS[properties.direction]}"
 
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
-        feel, replaced = None if self.feel == "AUTO" else self.feel, ""
+        feel = None if self.feel == "AUTO" else self.feel
         if self.recipe == "TRANSITION":
             second = strip_named(context, self.to_strip) if self.to_strip else shots.following(strip)
-            if second is None:
-                raise ValueError("A transition needs a second strip with Rack Focus behind this one")
             direction = "FAR" if self.direction == "GIVEN" else self.direction
-            had = [Focus(one).keys() for one in (strip, second)]
-            racks = shots.bridge(strip, second, direction, feel or "SMOOTH", self.replace_keys)
-            replaced = shots.bridge_told(strip, second, had)
+            racks, replaced = shots.bridge(strip, second, direction, feel or "SMOOTH", self.replace_keys)
         else:
             replaced = shots.replaced_told(strip, self.replace_keys)
             racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)

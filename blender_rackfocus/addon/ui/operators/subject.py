@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import bpy
 import gpu
 import numpy as np
@@ -10,14 +12,15 @@ import numpy as np
 from ....craft import guided, matte
 from ....craft.distances import distance_text
 from ....craft.matte import Stroke
-from ...blender import signals, strips
+from ...blender import strips
 from ...blender.context import sequencer_scene, strip_in
 from ...depth import mattes
-from ...shot import modifier, ownership
+from ...shot import modifier
 from .. import gpu_draw
 from .brush import RED, WHITE, Brush
+from .cards import new_card
 from .jobs import OnThread
-from .on_strip import OnStrip, to_the_top
+from .on_strip import OnStrip, given_modifier
 
 _HELP = (
     "Draw over the subject   Ctrl: this is not the subject   [ ]: size   Backspace: take back   "
@@ -58,10 +61,8 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         task = mattes.task_of(strip, scene, mattes.strokes_of(self.strokes), bpy.path.abspath(self.network))
 
         def work(job):
-            try:
+            with closing(task.frames):
                 return mattes.run(task, job.tell, job.is_stopping)
-            finally:
-                task.frames.close()
 
         return self.begin(context, "Follow Subject", work)
 
@@ -71,20 +72,10 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; the matte is kept in {folder}')
             return {"CANCELLED"}
-        fresh = modifier.find(strip) is None
-        modifier.add(strip)
-        if 0 <= self.card < len(strip.rackfocus_cards):
-            card = strip.rackfocus_cards[self.card]
-        else:
-            card = strip.rackfocus_cards.add()
-            card.distance_m = self.distance_m
-            strip.rackfocus_cards_active = len(strip.rackfocus_cards) - 1
-        card.strokes, card.matte = self.strokes, str(folder)
-        strip.rackfocus_depth_source = "CARDS"
-        if fresh:
-            to_the_top(self, context, strip)
-        ownership.separate()
-        signals.redraw()
+        with given_modifier(self, context, strip):
+            card = self._card_of(strip) or new_card(strip, self.distance_m)
+            card.strokes, card.matte = self.strokes, str(folder)
+            strip.rackfocus_depth_source = "CARDS"
         if lost:
             words = f"frames {lost[0]} to {lost[-1]} of the clip" if len(lost) > 1 else f"frame {lost[0]} of the clip"
             self.report({"WARNING"}, f"The subject is lost on {words}: draw over it there, and follow it again")
@@ -96,8 +87,12 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         words = f'"{strip.name}" is no image or movie strip; subjects are drawn on those'
         return "" if strip.type in modifier.KINDS else words
 
+    def _card_of(self, strip: bpy.types.Strip) -> bpy.types.PropertyGroup | None:
+        """The card that is drawn for, None for a new one."""
+        return strip.rackfocus_cards[self.card] if 0 <= self.card < len(strip.rackfocus_cards) else None
+
     def taken(self, context: bpy.types.Context, strip: bpy.types.Strip) -> None:
-        card = strip.rackfocus_cards[self.card] if 0 <= self.card < len(strip.rackfocus_cards) else None
+        card = self._card_of(strip)
         self._inside = True
         self._drawn = mattes.strokes_of(card.strokes) if card is not None else []
         self._before = card.matte if card is not None else ""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import ClassVar
 
 import bpy
@@ -220,10 +221,8 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
             raise ValueError(str(error)) from error
 
         def work(job):
-            try:
+            with closing(task.frames):
                 return touches.run(task, job.tell, job.is_stopping)
-            finally:
-                task.frames.close()
 
         return self.begin(context, "Follow Strokes", work)
 

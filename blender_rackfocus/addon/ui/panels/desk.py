@@ -16,7 +16,7 @@ from ....craft.follow import STRONG
 from ...blender.context import active_strip
 from ...blender.properties import put_on, take_off
 from ...desk import follow, shots
-from ...desk.pull import width_px
+from ...desk.pull import fps, width_px
 from ...shot import marks, modifier, proposals
 from ...shot.focus import Focus
 from ..operators.rack import FEELS, REPLACE
@@ -113,7 +113,7 @@ def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         row.prop_search(scene, name, strip, marks.MARKS, text="", icon="DOT")
     row = column.row(align=True)
     row.prop(scene, "rackfocus_feel", text="")
-    usual = pull.default_duration(scene.rackfocus_feel, shots.fps(scene))
+    usual = pull.default_duration(scene.rackfocus_feel, fps(scene))
     row.prop(scene, "rackfocus_duration", text=f"Frames (0 = {usual})")
     row = column.row(align=True)
     button = row.operator("rackfocus.rack", text="Rack", icon="IPO_EASE_IN_OUT")
@@ -157,7 +157,7 @@ def _draw_sentence(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         return
     row.operator("rackfocus.say", icon="PLAY", text="").replace_keys = scene.rackfocus_replace_keys
     said = phrase.understand(scene.rackfocus_sentence, [mark.name for mark in marks.of(strip)])
-    for line in phrase.describe(said, shots.fps(scene)):
+    for line in phrase.describe(said, fps(scene)):
         alert = line.startswith("Not understood")
         column = layout.column()
         column.alert = alert

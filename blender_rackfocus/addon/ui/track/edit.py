@@ -17,8 +17,7 @@ from ....craft import decisions, pull
 from ....craft.distances import distance_text
 from ....craft.focus_curve import Key
 from ...blender import signals
-from ...desk import shots
-from ...desk.pull import pull_focus
+from ...desk.pull import fps, pull_focus
 from ...shot import focus_keys, marks, modifier, proposals
 from ...shot.focus import Focus
 
@@ -208,7 +207,7 @@ def rack_to(
     Raises ValueError, RuntimeError as `pull_focus`.
     """
     first, last = marks.span(strip)
-    length = duration or pull.default_duration(feel, shots.fps(strip.id_data))
+    length = duration or pull.default_duration(feel, fps(strip.id_data))
     start = max(frame - length, float(first))
     if frame - start < 2:
         frame = min(start + length, float(last))
