@@ -11,6 +11,7 @@ from ..sequencer import live
 from . import menus
 from .operators import jobs
 from .panels import networks
+from .panels.text import fields
 
 _LENSES = (
     ("NONE", "50 mm f/2.8", "The modifier's own start values"),
@@ -83,10 +84,8 @@ class RACKFOCUS_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column()
-        column.use_property_split = True
-        for name in ("default_lens", "draft_scale", "threads", "depth_model", "mask_model"):
-            column.prop(self, name)
+        shown = ("default_lens", "draft_scale", "threads", "depth_model", "mask_model")
+        column = fields(self.layout, self, shown)
         jobs.draw_running(column)
         networks.draw_table(column, None)
         if cores.complaint():

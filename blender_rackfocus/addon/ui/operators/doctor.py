@@ -10,6 +10,7 @@ from ....craft.doctor import FINDINGS
 from ...blender import signals
 from ...blender.context import sequencer_scene
 from ...desk import strip_doctor
+from ..panels.text import fields
 from .on_strip import OnStrip
 
 _WHICH = (("ALL", "Everything", "Put right everything that was found"), *((n, n, "") for n in FINDINGS))
@@ -69,9 +70,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
     def draw(self, _context: bpy.types.Context) -> None:
-        self.layout.use_property_split = True
-        for name in ("finding", "near_m", "far_m"):
-            self.layout.prop(self, name)
+        fields(self.layout, self, ("finding", "near_m", "far_m"))
 
     @staticmethod
     def _put_right(

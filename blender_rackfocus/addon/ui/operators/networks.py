@@ -10,6 +10,7 @@ import bpy
 
 from ...blender.context import active_strip, sequencer_scene
 from ...depth import networks, strip_estimate
+from ..panels.text import fields
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
 from .telling import Doing
@@ -184,15 +185,8 @@ class RACKFOCUS_OT_network_settings(Doing, bpy.types.Operator):
         column = self.layout.column()
         for line in networks.found(self.filepath):
             column.label(text=line)
-        column = self.layout.column()
-        column.use_property_split = True
-        for name in ("kind", "direction", "form"):
-            column.prop(self, name)
-        if self.form == _OWN:
-            column.prop(self, "mean")
-            column.prop(self, "deviation")
-        for name in ("long_side_px", "multiple", "output"):
-            column.prop(self, name)
+        numbers = ("mean", "deviation") if self.form == _OWN else ()
+        fields(self.layout, self, ("kind", "direction", "form", *numbers, "long_side_px", "multiple", "output"))
         there = networks.outputs(self.filepath)
         if len(there) > 1:
             self.layout.label(text=f"Outputs that may be its depth: {', '.join(there)}")

@@ -64,15 +64,20 @@ def draw_running(layout: bpy.types.UILayout) -> None:
     row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")
 
 
+def draw_summary(box: bpy.types.UILayout, summary: staleness.Freshness) -> None:
+    """What is right and what is not among frames that were looked at."""
+    box.alert = not summary.all_fresh and summary.complete
+    for number, line in enumerate(summary.lines()):
+        words(box, line, "NONE" if number else "CHECKMARK" if summary.all_fresh else "ERROR")
+
+
 def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.types.Strip, place: BakedPlace) -> None:
     summary = staleness.of(scene, strip)
     box = layout.box()
     if summary is None:
         box.label(text="Looking at the baked frames...", icon="SORTTIME")
     else:
-        box.alert = not summary.all_fresh and summary.complete
-        for number, line in enumerate(summary.lines()):
-            words(box, line, "NONE" if number else "CHECKMARK" if summary.all_fresh else "ERROR")
+        draw_summary(box, summary)
     layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake What Is Missing or Stale")

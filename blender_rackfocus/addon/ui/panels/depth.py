@@ -14,7 +14,7 @@ from ...depth import sources, strip_cards, strip_estimate, touches
 from ...shot import modifier
 from . import networks
 from .tab import Tab
-from .text import words
+from .text import fields, words
 
 
 class _Tab(Tab):
@@ -87,19 +87,12 @@ class RACKFOCUS_PT_cards(_Tab, bpy.types.Panel):
             card = strip.rackfocus_cards[active]
             if card.matte:
                 row.operator("rackfocus.subject", text="Correct", icon="GREASEPENCIL").card = active
-            column = layout.column()
-            column.use_property_split = True
-            if card.matte:
-                column.prop(card, "mask")
-            for name in ("ground", "soft"):
-                column.prop(card, name)
+            fields(layout, card, ("mask", "ground", "soft") if card.matte else ("ground", "soft"))
         if "cards" not in sources.of(strip).fields:
             return
         words(layout, strip_cards.provenance(strip).sentence(), "INFO")
-        column = layout.column()
-        column.use_property_split = True
-        for name in ("back_from_m", "back_to_m", "back_start", "back_end", "cards_time"):
-            column.prop(strip, f"rackfocus_{name}")
+        behind = ("back_from_m", "back_to_m", "back_start", "back_end", "cards_time")
+        fields(layout, strip, (f"rackfocus_{name}" for name in behind))
 
 
 class RACKFOCUS_UL_touches(bpy.types.UIList):
@@ -136,11 +129,8 @@ class RACKFOCUS_PT_touch_up(_Tab, bpy.types.Panel):
         active = strip.rackfocus_touches_active
         if active < len(strokes):
             one = strokes[active]
-            column = layout.column()
-            column.use_property_split = True
             pushed = one.kind in {"NEARER", "FARTHER"}
-            for name in ("radius", *(("factor", "dioptres") if pushed else ()), "edges", "hold"):
-                column.prop(one, name)
+            fields(layout, one, ("radius", *(("factor", "dioptres") if pushed else ()), "edges", "hold"))
             if one.hold and one.motion:
                 words(layout, one.lost or "Held through the shot", "ERROR" if one.lost else "CHECKMARK")
                 layout.operator("rackfocus.touch_follow", text="Follow Again").index = active
@@ -166,14 +156,10 @@ class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):
             box = layout.box()
             words(box, one.words, "ERROR")
             if one.asks_distances:
-                words(
-                    box,
-                    f"With near {distance_text(strip.rackfocus_near_m)} and far {distance_text(strip.rackfocus_far_m)}",
-                )
+                near, far = distance_text(strip.rackfocus_near_m), distance_text(strip.rackfocus_far_m)
+                words(box, f"With near {near} and far {far}")
             box.operator("rackfocus.depth_fix", text=one.fix).finding = one.code
-        column = layout.column()
-        column.use_property_split = True
-        column.prop(strip, "rackfocus_depth_offset")
+        fields(layout, strip, ("rackfocus_depth_offset",))
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("rackfocus.depth_from_points", icon="EYEDROPPER")
 

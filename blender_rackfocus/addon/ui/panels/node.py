@@ -23,11 +23,16 @@ from .lens_inputs import numbers_of
 from .text import problem, words
 
 
-class RACKFOCUS_PT_node(bpy.types.Panel):
-    bl_label = "Rack Focus"
+class _Tab:
+    """In the tab of ours."""
+
     bl_space_type = "NODE_EDITOR"
     bl_region_type = "UI"
     bl_category = "Rack Focus"
+
+
+class RACKFOCUS_PT_node(_Tab, bpy.types.Panel):
+    bl_label = "Rack Focus"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -46,15 +51,10 @@ class RACKFOCUS_PT_node(bpy.types.Panel):
             _draw_twin(layout, one)
         if one is None or not node.is_node(one):
             return
-        told = preview.word_of(context.scene, one)
-        if told:
-            words(layout, told, "INFO")
-        told = compositor.problem_of(context.scene, one)
-        if told:
-            problem(layout, told)
-        told = compositor.problem_before(context.scene)
-        if told:
-            problem(layout, told)
+        words(layout, preview.word_of(context.scene, one), "INFO")
+        for told in (compositor.problem_of(context.scene, one), compositor.problem_before(context.scene)):
+            if told:
+                problem(layout, told)
         layout.prop(one, "rackfocus_lens")
         column = layout.column(heading="Depth")
         numbers_of(column, one, for_auto=("rackfocus_white_near", "rackfocus_depth_ramp"))  # of whole numbers
@@ -79,12 +79,9 @@ def _draw_twin(layout: bpy.types.UILayout, rack_node: bpy.types.Node) -> None:
     layout.operator("rackfocus.node_convert_back", icon="LOOP_BACK")
 
 
-class RACKFOCUS_PT_node_bake(bpy.types.Panel):
+class RACKFOCUS_PT_node_bake(_Tab, bpy.types.Panel):
     bl_label = "Bake"
     bl_parent_id = "RACKFOCUS_PT_node"
-    bl_space_type = "NODE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Rack Focus"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     @classmethod

@@ -14,6 +14,7 @@ from ...delivery import placed
 from ...sequencer import staleness
 from ..operators import jobs
 from ..operators.bake import active
+from .bake import draw_summary
 from .tab import OfStrip
 from .text import words
 
@@ -46,9 +47,7 @@ def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.typ
     if told is None:
         box.label(text="Looking at its pictures...", icon="SORTTIME")
         return True
-    box.alert = not told.all_fresh and told.complete
-    for number, line in enumerate(told.lines()):
-        words(box, line, "NONE" if number else "CHECKMARK" if told.all_fresh else "ERROR")
+    draw_summary(box, told)
     if not told.all_fresh:
         words(box, "Where it is not fresh, the original is shown and rendered")
     return bool(told.all_fresh)

@@ -103,16 +103,11 @@ def _draw_hover(timeline: Timeline) -> None:
         return
     if found.part == "PROPOSAL":
         one = track.proposed[found.proposal]
-        x, y, size = view.x(one.frame), box.y(float(track.share(one.dioptre))), 9 * scale
-        corners = [(x - size, y), (x, y - size), (x + size, y), (x, y + size), (x - size, y)]
-        gpu_draw.path(corners, layout.CHOSEN, 1.5 * scale)
+        _draw_diamond(view.x(one.frame), box.y(float(track.share(one.dioptre))), 9, scale)
     elif found.part == "POINT":
-        at = [point for point in track.points if point.frame in found.frames]
-        for point in at:
-            x, y = view.x(point.frame), box.y(min(max(float(track.share(point.dioptre)), 0), 1))
-            size = 8 * scale
-            corners = [(x - size, y), (x, y - size), (x + size, y), (x, y + size), (x - size, y)]
-            gpu_draw.path(corners, layout.CHOSEN, 1.5 * scale)
+        for point in (point for point in track.points if point.frame in found.frames):
+            y = box.y(min(max(float(track.share(point.dioptre)), 0), 1))
+            _draw_diamond(view.x(point.frame), y, 8, scale)
     elif found.part == "BODY":
         left, right = view.x(min(found.frames)), view.x(max(found.frames))
         gpu_draw.box(left, box.lane, right - left, box.bottom - 1 - box.lane, (1, 1, 1, 0.35))
@@ -123,6 +118,13 @@ def _draw_hover(timeline: Timeline) -> None:
         y = box.y(min(max(float(track.share(track.dioptre_at(first))), 0), 1))
         gpu_draw.path([(view.x(first), y), (view.x(last), y)], layout.CHOSEN, 3 * scale)
     _draw_told(timeline, row, found)
+
+
+def _draw_diamond(x: float, y: float, half_px: float, scale: float) -> None:
+    """Around a point that would be dragged. half_px: half its size, before the user interface's scale."""
+    half = half_px * scale
+    corners = [(x - half, y), (x, y - half), (x + half, y), (x, y + half), (x - half, y)]
+    gpu_draw.path(corners, layout.CHOSEN, 1.5 * scale)
 
 
 def _draw_told(timeline: Timeline, row: layout.Row, found: layout.Hit) -> None:

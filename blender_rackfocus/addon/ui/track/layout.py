@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...desk.track import Stretch, Track
+from ...desk.track import Point, Proposed, Stretch, Track
 
 BOTTOM, TOP = 0.05, 0.95
 """Where a strip begins and ends in its channel."""
@@ -160,7 +160,7 @@ def hit(rows: Sequence[Row], view: View, x: float, y: float) -> Hit | None:
             continue
         if not box.has_curve:
             continue
-        proposal = _proposal(row, box, view, x, y)
+        proposal = _nearest(row.track.proposed, row, box, view, x, y)
         if proposal is not None:
             return Hit(index, "PROPOSAL", (row.track.proposed[proposal].frame,), proposal)
         found = _point(row, box, view, x, y) or _bar(row, box, view, x, y) or _on_curve(row, view, x, y)
@@ -188,25 +188,23 @@ def near_curve(row: Row, view: View, x: float, y: float) -> bool:
 
 
 def _point(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
-    best, least = None, REACH_PX * view.scale
-    for point in row.track.points:
-        if not row.track.first <= point.frame <= row.track.last + 1 or point.kind == "WITHIN":
-            continue
-        share = min(max(float(row.track.share(point.dioptre)), 0.0), 1.0)
-        away = math.hypot(view.x(point.frame) - x, box.y(share) - y)
-        if away <= least:
-            best, least = point, away
-    return ("POINT", (best.frame,)) if best is not None else None
+    points = [point for point in row.track.points if point.kind != "WITHIN"]
+    nearest = _nearest(points, row, box, view, x, y)
+    return ("POINT", (points[nearest].frame,)) if nearest is not None else None
 
 
-def _proposal(row: Row, box: Box, view: View, x: float, y: float) -> int | None:
-    best, least = None, REACH_PX * view.scale
-    for index, one in enumerate(row.track.proposed):
-        if row.track.first <= one.frame <= row.track.last + 1:
-            away = math.hypot(view.x(one.frame) - x, box.y(float(row.track.share(one.dioptre))) - y)
-            if away <= least:
-                best, least = index, away
-    return best
+def _nearest(
+    points: Sequence[Point] | Sequence[Proposed], row: Row, box: Box, view: View, x: float, y: float
+) -> int | None:
+    """Which of a row's keys or proposals is meant by a point of the region; None where none is near enough."""
+    nearest, least_px = None, REACH_PX * view.scale
+    for index, point in enumerate(points):
+        if row.track.first <= point.frame <= row.track.last + 1:
+            share = min(max(float(row.track.share(point.dioptre)), 0.0), 1.0)  # where it is drawn
+            away_px = math.hypot(view.x(point.frame) - x, box.y(share) - y)
+            if away_px <= least_px:
+                nearest, least_px = index, away_px
+    return nearest
 
 
 def _bar(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tuple[float, ...]] | None:
