@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import media
 from ..frame import pairing
 from ..media import library, sequences
-from .common import CommandError, UsageError, refuse_backslash
+from .common import UsageError, refuse_backslash
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".dpx", ".webp", ".hdr", ".jp2"}
 
@@ -41,19 +41,16 @@ class Clip:
 def open_clip(name: str, fps: float | None, still_frames: int) -> Clip:
     """Find out what `name` is. fps: for pictures, None is 24; movies have their own. still_frames: a still's length.
 
-    Raises UsageError where nothing is there, CommandError where it cannot be read.
+    Raises UsageError where nothing is there, MediaError where it cannot be read.
     """
     path = Path(name).absolute()
     refuse_backslash(path)
     if path.suffix.lower() == ".blend":
         raise UsageError(f'{name} is an edit, no clip: "bake {name}" makes the frames that it refocuses')
-    try:
-        if path.is_file() and path.suffix.lower() not in PICTURES:
-            return _movie(path)
-        files, note = _pictures(path)
-        height, width = media.read_frame(files[0]).shape[:2]
-    except media.MediaError as error:
-        raise CommandError(str(error)) from error
+    if path.is_file() and path.suffix.lower() not in PICTURES:
+        return _movie(path)
+    files, note = _pictures(path)
+    height, width = media.read_frame(files[0]).shape[:2]
     frames = len(files) if len(files) > 1 else still_frames
     return Clip(tuple(files), False, width, height, fps or 24.0, frames, False, note)
 

@@ -76,11 +76,10 @@ def _proposals(strip: Any, stop: Stop) -> list[Proposal]:
     try:
         task = following.plan(strip)
         progress = Progress("looking", len(task.looks))
-        made = following.run(task, lambda _share, _phase: progress.step(), stop.is_asked)
+        return following.run(task, lambda _share, _phase: progress.step(), stop.is_asked)
     except (CancelledError, EstimateError, *EXPECTED) as error:
         stop.check()
         raise CommandError(str(error)) from error
-    return made
 
 
 def _as_line(one: Proposal) -> str:

@@ -183,10 +183,7 @@ def _has_depth(clip: Clip, layer: str) -> bool:
     """Whether the clip's own files carry depth."""
     if clip.is_movie or clip.files[0].suffix.lower() != ".exr":
         return False
-    try:
-        return bool(layer or media.stills.depth_layers(clip.files[0]))
-    except media.MediaError as error:
-        raise CommandError(str(error)) from error
+    return bool(layer or media.stills.depth_layers(clip.files[0]))
 
 
 def _estimate(args: argparse.Namespace, clip: Clip, start: int, end: int, stop: Stop) -> None:
@@ -357,8 +354,6 @@ def _depth_m(args: argparse.Namespace, clip: Clip, frame: int) -> np.ndarray:
         say(f"depth: {depth_words.sentence(raw, meaning)}")
         window = None if clip.is_movie else media.window_of(picture)
         return frame_depth.in_metres(raw, meaning.convention, (clip.height, clip.width), window)
-    except media.MediaError as error:
-        raise CommandError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -386,10 +381,7 @@ def _pairing(args: argparse.Namespace, clip: Clip) -> pairing.Pairing:
 
 
 def _say_pairing(args: argparse.Namespace, clip: Clip) -> None:
-    try:
-        paired = _pairing(args, clip)
-    except media.MediaError as error:
-        raise CommandError(str(error)) from error
+    paired = _pairing(args, clip)
     say(f"depth: {paired.sentence}")
     if paired.doubtful:
         say("check that this depth is meant: name one file, or the sequence with #, to take another")

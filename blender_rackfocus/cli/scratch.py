@@ -7,6 +7,7 @@ A lock that dies with its process tells a folder that is left from one that is i
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -50,7 +51,7 @@ def is_ours(folder: Path) -> bool:
 def sweep(parent: Path, prefix: str) -> None:
     """Remove what killed runs left in `parent`: only folders with our mark that nobody works in."""
     name = re.compile(re.escape(prefix) + r"(\d+)-\w{8}")
-    for folder in parent.glob(f"{glob_escaped(prefix)}*"):
+    for folder in parent.glob(f"{glob.escape(prefix)}*"):
         match = name.fullmatch(folder.name)
         if match is None or folder.is_symlink() or not folder.is_dir():
             continue
@@ -61,11 +62,6 @@ def sweep(parent: Path, prefix: str) -> None:
             elif not is_held(str(folder / MARK), unknown=_age_s(folder / MARK) < _ABANDONED_S):
                 (folder / MARK).unlink()  # Windows refuses where somebody has it open
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def glob_escaped(text: str) -> str:
-    """A text that a glob takes as it is."""
-    return re.sub(r"([*?[])", r"[\1]", text)
 
 
 def _remove_unmarked(folder: Path) -> None:

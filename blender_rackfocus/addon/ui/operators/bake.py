@@ -9,7 +9,7 @@ from typing import ClassVar
 import bpy
 
 from ...blender import cache, signals, versions
-from ...blender.context import active_strip, sequencer_scene, strip_named
+from ...blender.context import sequencer_scene, strip_named
 from ...blender.errors import FrameError
 from ...delivery import bake, kept
 from ...delivery.nodes import Nodes
@@ -225,12 +225,6 @@ class RACKFOCUS_OT_store(bpy.types.Operator):
             sizes = f"{bake.size_text(filled)} of {bake.size_text(limit)}"
             self.report({"INFO"}, f"{len(frames)} frames, {sizes} in {where.folder}")
         return {"FINISHED"}
-
-
-def active(context: bpy.types.Context) -> bpy.types.Strip | None:
-    """The active strip, if it has our modifier."""
-    strip = active_strip(context)
-    return strip if strip is not None and modifier.find(strip) is not None else None
 
 
 CLASSES = (

@@ -31,14 +31,6 @@ class Progress:
         cls.total, cls.done, cls.paused, cls.cancelled = total, 0, False, False
 
 
-def running_text() -> str:
-    """How far the bake in the window is, for the panel; empty when there is none."""
-    if not Progress.running:
-        return ""
-    state = "Paused" if Progress.paused else "Baking"
-    return f"{state}: {Progress.done} of {Progress.total}"
-
-
 class Baking(Doing):
     """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
 

@@ -168,9 +168,6 @@ class OnThread(Doing):
         """Use what the job made. On the main thread."""
         raise NotImplementedError
 
-    def tick(self, context: bpy.types.Context, job: Job) -> None:
-        """A look at the job while it runs. On the main thread."""
-
     def begin(self, context: bpy.types.Context, title: str, work: Work) -> set[str]:
         """Start the work; what the operator returns. Where there is no window, it is done here and now."""
         job = Job(title, work)
@@ -203,7 +200,6 @@ class OnThread(Doing):
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         if not job.is_over:
-            self.tick(context, job)
             self._say(context)
             return {"PASS_THROUGH"}
         self._leave(context)

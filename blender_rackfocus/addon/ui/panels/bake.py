@@ -9,14 +9,13 @@ from typing import ClassVar
 import bpy
 
 from ...blender import cache
-from ...blender.context import sequencer_scene
+from ...blender.context import active_strip, sequencer_scene
 from ...delivery import bake
 from ...delivery.strips import Strips
 from ...sequencer import baked_strips, staleness
 from ...shot import modifier
 from ...shot.baked_place import BakedPlace
 from ..operators import baking
-from ..operators.bake import active
 from .tab import OfStrip
 from .text import words
 
@@ -31,7 +30,7 @@ class RACKFOCUS_PT_bake(OfStrip, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        strip, scene = active(context), sequencer_scene(context)
+        strip, scene = active_strip(context), sequencer_scene(context)
         if baking.Progress.running:
             draw_running(layout)
             return
@@ -58,7 +57,8 @@ def draw_running(layout: bpy.types.UILayout) -> None:
     """How far the bake in the window is, and its buttons."""
     progress = baking.Progress
     share = progress.done / progress.total if progress.total else 0.0
-    layout.progress(text=baking.running_text(), factor=share)
+    state = "Paused" if progress.paused else "Baking"
+    layout.progress(text=f"{state}: {progress.done} of {progress.total}", factor=share)
     row = layout.row(align=True)
     row.operator("rackfocus.bake_pause", text="Go On" if progress.paused else "Pause", icon="PAUSE")
     row.operator("rackfocus.bake_cancel", text="Cancel", icon="CANCEL")

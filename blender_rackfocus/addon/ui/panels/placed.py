@@ -9,11 +9,10 @@ from typing import ClassVar
 import bpy
 
 from ...blender import pairs
-from ...blender.context import sequencer_scene
+from ...blender.context import active_strip, sequencer_scene
 from ...delivery import placed
 from ...sequencer import staleness
 from ..operators import jobs
-from ..operators.bake import active
 from .bake import draw_summary
 from .tab import OfStrip
 from .text import words
@@ -26,7 +25,7 @@ class RACKFOCUS_PT_placed(OfStrip, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        strip, scene = active(context), sequencer_scene(context)
+        strip, scene = active_strip(context), sequencer_scene(context)
         there = pairs.placed_of(strip)
         fresh = [_draw_one(layout, scene, one) for one in there]
         row = layout.row(align=True)
