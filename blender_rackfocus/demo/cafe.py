@@ -13,16 +13,10 @@ from .shapes import Point, box, grown, lathe
 SHOT = stage.Shot(
     title="Cafe",
     frames=60,
-    fps=24,
     focal_mm=50.0,
-    sensor_mm=36.0,
     f_stop=1.8,
-    from_m=0.0,  # measured when the scene stands
-    to_m=0.0,
     rack_at=14,
     rack_over=32,
-    blades=0,
-    feel="SMOOTH",
 )
 
 CUP: Point = (-0.125, 0.72, 0.0)

@@ -14,12 +14,8 @@ from .shapes import Point, box, grown, lathe
 SHOT = stage.Shot(
     title="Chess",
     frames=48,
-    fps=24,
     focal_mm=85.0,
-    sensor_mm=36.0,
     f_stop=2.5,
-    from_m=0.0,  # measured when the scene stands
-    to_m=0.0,
     rack_at=20,
     rack_over=7,
     blades=9,

@@ -13,16 +13,11 @@ from .shapes import Point, box, sphere
 SHOT = stage.Shot(
     title="Letter",
     frames=60,
-    fps=24,
     focal_mm=65.0,
-    sensor_mm=36.0,
     f_stop=2.0,
-    from_m=0.0,  # measured when the scene stands
-    to_m=0.0,
     rack_at=16,
     rack_over=24,
     blades=11,
-    feel="SMOOTH",
 )
 
 # z = 0 is the street; the woman's chest stands 1.1 m above it.

@@ -20,20 +20,23 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Shot:
-    """What the editor needs to know about a modelled shot: lens, and the rack from one distance to another."""
+    """What the editor needs to know about a modelled shot: lens, and the rack from one distance to another.
+
+    from_m, to_m: measured when the scene stands.
+    """
 
     title: str
     frames: int
-    fps: int
     focal_mm: float
-    sensor_mm: float
     f_stop: float
-    from_m: float
-    to_m: float
     rack_at: int
     rack_over: int
+    fps: int = 24
+    sensor_mm: float = 36.0
     blades: int = 0
     feel: str = "SMOOTH"
+    from_m: float = 0.0
+    to_m: float = 0.0
 
 
 def new_scene(shot: Shot, width: int = 640, height: int = 360) -> Any:
@@ -72,12 +75,8 @@ def camera(scene: Any, shot: Shot, at: Point, look_at: Point) -> Any:
     data = bpy.data.cameras.new("Camera")
     data.lens, data.sensor_width, data.dof.use_dof = shot.focal_mm, shot.sensor_mm, False
     data.clip_start = 0.01
-    made = bpy.data.objects.new("Camera", data)
-    made.location = at
-    made.rotation_euler = (Vector(look_at) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
-    scene.collection.objects.link(made)
-    scene.camera = made
-    return made
+    scene.camera = _aimed("Camera", data, at, look_at)
+    return scene.camera
 
 
 def world(scene: Any, colour: Colour, strength: float = 1.0) -> None:
@@ -93,11 +92,17 @@ def area_light(name: str, at: Point, look_at: Point, size: float, watts: float, 
     """A square softbox aimed at a point."""
     data = bpy.data.lights.new(name, "AREA")
     data.size, data.energy, data.color = size, watts, colour
+    made = _aimed(name, data, at, look_at)
+    made.visible_camera = False
+    return made
+
+
+def _aimed(name: str, data: Any, at: Point, look_at: Point) -> Any:
+    """A camera or a light, at a point and turned to another."""
     made = bpy.data.objects.new(name, data)
     made.location = at
     made.rotation_euler = (Vector(look_at) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
     bpy.context.scene.collection.objects.link(made)
-    made.visible_camera = False
     return made
 
 
