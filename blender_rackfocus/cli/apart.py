@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +15,17 @@ from .common import UsageError
 from .formats import MOVIES
 
 
-def keep_apart(written: Iterable[Path], read: Iterable[Path], folders: Iterable[Path] = ()) -> None:
+def keep_apart(written: Iterable[Path], read: Iterable[Path], named: Sequence[Path] = ()) -> None:
     """Raises UsageError where something to be written is something that is read, by whatever name or link, or where
     something else than a file has its name.
 
-    read: files; a numbered picture stands for its whole sequence. folders: those that were named to be read, all of
-    whose files may be.
+    read: files; a numbered picture stands for its whole sequence. named: what was named to be read besides, files or
+    folders, all of whose files may be.
     """
     files: set[object] = set()
     sequences: set[object] = set()
-    places = {os.path.realpath(folder) for folder in folders}
-    for path in read:
+    places = {os.path.realpath(path) for path in named if path.is_dir()}
+    for path in (*read, *named):
         if _identities(path) <= files:
             continue  # beside one that was looked at
         files |= _identities(path)

@@ -133,8 +133,7 @@ def run(args: argparse.Namespace) -> int:
     )
     between = (args.near, args.far) if args.near is not None else None
     named = {index: pattern.with_name(numbered(pattern.name, number)) for index, number in enumerate(_numbers(clip))}
-    read = [Path(args.clip), *clip.files, *([args.model] if args.model else [])]
-    keep_apart(named.values(), read, [path for path in read if path.is_dir()])
+    keep_apart(named.values(), clip.files, [Path(args.clip), *([args.model] if args.model else [])])
     provenance, report = estimate(clip, named, settings, args.source, between)
     if report is None:
         say("every frame of this job is there already")

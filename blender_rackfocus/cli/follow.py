@@ -55,8 +55,7 @@ def run(args: argparse.Namespace, stop: Stop) -> int:
     """Print the proposals in order of time: frames, subject, why, strength."""
     clip = open_clip(args.clip, args.fps, 1)
     if args.blend:
-        named = [Path(name) for name in (args.clip, args.depth) if name]
-        keep_apart([args.blend], [*clip.files, *named], [path for path in named if path.is_dir()])
+        keep_apart([args.blend], clip.files, [Path(name) for name in (args.clip, args.depth) if name])
     rack.find_depth(args, clip, (1, clip.frames), stop)
     with rack.edit(clip, args) as scene:
         scene.frame_start, scene.frame_end = 1, clip.frames

@@ -136,7 +136,7 @@ def rack(args: argparse.Namespace, stop: Stop) -> Path:
 def _keep_apart(args: argparse.Namespace, clip: Clip, written: list[Path]) -> None:
     """Nothing that is read for this may be written."""
     named = [Path(name) for name in (args.clip, args.depth, args.model) if name]
-    keep_apart(written, [*clip.files, *named], [path for path in named if path.is_dir()])
+    keep_apart(written, clip.files, named)
     if len({os.path.realpath(path) for path in written}) < len(written):
         raise UsageError(f"--blend {args.blend} is the output itself: name another file")
 

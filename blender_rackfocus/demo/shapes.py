@@ -80,15 +80,15 @@ def box(name: str, size: Point, at: Point, material: Any, *, bevel: float = 0.0,
     return made
 
 
-def sphere(name: str, radius: float, at: Point, material: Any, *, scale: Point = (1, 1, 1)) -> Any:
-    """A ball, or an ellipsoid of `radius` times `scale`."""
+def sphere(name: str, radius: float, at: Point, material: Any) -> Any:
+    """A ball."""
     steps = 24
     profile = [
         (max(radius * math.sin(math.pi * k / steps), 1e-5), -radius * math.cos(math.pi * k / steps))
         for k in range(steps + 1)
     ]
     made = lathe(name, profile, material, segments=32, rounds=0)
-    made.location, made.scale = at, scale
+    made.location = at
     return made
 
 

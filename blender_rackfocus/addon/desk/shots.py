@@ -422,9 +422,9 @@ def put_on(strip: bpy.types.Strip, preset: lenses.LensPreset) -> None:
         set_value(strip, name, value)
 
 
-def lens_at(strip: bpy.types.Strip, frame: float | None = None) -> Lens:
-    """The strip's lens; None = as its inputs stand. Raises ValueError for what no lens can be."""
-    return inputs.lens_of(modifier.values(strip, modifier.find(strip), strip.id_data, frame))
+def lens_at(strip: bpy.types.Strip) -> Lens:
+    """The strip's lens as its inputs stand. Raises ValueError for what no lens can be."""
+    return inputs.lens_of(modifier.values(strip, modifier.find(strip), strip.id_data))
 
 
 def sharpness(strip: bpy.types.Strip, focus_m: float, depth_m: np.ndarray, wide: int) -> np.ndarray:

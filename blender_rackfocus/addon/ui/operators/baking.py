@@ -10,7 +10,7 @@ import bpy
 from ...blender import signals
 from ...blender.errors import EXPECTED
 from ...delivery import bake
-from .telling import Doing
+from .telling import Doing, refuse
 
 _TICK_S = 0.01
 
@@ -97,9 +97,7 @@ class Baking(Doing):
         problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
         frames = {name: self._frames(owners, name) for name in names}
         needs = [owners.disk_need(name, frames[name], owners.place(name)) for name in names]
-        problem = problem or bake.too_large(needs)
-        if problem:
-            raise ValueError(problem)
+        refuse(problem or bake.too_large(needs))
         Progress.start(sum(map(len, frames.values())))
         groups = [names] if owners.together else [[name] for name in names]
         self._job = self._outcomes(owners, groups)

@@ -16,6 +16,7 @@ from ...sequencer import eyedropper
 from .. import gpu_draw
 from .eyedropper import preview_under, previews, previews_problem
 from .on_strip import OnStrip
+from .telling import refuse
 
 _LEAST, _MOST = 0.002, 0.2
 """Of a brush's radius, as shares of the picture's width."""
@@ -77,9 +78,7 @@ class Brush(OnStrip):
 
     def _begin(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
-        problem = self.unfit(strip) or previews_problem(context)
-        if problem:
-            raise ValueError(problem)
+        refuse(self.unfit(strip) or previews_problem(context))
         self.strip_name = strip.name
         self.taken(context, strip)
         return {"RUNNING_MODAL"}
@@ -170,8 +169,8 @@ class Brush(OnStrip):
         if self._region is None:
             return None
         point = eyedropper.view_point(self._region, sequencer_scene(context), *self._mouse)
-        found = eyedropper.through(*point, self._placements(context))
-        return None if found is None else (found[0] / self._size[0], found[1] / self._size[1])
+        point_px = eyedropper.through(*point, self._placements(context))
+        return None if point_px is None else (point_px[0] / self._size[0], point_px[1] / self._size[1])
 
     def _placements(self, context: bpy.types.Context) -> list[eyedropper.Placement]:
         return eyedropper.placements_of(self.strip(context), self._size)

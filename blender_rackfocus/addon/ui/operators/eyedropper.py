@@ -18,7 +18,7 @@ from ...sequencer import eyedropper
 from ...shot import marks
 from ...shot.focus import Focus
 from .. import gpu_draw, tint
-from .marks import is_auto_key
+from .marks import put_focus
 from .rack import EXPECTED, OnRackedStrip
 
 _ZOOM = 7
@@ -98,12 +98,10 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         strip, frame = pick.strip, pick.strip.id_data.frame_current
         metres = min(pick.metres, INFINITY_M)
         if action == "FOCUS":
-            focus = Focus(strip)
-            if metres <= focus.nearest_m():
+            if metres <= Focus(strip).nearest_m():
                 self.report({"WARNING"}, f"{distance_text(metres)} is nearer than this lens can focus")
                 return {"CANCELLED"}
-            keyed = focus.set(metres, frame, is_auto_key(context))
-            self.report({"INFO"}, f"Focus at {distance_text(metres)}" + (f", keyed at frame {frame}" if keyed else ""))
+            self.report({"INFO"}, put_focus(context, strip, metres))
             return {"FINISHED"}
         if action == "TRACK":
             asked = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
@@ -169,21 +167,16 @@ def previews_problem(context: bpy.types.Context) -> str:
     return "" if there else "No sequencer preview is open: choose Preview or Sequencer & Preview"
 
 
-def label_of(pick: eyedropper.Pick) -> str:
-    """What is said of a pick beside the mouse."""
-    if math.isnan(pick.metres):
-        return "no depth here"
-    return with_feet(pick.metres)
-
-
 def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
     """Beside the mouse: the patch, the pixel in its middle, and the distance."""
     region = bpy.context.region
     if operator._region is None or region != operator._region:
         return
     scale = bpy.context.preferences.system.ui_scale
-    text = operator._problem[:60] or ("nothing here" if operator._pick is None else label_of(operator._pick))
-    side = round(eyedropper.PATCH * _ZOOM * scale) if operator._pick is not None else 0
+    pick = operator._pick
+    read = "nothing here" if pick is None else "no depth here" if math.isnan(pick.metres) else with_feet(pick.metres)
+    text = operator._problem[:60] or read
+    side = round(eyedropper.PATCH * _ZOOM * scale) if pick is not None else 0
     wide = max(side, gpu_draw.size_of(text, 14 * scale) + 16 * scale)
     high = side + 24 * scale
     x, y = (at + 24 * scale for at in operator._mouse)
@@ -191,13 +184,13 @@ def _draw(operator: RACKFOCUS_OT_eyedropper) -> None:
         x = operator._mouse[0] - 24 * scale - wide
     if y + high > region.height:
         y = operator._mouse[1] - 24 * scale - high
-    if operator._pick is not None and not math.isnan(operator._pick.metres):
-        tint.draw(region, sequencer_scene(bpy.context), operator._pick)
+    if pick is not None and not math.isnan(pick.metres):
+        tint.draw(region, sequencer_scene(bpy.context), pick)
     gpu.state.blend_set("ALPHA")
     gpu_draw.box(x, y, wide, high, (0.05, 0.05, 0.06, 0.85))
     gpu_draw.text(text, x + 8 * scale, y + side + 7 * scale, 14 * scale, (1, 1, 1, 1), shadow=False)
-    if operator._pick is not None:
-        draw_texture_2d(_texture(operator._pick.patch), (x, y), side, side)
+    if pick is not None:
+        draw_texture_2d(_texture(pick.patch), (x, y), side, side)
         pixel = side / eyedropper.PATCH
         middle = eyedropper.PATCH // 2
         _frame(x + middle * pixel, y + middle * pixel, pixel, (1, 1, 1, 1))

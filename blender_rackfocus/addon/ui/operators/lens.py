@@ -10,7 +10,9 @@ from ...desk import shots
 from .rack import OnRackedStrip
 
 LENSES = tuple((key, lens.label, lens.explanation) for key, lens in lenses.LENSES.items())
-SENSORS = tuple((key, f"{s.label}, {s.width_mm:g} mm", s.explanation) for key, s in lenses.SENSORS.items())
+SENSORS = tuple(
+    (key, f"{sensor.label}, {sensor.width_mm:g} mm", sensor.explanation) for key, sensor in lenses.SENSORS.items()
+)
 
 
 class RACKFOCUS_OT_lens_preset(OnRackedStrip, bpy.types.Operator):
@@ -73,25 +75,23 @@ class RACKFOCUS_OT_lens_from_camera(OnRackedStrip, bpy.types.Operator):
             layout.prop_search(self, "camera", chosen, "objects")
 
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
-        scene, camera, problem = self._camera(strip)
-        if problem:
-            raise ValueError(problem)
+        scene, camera = self._camera(strip)
         done = shots.from_camera(strip, scene, camera)
         self.report({"INFO"}, f'From {camera.name} in scene "{scene.name}": {", ".join(done)}')
         return {"FINISHED"}
 
-    def _camera(self, strip: bpy.types.Strip) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:
-        """The scene and the camera meant, or what is missing."""
+    def _camera(self, strip: bpy.types.Strip) -> tuple[bpy.types.Scene, bpy.types.Object]:
+        """The scene and the camera meant. Raises ValueError for what is missing."""
         own = strip.scene if strip.type == "SCENE" else None
         scene = bpy.data.scenes.get(self.scene) if self.scene else own
         if scene is None:
             rendered = f'"{strip.name}" is a file: say which scene it was rendered from'
-            return None, None, f'There is no scene named "{self.scene}"' if self.scene else rendered
+            raise ValueError(f'There is no scene named "{self.scene}"' if self.scene else rendered)
         usual = own is not None and scene == own and strip.scene_camera
         camera = scene.objects.get(self.camera) if self.camera else usual or scene.camera
         if camera is None:
-            return None, None, f'Scene "{scene.name}" has no camera{" of that name" if self.camera else ""}'
-        return scene, camera, ""
+            raise ValueError(f'Scene "{scene.name}" has no camera{" of that name" if self.camera else ""}')
+        return scene, camera
 
 
 CLASSES = (RACKFOCUS_OT_lens_preset, RACKFOCUS_OT_sensor_format, RACKFOCUS_OT_lens_from_camera)

@@ -92,11 +92,11 @@ class RACKFOCUS_OT_mark_focus(_OnActiveMark, bpy.types.Operator):
 
     def on_mark(self, context: bpy.types.Context, strip: bpy.types.Strip, mark: bpy.types.PropertyGroup) -> set[str]:
         frame = strip.id_data.frame_current
-        metres = marks.distance_m(strip, mark, frame)
-        keyed = Focus(strip).set(metres, frame, is_auto_key(context))
+        focus_m = marks.distance_m(strip, mark, frame)
+        told = put_focus(context, strip, focus_m)
         if marks.is_lost(strip, mark, frame):
             self.report({"WARNING"}, f'"{mark.name}" is lost on this frame: its distance is bridged')
-        self.report({"INFO"}, f"Focus at {distance_text(metres)}" + (f", keyed at frame {frame}" if keyed else ""))
+        self.report({"INFO"}, told)
         return {"FINISHED"}
 
 
@@ -124,9 +124,12 @@ def hold(strip: bpy.types.Strip, mark: pull.Mark, frame: float) -> float:
     return until
 
 
-def is_auto_key(context: bpy.types.Context) -> bool:
-    """Whether Blender's auto-keying is on."""
-    return context.scene.tool_settings.use_keyframe_insert_auto
+def put_focus(context: bpy.types.Context, strip: bpy.types.Strip, focus_m: float) -> str:
+    """Focus at the current frame: a key where it is keyed or Blender's auto-keying is on. Returns what was done, in
+    words. Raises RuntimeError where Blender refuses to key."""
+    frame = strip.id_data.frame_current
+    keyed = Focus(strip).set(focus_m, frame, context.scene.tool_settings.use_keyframe_insert_auto)
+    return f"Focus at {distance_text(focus_m)}" + (f", keyed at frame {frame}" if keyed else "")
 
 
 CLASSES = (

@@ -18,6 +18,7 @@ from ...sequencer import staleness
 from ...shot.baked_place import BakedPlace
 from .jobs import Job, OnThread
 from .on_strip import OnStrip
+from .telling import refuse
 
 _SIZES = {"PROXY_25": 0.25, "PROXY_50": 0.5, "PROXY_75": 0.75}
 
@@ -55,9 +56,7 @@ class _Placing(OnThread, OnStrip):
     ) -> set[str]:
         """Make the pictures, and place them."""
         need = bake.DiskNeed(len(frames), _bytes_of(strip, place, frames, share), bake.free_bytes(place.folder))
-        problem = placed.not_now(strip) or bake.too_large([need])
-        if problem:
-            raise ValueError(problem)
+        refuse(placed.not_now(strip) or bake.too_large([need]))
         scene = sequencer_scene(context)
         self._filling = filling = Filling(copied(), scene.name, strip.name, place, tuple(frames), share)
 
@@ -150,9 +149,7 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
             raise ValueError("The range has no frame of this strip")
         share = {"FULL": 1.0, "HALF": 0.5}.get(self.size) or _preview_share(context, scene)
         place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
-        problem = kept.make_room(_bytes_of(strip, place, frames, share), place)
-        if problem:
-            raise ValueError(problem)
+        refuse(kept.make_room(_bytes_of(strip, place, frames, share), place))
         return self.fill(context, strip, "Caching", place, frames, share)
 
     def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:

@@ -15,6 +15,7 @@ from ...desk.pull import fps, pull_focus
 from ...shot import marks, modifier
 from ...shot.focus import Focus
 from .on_strip import OnStrip
+from .telling import refuse
 
 EXPECTED = (RuntimeError, *errors.EXPECTED)
 """What may be wrong with a shot that the user can do something about."""
@@ -53,9 +54,7 @@ class OnRackedStrip(OnStrip):
 
     def strip(self, context: bpy.types.Context) -> bpy.types.Strip:
         strip = strip_named(context, self.strip_name)
-        problem = problem_of(strip, self.strip_name)
-        if problem:
-            raise ValueError(problem)
+        refuse(problem_of(strip, self.strip_name))
         return strip
 
 

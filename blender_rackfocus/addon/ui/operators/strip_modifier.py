@@ -17,7 +17,7 @@ from ...sequencer import frames, live
 from ...shot import modifier, ownership, pixels, settings
 from .on_strip import OnStrip, to_the_top
 from .rack import EXPECTED
-from .telling import Doing
+from .telling import Doing, refuse
 
 
 class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
@@ -44,12 +44,9 @@ class RACKFOCUS_OT_modifier_add(OnStrip, bpy.types.Operator):
             raise ValueError(f'"{strip.name}" cannot be refocused; Rack Focus works on {kinds}')
         if twin.find(strip) is not None:
             raise ValueError(f'"{strip.name}" was converted to nodes; convert it back first')
-        depth = None
+        depth = strip_named(context, self.depth_strip) if self.depth_strip else None
         if self.depth_strip:
-            depth = strip_named(context, self.depth_strip)
-            problem = _pairing_problem(strip, depth, self.depth_strip)
-            if problem:
-                raise ValueError(problem)
+            refuse(_pairing_problem(strip, depth, self.depth_strip))
         source, given = sources.TABLE[self.depth_source], {"strip": depth, "path": self.depth_path}
         if source.asks and not source.has(strip) and not any(given.get(field) for field in source.fields):
             raise ValueError(source.asks)

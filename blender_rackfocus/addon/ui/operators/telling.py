@@ -11,6 +11,12 @@ import bpy
 from ...blender.errors import EXPECTED
 
 
+def refuse(problem: str) -> None:
+    """Raises ValueError where something is in the way. problem: what, empty for nothing."""
+    if problem:
+        raise ValueError(problem)
+
+
 class Telling:
     """Operators that say in `missing` why they cannot be called, and do their work by `told`, where it may raise.
 

@@ -18,6 +18,7 @@ from .. import gpu_draw
 from .brush import Brush
 from .jobs import OnThread
 from .on_strip import OnStrip
+from .telling import refuse
 
 _OPPOSITE = {"NEARER": "FARTHER", "FARTHER": "NEARER", "AS_HERE": "AS_HERE", "SMOOTH": "SMOOTH"}
 _CHOICE = dict(zip(("ONE", "TWO", "THREE", "FOUR"), _OPPOSITE, strict=True))
@@ -78,9 +79,7 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
     frame: bpy.props.IntProperty(name="Frame", description="Of the clip; -1 the one that shows now", default=-1)
 
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
-        problem = _problem_of(strip)
-        if problem:
-            raise ValueError(problem)
+        refuse(_problem_of(strip))
         scene = sequencer_scene(context)
         try:
             points = touches.points_of(self.points)
