@@ -116,17 +116,17 @@ class Work:
 def _work(args: argparse.Namespace, scene: Any) -> list[Work]:
     """Everything to bake: what --strip and --node name, else all there is."""
     strips, nodes = Strips(scene), Nodes(scene)
-    found = [
+    meant = [
         (strips, _named(strips, args.strip) if args.strip or not args.node else []),
         (nodes, _named(nodes, args.node) if args.node or not args.strip else []),
     ]
-    if not any(names for _, names in found):
+    if not any(names for _, names in meant):
         raise CommandError(f'no strip in scene "{scene.name}" has a Rack Focus modifier, its compositor no such node')
-    problem = next((owners.not_now() for owners, names in found if names and owners.not_now()), "")
+    problem = next((owners.not_now() for owners, names in meant if names and owners.not_now()), "")
     if problem:
         raise CommandError(problem)
     work = []
-    for owners, names in found:
+    for owners, names in meant:
         for group in [names] if owners.together else [[name] for name in names]:
             which = [frame for name in group[:1] for frame in _frames(args, owners, name)]
             if which:

@@ -243,8 +243,8 @@ def describe(provenance: Provenance) -> None:
     say(f"{provenance.sentence()}")
     if provenance.why:
         say(f"why: {provenance.why}")
-    found = provenance.settings.get("found")
-    for line in found if isinstance(found, list) else ():
+    network_notes = provenance.settings.get("found")
+    for line in network_notes if isinstance(network_notes, list) else ():
         say(line)
     for note in provenance.notes:
         say(f"note: {note}")

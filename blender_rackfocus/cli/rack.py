@@ -388,17 +388,17 @@ def _say_pairing(args: argparse.Namespace, clip: Clip) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
+    number = int(text)
+    if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
+    return number
 
 
 def _distance(text: str) -> float:
-    value = float(text)
-    if not value > 0:
+    metres = float(text)
+    if not metres > 0:
         raise argparse.ArgumentTypeError(f"{text} is not a distance above 0 m")
-    return value
+    return metres
 
 
 def _setting(text: str) -> tuple[str, float]:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def _store(folder: Path | None) -> Store:
     if folder is not None:
         return Store(folder)
-    found = cache.store()
-    if found is None:
+    default_store = cache.store()
+    if default_store is None:
         raise CommandError("computed frames are not kept: the preferences or RACKFOCUS_CACHE say so")
-    return found
+    return default_store

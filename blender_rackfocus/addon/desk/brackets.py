@@ -42,18 +42,18 @@ class Plane:
 
 def planes(scene: bpy.types.Scene) -> list[Plane]:
     """What the current frame shows, the active strip first, else the topmost."""
-    found: dict[str, Plane] = {}
+    by_strip: dict[str, Plane] = {}
     try:
         shown = eyedropper.candidates(scene, strips.standing_at(scene))
     except FrameError:
         return []  # said in the panel
     for one in shown:
-        if one.strip.name not in found:
+        if one.strip.name not in by_strip:
             try:
-                found[one.strip.name] = _plane(one)
+                by_strip[one.strip.name] = _plane(one)
             except ValueError:
                 continue  # no lens can be that: said in the panel
-    return list(found.values())
+    return list(by_strip.values())
 
 
 def picture_size(strip: bpy.types.Strip) -> tuple[float, float]:

@@ -76,13 +76,13 @@ def plan(strip: bpy.types.Strip, network: str = "") -> Task:
 
 
 def _marked(strip: bpy.types.Strip, frame: int) -> tuple[tuple[str, float], ...]:
-    found = []
+    marked = []
     for mark in marks.of(strip):
         try:
-            found.append((mark.name, marks.distance_m(strip, mark, frame)))
+            marked.append((mark.name, marks.distance_m(strip, mark, frame)))
         except (ValueError, FrameError):
             continue  # not tracked yet: said in the panel
-    return tuple(found)
+    return tuple(marked)
 
 
 def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> list[follow.Proposal]:

@@ -120,14 +120,14 @@ def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
         pictures.append(np.ascontiguousarray(picture[::step, ::step]))
         depths.append(None if raw is None else np.ascontiguousarray(raw[::step, ::step]))
     convention = reader.convention()
-    found = doctor.diagnose(depths, pictures, convention=convention, lens=reader.lens())
-    if gone and not any(one.name == "FRAMES_MISSING" for one in found):
+    diagnosed = doctor.diagnose(depths, pictures, convention=convention, lens=reader.lens())
+    if gone and not any(one.name == "FRAMES_MISSING" for one in diagnosed):
         words = f"{len(gone)} of {len(timeline)} frames have no depth (first: frame {gone[0]})."
-        found.insert(0, Finding("FRAMES_MISSING", words, 1.0, "Make them from the frames around"))
+        diagnosed.insert(0, Finding("FRAMES_MISSING", words, 1.0, "Make them from the frames around"))
     centre = looked[len(looked) // 2]
     middle = min((frame for frame in looked if frame not in gone), key=lambda frame: abs(frame - centre))
     seen = doctor.histogram(reader.raw(middle), 24)
-    return Look(tuple(found), convention, seen, middle, len(gone), len(timeline))
+    return Look(tuple(diagnosed), convention, seen, middle, len(gone), len(timeline))
 
 
 def is_setting(finding: Finding, strip: bpy.types.Strip) -> bool:
@@ -273,7 +273,7 @@ def from_two_points(
     values = (values[0] - now.low) / (now.high - now.low), (values[1] - now.low) / (now.high - now.low)
     for white_near in (now.white_near, not now.white_near):
         try:
-            found = doctor.near_far_from_points(
+            convention = doctor.near_far_from_points(
                 values[0], metres[0], values[1], metres[1], white_near=white_near, ramp=now.ramp
             )
         except ValueError as error:
@@ -281,8 +281,8 @@ def from_two_points(
                 raise
             words = f", turned around: {'black' if white_near else 'white'} is near"
             continue
-        found = replace(found, low=now.low, high=now.high)
-        return found, f"near {distance_text(found.near_m)}, far {distance_text(found.far_m)}{words}"
+        convention = replace(convention, low=now.low, high=now.high)
+        return convention, f"near {distance_text(convention.near_m)}, far {distance_text(convention.far_m)}{words}"
     raise ValueError("the two points contradict each other")
 
 

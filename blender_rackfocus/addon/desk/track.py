@@ -133,11 +133,11 @@ class Track:
 
 def of_strip(strip: bpy.types.Strip) -> Track:
     """A strip's track, made anew. Raises ValueError for a strip without a Rack Focus modifier."""
-    focus, found = Focus(strip), modifier.find(strip)
+    focus, rack_modifier = Focus(strip), modifier.find(strip)
     first, last = marks.span(strip)
     keys = focus.keys(math.inf, -math.inf)
     frames, dioptres = _curve(focus, keys, first, last)
-    near_d, far_d = _sharp(strip, found, frames, dioptres)
+    near_d, far_d = _sharp(strip, rack_modifier, frames, dioptres)
     lines = tuple(_mark_lines(strip, first, last))
     proposed = tuple(
         Proposed(one.start, one.frame, 1 / one.distance_m, one.strength >= STRONG, follow.told(one))
@@ -163,7 +163,7 @@ def of_strip(strip: bpy.types.Strip) -> Track:
         marks=lines,
         low_d=low_d,
         high_d=high_d,
-        baked=tuple(_baked(strip, found, first, last)),
+        baked=tuple(_baked(strip, rack_modifier, first, last)),
         problem=errors.of(strip.id_data.session_uid, strip.name),
         failed=tuple(errors.failed_frames(strip.id_data.session_uid, strip.name)),
         proposed=proposed,

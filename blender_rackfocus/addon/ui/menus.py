@@ -112,12 +112,12 @@ def draw_shortcuts(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     """The shortcuts, to be changed, in the preferences."""
     user = context.window_manager.keyconfigs.user
     for keymap, item in hooks.keys_of(_PIE):
-        found = user.keymaps.get(keymap.name)
-        own = next((one for one in found.keymap_items if one.idname == item.idname
-                    and one.properties.name == item.properties.name), None) if found else None  # fmt: skip
+        user_keymap = user.keymaps.get(keymap.name)
+        own = next((one for one in user_keymap.keymap_items if one.idname == item.idname
+                    and one.properties.name == item.properties.name), None) if user_keymap else None  # fmt: skip
         if own is not None:
             layout.label(text=keymap.name)
-            rna_keymap_ui.draw_kmi([], user, found, own, layout, 0)
+            rna_keymap_ui.draw_kmi([], user, user_keymap, own, layout, 0)
 
 
 def register() -> None:

@@ -146,11 +146,11 @@ def _insert(tree: bpy.types.NodeTree, rack_node: bpy.types.Node, picture: bpy.ty
 
 def _render_for(strip: bpy.types.Strip, frame: int, scene: bpy.types.Scene) -> None:
     """Render what a strip needs of its scene for a frame, if it is not kept. Raises FrameError, MediaError."""
-    found = modifier.find(strip)
-    if found is None:
+    rack_modifier = modifier.find(strip)
+    if rack_modifier is None:
         scene_passes.media_frame(strip, frame, scene, may_render=True)
     else:
-        frames.render_scene(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), found)
+        frames.render_scene(strips.Shown(strip, frame, scene, frame, levels=((0, frame),)), rack_modifier)
 
 
 class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):

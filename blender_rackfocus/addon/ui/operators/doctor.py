@@ -113,8 +113,8 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
         scene = sequencer_scene(context)
         frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
         one, other = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
-        found, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
-        strip_doctor.set_convention(strip, found)
+        convention, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
+        strip_doctor.set_convention(strip, convention)
         signals.redraw()
         self.report({"INFO"}, f"From the two points: {words}")
         return {"FINISHED"}

@@ -140,11 +140,11 @@ class RACKFOCUS_OT_rack(OnRackedStrip, bpy.types.Operator):
             words = "to start from" if side == "start" else "to end on"
             raise ValueError(f"Give either a mark or a distance {words}, not both")
         if mark_name and chosen in ("", "MARK"):
-            found = marks.find(strip, mark_name)
-            if found is None:
+            mark = marks.find(strip, mark_name)
+            if mark is None:
                 known = ", ".join(mark.name for mark in marks.of(strip)) or "none"
                 raise ValueError(f'There is no mark named "{mark_name}" on "{strip.name}" (marks: {known})')
-            return marks.for_pull(strip, found)
+            return marks.for_pull(strip, mark)
         if metres and chosen in ("", "DISTANCE"):
             return pull.Mark(distance_text(metres), metres)
         return None

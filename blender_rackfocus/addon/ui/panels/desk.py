@@ -128,15 +128,15 @@ def _draw_rack(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
 
 def _draw_proposals(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     """What Follow the Shot proposes: no keys until they are kept."""
-    found = proposals.read(strip)
-    if not found:
+    proposed = proposals.read(strip)
+    if not proposed:
         return
     box = layout.box().column(align=True)
     row = box.row(align=True)
     row.label(text="Proposed", icon="VIEWZOOM")
     row.operator("rackfocus.proposal_keep", text="Keep All").index = -1
     row.operator("rackfocus.proposal_delete", text="", icon="TRASH").index = -1
-    for index, one in enumerate(found):
+    for index, one in enumerate(proposed):
         row = box.row(align=True)
         row.active = one.strength >= STRONG
         row.label(text=follow.told(one), icon="KEYFRAME_HLT" if one.strength >= STRONG else "KEYFRAME")

@@ -94,30 +94,30 @@ def _cut(words: str, width: float, high: float) -> str:
 
 def _draw_hover(timeline: Timeline) -> None:
     """What would be dragged, brighter."""
-    found = timeline.hover if shown().drag is None else None
-    if found is None or found.row >= len(timeline.rows):
+    hit = timeline.hover if shown().drag is None else None
+    if hit is None or hit.row >= len(timeline.rows):
         return
-    view, row = timeline.view, timeline.rows[found.row]
-    box, track, scale = layout.box_of(row, view), timeline.rows[found.row].track, timeline.view.scale
+    view, row = timeline.view, timeline.rows[hit.row]
+    box, track, scale = layout.box_of(row, view), timeline.rows[hit.row].track, timeline.view.scale
     if not box.has_curve:
         return
-    if found.part == "PROPOSAL":
-        one = track.proposed[found.proposal]
+    if hit.part == "PROPOSAL":
+        one = track.proposed[hit.proposal]
         _draw_diamond(view.x(one.frame), box.y(float(track.share(one.dioptre))), 9, scale)
-    elif found.part == "POINT":
-        for point in (point for point in track.points if point.frame in found.frames):
+    elif hit.part == "POINT":
+        for point in (point for point in track.points if point.frame in hit.frames):
             y = box.y(min(max(float(track.share(point.dioptre)), 0), 1))
             _draw_diamond(view.x(point.frame), y, 8, scale)
-    elif found.part == "BODY":
-        left, right = view.x(min(found.frames)), view.x(max(found.frames))
+    elif hit.part == "BODY":
+        left, right = view.x(min(hit.frames)), view.x(max(hit.frames))
         gpu_draw.box(left, box.lane, right - left, box.bottom - 1 - box.lane, (1, 1, 1, 0.35))
-    elif found.part in {"START", "END"}:
-        gpu_draw.box(view.x(found.frames[0]) - 2 * scale, box.lane, 4 * scale, box.bottom - 1 - box.lane, layout.CHOSEN)
+    elif hit.part in {"START", "END"}:
+        gpu_draw.box(view.x(hit.frames[0]) - 2 * scale, box.lane, 4 * scale, box.bottom - 1 - box.lane, layout.CHOSEN)
     else:
-        first, last = (min(max(f, track.first), track.last + 1) for f in (min(found.frames), max(found.frames)))
+        first, last = (min(max(f, track.first), track.last + 1) for f in (min(hit.frames), max(hit.frames)))
         y = box.y(min(max(float(track.share(track.dioptre_at(first))), 0), 1))
         gpu_draw.path([(view.x(first), y), (view.x(last), y)], layout.CHOSEN, 3 * scale)
-    _draw_told(timeline, row, found)
+    _draw_told(timeline, row, hit)
 
 
 def _draw_diamond(x: float, y: float, half_px: float, scale: float) -> None:
@@ -127,17 +127,17 @@ def _draw_diamond(x: float, y: float, half_px: float, scale: float) -> None:
     gpu_draw.path(corners, layout.CHOSEN, 1.5 * scale)
 
 
-def _draw_told(timeline: Timeline, row: layout.Row, found: layout.Hit) -> None:
+def _draw_told(timeline: Timeline, row: layout.Row, hit: layout.Hit) -> None:
     """What the mouse is over, in words."""
     view = timeline.view
     box = layout.box_of(row, view)
-    first, last = min(found.frames), max(found.frames)
-    if found.part == "BODY":
+    first, last = min(hit.frames), max(hit.frames)
+    if hit.part == "BODY":
         words = f"{distance_text(row.track.focus_m(first))} to {distance_text(row.track.focus_m(last))}, "
         words += f"{last - first:g} frames"
-    elif found.part == "PROPOSAL":
-        words = f"proposed: {row.track.proposed[found.proposal].words}"
-    elif found.part == "HOLD":
+    elif hit.part == "PROPOSAL":
+        words = f"proposed: {row.track.proposed[hit.proposal].words}"
+    elif hit.part == "HOLD":
         words = f"holds {distance_text(row.track.focus_m(first))}"
     else:
         words = f"frame {first:g}, {distance_text(row.track.focus_m(first))}"

@@ -109,9 +109,9 @@ def choose(strip: bpy.types.Strip, frames: Collection[float], others: Iterable[b
         focus_keys.select(curve, now - set(frames) if set(frames) <= now else now | set(frames))
         return
     for other in others:
-        found = Focus(other).curve if modifier.find(other) is not None else None
-        if found is not None:
-            focus_keys.select(found, ())
+        other_curve = Focus(other).curve if modifier.find(other) is not None else None
+        if other_curve is not None:
+            focus_keys.select(other_curve, ())
     focus_keys.select(curve, frames)
 
 
