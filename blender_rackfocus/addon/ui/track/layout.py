@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -343,12 +342,10 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     b, of = a + 1, row[a]
     px = x(c["curve_frame"])
     near, far, middle = (y(row, c[name]) for name in ("near", "far", "curve_share"))
-    band = np.stack([px[a], near[a], px[b], near[b], px[b], far[b], px[a], near[a], px[b], far[b], px[a], far[a]], 1)
-    solid.append((band.reshape(-1, 2), coloured(BAND, of, 6)))
-    curve = np.stack([px[a], middle[a], px[b], middle[b]], 1).reshape(-1, 2)
-    curve_colour = coloured(
-        np.where(c["beyond"][a, None], np.array(BEYOND, np.float32), np.array(CURVE, np.float32)), of, 2
-    )
+    band = _quads((px[a], near[a]), (px[b], near[b]), (px[b], far[b]), (px[a], far[a]))
+    solid.append((band, coloured(BAND, of, 6)))
+    curve = _corners(px[a], middle[a], px[b], middle[b])
+    curve_colour = coloured(np.where(c["beyond"][a, None], *_colours([BEYOND, CURVE])), of, 2)
 
     least, row = np.float32(1.5 * view.scale), at["bar"]
     first, last = x(c["bar_first"]), x(c["bar_last"])
@@ -365,25 +362,23 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     a = np.flatnonzero(c["mark_goes_on"] & curved[row])
     b = a + 1
     px, py = x(c["mark_frame"]), y(row, c["mark_share"])
-    named = np.stack([px[a], py[a], px[b], py[b]], 1).reshape(-1, 2)
-    lines = [(named, coloured(MARK, row[a], 2)), (curve, curve_colour)]
+    lines = [(_corners(px[a], py[a], px[b], py[b]), coloured(MARK, row[a], 2)), (curve, curve_colour)]
 
     row = at["proposed"]
     which = np.flatnonzero(curved[row])
     row = row[which]
     cx, cy = x(c["proposed_frame"][which]), y(row, c["proposed_share"][which])
-    leads = np.stack([x(c["proposed_start"][which]), y(row, c["proposed_from"][which]), cx, cy], 1).reshape(-1, 2)
-    faint = np.array([(*PROPOSED[:3], 0.45)], np.float32)
-    lines.append((leads, np.repeat(faint, 2 * which.size, axis=0)))
+    leads = _corners(x(c["proposed_start"][which]), y(row, c["proposed_from"][which]), cx, cy)
+    lines.append((leads, np.repeat(_colours([(*PROPOSED[:3], 0.45)]), 2 * which.size, axis=0)))
     hollow = _hollow(cx, cy, c["proposed_size"][which] * np.float32(view.scale), np.float32(RIM_PX * view.scale))
-    ghosts = hollow, np.repeat(np.array([PROPOSED], np.float32), len(hollow), axis=0)
+    ghosts = hollow, np.repeat(_colours([PROPOSED]), len(hollow), axis=0)
 
     row, size = at["point"], c["point_size"]
     which = np.flatnonzero(curved[row] & ((size > SMALL) | (view.px_per_frame > 1.5)))
     row, size = row[which], size[which] * np.float32(view.scale)
     cx, cy = x(c["point_frame"][which]), y(row, c["point_share"][which])
-    under = _diamonds(cx, cy, size + np.float32(1.5 * view.scale)), coloured(OUTLINE, row, 6)
-    points = _diamonds(cx, cy, size), coloured(c["point_colour"][which], row, 6)
+    under = _quads(*_around(cx, cy, size + np.float32(1.5 * view.scale))), coloured(OUTLINE, row, 6)
+    points = _quads(*_around(cx, cy, size)), coloured(c["point_colour"][which], row, 6)
     return Geometry(*_joined(solid), *_joined(lines), *_joined((under, points, ghosts)))
 
 
@@ -392,27 +387,32 @@ def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray,
     return np.concatenate(where), np.concatenate(colours)
 
 
+def _corners(*coordinates: np.ndarray) -> np.ndarray:
+    """Corners one after the other, (K N, 2), from columns x, y, x, y, ... of (N,) each."""
+    return np.stack(coordinates, 1).reshape(-1, 2)
+
+
+_Corner = tuple[np.ndarray, np.ndarray]
+
+
+def _quads(a: _Corner, b: _Corner, c: _Corner, d: _Corner) -> np.ndarray:
+    """Two triangles for each four-sided surface, its corners in order around it."""
+    return _corners(*a, *b, *c, *a, *c, *d)
+
+
 def _rectangles(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    corners = np.stack([left, low, right, low, right, high, left, low, right, high, left, high], 1)
-    return corners.reshape(-1, 2)
+    return _quads((left, low), (right, low), (right, high), (left, high))
 
 
-def _diamonds(x: np.ndarray, y: np.ndarray, size: np.ndarray) -> np.ndarray:
-    corners = np.stack([x - size, y, x, y - size, x + size, y, x - size, y, x + size, y, x, y + size], 1)
-    return corners.reshape(-1, 2)
+def _around(x: np.ndarray, y: np.ndarray, size: np.ndarray) -> list[_Corner]:
+    """The corners of diamonds."""
+    return [(x - size, y), (x, y - size), (x + size, y), (x, y + size)]
 
 
-def _hollow(x: np.ndarray, y: np.ndarray, size: np.ndarray, rim: float | np.floating) -> np.ndarray:
+def _hollow(x: np.ndarray, y: np.ndarray, size: np.ndarray, rim: np.floating) -> np.ndarray:
     """Diamonds of which only the rim is drawn."""
-    turn = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, 0))
-    quads = []
-    for (ax, ay), (bx, by) in pairwise(turn):
-        outer = x + ax * size, y + ay * size, x + bx * size, y + by * size
-        small = size - 1.4 * rim
-        inner = x + ax * small, y + ay * small, x + bx * small, y + by * small
-        quads += [outer[0], outer[1], outer[2], outer[3], inner[2], inner[3]]
-        quads += [outer[0], outer[1], inner[2], inner[3], inner[0], inner[1]]
-    return np.stack(quads, 1).reshape(-1, 2).astype(np.float32)
+    outer, inner = _around(x, y, size), _around(x, y, size - 1.4 * rim)
+    return np.concatenate([_quads(outer[k - 1], outer[k], inner[k], inner[k - 1]) for k in range(4)])
 
 
 def _end_to_end(columns: Sequence[np.ndarray]) -> np.ndarray:
