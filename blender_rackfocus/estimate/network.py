@@ -23,6 +23,8 @@ from .onnx_file import HALF, UINT8, OnnxHeader, read_header
 from .process import CannotRun, Process
 from .provenance import EstimateError
 from .reading import (
+    BYTE,
+    ENDS_AS_NEARNESS,
     FORMS,
     IMAGENET,
     Direction,
@@ -38,7 +40,18 @@ from .reading import (
     refuse_large,
     sizes,
 )
-from .trying import CLEARLY, LEAST_OWN, Answers, compare, correlation, ground_vote, other_way_up, usable
+from .trying import (
+    CLEARLY,
+    LEAST_OWN,
+    Answers,
+    compare,
+    constancy,
+    ground_vote,
+    is_mask,
+    other_way_up,
+    seen_smaller,
+    usable,
+)
 
 Engine = Literal["AUTO", "OPENCV", "ONNXRUNTIME"]
 
@@ -50,6 +63,9 @@ FRAMES_AT_ONCE = 8
 _NEAREST_M = 1e-3
 _SQUARES = (518, 384, 256, 224)  # sizes to try where a file that says "free" means one
 _GROUND = 0.25
+_METRES = 0.2, 100.0
+"""Nine tenths of a picture are not nearer than the former, nor beyond the latter."""
+_NOT_DISTINCT = "assumed: trying tells 0 to 255 alone for sure; set mean and deviation if the depth looks wrong"
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +134,15 @@ class Found:
             f"Picture as {numbers} ({self.why['form']})",
             f'Depth: "{self.output}" ({self.why["output"]})',
             f"Gives {means[self.kind]}, larger is {self.direction.lower()} ({self.why['kind']})",
+        ]
+
+    def doubts(self) -> list[str]:
+        """What was not found out, a line for each."""
+        things = {"form": "the form of its picture", "kind": "which end of its depth is near"}
+        return [
+            f"doubtful: {thing} is {self.why[name]}"
+            for name, thing in things.items()
+            if self.why[name].startswith("assumed")
         ]
 
 
@@ -190,7 +215,7 @@ class Network:
     def nearness(self, picture: np.ndarray) -> np.ndarray:
         """Nearness of a picture: 1/metres for a metric model, inverse depth of unknown scale otherwise.
 
-        picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w) float32, larger = nearer.
+        picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w) float32, larger = nearer, NaN = unknown.
         """
         return self.as_nearness(self.run(picture))
 
@@ -200,23 +225,20 @@ class Network:
 
         picture: (H, W, 3 or 4) float32, scene-linear.
         """
-        rows, columns = (side // 6 for side in picture.shape[:2])
-        framed = np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
-        plain, small = (self.as_nearness(self.run(one)) for one in (picture, framed))
-        top, left = (round(side / 8) for side in small.shape)
-        inner = small[top : small.shape[0] - top, left : small.shape[1] - left]
-        return correlation(plain, cv2.resize(inner, plain.shape[::-1], interpolation=cv2.INTER_LINEAR))
+        seen = (np.nan_to_num(self.as_nearness(self.run(one))) for one in (picture, seen_smaller(picture)))
+        return constancy(*seen)
 
     def as_nearness(self, out: np.ndarray) -> np.ndarray:
         """The raw output as nearness.
 
-        out: (h, w) float32 in the network's own unit. Returns (h, w) float32, larger = nearer.
+        out: (h, w) float32 in the network's own unit. Returns (h, w) float32, larger = nearer, NaN where a distance is
+        none.
         """
         farther = (self.found.direction == "FARTHER") != self.settings.invert
         if self.found.kind == "RELATIVE":
             return -out if farther else out
         if farther:
-            return 1.0 / np.maximum(out, _NEAREST_M)
+            return np.where(out > 0, 1.0 / np.maximum(out, _NEAREST_M), np.nan).astype(np.float32)
         return np.maximum(out, 0.0)  # a "metric" file that gives 1/m
 
     def close(self) -> None:
@@ -349,7 +371,7 @@ class _Finding:
             return self.known.form, "a known network"
         told = form_of(self.header, self.picture)
         if told is None and self.recalled.get("form") in FORMS:
-            return FORMS[self.recalled["form"]], "found by trying, before"
+            return FORMS[self.recalled["form"]], f"{_by_trying(FORMS[self.recalled['form']])}, as before"
         return told
 
     def _sized(self, first: Found, outputs: list[str]) -> Found:
@@ -393,9 +415,10 @@ class _Finding:
         """Answers to two pictures of the clip, in the common forms where the form is open; the best. Raises
         EstimateError where the answer hardly depends on the picture."""
         a, b = self.pictures
-        shown = a, other_way_up(b), a[:, ::-1]
+        shown = a, other_way_up(b), seen_smaller(a)
         looks = [_look(one, (one.shape[1], one.shape[0]), most=640) for one in shown[:2]]
         best: tuple[Answers, Found, str, np.ndarray] | None = None
+        unusable = False
         for name, form in FORMS.items() if may_choose else (("", first.form),):
             tried = replace(first, form=form)
             try:
@@ -407,9 +430,14 @@ class _Finding:
             planes = [plane[0] for out in outputs if (plane := _planes(out, self._frames())) is not None]
             if len(planes) < len(shown):
                 continue
+            if not all(usable(plane) for plane in planes):
+                unusable = True
+                continue
             answers = compare(*planes, *looks)
             if best is None or answers.score > CLEARLY * best[0].score:
                 best = answers, tried, name, planes[0]
+        if unusable and best is None:
+            raise EstimateError(f"{self.name} gave NaN or infinite values ({self.process.runtime}).")
         if best is None or best[0].own < LEAST_OWN:
             forms = "in any form" if may_choose else f"given {first.lines()[1][11:]}"
             raise EstimateError(
@@ -417,8 +445,10 @@ class _Finding:
                 "it wants its picture otherwise (set mean and deviation)."
             )
         answers, tried, name, plane = best
+        if is_mask(plane):
+            raise EstimateError(f"{self.name} gives no depth but a mask: its answer is nearly all of two values.")
         if may_choose:
-            tried = replace(tried, why={**tried.why, "form": "found by trying on two pictures"})
+            tried = replace(tried, why={**tried.why, "form": _by_trying(tried.form)})
             self._keep({"form": name})
         return tried, plane
 
@@ -432,12 +462,9 @@ class _Finding:
     def _meaning(self, first: Found, upright: np.ndarray | None) -> Meaning:
         if self.known is not None:
             return Meaning(self.known.kind, self.known.direction, "a known network")
-        told = meaning_of(self.header, first.output)
-        if told.direction is None and upright is not None:
-            vote = ground_vote(upright)
-            if abs(vote) > _GROUND:
-                direction: Direction = "NEARER" if vote > 0 else "FARTHER"
-                return Meaning(told.kind, direction, "by trying: the ground below is taken to be near")
+        told = meaning_of(self.header, self.picture, first.output)
+        if upright is not None:
+            told = _by_numbers(told, upright)
         if told.direction is None:
             return Meaning(told.kind, "NEARER", "assumed: neither its graph nor a trial tells; set it if it is wrong")
         return told
@@ -450,6 +477,28 @@ class _Finding:
         blob = _blob(_look(picture, size), tried.form, self.picture.elem_type)
         blobs = _laid_out([blob] * self._frames(), self.picture)
         return self.process.run({self.picture.name: blobs}, outputs)
+
+
+def _by_numbers(told: Meaning, answer: np.ndarray) -> Meaning:
+    """What an output means, by what it answered as well."""
+    vote = ground_vote(answer)
+    if told.direction is None and abs(vote) > _GROUND:
+        return Meaning(
+            told.kind, "NEARER" if vote > 0 else "FARTHER", "by trying: the ground below is taken to be near"
+        )
+    if told.direction is not None and answer.max() <= 0:
+        turned: Direction = "FARTHER" if told.direction == "NEARER" else "NEARER"
+        return Meaning("RELATIVE", turned, f"{told.why}, and its numbers are below zero")
+    if told.why == ENDS_AS_NEARNESS and vote < _GROUND:
+        return replace(told, why=f"assumed: {told.why}, but the ground below does not come out near")
+    few, most = np.percentile(answer, (10, 90))
+    if told.kind == "METRIC" and (most < _METRES[0] or few > _METRES[1]):
+        return Meaning("DISTANCE", told.direction, f"{told.why}, but numbers of {few:.3g} to {most:.3g} are no metres")
+    return told
+
+
+def _by_trying(form: Form) -> str:
+    return "found by trying on two pictures" if form == BYTE else _NOT_DISTINCT
 
 
 def _nothing_special() -> np.ndarray:

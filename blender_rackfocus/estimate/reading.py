@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from .onnx_file import DOUBLE, FLOAT, HALF, TYPE_NAMES, UINT8, Node, OnnxHeader
+from .onnx_file import DOUBLE, FLOAT, HALF, TYPE_NAMES, UINT8, Node, OnnxHeader, Tensor
 from .provenance import EstimateError
 
 Kind = Literal["RELATIVE", "DISTANCE", "METRIC"]
@@ -25,12 +25,15 @@ IMAGENET: Form = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 FORMS = {"ImageNet": IMAGENET, "0 to 1": UNIT, "0 to 255": BYTE, "-1 to 1": SYMMETRIC}
 """The common forms of a picture's numbers: (mean, deviation) of RGB 0-1."""
 
+_DINO_PATCH = 14  # no other network that is widely used has patches of this size
 MOST_PIXELS = 1 << 22
 """The largest picture that a network is given: 2048 x 2048."""
 MOST_IN_A_WINDOW = 1 << 24
 """The most pixels of all pictures that a video network is given at once."""
 
 ARRAYS = {FLOAT: np.float32, HALF: np.float16, DOUBLE: np.float64, UINT8: np.uint8}
+_CLASSES = {"int8", "int32", "int64", "bool", "text", "uint32", "uint64"}
+"""Types in which networks give classes, places or masks; depth is of floats, or millimetres of 16 bits."""
 _NOT_DEPTH = {
     "conf", "confs", "confidence", "confidences", "mask", "masks", "normal", "normals", "valid", "validity", "sky",
     "uncertainty", "variance", "logvar", "sigma", "std", "intrinsics", "intrinsic", "extrinsics", "extrinsic", "focal",
@@ -42,6 +45,8 @@ _RENAMES = {
     "Slice", "Pad", "Expand", "Concat", "Gather", "Split", "QuantizeLinear", "DequantizeLinear", "Clip", "Dropout",
 }  # fmt: skip
 """Operators that move numbers about and leave what they mean."""
+ENDS_AS_NEARNESS = "its graph ends as those of relative nearness do"
+"""Told by no more than that nothing is below zero: some networks of metres end so, too."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +151,24 @@ def depth_outputs(header: OnnxHeader, picture: Picture, chosen: str, name: str) 
             raise EstimateError(f'{name} has no output "{chosen}"; it has {there}.')
         return [chosen]
     window = picture.frames is not None
-    left = [t for t in header.outputs if not _is_something_else(t.name) and _may_be_plane(t.dims, window)]
+    left = [t for t in header.outputs if not _is_something_else(t) and _may_be_plane(t.dims, window)]
     if not left:
-        there = ", ".join(f'"{t.name}" ({sizes(t.dims)})' for t in header.outputs)
+        there = ", ".join(f'"{t.name}" ({sizes(t.dims)}{_of_classes(t)})' for t in header.outputs)
         raise EstimateError(f"{name} does not give one depth picture: its outputs are {there}.")
     named = [t for t in left if re.search("depth|disp|dist|inv", t.name.lower())]
     return [t.name for t in named or left]
 
 
-def _is_something_else(name: str) -> bool:
-    """Whether an output's name says that it is no depth."""
-    return any(word in _NOT_DEPTH or word.endswith(("conf", "mask", "normals", "confidence")) for word in _words(name))
+def _is_something_else(output: Tensor) -> bool:
+    """Whether an output's name or type says that it is no depth."""
+    words = _words(output.name)
+    named = any(word in _NOT_DEPTH or word.endswith(("conf", "mask", "normals", "confidence")) for word in words)
+    return named or bool(_of_classes(output))
+
+
+def _of_classes(output: Tensor) -> str:
+    kind = TYPE_NAMES.get(output.elem_type, "")
+    return f", {kind}" if kind in _CLASSES else ""
 
 
 def _words(name: str) -> set[str]:
@@ -238,6 +250,8 @@ def form_of(header: OnnxHeader, picture: Picture) -> tuple[Form, str] | None:
             scale, offset = scale * factor, offset * factor
         told, at = True, node.outputs[0]
     if not told or scale <= 0:
+        if multiple_of(header, picture) == _DINO_PATCH:
+            return IMAGENET, "its graph begins with patches of 14, as DINOv2's does"
         return None
     # What becomes of 0 and of the white of either form: networks work on numbers of a few units.
     if scale * 255 + offset <= 8:
@@ -260,28 +274,36 @@ def multiple_of(header: OnnxHeader, picture: Picture) -> int:
     return 32
 
 
-def meaning_of(header: OnnxHeader, output: str) -> Meaning:
-    """What an output's numbers mean, by its name, its company and the end of the graph."""
+def meaning_of(header: OnnxHeader, picture: Picture, output: str) -> Meaning:
+    """What an output's numbers mean, by its name, its company and the graph."""
     words = {word for t in header.outputs if t.name != output for word in _words(t.name)}
     own = output.lower()
+    if "log" in _words(output) or own.startswith("log"):
+        return Meaning("RELATIVE", "FARTHER", f'its output is called "{output}"')
     if "disp" in own or "inv" in own:
         return Meaning("RELATIVE", "NEARER", f'its output is called "{output}"')
     if "metric" in own or "metre" in own or "meter" in own:
         return Meaning("METRIC", "FARTHER", f'its output is called "{output}"')
+    if own == "z" or "dist" in own:
+        return Meaning("DISTANCE", "FARTHER", f'its output is called "{output}"')
     for company in ("focal", "focallength", "fov", "intrinsics", "normal", "normals", "points"):
         if any(word.startswith(company) for word in words):
             return Meaning("METRIC", "FARTHER", f"it gives {company} as well, as networks that give metres do")
-    return _by_the_end(_Graph(header), output)
+    found = _by_the_end(_Graph(header), output)
+    if found.why == ENDS_AS_NEARNESS and multiple_of(header, picture) == _DINO_PATCH:
+        return Meaning("RELATIVE", "NEARER", "its graph begins and ends as Depth Anything's do")
+    return found
 
 
 def _by_the_end(graph: _Graph, output: str) -> Meaning:
-    at, factor = output, 1.0
+    """What the numbers mean before a sign: where all are below zero, they mean the opposite."""
+    at, factor, turned = output, 1.0, False
     for _ in range(24):
         node = graph.makers.get(at)
         if node is None or not node.inputs:
             break
-        if node.op in _RENAMES:
-            at = node.inputs[0]
+        if node.op in _RENAMES or node.op == "Neg":
+            at, turned = node.inputs[0], turned or node.op == "Neg"
             continue
         value, number, first = graph.split(node)
         if node.op == "Reciprocal" or (node.op == "Div" and first and number is not None):
@@ -296,7 +318,9 @@ def _by_the_end(graph: _Graph, output: str) -> Meaning:
         if node.op == "Sigmoid" and factor >= 2:
             return Meaning("METRIC", "FARTHER", f"its graph ends with a share of {factor:g}, as one of metres does")
         if node.op in {"Relu", "Softplus"}:
-            return Meaning("RELATIVE", "NEARER", "its graph ends as those of relative nearness do")
+            return Meaning("RELATIVE", "NEARER", ENDS_AS_NEARNESS)
+        if node.op == "Log" and not turned:
+            return Meaning("RELATIVE", "FARTHER", "its graph ends with a logarithm, as distances do")
         if node.op == "Exp":
             return Meaning("DISTANCE", "FARTHER", "its graph ends with an exponential, as distances do")
         break

@@ -198,9 +198,11 @@ def _doubts(network: Network, frames: Frames, indices: Sequence[int]) -> tuple[s
         if time.monotonic() - begun > _DOUBT_S:
             break
     constant = float(np.percentile(found, _WORSE)) if found else 1.0
+    doubts = network.found.doubts()
     if constant >= LEAST_CONSTANCY:
-        return ()
+        return tuple(doubts)
     return (
+        *doubts,
         "doubtful: the network says something else of the same picture when it is seen smaller "
         f"({constant:.2f} of 1 alike); look at the depth before it is used",
     )

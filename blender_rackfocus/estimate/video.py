@@ -88,6 +88,10 @@ def aligned(values: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     values, target: (...) float32 of any unit, of one shape.
     """
     x, y = values.ravel().astype(np.float64), target.ravel().astype(np.float64)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if not x.size:
+        return 1.0, 0.0
     step = max(1, x.size // 20_000)
     x, y = x[::step], y[::step]
     weight = np.ones_like(x)

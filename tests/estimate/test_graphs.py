@@ -245,6 +245,83 @@ def test_metric_with_normals_that_normalises_itself(tmp_path):
     same(net, path, "predicted_depth")
 
 
+SYMMETRIC = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+
+
+def ends(path, ops, name="depth", kind=TensorProto.FLOAT):
+    """Brightness and a slope, more below, 0 to 2.5; then one operator after another, each with its constants."""
+    g = Graph()
+    seen = g("ReduceMean", g("Mul", "x", g.const(0.5)), axes=[1], keepdims=1)
+    slope = g.const(np.broadcast_to(np.linspace(0, 2, 64)[:, None], (1, 1, 64, 96)))
+    at = g("Add", g("Abs", seen), slope)
+    for op, *numbers in ops:
+        at = g(op, *[g.const(n) for n in numbers if op == "Div"], at, *[g.const(n) for n in numbers if op != "Div"])
+    g("Cast", at, name=name, to=kind)
+    return g.save(path, [("x", [1, 3, 64, 96])], [(name, [1, 1, 64, 96], kind)])
+
+
+@pytest.mark.parametrize(
+    ("ops", "name", "kind", "direction"),
+    [
+        ([("Relu",)], "depth", "RELATIVE", "NEARER"),
+        ([("Relu",), ("Neg",)], "depth", "RELATIVE", "FARTHER"),
+        ([("Neg",)], "disparity", "RELATIVE", "FARTHER"),
+        ([("Add", 0.1), ("Log",)], "output", "RELATIVE", "FARTHER"),
+        ([("Add", 0.1)], "log_depth", "RELATIVE", "FARTHER"),
+        ([("Relu",)], "distance", "DISTANCE", "FARTHER"),
+        ([("Neg",)], "z", "RELATIVE", "NEARER"),
+        ([("Add", 1.0)], "metric_depth", "METRIC", "FARTHER"),
+        ([("Add", 1.0), ("Mul", 1000.0)], "metric_depth", "DISTANCE", "FARTHER"),  # millimetres
+        ([("Mul", 0.05)], "metric_depth", "DISTANCE", "FARTHER"),  # a share of the farthest
+    ],
+)
+def test_which_end_is_near(tmp_path, ops, name, kind, direction):
+    net = load(ends(tmp_path / "m.onnx", ops, name), **SYMMETRIC)
+    assert (net.found.kind, net.found.direction) == (kind, direction)
+    assert not any("near" in line for line in net.found.doubts())
+    out, near = net.run(PICTURES[0]), net.nearness(PICTURES[0])
+    order = np.argsort(out[out > 0] if kind != "RELATIVE" else out, axis=None)
+    rising = np.diff((near[out > 0] if kind != "RELATIVE" else near.ravel())[order])
+    assert (rising >= 0).all() if direction == "NEARER" else (rising <= 0).all()
+
+
+@pytest.mark.parametrize("ops", [[("Mul", -1.0), ("Add", 4.0), ("Relu",)], [("Mul", 0.0), ("Add", 1.0)]])
+def test_what_is_not_told_is_doubtful(tmp_path, ops):
+    """Metres that end as nearness does; and an answer without a ground."""
+    path = ends(tmp_path / "m.onnx", ops)
+    if ops[0][1] == 0.0:
+        path = of_brightness(tmp_path / "b.onnx")
+    net = load(path)
+    source = open_source(PICTURES, EstimateSettings(network=net.settings), range(2), "NETWORK")
+    assert any("which end of its depth is near is assumed" in note for note in source.provenance.notes)
+    source.close()
+    set_by_hand = load(path, direction="FARTHER", **SYMMETRIC)
+    assert set_by_hand.found.doubts() == []
+
+
+def of_brightness(path):
+    g = Graph()
+    g("Mul", g("ReduceMean", "x", axes=[1], keepdims=1), g.const(1.5), name="out")
+    return g.save(path, [("x", [1, 3, 64, 96])], [("out", [1, 1, 64, 96])])
+
+
+def test_a_form_that_trying_hardly_tells_is_doubtful(tmp_path):
+    assert any(
+        "form of its picture is assumed" in line for line in load(of_brightness(tmp_path / "m.onnx")).found.doubts()
+    )
+    told = load(anything(tmp_path / "patches.onnx")).found
+    assert told.form == FORMS["ImageNet"]
+    assert told.doubts() == []
+
+
+def test_no_distance_is_no_nearness(tmp_path):
+    net = load(ends(tmp_path / "m.onnx", [("Sub", 1.0), ("Relu",)], "distance"), **SYMMETRIC)
+    out, near = net.run(PICTURES[0]), net.nearness(PICTURES[0])
+    assert (out == 0).any()
+    assert (np.isnan(near) == (out == 0)).all()
+    assert np.isfinite(net.constancy(PICTURES[0]))
+
+
 def test_one_divided_by_disparity_is_distance(tmp_path):
     g = Graph()
     disparity = g("Sigmoid", g.conv("image", 1, seed=1))
@@ -308,6 +385,35 @@ def of_shape(path, dims, kind=TensorProto.FLOAT, out=(1, 1, None, None), name="d
     return g.save(path, [("image", dims, kind)], [(name, list(out), kind)])
 
 
+def mask(path):
+    g = Graph()
+    seen = g("ReduceMean", "x", axes=[1], keepdims=1)
+    above = g("Sub", seen, g("ReduceMean", seen, axes=[2, 3], keepdims=1))
+    g("Sigmoid", g("Mul", above, g.const(1000.0)), name="out")
+    return g.save(path, [("x", [1, 3, 64, 96])], [("out", [1, 1, 64, 96])])
+
+
+def nowhere(path):
+    g = Graph()
+    hole = g.const(np.where(np.arange(64)[:, None] < 9, np.nan, np.zeros((1, 1, 64, 96))))
+    g("Add", g("ReduceMean", "x", axes=[1], keepdims=1), hole, name="out")
+    return g.save(path, [("x", [1, 3, 64, 96])], [("out", [1, 1, 64, 96])])
+
+
+def words(path):
+    """A list of tables instead of numbers."""
+    g = Graph()
+    seen = g("ReduceMean", "x", axes=[2, 3], keepdims=0)
+    g("ZipMap", seen, name="depth", domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])
+    table = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    outputs = [helper.make_value_info("depth", helper.make_sequence_type_proto(table))]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 48])]
+    graph = helper.make_graph(g.nodes, "g", inputs, outputs, g.weights)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
+    return path
+
+
 def constant(path):
     """A slope, whatever the picture."""
     g = Graph()
@@ -330,6 +436,10 @@ def constant(path):
         (lambda path: of_shape(path, [1, 3, 32, 48], out=(1, 3, 32, 48)), "does not give one depth picture"),
         (lambda path: of_shape(path, [1, 3, 32, 48], out=(1, 1, 32, 48), name="normals"), "normals"),
         (constant, "nearly the same answer"),
+        (mask, "no depth but a mask"),
+        (nowhere, "gave NaN"),
+        (words, "not made of numbers"),
+        (lambda path: ends(path, [("Relu",)], "classes", TensorProto.INT64), "int64"),
     ],
 )
 def test_one_plain_line(tmp_path, make, words):
@@ -368,5 +478,5 @@ def test_a_network_that_says_something_else_of_the_same_is_doubtful(tmp_path):
     assert fickle.constancy(smooth) < 0.8
     for net, words in ((constant, False), (fickle, True)):
         source = open_source([smooth] * 3, EstimateSettings(network=net.settings), range(3), "NETWORK")
-        assert any("doubtful" in note for note in source.provenance.notes) is words
+        assert any("seen smaller" in note for note in source.provenance.notes) is words
         source.close()
