@@ -18,6 +18,7 @@ from ..core import Behind, defocus, defocus_frame
 from ..core.defocus import within
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
+from ..craft.carried import on_wider
 from ..media import MediaError
 from ..media.colour import Space
 from ..media.movies import close_movies
@@ -135,7 +136,10 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
         _check_fills(job.picture.path, picture, job.fills)
     try:
         window = media.window_of(job.picture.path)
-        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, window, job.touches)
+        touches = job.touches
+        if job.wide is None and job.margin != (0, 0):
+            touches = tuple(on_wider(one, picture.shape[:2], job.margin) for one in touches)
+        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, window, touches)
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
 
@@ -165,7 +169,7 @@ def whole_of(job: Job) -> Job:
 def hidden_of(job: Job) -> Job:
     """The job whose picture is what a job's picture hides, as it was rendered."""
     assert job.hidden is not None
-    return replace(job, picture=job.hidden, depth=job.hidden, fit_depth=False, hidden=None, wide=None)
+    return replace(job, picture=job.hidden, depth=job.hidden, fit_depth=False, touches=(), hidden=None, wide=None)
 
 
 def _read_depth(job: Job) -> tuple[media.RawDepth, DepthConvention]:

@@ -16,6 +16,7 @@ from blender_rackfocus.addon.depth import fronts, passes, scene_passes, wider
 from blender_rackfocus.addon.sequencer import frames, views
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.addon.ui.panels import rendered as panel
+from blender_rackfocus.frame import make as making
 from blender_rackfocus.frame import notes as frame_notes
 
 LENS = {"Focal Length": world.FOCAL_MM, "F-Stop": world.F_NUMBER}
@@ -379,6 +380,20 @@ def test_a_shift_that_is_keyed_is_followed(inner, tmp_path):
         usual, within = (passes.read(one, layer, passes.DEPTH)[..., 0] for one in found)
         assert np.allclose(within, usual, rtol=2e-4)
     assert len(camera.animation_data.action.layers) == 1
+
+
+def test_strokes_lie_where_they_were_drawn_in_the_wider_picture_too(edit):
+    edit.strip.rackfocus_overscan, edit.strip.rackfocus_fit_depth = 10.0, False
+    plain = frames.sources(edit.job())[1]
+    edit.outer.frame_set(2)
+    told = {"kind": "NEARER", "points": "[[0.2, 0.3], [0.8, 0.6]]", "factor": 1.5, "edges": False, "radius": 0.1}
+    assert bpy.ops.rackfocus.touch(strip_name="Shot", **told) == {"FINISHED"}
+    job = edit.job()
+    narrow, wide = frames.sources(job)[1], frames.sources(making.whole_of(job))[1]
+    assert (narrow < 0.7 * plain).mean() > 0.05
+    rows, columns = job.margin
+    np.testing.assert_allclose(wide[rows:-rows, columns:-columns], narrow, rtol=2e-3)
+    assert (narrow != plain).any()
 
 
 def test_light_from_outside_the_frame_reaches_into_it(edit, tmp_path):

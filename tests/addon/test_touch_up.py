@@ -7,16 +7,19 @@ import json
 from dataclasses import replace
 
 import bpy
+import comp_shot
 import cv2
 import numpy as np
 import pytest
 from live_shot import HEIGHT, WIDTH, two_depths, write_exr
 from test_cards_strip import mask
+from test_scene_strips import Edit
 
-from blender_rackfocus.addon.blender import strips
+from blender_rackfocus.addon.blender import errors, strips
 from blender_rackfocus.addon.depth import touches
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
+from blender_rackfocus.craft.carried import on_wider
 from blender_rackfocus.craft.touch import Touch, touched
 from blender_rackfocus.frame import notes as frame_notes
 
@@ -195,7 +198,7 @@ def test_what_cannot_be_is_said(shot, strip):
     with pytest.raises(RuntimeError, match="no depth yet"):
         touch()
     shot.scene.sequence_editor.strips.new_effect("B", "COLOR", 5, 1, length=4)
-    with pytest.raises(RuntimeError, match="no image or movie strip"):
+    with pytest.raises(RuntimeError, match="no image, movie or scene strip"):
         touch(strip_name="B")
 
 
@@ -203,3 +206,66 @@ def test_what_a_hand_chose_is_where_the_next_stroke_begins_and_nothing_else_is(r
     told = bpy.ops.rackfocus.touch_up.get_rna_type().properties
     kept = {name for name in ("kind", "radius", "factor", "dioptres", "edges", "hold") if not told[name].is_skip_save}
     assert kept == {"radius", "factor", "dioptres", "edges", "hold"}
+
+
+@pytest.fixture
+def scene_strip(registered, tmp_path, monkeypatch):
+    """A scene strip of frames that the counting engine renders; it stands at the frame of its scene that it shows."""
+    monkeypatch.setenv("RACKFOCUS_CACHE", str(tmp_path / "store"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.utils.register_class(comp_shot.CountingEngine)
+    edit = Edit(tmp_path)
+    edit.strip.rackfocus_fit_depth = False
+    yield edit
+    bpy.utils.unregister_class(comp_shot.CountingEngine)
+    errors.forget()
+
+
+def scene_depth(edit, frame):
+    shown = next(one for one in strips.walk(edit.outer, frame) if one.strip == edit.strip)
+    frames.render_scene(shown, modifier.find(edit.strip))
+    return frames.sources(frames.job_of(shown, modifier.find(edit.strip), draft=False, at_current_frame=False))[1]
+
+
+def on_scene(**options):
+    told = {"kind": "FARTHER", "points": "[[0.1, 0.5], [0.4, 0.5]]", "factor": 2.0, "edges": False, **options}
+    return bpy.ops.rackfocus.touch(strip_name="Shot", **told)
+
+
+def test_a_scene_strip_has_it_on_the_frame_of_its_scene(scene_strip):
+    scene_strip.outer.frame_set(12)
+    assert on_scene() == {"FINISHED"}
+    assert scene_strip.strip.rackfocus_touches[0].frame == 2
+    middle = comp_shot.HEIGHT // 2, comp_shot.WIDTH // 4
+    assert scene_depth(scene_strip, 12)[middle] == pytest.approx(2 * comp_shot.NEAR_M, rel=1e-3)
+    assert scene_depth(scene_strip, 13)[middle] == comp_shot.NEAR_M
+    scene_strip.strip.content_start += 5
+    assert scene_depth(scene_strip, 17)[middle] == pytest.approx(2 * comp_shot.NEAR_M, rel=1e-3)
+    bpy.ops.rackfocus.touch_remove(strip_name="Shot")
+    assert scene_depth(scene_strip, 17)[middle] == comp_shot.NEAR_M
+
+
+def test_on_a_scene_strip_it_is_held_over_rendered_frames_and_else_says_so(scene_strip, monkeypatch):
+    cloth = cv2.resize(np.random.default_rng(3).random((14, 24, 4)).astype(np.float32), (200, 56))
+    cloth[..., 3] = 1  # goes to the left by 2 pixels a frame
+    walking = lambda frame: np.ascontiguousarray(cloth[:, 2 * frame : 2 * frame + comp_shot.WIDTH])  # noqa: E731
+    monkeypatch.setattr(comp_shot, "picture", walking)
+    scene_strip.outer.frame_set(12)
+    on_scene(hold=True, radius=0.1, points="[[0.5, 0.4], [0.6, 0.6]]")
+    with pytest.raises(RuntimeError, match=r"use Render Scene Passes.*for the one frame"):
+        bpy.ops.rackfocus.touch_follow(strip_name="Shot")
+    for frame in range(11, 16):
+        scene_depth(scene_strip, frame)
+    assert bpy.ops.rackfocus.touch_follow(strip_name="Shot") == {"FINISHED"}
+    for frame in range(11, 16):
+        (one,) = touches.on(scene_strip.strip, frame - 10)
+        assert (one.points[0][0] - 0.5) * comp_shot.WIDTH == pytest.approx(-2 * (frame - 12), abs=0.5)
+
+
+def test_with_a_margin_around_the_frame_it_lies_where_it_was_drawn():
+    drawn = Touch("NEARER", ((0.25, 0.5), (0.75, 0.5)), 0.1, 2.0, edges=False)
+    depth_m, picture = np.full((40, 60), 4.0, np.float32), np.zeros((40, 60, 4), np.float32)
+    wanted = touched(depth_m, picture, [drawn])
+    there = on_wider(drawn, (56, 76), (8, 8))
+    wide = touched(np.full((56, 76), 4.0, np.float32), np.zeros((56, 76, 4), np.float32), [there])
+    np.testing.assert_allclose(wide[8:-8, 8:-8], wanted, rtol=1e-5)

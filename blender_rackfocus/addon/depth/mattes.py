@@ -28,8 +28,8 @@ from ...estimate.files import MovieFrames, StillFrames, clip_key
 from ...estimate.masks import MaskNetwork
 from ...media import MediaError
 from ...media.colour import linear_to_srgb
-from ..blender import cache, strips
-from . import strip_estimate
+from ..blender import cache, colour_config, strips
+from . import scene_passes, strip_estimate
 
 _VERSION = 1
 """Of the way a matte is made: another one makes other folders."""
@@ -164,13 +164,16 @@ def coded(picture: np.ndarray) -> np.ndarray:
     return np.rint(255 * linear_to_srgb(np.clip(picture[..., :3], 0, 1))).astype(np.uint8)
 
 
-def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> tuple[int, np.ndarray]:
-    """(the clip's frame, its picture (H, W, 3) uint8 RGB) that a strip shows at a frame. Raises EstimateError,
-    FrameError, MediaError."""
+def picture_of(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: float) -> np.ndarray:
+    """The picture, (H, W, 3) uint8 RGB, that a strip shows at a frame; a scene strip's has to be rendered. Raises
+    EstimateError, FrameError, MediaError."""
+    if strip.type == "SCENE":
+        here, _ = scene_passes.media_frame(strip, frame, scene, False, scene_passes.asked_of(strip))
+        return coded(strips.read(here, colour_config.of(scene)))
     here = strips.media_frame(strip, frame, scene)
     _, frames, _ = strip_estimate.clip_of(strip, scene)
     try:
-        return here.index, coded(frames[here.index])
+        return coded(frames[here.index])
     finally:
         frames.close()
 

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Touch up: the strokes on a strip's depth. They are the strip's own: saved, undone, duplicated and copied with it.
 
-A stroke is told in shares of the picture and by the clip's frame, so that moving, trimming, slipping and retiming the
-strip keep it where it was drawn. One that is held also keeps where it lies on the other frames. `on` and `task_of` ask
-Blender and need the main thread; `run` is plain work.
+A stroke is told in shares of the picture and by the clip's frame (a scene strip's: by its scene's), so that moving,
+trimming, slipping and retiming the strip keep it where it was drawn. One that is held also keeps where it lies on the
+other frames. `on` and `task_of` ask Blender and need the main thread; `run` is plain work.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,8 +21,11 @@ from ...craft import guided
 from ...craft.carried import Matrix, carry, moved
 from ...craft.touch import Touch
 from ...estimate.files import MovieFrames, StillFrames
+from ..blender import colour_config, strips
+from ..blender.errors import FrameError
 from ..blender.properties import of_pixels, put_on, take_off
-from . import mattes, strip_estimate
+from ..shot import modifier
+from . import mattes, scene_passes, strip_estimate
 
 KINDS = (
     ("NEARER", "Nearer", "What is under the stroke comes nearer", "ADD", 0),
@@ -104,11 +108,13 @@ class Held:
 
 @dataclass(frozen=True)
 class Task:
-    """Strokes to follow through a shot. wanted: the frames of the clip that the strip shows, rising."""
+    """Strokes to follow through a shot. wanted: the frames of the clip that the strip shows, rising. first: the number
+    of the first of `frames`."""
 
     frames: MovieFrames | StillFrames
     wanted: tuple[int, ...]
     held: tuple[Held, ...]
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,18 @@ class Followed:
     held: Held
     motion: str
     lost: str
+
+
+def suits(strip: bpy.types.Strip) -> bool:
+    """Whether strokes can lie on a strip's depth: it has a picture of its own."""
+    return modifier.suits(strip) and strip.type != modifier.ADJUSTMENT
+
+
+def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> int:
+    """The frame by which strokes are told that a strip shows at a frame. Raises FrameError, MediaError."""
+    if strip.type == "SCENE":
+        return math.floor(strips.scene_frame(strip, frame, scene))
+    return strips.media_frame(strip, frame, scene).index
 
 
 def on(strip: bpy.types.Strip, index: int) -> tuple[Touch, ...]:
@@ -172,16 +190,28 @@ def waiting(strip: bpy.types.Strip) -> list[int]:
 
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[int]) -> Task:
     """What is to be followed. Raises EstimateError, FrameError, MediaError, ValueError."""
-    shown, frames, _paths = strip_estimate.clip_of(strip, scene)
-    held = []
-    for number in numbers:
-        one = strip.rackfocus_touches[number]
-        held.append(Held(one.frame, one.points, _touch(one)))
+    strokes = [strip.rackfocus_touches[number] for number in numbers]
+    held = tuple(Held(one.frame, one.points, _touch(one)) for one in strokes)
     # The drawn frame may lie outside what the strip shows now: it was shown once, and what lies between leads to it.
-    wanted = {one.index for one in shown}
-    last = max(len(frames) - 1, 0)
+    wanted = {frame_of(strip, frame, scene) for frame in range(int(strip.left_handle), int(strip.right_handle))}
     low, high = min(wanted | {one.frame for one in held}), max(wanted | {one.frame for one in held})
-    return Task(frames, tuple(range(max(low, 0), min(high, last) + 1)), tuple(held))
+    if strip.type == "SCENE":
+        return Task(_rendered(strip, range(low, high + 1), scene), tuple(range(low, high + 1)), held, low)
+    frames = strip_estimate.clip_of(strip, scene)[1]
+    last = max(len(frames) - 1, 0)
+    return Task(frames, tuple(range(max(low, 0), min(high, last) + 1)), held)
+
+
+def _rendered(strip: bpy.types.Strip, wanted: Iterable[int], scene: bpy.types.Scene) -> StillFrames:
+    """Frames of a scene strip's scene, which have to be rendered. Raises FrameError, MediaError."""
+    asked, camera = scene_passes.asked_of(strip), strip.scene_camera
+    try:
+        paths = [scene_passes.files_of(strip.scene, frame, camera, False, asked).path for frame in wanted]
+    except FrameError as error:
+        problem = f"strokes are followed over frames that are rendered: {error.cause}"
+        raise FrameError(f"{problem}. Without, they are for the one frame", strip.name) from error
+    config, working = colour_config.of(scene), colour_config.working()
+    return StillFrames(paths, colorspace=working, alpha_mode="PREMUL", ocio_config=config)
 
 
 def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> list[Followed]:
@@ -192,7 +222,7 @@ def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[
 
     @functools.lru_cache(maxsize=256)
     def look(index: int) -> np.ndarray:
-        return guided.small(mattes.coded(task.frames[index]))
+        return guided.small(mattes.coded(task.frames[index - task.first]))
 
     for number, held in enumerate(task.held):
         lies: dict[int, Matrix] = {}

@@ -218,7 +218,7 @@ def _job(shown: strips.Shown, values: dict[str, float], draft: bool) -> Job:
             depth, reference, layer = source.depth(parts.depth, picture, draft)
         path = depth.path
         convention = DepthConvention() if source.by_hand else settings.convention_of(deep)
-        strokes = touches.on(deep, picture.index) if strip.type in modifier.KINDS else ()
+        strokes = touches.on(deep, touches.frame_of(strip, parts.picture.frame, shown.scene))
     except EXPECTED as error:
         raise FrameError.of(error, strip.name, shown.frame, path) from error
     here = stamped(picture.path, picture.index, picture.stream)

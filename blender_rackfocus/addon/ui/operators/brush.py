@@ -11,7 +11,7 @@ import numpy as np
 
 from ...blender import strips
 from ...blender.context import sequencer_scene
-from ...depth import mattes
+from ...depth import mattes, touches
 from ...sequencer import eyedropper
 from .. import gpu_draw
 from .eyedropper import preview_under, previews, previews_problem
@@ -113,7 +113,8 @@ class Brush(OnStrip):
         """Draw on the picture of the current frame from now on."""
         scene = sequencer_scene(context)
         self._frame = strips.standing_at(scene)
-        self._index, picture = mattes.picture_of(self.strip(context), scene, self._frame)
+        strip = self.strip(context)
+        self._index, picture = touches.frame_of(strip, self._frame, scene), mattes.picture_of(strip, scene, self._frame)
         self._size = float(picture.shape[1]), float(picture.shape[0])
         self.looked(context, picture)
 

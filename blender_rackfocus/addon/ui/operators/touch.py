@@ -34,8 +34,8 @@ _LEAST_FACTOR = 1.02
 
 def _problem_of(strip: bpy.types.Strip) -> str:
     """Why a strip's depth cannot be touched up; empty where it can."""
-    if strip.type not in modifier.KINDS:
-        return f'"{strip.name}" is no image or movie strip: depth is touched up on those'
+    if not touches.suits(strip):
+        return f'"{strip.name}" is no image, movie or scene strip: depth is touched up on those'
     if modifier.find(strip) is None or not sources.of(strip).has(strip):
         return f'"{strip.name}" has no depth yet: estimate it, choose a file, or set cards; then touch it up'
     return ""
@@ -86,7 +86,7 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
             touch = Touch(self.kind, points, self.radius, self.factor, self.dioptres, self.edges)
             here = self.frame
             if here < 0:
-                here = strips.media_frame(strip, strips.standing_at(scene), scene).index
+                here = touches.frame_of(strip, strips.standing_at(scene), scene)
         except (*EXPECTED, TypeError) as error:
             raise ValueError(f"The stroke cannot be used: {error}") from error
         touches.add(strip, here, touch, hold=self.hold)

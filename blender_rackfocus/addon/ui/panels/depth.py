@@ -109,6 +109,11 @@ class RACKFOCUS_PT_touch_up(_Tab, bpy.types.Panel):
     bl_label = "Touch Up"
     bl_order = 14  # behind the desk
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        return strip is not None and touches.suits(strip)
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
