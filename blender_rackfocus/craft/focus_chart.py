@@ -11,31 +11,25 @@ import numpy as np
 
 from ..core.lens import Lens, coc_px, depth_of_field_m, hyperfocal_m
 from .distances import distance_text
-from .scope import PANEL_SRGB, depth_colours, depth_range_m, draw_text, nice_distances, text_width, to_linear
+from .scope import PANEL_SRGB, SHARP_PX, depth_colours, depth_range_m, draw_text, nice_distances, text_width, to_linear
 
 GRID_SRGB, TEXT_SRGB, DIM_SRGB = (52, 56, 66), (225, 228, 235), (140, 146, 158)
 FOCUS_SRGB, FIELD_SRGB, MARK_SRGB, SKY_SRGB = (255, 255, 255), (0, 200, 165), (255, 210, 115), (92, 104, 128)
 
+OPACITY = 0.92
+
 
 def focus_chart(
-    depth_m: np.ndarray,
-    lens: Lens,
-    width: int,
-    height: int,
-    marks: Sequence[tuple[str, float]] = (),
-    near_m: float | None = None,
-    far_m: float | None = None,
-    coc_limit_px: float = 0.5,
-    opacity: float = 0.92,
+    depth_m: np.ndarray, lens: Lens, width: int, height: int, marks: Sequence[tuple[str, float]] = ()
 ) -> np.ndarray:
     """A chart of any size over or beside the picture.
 
-    depth_m: (H, W) float32, metres, of the frame, inf = sky. marks: (name, metres) pairs. near_m, far_m: ends of the
-    scale, None = what the picture, the marks and the focus need. coc_limit_px: radius that counts as sharp in a picture
-    as wide as depth_m. Returns (height, width, 4) float32, scene-linear, premultiplied alpha, top row first.
+    depth_m: (H, W) float32, metres, of the frame, inf = sky. marks: (name, metres) pairs. Returns (height, width, 4)
+    float32, scene-linear, premultiplied alpha, top row first.
 
-    Along the bottom runs the logarithm of the distance; hills show the share of the picture at each, in the colours
-    of `scope.depth_view`. What has no distance (sky) stands as a bar at the right end.
+    Along the bottom runs the logarithm of the distance, as far as the picture, the marks and the focus need; hills show
+    the share of the picture at each, in the colours of `scope.depth_view`. What has no distance (sky) stands as a bar
+    at the right end.
     """
     depth = np.asarray(depth_m, np.float32)
     if depth.ndim != 2 or depth.size == 0:
@@ -43,38 +37,27 @@ def focus_chart(
     if width < 64 or height < 40:
         raise ValueError(f"width and height must be at least 64 x 40, got {width} x {height}")
     sample = depth[:: max(1, depth.shape[0] // 270), :: max(1, depth.shape[1] // 480)]
-    scale = _Scale(sample, lens.focus_m, [m for _, m in marks], near_m, far_m, width, height)
+    scale = _Scale(sample, lens.focus_m, [m for _, m in marks], width, height)
     canvas = np.full((height, width, 3), PANEL_SRGB, np.uint8)
-    limits = depth_of_field_m(lens, depth.shape[1], coc_limit_px)
+    limits = depth_of_field_m(lens, depth.shape[1], SHARP_PX)
     _grid(canvas, scale)
     _histogram(canvas, scale, sample)
     _field(canvas, scale, limits)
     _focus(canvas, scale, lens)
     _marks(canvas, scale, marks)
     if height >= 110 and width >= 300:
-        _read_out(canvas, scale, lens, depth.shape[1], limits, coc_limit_px)
-    alpha = np.full((height, width), opacity, np.float32)
+        _read_out(canvas, scale, lens, depth.shape[1], limits)
+    alpha = np.full((height, width), OPACITY, np.float32)
     return np.dstack([to_linear(canvas) * alpha[..., None], alpha])
 
 
 class _Scale:
     """Where a distance lies on the chart, in pixels, and how large things are drawn."""
 
-    def __init__(
-        self,
-        sample: np.ndarray,
-        focus_m: float,
-        marks_m: list[float],
-        near_m: float | None,
-        far_m: float | None,
-        width: int,
-        height: int,
-    ):
+    def __init__(self, sample: np.ndarray, focus_m: float, marks_m: list[float], width: int, height: int):
         low, high = depth_range_m(sample)
         wanted = [low, high, *(m for m in [focus_m, *marks_m] if 0 < m < 1000)]
-        self.near_m, self.far_m = near_m or min(wanted) / 1.12, far_m or max(wanted) * 1.12
-        if not 0 < self.near_m < self.far_m:
-            raise ValueError(f"near_m must be above 0 and below far_m, got {self.near_m} and {self.far_m}")
+        self.near_m, self.far_m = min(wanted) / 1.12, max(wanted) * 1.12
         self.sky = bool(np.isinf(sample).any())
         self.size = int(np.clip(height / 14, 9, 20))
         pad = round(0.9 * self.size)
@@ -169,13 +152,11 @@ def _focus(canvas: np.ndarray, scale: _Scale, lens: Lens) -> None:
     draw_text(canvas, text, middle, top + 1.12 * size, size, (15, 16, 20), 700, anchor=0.5)
 
 
-def _read_out(
-    canvas: np.ndarray, scale: _Scale, lens: Lens, width_px: int, limits: tuple[float, float], coc_limit_px: float
-) -> None:
+def _read_out(canvas: np.ndarray, scale: _Scale, lens: Lens, width_px: int, limits: tuple[float, float]) -> None:
     size, x = scale.size, float(scale.left)
     parts = [
         ("Sharp", f"{distance_text(limits[0])} \u2013 {distance_text(limits[1])}"),
-        ("Hyperfocal", distance_text(hyperfocal_m(lens, width_px, coc_limit_px))),
+        ("Hyperfocal", distance_text(hyperfocal_m(lens, width_px, SHARP_PX))),
         ("Background", f"{abs(float(coc_px(scale.depth_ends[1], lens, width_px))):.1f} px"),
         ("Lens", f"{lens.focal_mm:g} mm f/{lens.f_number:g}"),
     ]

@@ -19,9 +19,12 @@ import numpy as np
 
 from ..core import Behind
 from ..core.lens import Lens, coc_from_dioptres, protected_dioptres, radius_per_dioptre
+from .depth_shape import srgb_decode
 
 NEAR_SRGB, FOCUS_SRGB, FAR_SRGB = (230, 130, 0), (235, 235, 235), (20, 110, 215)
 PEAK_SRGB = (255, 190, 0)
+SHARP_PX = 0.5
+"""Largest radius, in pixels, that counts as sharp."""
 DIMMED = 0.35
 """Light left of what is not known in the view of what lies behind."""
 SKY_SRGB = (16, 18, 22)
@@ -29,44 +32,35 @@ PANEL_SRGB = (17, 19, 24)
 NICE_STEPS = (1, 1.5, 2, 3, 5, 7)
 
 
-def depth_view(
-    depth_m: np.ndarray, near_m: float | None = None, far_m: float | None = None, legend: bool = True
-) -> np.ndarray:
+def depth_view(depth_m: np.ndarray, legend: bool = True) -> np.ndarray:
     """Depth in false colour, bright near and dark far, with a scale in metres and contours at its numbers.
 
-    depth_m: (H, W) float32, metres, > 0, inf = nothing there (nearly black). near_m, far_m: ends of the scale; None
-    = those of the picture (`depth_range_m`); give one pair for a whole shot, so that colours keep their meaning.
-    Colours are even in the square root of dioptres: between the lens's own scale (too coarse far away) and metres
-    (too coarse nearby). Returns (H, W, 4) float32, scene-linear.
+    depth_m: (H, W) float32, metres, > 0, inf = nothing there (nearly black). The scale ends where the picture does
+    (`depth_range_m`). Colours are even in the square root of dioptres: between the lens's own scale (too coarse far
+    away) and metres (too coarse nearby). Returns (H, W, 4) float32, scene-linear.
     """
     depth = _depth(depth_m)
-    low, high = depth_range_m(depth)
-    near_m, far_m = near_m or low, far_m or high
-    _require(0 < near_m < far_m, "near_m", f"must be above 0 and below far_m, got {near_m} and {far_m}")
+    near_m, far_m = depth_range_m(depth)
     index = _depth_index(depth, near_m, far_m)
-    view = _look_up(index, _depth_table())
+    view = cv2.LUT(cv2.merge([index] * 4), _table(_depth_colours()))
     ticks = nice_distances(near_m, far_m, 7)
     _contours(view, index, [_depth_place(tick, near_m, far_m) for tick in ticks])
     if legend:
         labels = [(_depth_place(tick, near_m, far_m), f"{tick:g}") for tick in ticks]
-        _legend(view, _srgb_table(_depth_table())[1:], labels, "metres")
+        _legend(view, _depth_colours()[1:], labels, "metres")
     return view
 
 
-def coc_view(
-    rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, max_px: float | None = None, legend: bool = True
-) -> np.ndarray:
+def coc_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, legend: bool = True) -> np.ndarray:
     """The signed circle of confusion over the grey picture: orange in front of the focus, blue behind, grey in focus.
 
-    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. max_px: radius in pixels at full
-    colour; None = a round number that 99 % of the picture stays below. Colour grows with the root of the radius, so
-    that the first pixels of blur show. Returns (H, W, 4) float32, scene-linear.
+    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. Full colour is at a round number of
+    pixels that 99 % of the picture stays below. Colour grows with the root of the radius, so that the first pixels of
+    blur show. Returns (H, W, 4) float32, scene-linear.
     """
     picture, depth = _both(rgba, depth_m)
     radius = _radius(depth, lens)
-    if max_px is None:
-        max_px = nice_above(float(np.percentile(np.abs(radius[::8, ::8]), 99)))
-    _require(max_px > 0, "max_px", f"must be above 0, got {max_px}")
+    max_px = nice_above(float(np.percentile(np.abs(radius[::8, ::8]), 99)))
     index = cv2.convertScaleAbs(cv2.max(radius, -max_px), alpha=127 / max_px, beta=127)
     light = _light(picture)
     light *= np.float32(0.85)
@@ -82,18 +76,17 @@ def coc_view(
     return view
 
 
-def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: float = 0.5) -> np.ndarray:
+def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens) -> np.ndarray:
     """What is in focus: the picture in grey, dark where it is out of focus, with its sharp edges in amber (peaking).
 
-    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. coc_limit_px: largest radius, in
-    pixels, that counts as sharp. Returns (H, W, 4) float32, scene-linear.
+    rgba: (H, W, 3 or 4) float32, scene-linear. depth_m: (H, W) float32, metres. A radius up to `SHARP_PX` counts as
+    sharp. Returns (H, W, 4) float32, scene-linear.
     """
     picture, depth = _both(rgba, depth_m)
-    _require(coc_limit_px > 0, "coc_limit_px", f"must be above 0, got {coc_limit_px}")
     radius = _radius(depth, lens)
     # 1 inside the limit, falling to 0 at twice the limit: a hard border would crawl
     inside = np.abs(radius, out=radius)
-    np.multiply(inside, np.float32(-1 / coc_limit_px), out=inside)
+    np.multiply(inside, np.float32(-1 / SHARP_PX), out=inside)
     inside += np.float32(2)
     np.clip(inside, 0, 1, out=inside)
     light = _light(picture)
@@ -101,7 +94,7 @@ def focus_view(rgba: np.ndarray, depth_m: np.ndarray, lens: Lens, coc_limit_px: 
     light *= light
     light *= inside * np.float32(0.86) + np.float32(0.14)
     light *= 1 - edges
-    red, green, blue = _linear(np.array(PEAK_SRGB, np.uint8))
+    red, green, blue = to_linear(np.array(PEAK_SRGB, np.uint8))
     light += inside * np.float32(0.012)  # so that a dark subject in focus still stands out
     planes = [cv2.scaleAdd(edges, float(colour), light) for colour in (red, green, blue)]
     return cv2.merge([*planes, np.ones_like(light)])
@@ -123,25 +116,22 @@ def behind_view(rgba: np.ndarray, behind: Behind | None) -> np.ndarray:
     return view
 
 
-def split_view(before: np.ndarray, after: np.ndarray, position: float = 0.5, label: bool = True) -> np.ndarray:
-    """One picture left of a line, another right of it.
+def split_view(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """One picture left of the middle, another right of it.
 
-    before, after: (H, W, 4) float32, scene-linear, of one size. position: 0..1 of the width. Returns (H, W, 4)
-    float32, scene-linear.
+    before, after: (H, W, 4) float32, scene-linear, of one size. Returns (H, W, 4) float32, scene-linear.
     """
     before, after = _picture(before), _picture(after)
     _require(before.shape == after.shape, "after", f"must have the shape of before {before.shape}, got {after.shape}")
-    _require(0 <= position <= 1, "position", f"must be within 0..1, got {position}")
     view = after.copy()
     height, width = view.shape[:2]
-    at = round(position * width)
+    at = round(width / 2)
     view[:, :at] = before[:, :at]
     line = max(1, round(height / 540))
     view[:, max(at - line, 0) : at + line] = 1.0
-    if label:
-        size = _text_size(height)
-        for text, x in (("Original", at - 1.0), ("Result", at + 0.0)):
-            _tag(view, text, size, at, left=x < at)
+    size = _text_size(height)
+    _tag(view, "Original", size, at, left=True)
+    _tag(view, "Result", size, at, left=False)
     return view
 
 
@@ -194,7 +184,7 @@ def depth_colours(metres: np.ndarray, near_m: float, far_m: float) -> np.ndarray
     metres: (N,) float64, > 0. Returns (N, 3) uint8, sRGB.
     """
     places = np.clip([_depth_place(float(m), near_m, far_m) for m in metres], 0, 1)
-    return _srgb_table(_depth_table())[np.round(1 + 254 * places).astype(int)]
+    return _depth_colours()[np.round(1 + 254 * places).astype(int)]
 
 
 def draw_text(
@@ -228,7 +218,7 @@ def to_linear(canvas: np.ndarray) -> np.ndarray:
 
     canvas: (...) uint8, sRGB. Returns (...) float32, scene-linear, 0 to 1.
     """
-    return _linear(canvas)
+    return _linear_table()[canvas]
 
 
 def _legend(
@@ -279,7 +269,7 @@ def _tag(view: np.ndarray, text: str, size: int, at: int, left: bool) -> None:
 
 
 def _lay_over(part: np.ndarray, canvas: np.ndarray, cover: np.ndarray) -> None:
-    part[..., :3] += (_linear(canvas) - part[..., :3]) * cover[..., None]
+    part[..., :3] += (to_linear(canvas) - part[..., :3]) * cover[..., None]
 
 
 def _rounded(shape: tuple[int, int], radius: int) -> np.ndarray:
@@ -339,12 +329,13 @@ def _depth_index(depth: np.ndarray, near_m: float, far_m: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _depth_table() -> np.ndarray:
+def _depth_colours() -> np.ndarray:
+    """(256, 3) uint8 sRGB for `_depth_index`."""
     ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1].copy()
     # the darkest steps of the map are kept for the sky, so that what is far still shows its shape
     lifted = cv2.resize(ramp[28:].reshape(-1, 1, 3), (1, 256), interpolation=cv2.INTER_LINEAR)[:, 0]
     lifted[0] = SKY_SRGB
-    return _table(lifted)
+    return lifted
 
 
 @lru_cache(maxsize=1)
@@ -363,28 +354,12 @@ def _signed_ramp(root: np.ndarray) -> np.ndarray:
 
 def _table(srgb: np.ndarray) -> np.ndarray:
     """(1, 256, 4) float32 scene-linear lookup table of 256 sRGB colours."""
-    return np.dstack([_linear(srgb)[None], np.ones((1, 256), np.float32)])
-
-
-def _srgb_table(table: np.ndarray) -> np.ndarray:
-    """The uint8 colours of a lookup table, (256, 3)."""
-    linear = table[0, :, :3]
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255).astype(np.uint8)
+    return np.dstack([to_linear(srgb)[None], np.ones((1, 256), np.float32)])
 
 
 @lru_cache(maxsize=1)
 def _linear_table() -> np.ndarray:
-    x = np.arange(256) / 255
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    return _linear_table()[srgb]
-
-
-def _look_up(index: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return cv2.LUT(cv2.merge([index] * 4), table)
+    return srgb_decode(np.arange(256) / 255).astype(np.float32)
 
 
 def _light(picture: np.ndarray) -> np.ndarray:

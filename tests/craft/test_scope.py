@@ -64,7 +64,7 @@ def test_every_view_is_an_opaque_picture_of_the_same_size(name, shape):
 def test_depth_colours_grow_darker_with_distance_and_sky_is_darkest():
     depth = ramp()
     depth[:10] = np.inf
-    view = luminance(depth_view(depth, 0.5, 20, legend=False))
+    view = luminance(depth_view(depth, legend=False))
     row = np.sort(view[50])[::-1]
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(view[50], 2, "edge"), 5), axis=1)
     assert np.all(np.diff(smooth) < 2e-3)
@@ -72,23 +72,22 @@ def test_depth_colours_grow_darker_with_distance_and_sky_is_darkest():
     assert view[:8].max() < smooth.min()
 
 
-def test_depth_colours_mean_the_same_on_every_frame_when_asked():
+def test_depth_colours_are_those_of_the_picture_s_own_range():
     one, other = ramp(0.5, 20), ramp(1, 5)
     one[40:50, 70:90] = other[40:50, 70:90] = 2.3
-    a = depth_view(one, 0.4, 30, legend=False)[45, 80]
-    b = depth_view(other, 0.4, 30, legend=False)[45, 80]
-    assert np.array_equal(a, b)
-    assert a[:3] == pytest.approx(to_linear(depth_colours(np.array([2.3]), 0.4, 30))[0], abs=0.02)
+    for depth in (one, other):
+        expected = to_linear(depth_colours(np.array([2.3]), *depth_range_m(depth)))[0]
+        assert depth_view(depth, legend=False)[45, 80, :3] == pytest.approx(expected, abs=0.02)
     assert not np.allclose(depth_view(one, legend=False)[45, 80], depth_view(other, legend=False)[45, 80])
 
 
 def test_contours_stay_away_from_noise():
     rng = np.random.default_rng(0)
     noisy = rng.uniform(0.5, 20, (H, W)).astype(np.float32)
-    with_contours = depth_view(ramp(), 0.5, 20, legend=False)
-    without = depth_view(noisy, 0.5, 20, legend=False)
+    with_contours = depth_view(ramp(), legend=False)
+    without = depth_view(noisy, legend=False)
     index = np.argmin(np.abs(noisy - 2.0))
-    expected = to_linear(depth_colours(noisy.reshape(-1)[[index]], 0.5, 20))[0]
+    expected = to_linear(depth_colours(noisy.reshape(-1)[[index]], *depth_range_m(noisy)))[0]
     assert without.reshape(-1, 4)[index, :3] == pytest.approx(expected, abs=0.02)
     assert np.median(np.abs(np.diff(luminance(with_contours)[50]))) < 0.02
 
@@ -112,7 +111,7 @@ LIMITED = Lens(85, 1.4, 36, 2.0, near_strength=0.5, max_blur_pct=2, in_focus_ran
 @pytest.mark.parametrize("lens", [LENS, LIMITED])
 def test_signed_circle_follows_the_lens_formula(lens):
     depth = ramp()
-    view = coc_view(np.ones((H, W, 4), np.float32), depth, lens, max_px=10, legend=False)
+    view = coc_view(np.ones((H, W, 4), np.float32), depth, lens, legend=False)
     radius = coc_px(depth, lens, W)[45]
     same = np.abs(np.diff(radius)) < 1e-6
     assert np.all(np.abs(np.diff(view[45], axis=0)[same]) < 1e-6)
@@ -122,7 +121,7 @@ def test_signed_circle_follows_the_lens_formula(lens):
 
 def test_only_what_is_within_depth_of_field_is_peaked_and_bright():
     depth, rgba = ramp(width=960, height=540), checks(540, 960)
-    view = focus_view(rgba, depth, LENS, coc_limit_px=0.5)
+    view = focus_view(rgba, depth, LENS)
     near_m, far_m = depth_of_field_m(LENS, 960, 1.0)  # the mask ends at twice the limit
     amber = (view[..., 0] - view[..., 2]).max(axis=0)
     sharp = (depth[0] > near_m) & (depth[0] < far_m)
@@ -138,11 +137,9 @@ def test_only_what_is_within_depth_of_field_is_peaked_and_bright():
 
 def test_split_shows_one_left_and_the_other_right():
     a, b = checks(), checks() * 0.5
-    view = split_view(a, b, 0.25)
-    assert np.array_equal(view[:, : W // 4 - 1], a[:, : W // 4 - 1])
-    assert np.array_equal(view[:, W // 4 + 1 :], b[:, W // 4 + 1 :])
-    assert np.array_equal(split_view(a, b, 0.0)[:, 1:], b[:, 1:])
-    assert np.array_equal(split_view(a, b, 1.0)[:, :-1], a[:, :-1])
+    view = split_view(a, b)
+    assert np.array_equal(view[:, : W // 2 - 1], a[:, : W // 2 - 1])
+    assert np.array_equal(view[:, W // 2 + 1 :], b[:, W // 2 + 1 :])
 
 
 def test_scale_numbers_are_round_and_in_reach():
@@ -183,15 +180,17 @@ def test_chart_shows_hills_where_the_picture_is():
     depth = np.full((H, W), 1.0, np.float32)
     depth[:, 100:] = 8.0
     lens = Lens(35, 16, 36, 3.0)
-    chart = luminance(focus_chart(depth, lens, 600, 200, near_m=0.5, far_m=16))
+    chart = luminance(focus_chart(depth, lens, 600, 200))
     low = chart[150]
 
+    near_m, far_m = np.array(depth_range_m(depth)) * (1 / 1.12, 1.12)
+
     def column(metres):
-        return round(13 + np.log(metres / 0.5) / np.log(32) * (600 - 26))
+        return round(13 + np.log(metres / near_m) / np.log(far_m / near_m) * (600 - 26))
 
     assert low[column(1.0)] > 0.3
-    assert low[column(1.0)] > 5 * low[column(0.6)]
-    assert np.ptp(chart[70:160, column(8.0)]) > 5 * np.ptp(chart[70:160, column(14.0)])
+    assert low[column(1.0)] > 5 * low[column(0.9)]
+    assert np.ptp(chart[70:160, column(8.0)]) > 5 * np.ptp(chart[70:160, column(9.0)])
 
 
 def test_chart_moves_its_line_with_the_focus():
@@ -199,7 +198,7 @@ def test_chart_moves_its_line_with_the_focus():
     lines = []
     for focus in (1.0, 2.0, 4.0):
         lens = Lens(85, 1.4, 36, focus)
-        chart = luminance(focus_chart(depth, lens, 600, 200, near_m=0.4, far_m=30))
+        chart = luminance(focus_chart(depth, lens, 600, 200))
         lines.append(int(np.argmax(chart[70:150].min(axis=0))))
     steps = np.diff(lines)
     assert np.all(steps > 50)
@@ -222,5 +221,3 @@ def test_chart_names_bad_input():
         focus_chart(np.ones(4), LENS, 300, 200)
     with pytest.raises(ValueError, match="width"):
         focus_chart(ramp(), LENS, 3, 200)
-    with pytest.raises(ValueError, match="near_m"):
-        focus_chart(ramp(), LENS, 300, 200, near_m=5, far_m=2)
