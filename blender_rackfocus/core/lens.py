@@ -150,18 +150,16 @@ def depth_of_field_m(lens: Lens, width_px: int, coc_limit_px: float = 0.5) -> tu
     return near_m, 1.0 / far_limit_d if far_limit_d > 0 else np.inf
 
 
-def breathing_scale(lens: Lens, reference_m: float = np.inf) -> float:
-    """Magnification of the picture against the same lens focused at reference_m; above 1 the view is narrower.
+def breathing_scale(lens: Lens) -> float:
+    """Magnification of the picture against the same lens focused at infinity; above 1 the view is narrower.
 
     A thin lens focused at s has its image at v = f s / (s - f), and a subject's size on the sensor goes with v: the
-    scale is v(focus) / v(reference). `lens.breathing` sets the share of it: 1 + breathing * (ratio - 1). With breathing
+    scale is v(focus) / v(infinity). `lens.breathing` sets the share of it: 1 + breathing * (ratio - 1). With breathing
     0 it is exactly 1. Ray (2002), section 22.3 (image magnification and bellows extension).
     """
-    focal_m = lens.focal_mm / MM_PER_M
-    _require(reference_m > focal_m, "reference_m", "must be farther than the focal length")
     if lens.breathing == 0:
         return 1.0
-    ratio = (1.0 - focal_m / reference_m) / (1.0 - focal_m / lens.focus_m)
+    ratio = 1.0 / (1.0 - lens.focal_mm / MM_PER_M / lens.focus_m)
     scale = 1.0 + lens.breathing * (ratio - 1.0)
     _require(scale > 0, "breathing", "turns the picture inside out at this focus distance")
     return scale

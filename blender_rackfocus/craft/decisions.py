@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from .focus_curve import FOLLOWED, NEAREST_M, RACK, WITHIN, Key, split
-from .pull import rack_keys, same_focus
+from .pull import flat_between, rack_keys, same_focus, stands_still
 
 LEAST_GAP = 1.0
 """Keys are never dragged nearer to each other than this (frames)."""
@@ -112,14 +112,14 @@ def removed(keys: Sequence[Key], decision: Decision) -> list[Key]:
     head = list(keys[: decision.first + 1])
     tail = list(keys[decision.last + 1 :])
     held = 0
-    while held < len(tail) and same_focus(tail[held].focus_m, after_m) and _is_held(keys, decision.last + held):
+    for before, key in pairwise(keys[decision.last :]):
+        if not (same_focus(key.focus_m, after_m) and _rests(before, key)):
+            break
         held += 1
-    for i, key in enumerate(tail[:held]):
-        tail[i] = replace(key, focus_m=before_m, left=_to(key.left, before_m), right=_to(key.right, before_m))
-    out = [*head, *tail]
+    out = [*head, *(key.flat_at(before_m) for key in tail[:held]), *tail[held:]]
     if len(out) > len(head):
         i = len(head)
-        out[i - 1 : i + 1] = _flat_between(out[i - 1], out[i])
+        out[i - 1 : i + 1] = flat_between(out[i - 1], out[i])
     return out
 
 
@@ -130,7 +130,7 @@ def without(keys: Sequence[Key], index: int) -> list[Key]:
         return list(keys)
     out = [*keys[:index], *keys[index + 1 :]]
     if 0 < index < len(out):
-        out[index - 1 : index + 1] = _flat_between(out[index - 1], out[index])
+        out[index - 1 : index + 1] = flat_between(out[index - 1], out[index])
     return out
 
 
@@ -161,16 +161,8 @@ def _kind(a: Key, b: Key) -> str:
 
 
 def _rests(a: Key, b: Key) -> bool:
-    """Whether focus rests between two neighbours."""
-    if a.role == WITHIN or b.role == WITHIN:
-        return False  # a hand that hesitates is still on its way
-    return a.interpolation == "CONSTANT" or all(
-        value > 0 and same_focus(value, a.focus_m) for value in (b.focus_m, a.handle_right[1], b.handle_left[1])
-    )
-
-
-def _is_held(keys: Sequence[Key], index: int) -> bool:
-    return _rests(keys[index], keys[index + 1])
+    """Whether focus rests between two neighbours: a hand that hesitates is still on its way."""
+    return WITHIN not in (a.role, b.role) and stands_still(a, b)
 
 
 def _moved(keys: Sequence[Key], frames: dict[int, float]) -> list[Key]:
@@ -194,18 +186,9 @@ def _carried(
     return times[i] + (handle[0] - keys[i].frame) * scale, handle[1]
 
 
-def _flat_between(a: Key, b: Key) -> tuple[Key, Key]:
-    third = (b.frame - a.frame) / 3
-    right, left = (a.frame + third, a.focus_m), (b.frame - third, b.focus_m)
-    return replace(a, right=right, handle_type="FREE"), replace(b, left=left, handle_type="FREE")
-
-
 def _at(key: Key, handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
     """A handle of a key that goes to another distance: flat stays flat, a slope keeps its dioptres."""
-    if handle is None or same_focus(max(handle[1], 1e-6), key.focus_m):
-        return _to(handle, focus_m)
-    return handle[0], focus_m + (handle[1] - key.focus_m) * (focus_m / key.focus_m) ** 2
-
-
-def _to(handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
-    return None if handle is None else (handle[0], focus_m)
+    if handle is None:
+        return None
+    flat = same_focus(max(handle[1], 1e-6), key.focus_m)
+    return handle[0], focus_m + (0.0 if flat else (handle[1] - key.focus_m) * (focus_m / key.focus_m) ** 2)

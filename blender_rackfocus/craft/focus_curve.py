@@ -77,13 +77,18 @@ class Key:
         """Right handle, (frame, metres), always given."""
         return self.right if self.right is not None else (self.frame, self.focus_m)
 
+    def flat_at(self, focus_m: float) -> Key:
+        """The key at another focus (metres), its handles level with it."""
+        left, right = (None if one is None else (one[0], focus_m) for one in (self.left, self.right))
+        return replace(self, focus_m=focus_m, left=left, right=right)
 
-def dioptre_remap(value_m, before_m: float, after_m: float, nearest_m: float = NEAREST_M):
+
+def dioptre_remap(value_m, before_m: float, after_m: float):
     """Focus in metres for what the F-curve gives between two keys.
 
     value_m: F-curve value(s), float or array, metres. before_m, after_m: values of the neighbouring keys, metres, > 0
     (equal before the first and after the last key if there is only one). Returns float or float64 array of the same
-    shape, within nearest_m..FARTHEST_M. Exact at both keys. Raises ValueError for keys at or below zero.
+    shape, within NEAREST_M..FARTHEST_M. Exact at both keys. Raises ValueError for keys at or below zero.
     """
     if not (before_m > 0 and after_m > 0):
         raise ValueError(f"before_m and after_m must be above 0 m, got {before_m} and {after_m}")
@@ -91,7 +96,7 @@ def dioptre_remap(value_m, before_m: float, after_m: float, nearest_m: float = N
     rest = before_m + after_m - value  # reaches 0 at infinity focus
     with np.errstate(divide="ignore", over="ignore"):
         focus = np.where(rest > 0, before_m * after_m / np.where(rest > 0, rest, 1.0), FARTHEST_M)
-    focus = np.clip(focus, nearest_m, FARTHEST_M)
+    focus = np.clip(focus, NEAREST_M, FARTHEST_M)
     # the round trip through the product may lose the last bit; a key is its number, exactly
     focus = np.where(value == before_m, before_m, np.where(value == after_m, after_m, focus))
     return float(focus) if focus.ndim == 0 else focus
@@ -214,16 +219,13 @@ def split(keys: Sequence[Key], frame: float) -> list[Key]:
     return [*keys[:i], first, middle, second, *keys[j + 1 :]]
 
 
-def retime(keys: Sequence[Key], frame_map: Callable[[float], float], breaks: Iterable[float] = ()) -> list[Key]:
+def retime(keys: Sequence[Key], frame_map: Callable[[float], float]) -> list[Key]:
     """Keys carried to new times: focus stays on the subject when a strip is moved, slipped, retimed or reversed.
 
-    frame_map: old frame -> new frame; straight between breaks, rising or falling throughout. breaks: old frames where
-    its slope changes (retiming keys); there the curve is split first, so that the shape stays exact. Where the map
-    stands still (content that no longer plays) the last key on a frame stays.
+    frame_map: old frame -> new frame, rising or falling throughout; the shape stays exact where it is straight between
+    keys. Where the map stands still (content that no longer plays) the last key on a frame stays.
     """
     _check(keys)
-    for frame in breaks:
-        keys = split(keys, frame)
     old = [key.frame for key in keys]
     new = [float(frame_map(frame)) for frame in old]
 

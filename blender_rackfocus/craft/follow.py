@@ -172,7 +172,7 @@ class Watch:
         self._frames.append(frame)
         self._camera_m.append(camera_m)
         found = [(_seen(at, one, mask, speed, weight), mask) for one, mask in subjects.outlined(depth)]
-        self._join(found, depth)
+        self._join(found)
         for track in self._tracks:
             if track.last == at:
                 _name(track, marked)
@@ -210,7 +210,7 @@ class Watch:
         quiet = np.maximum(rest - 2 * np.median(rest), 0)  # what flow is unsure of is no motion
         return quiet / (depth.shape[1] * seconds), float(np.median(ahead)) if ahead.size else 0.0
 
-    def _join(self, found: list[tuple[_Seen, np.ndarray]], depth: np.ndarray) -> None:
+    def _join(self, found: list[tuple[_Seen, np.ndarray]]) -> None:
         """Hang what is seen now on what was seen before; what hangs on nothing is new."""
         now = len(self._frames) - 1
         alive = [track for track in self._tracks if self._seconds(track.last, now) <= _LOST_S]
@@ -219,21 +219,18 @@ class Watch:
         pairs = sorted((pair for pair in pairs if pair[0] > 0), reverse=True)
         followed: set[int] = set()
         taken: set[int] = set()
-        for _, t, f in pairs:
-            if t not in followed and f not in taken:
-                self._go_on(alive[t], *found[f], depth)
-                followed.add(t)
-                taken.add(f)
-        for _, t, f in pairs:  # what has joined another, and what has parted from one
-            if t not in followed:
-                self._go_on(alive[t], *found[f], depth)
-                followed.add(t)
-            taken.add(f)
+        for shared in (False, True):  # at last what has joined another, and what has parted from one
+            for _, t, f in pairs:
+                if t not in followed and (shared or f not in taken):
+                    self._go_on(alive[t], *found[f])
+                    followed.add(t)
+                    taken.add(f)
+        taken.update(f for _, _, f in pairs)
         for f, (seen, mask) in enumerate(found):
             if f not in taken:
                 self._tracks.append(_Track([seen], mask, self._newness(seen, mask)))
 
-    def _go_on(self, track: _Track, seen: _Seen, mask: np.ndarray, depth: np.ndarray) -> None:
+    def _go_on(self, track: _Track, seen: _Seen, mask: np.ndarray) -> None:
         track.seen.append(seen)
         track.mask = mask
         if self._seconds(track.first, seen.at) <= _BEFORE_S:
@@ -374,14 +371,11 @@ class Watch:
             change = next((one for one in waiting if one.there > before.frame), None)
             if gone is not None and gone > before.frame and (change is None or gone < self._start(change)):
                 left = self._who_is_left(tracks, held, gone)
-                held_until = gone
                 if left is None or self._is_same(left, held, gone):
                     made[-1] = before, left
-                    if left is None:
-                        made[-1] = before, None
                     continue
                 length = float(round(_SHORTEST * self._fps))
-                there = min(held_until + length, last)
+                there = min(gone + length, last)
                 made.append((Proposal(there, self._metres(left, there), 0.4 + 0.4 * self._weight(left), LEAVES,
                                       length, left.name), left))  # fmt: skip
                 continue
@@ -392,14 +386,14 @@ class Watch:
                 continue
             one = self._proposal(change)
             if one.start - before.frame < _HOLD_S * self._fps:
-                if before.length and one.strength <= before.strength:
+                if not before.length:
+                    one = replace(one, length=min(one.length, max(one.frame - before.frame - 0.25 * self._fps, 2.0)))
+                elif one.strength <= before.strength:
                     continue
-                if before.length:
+                else:
                     made.pop()
                     if made[-1][1] is change.track:
                         continue
-                else:
-                    one = replace(one, length=min(one.length, max(one.frame - before.frame - 0.25 * self._fps, 2.0)))
             made.append((one, change.track))
         following = [*(one.start for one, _ in made[1:]), last]
         return [self._followed(one, track, until) for (one, track), until in zip(made, following, strict=True)]

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRANSMISSION = 0.9
+"""Share of light that passes the glass of a coated cinema prime."""
+
 
 @dataclass(frozen=True)
 class LensPreset:
@@ -97,13 +100,8 @@ def nearest_sensor(width_mm: float) -> str | None:
     return next((key for key, sensor in SENSORS.items() if abs(sensor.width_mm - width_mm) <= 0.05), None)
 
 
-def t_stop_f_number(t_stop: float, transmission: float = 0.9) -> float:
-    """f-number of a lens with this T-stop: N = T sqrt(transmission) (Ray, "Applied Photographic Optics", ch. 5).
-
-    transmission: share of light that passes the glass, 0..1; a coated cinema prime passes about 0.9.
-    """
+def t_stop_f_number(t_stop: float) -> float:
+    """f-number of a lens with this T-stop: N = T sqrt(transmission) (Ray, "Applied Photographic Optics", ch. 5)."""
     if not t_stop > 0:
         raise ValueError(f"t_stop must be above 0, got {t_stop}")
-    if not 0 < transmission <= 1:
-        raise ValueError(f"transmission must be within 0..1, got {transmission}")
-    return t_stop * transmission**0.5
+    return t_stop * TRANSMISSION**0.5

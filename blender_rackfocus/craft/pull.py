@@ -253,8 +253,7 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str], keep: bool
     for i, key in enumerate(tail):
         if not (holding and same_focus(key.focus_m, held_m)) or (keep and key.role == HAND):
             break
-        left, right = _at(key.left, last.focus_m), _at(key.right, last.focus_m)
-        tail[i] = replace(key, focus_m=last.focus_m, left=left, right=right)
+        tail[i] = key.flat_at(last.focus_m)
     while not same_focus(tail[0].focus_m, last.focus_m) and tail[0].frame < last.frame + LEAD_FRAMES:
         del tail[0]
         if not tail:
@@ -268,12 +267,16 @@ def _join_end(existing: list[Key], rack: list[Key], notes: list[str], keep: bool
 def _holds(keys: list[Key], frame: float) -> bool:
     """True if the curve stands still from this frame to the next key."""
     i, j = neighbours([key.frame for key in keys], frame)
-    if frame < keys[0].frame or keys[i].interpolation == "CONSTANT":
+    return frame < keys[0].frame or stands_still(keys[i], keys[j])
+
+
+def stands_still(first: Key, second: Key) -> bool:
+    """Whether focus stays where it is from one key to the next."""
+    if first.interpolation == "CONSTANT":
         return True
-    points = [keys[i].focus_m, keys[j].focus_m]
-    if keys[i].interpolation == "BEZIER":
-        points += [keys[i].handle_right[1], keys[j].handle_left[1]]
-    return all(same_focus(value, points[0]) if value > 0 else False for value in points)
+    bends = first.interpolation == "BEZIER"
+    points = [second.focus_m, *((first.handle_right[1], second.handle_left[1]) if bends else ())]
+    return all(value > 0 and same_focus(value, first.focus_m) for value in points)
 
 
 def _leads(first: Key, second: Key) -> str:
@@ -283,18 +286,19 @@ def _leads(first: Key, second: Key) -> str:
     )
 
 
-def _at(handle: tuple[float, float] | None, focus_m: float) -> tuple[float, float] | None:
-    return None if handle is None else (handle[0], focus_m)
+def flat_between(first: Key, second: Key) -> tuple[Key, Key]:
+    """Both keys with flat handles into the gap between them; what is even stays even."""
+    third = (second.frame - first.frame) / 3
+    return (
+        replace(first, right=(first.frame + third, first.focus_m), handle_type="FREE"),
+        replace(second, left=(second.frame - third, second.focus_m), handle_type="FREE"),
+    )
 
 
 def _flat_gap(first: Key, second: Key) -> tuple[Key, Key]:
-    """Both keys with flat handles into the gap between them."""
-    third = (second.frame - first.frame) / 3
+    """The gap between two keys eased at both ends, but for one that jumps."""
     mode = first.interpolation if first.interpolation == "CONSTANT" else "BEZIER"
-    return (
-        replace(first, right=(first.frame + third, first.focus_m), interpolation=mode, handle_type="FREE"),
-        replace(second, left=(second.frame - third, second.focus_m), handle_type="FREE"),
-    )
+    return flat_between(replace(first, interpolation=mode), second)
 
 
 def _speed_into(before: Key, joint: Key) -> float:
@@ -349,12 +353,9 @@ def lost_frames(mark: Mark) -> list[float]:
     return [frame for frame, depth in pairs if not (math.isfinite(depth) and depth > 0)]
 
 
-def hold_keys(mark: Mark, first: float, last: float, tolerance: float = 0.01) -> list[Key]:
-    """Keys that hold a mark from frame `first` to `last`, following it if it is tracked.
-
-    tolerance: largest error of the thinned keys as a share of the distance. Where the track is lost, or the mark is a
-    plain distance, the focus rests.
-    """
+def hold_keys(mark: Mark, first: float, last: float) -> list[Key]:
+    """Keys that hold a mark from frame `first` to `last`, following it if it is tracked. Where the track is lost, or
+    the mark is a plain distance, the focus rests."""
     if not last >= first:
         raise ValueError(f"last must not be before first, got {first} and {last}")
     if not mark.tracked:
@@ -363,10 +364,10 @@ def hold_keys(mark: Mark, first: float, last: float, tolerance: float = 0.01) ->
     frames, _ = _known(mark)
     inside = [f for f in frames if first < f < last]
     times = sorted({first, *inside, last})
-    return fit(times, [mark_distance_m(mark, f) for f in times], tolerance)
+    return fit(times, [mark_distance_m(mark, frame) for frame in times])
 
 
-def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance: float = 0.01) -> list[Key]:
+def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float) -> list[Key]:
     """A curve that rests on a mark from the key at `frame` on, made to follow it: up to the next pull, or to `last`.
 
     keys: as `insert_rack` gives them; what is held after `frame` is what moves. A later pull leaves from where the mark
@@ -385,16 +386,10 @@ def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float, tolerance
         until, onward = keys[end].frame, keys[end]
     if until <= frame:
         return keys
-    hold = [replace(key, role=FOLLOWED) for key in hold_keys(mark, frame, until, tolerance)]
+    hold = [replace(key, role=FOLLOWED) for key in hold_keys(mark, frame, until)]
     joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
     if onward is not None:
-        rest = replace(
-            onward,
-            focus_m=hold[-1].focus_m,
-            left=hold[-1].left,
-            right=_at(onward.right, hold[-1].focus_m),
-            handle_type="FREE",
-        )
+        rest = replace(onward.flat_at(hold[-1].focus_m), left=hold[-1].left, handle_type="FREE")
         return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
     return [*keys[:at], joint, *hold[1:]]
 
@@ -438,7 +433,7 @@ def hold(keys: Sequence[Key], frame: float, mark: Mark, first: float, last: floa
         until = tail[0].frame
         end_m = mark_distance_m(mark, until)
         if tail[0].role == RACK:
-            tail[0] = replace(tail[0], focus_m=end_m, left=None, right=_at(tail[0].right, end_m))
+            tail[0] = replace(tail[0].flat_at(end_m), left=None)
         elif not same_focus(tail[0].focus_m, end_m):
             until = max(until - LEAD_FRAMES, frame)
             if until > frame:

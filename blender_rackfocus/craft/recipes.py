@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ..core.lens import MM_PER_M, Lens
 from .distances import distance_text
 from .focus_curve import Key, sort_keys
-from .pull import INFINITY_M, Mark, default_duration, flat_keys, hold_keys, mark_distance_m, rack_keys, same_focus
+from .pull import INFINITY_M, Mark, default_duration, hold_keys, mark_distance_m, rack_keys, same_focus
 
 SHORTEST = 8
 """Frames a strip needs for a recipe."""
@@ -137,28 +137,19 @@ def f_number_for_blur(lens: Lens, far_m: float, blur_pct: float) -> float:
     return off * lens.focal_mm**2 / (blur_pct / 100 * lens.sensor_mm * MM_PER_M)
 
 
-def recipe_keys(
-    racks: Sequence[Rack], first: float, last: float, strip: int = 0, fps: float = 24.0, tolerance: float = 0.01
-) -> list[Key]:
-    """All keys of one strip's planned racks, tracked marks held and followed in between; a whole curve, first..last."""
-    own = sorted((rack for rack in racks if rack.strip == strip), key=lambda rack: rack.frame)
-    if not own:
-        raise ValueError(f"racks hold none for strip {strip}")
+def recipe_keys(racks: Sequence[Rack], first: float, last: float) -> list[Key]:
+    """All keys of one strip's planned racks, rising in time, tracked marks held and followed in between; a whole curve,
+    first..last."""
     keys: list[Key] = []
-    if own[0].from_mark.tracked and own[0].frame > first:
-        keys += hold_keys(own[0].from_mark, first, own[0].frame, tolerance)
-    for rack, following in zip(own, [*own[1:], None], strict=True):
+    if racks[0].from_mark.tracked and racks[0].frame > first:
+        keys += hold_keys(racks[0].from_mark, first, racks[0].frame)
+    for rack, following in zip(racks, [*racks[1:], None], strict=True):
         end = rack.frame + rack.duration
         until = following.frame if following else last
         start_m, end_m = mark_distance_m(rack.from_mark, rack.frame), mark_distance_m(rack.to_mark, end)
-        pull = rack_keys(rack.frame, start_m, end_m, rack.feel, rack.duration, fps)
-        if rack.to_mark.tracked and until > end:
-            hold = hold_keys(rack.to_mark, end, until, tolerance)
-        elif following:
-            hold = flat_keys([end, until], [end_m, end_m])
-        else:
-            hold = [pull[-1]]
-        keys = _chain(_chain(keys, pull), hold)
+        pull = rack_keys(rack.frame, start_m, end_m, rack.feel, rack.duration)
+        rests = until > end and (following or rack.to_mark.tracked)
+        keys = _chain(_chain(keys, pull), hold_keys(rack.to_mark, end, until) if rests else pull[-1:])
     return sort_keys(keys)
 
 

@@ -40,6 +40,6 @@ def test_formats_are_sorted_out_by_width():
 
 
 def test_t_stop():
-    assert t_stop_f_number(2.0, 0.81) == pytest.approx(1.8)
+    assert t_stop_f_number(2.0) == pytest.approx(2 * 0.9**0.5)
     with pytest.raises(ValueError, match="t_stop"):
         t_stop_f_number(0)

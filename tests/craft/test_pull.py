@@ -174,7 +174,7 @@ def test_retime_moves_scales_breaks_and_reverses():
     def slower_after_30(f):
         return f if f < 30 else 30 + (f - 30) * 2.5
 
-    bent = retime(keys, slower_after_30, breaks=[30])
+    bent = retime(split(keys, 30), slower_after_30)
     assert curve(bent, [slower_after_30(f) for f in frames]) == pytest.approx(curve(keys, frames))
     back = retime(keys, lambda f: 60 - f)
     assert curve(back, 60 - frames) == pytest.approx(curve(keys, frames))

@@ -57,8 +57,8 @@ def test_transition_is_soft_on_both_sides_of_the_cut(direction):
     lens = Lens(50, 1.8, 36, 2.0)
     out = dioptres_for_blur(lens, 5.0)
     racks = plan_transition(first, second, [Mark("A", 0.6), Mark("B", 2.0)], direction, out_dioptres=out)
-    before = recipe_keys(racks, *first, strip=0)
-    after = recipe_keys(racks, *second, strip=1)
+    before = recipe_keys([rack for rack in racks if rack.strip == 0], *first)
+    after = recipe_keys([rack for rack in racks if rack.strip == 1], *second)
 
     def blur_pct(focus_m, subject_m):
         return abs(float(coc_px(subject_m, Lens(50, 1.8, 36, focus_m), 1000))) * 2 / 10

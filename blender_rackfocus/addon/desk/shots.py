@@ -147,7 +147,7 @@ def cook(
             ways = f"{keys_text(kept)} set by hand are in the way: choose Replace Keys by Hand"
             raise ValueError(f"{error}. {ways}") from None
         raise
-    made = recipes.recipe_keys(racks, first, last, fps=rate)
+    made = recipes.recipe_keys(racks, first, last)
     focus.write(pull.put_between(keys if kept else [], made, first, last))
     return racks
 
