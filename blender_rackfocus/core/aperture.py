@@ -314,7 +314,9 @@ def _shape_weights(
 
 def _shape_span(y: np.ndarray, aperture: Aperture, scale: float, field: tuple[float, float]) -> Span:
     outline = _outline_span(y, aperture, scale)
-    return _intersect(outline, _rim_span(y, aperture, field)) if aperture.varies_over_field else outline
+    if not aperture.varies_over_field:
+        return outline
+    return _intersect(outline, _disc_span(y, *_rim_centre(aperture, field), 1.0))
 
 
 @lru_cache(maxsize=_CACHED_KERNELS)
@@ -358,10 +360,6 @@ def _disc_span(y: np.ndarray, x_centre: float, y_centre: float, radius: float) -
     square = radius * radius - (y - y_centre) ** 2
     half = np.where(square >= 0, np.sqrt(np.maximum(square, 0.0)), -np.inf)
     return x_centre - half, x_centre + half
-
-
-def _rim_span(y: np.ndarray, aperture: Aperture, field: tuple[float, float]) -> Span:
-    return _disc_span(y, *_rim_centre(aperture, field), 1.0)
 
 
 def _outline_span(y: np.ndarray, aperture: Aperture, scale: float) -> Span:

@@ -63,7 +63,7 @@ def to_metres(raw: np.ndarray, convention: DepthConvention) -> np.ndarray:
     """
     values = _plane(raw)
     metres = _metres(values, convention)
-    missing = _missing(values, metres)
+    missing = ~(metres > 0) | np.isnan(values)
     metres = np.where(metres >= FAR_LIMIT_M, np.float32(np.inf), metres)
     return _fill(metres, missing) if missing.any() else metres
 
@@ -97,10 +97,6 @@ def _metres(values: np.ndarray, convention: DepthConvention) -> np.ndarray:
             # Darker than the far end (noise, a network's overshoot) cannot be farther than infinity.
             metres = np.where(inverse > 0, 1.0 / inverse, np.float32(np.inf))
         return np.where(np.isfinite(values), metres, np.float32(np.nan)).astype(np.float32)
-
-
-def _missing(values: np.ndarray, metres: np.ndarray) -> np.ndarray:
-    return ~(metres > 0) | np.isnan(values)
 
 
 def _fill(metres: np.ndarray, missing: np.ndarray) -> np.ndarray:

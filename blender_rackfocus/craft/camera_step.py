@@ -30,13 +30,11 @@ _TEXTURE = 1.5
 @dataclass(frozen=True)
 class CameraStep:
     """The way of points from one frame into another. turn: (3, 3) rotation. shift: (3,) metres, or in whatever unit the
-    depth is. focal: focal length as a share of the picture's width. residual_px: what it leaves of the flow it was
-    fitted to, the median in pixels of a picture FLOW_WIDTH_PX wide."""
+    depth is. focal: focal length as a share of the picture's width."""
 
     turn: np.ndarray
     shift: np.ndarray
     focal: float
-    residual_px: float = 0.0
 
     def places(
         self, x: np.ndarray, y: np.ndarray, nearness: np.ndarray, size: tuple[int, int]
@@ -62,11 +60,11 @@ class CameraStep:
     def times(self, share: float) -> CameraStep:
         """So many times the way, as a camera goes that neither speeds up nor turns off; negative: the other way."""
         turn, _ = cv2.Rodrigues(cv2.Rodrigues(self.turn)[0] * share)
-        return CameraStep(turn, self.shift * share, self.focal, self.residual_px)
+        return CameraStep(turn, self.shift * share, self.focal)
 
     def inverse(self) -> CameraStep:
         """The way back."""
-        return CameraStep(self.turn.T, -self.turn.T @ self.shift, self.focal, self.residual_px)
+        return CameraStep(self.turn.T, -self.turn.T @ self.shift, self.focal)
 
 
 def small(picture: np.ndarray) -> np.ndarray:
@@ -163,7 +161,7 @@ def _fit(
         turn, shift = small @ turn, small @ shift + change[3:]
         if np.abs(change).max() * focal_px < _SETTLED_PX:
             break
-    return CameraStep(turn, shift / unit, focal, float(np.median(np.hypot(*left.T))) * focal * FLOW_WIDTH_PX)
+    return CameraStep(turn, shift / unit, focal)
 
 
 def _guess(ways: np.ndarray, near: np.ndarray, wanted: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-FAR_LIMIT = 1e9
+from ..core.depth import FAR_LIMIT_M
+
 _LEAST_SAMPLES = 150
 
 
@@ -36,7 +37,7 @@ def sloping_lines(raw: np.ndarray, stepped: bool = False) -> Lines:
     raw: (H, W) float32 of any unit, NaN/inf/>= 1e9 is left out. stepped: the values were smoothed out of coarse
     steps; use longer runs only.
     """
-    values = np.where(np.isfinite(raw) & (raw < FAR_LIMIT), raw, np.nan).astype(np.float64)
+    values = np.where(np.isfinite(raw) & (raw < FAR_LIMIT_M), raw, np.nan).astype(np.float64)
     known = values[np.isfinite(values)]
     if known.size < 100:
         return Lines(np.zeros((0, 5)), np.zeros((0, 5)), np.zeros((0, 5)), np.zeros(0))

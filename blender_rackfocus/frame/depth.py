@@ -139,28 +139,13 @@ def meaning_of(file: FileFrame, layer: str, near_m: float, far_m: float) -> Mean
 
 
 def meaning_for(job: Job, raw: RawDepth) -> Meaning:
-    """What a job's depth is taken for: as the user set it, else as guessed. raw: the job's own. Raises MediaError."""
-    return meaning(raw, job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
-
-
-def meaning(
-    raw: RawDepth,
-    file: FileFrame,
-    reference: FileFrame | None,
-    layer: str,
-    convention: DepthConvention | None,
-    near_m: float,
-    far_m: float,
-) -> Meaning:
-    """What a depth is taken for: as the user set it (convention), else as guessed from it, or from the frame that
-    stands for all of the strip's (reference). file: the depth's own. near_m, far_m: metres. Raises MediaError,
-    ValueError.
-    """
-    if convention is not None:
-        return Meaning(convention, "as set")
-    if reference in (None, file):
-        return guess(raw, near_m, far_m)
-    return meaning_of(reference, layer, near_m, far_m)
+    """What a job's depth is taken for: as the user set it, else as guessed from it, or from the frame that stands for
+    all of the strip's. raw: the job's own. Raises MediaError, ValueError."""
+    if job.convention is not None:
+        return Meaning(job.convention, "as set")
+    if job.reference in (None, job.depth):
+        return guess(raw, job.near_m, job.far_m)
+    return meaning_of(job.reference, job.layer, job.near_m, job.far_m)
 
 
 def for_unit_range(raw: RawDepth, convention: DepthConvention) -> DepthConvention:

@@ -8,11 +8,12 @@ import functools
 import numpy as np
 
 from .. import media
-from ..core.depth import FAR_LIMIT_M, DepthConvention
+from ..core.depth import FAR_LIMIT_M
 from ..craft.distances import distance_text
 from ..media import RawDepth
-from .depth import Meaning, meaning, numbers
-from .job import FileFrame, Job
+from .depth import Meaning, meaning_for, numbers
+from .job import Job
+from .make import reading_of
 
 
 def sentence(raw: RawDepth, taken: Meaning) -> str:
@@ -39,20 +40,13 @@ def sentence(raw: RawDepth, taken: Meaning) -> str:
 def told(job: Job) -> str:
     """The `sentence` about a job's depth. Reads the file where it was not asked before. Raises MediaError, or
     ValueError for impossible near and far."""
-    return _told(job.depth, job.reference, job.layer, job.convention, job.near_m, job.far_m)
+    return _told(reading_of(job))
 
 
 @functools.lru_cache(maxsize=64)
-def _told(
-    file: FileFrame,
-    reference: FileFrame | None,
-    layer: str,
-    convention: DepthConvention | None,
-    near_m: float,
-    far_m: float,
-) -> str:
-    raw = media.read_raw_depth(file.path, file.index, layer or None, file.stream)
-    return sentence(raw, meaning(raw, file, reference, layer, convention, near_m, far_m))
+def _told(job: Job) -> str:
+    raw = media.read_raw_depth(job.depth.path, job.depth.index, job.layer or None, job.depth.stream)
+    return sentence(raw, meaning_for(job, raw))
 
 
 def _metres_words(scale: float) -> str:

@@ -66,24 +66,17 @@ def store_key(job: Job) -> str:
     for file in (job.picture, job.depth):
         if file.stamp is None:
             raise MediaError(file.path, "there is no such file")
-    told = replace(
-        job,
-        picture=_anywhere(job.picture),
-        depth=_anywhere(job.depth),
-        reference=_anywhere(job.reference) if job.reference is not None else None,
-        hidden=_anywhere(job.hidden) if job.hidden is not None else None,
-        wide=_anywhere(job.wide) if job.wide is not None else None,
-        draft=False,
-        colour=replace(job.colour, path="")
-        if job.colour
-        else None,  # where the configuration lies is no matter; what it says is
-    )
+    files: dict[str, Any] = {
+        name: _anywhere(getattr(job, name)) for name in ("picture", "depth", "reference", "hidden", "wide")
+    }
+    # Where the colour configuration lies is no matter; what it says is.
+    told = replace(job, **files, draft=False, colour=replace(job.colour, path="") if job.colour else None)
     return key_of(renderer=renderer(), job=asdict(told), draft=job.draft)
 
 
-def _anywhere(file: FileFrame) -> FileFrame:
+def _anywhere(file: FileFrame | None) -> FileFrame | None:
     """A file that is told by its content is the same wherever and whenever it was written."""
-    return replace(file, path="", stamp=None) if file.content else file
+    return replace(file, path="", stamp=None) if file is not None and file.content else file
 
 
 def of(job: Job | None) -> dict[str, Any]:

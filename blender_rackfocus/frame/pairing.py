@@ -293,19 +293,18 @@ def _frame_by_frame(clip: Clip, path: str, stream: int, depth: _Timing) -> tuple
     if count == depth.frames:
         return "frame by frame: as many as the clip has", lambda index: index, False
     if clip.is_movie and depth.fps:
-        stored = [
+        own_s, depth_s = (
             _times_s(file, one, identity.state_of(file)) for file, one in ((clip.files[0], clip.stream), (path, stream))
-        ]
-        if len(stored[0]) == len(stored[1]) and not same_file:
+        )
+        if len(own_s) == len(depth_s) and not same_file:
             words = "frame by frame: as many are stored as in the clip, whose rate varies"
-            return words, _by_stored(stored[0], own.fps, stored[1], depth.fps), False
-    lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {own.fps:.5g}"
+            return words, _by_stored(own_s, own.fps, depth_s, depth.fps), False
     if not own.fps or not depth.fps:
         return f"frame by frame, from the first: {depth.frames} frames for {count}", lambda index: index, True
-    if abs(own.fps / depth.fps - 1) < _SAME_RATE:
-        return f"frame by frame, from the first: {lengths}", lambda index: index, True
-    if not clip.is_movie and abs(count / own.fps - depth.frames / depth.fps) > 1.5 / min(own.fps, depth.fps):
-        # Pictures have no rate of their own: only where both then last as long is it believed.
+    lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {own.fps:.5g}"
+    # Pictures have no rate of their own: only where both then last as long is it believed.
+    believed = clip.is_movie or abs(count / own.fps - depth.frames / depth.fps) <= 1.5 / min(own.fps, depth.fps)
+    if abs(own.fps / depth.fps - 1) < _SAME_RATE or not believed:
         return f"frame by frame, from the first: {lengths}", lambda index: index, True
     return f"by time: {lengths}", _by_time(own.fps, depth.fps, late_s), False
 

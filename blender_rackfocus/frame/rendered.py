@@ -9,7 +9,7 @@ counts where it is farther than what stands before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -71,10 +71,7 @@ def hides(depth_m: np.ndarray, hidden: np.ndarray, hidden_depth_m: np.ndarray) -
 
 def within_frame(behind: Behind, margin: tuple[int, int]) -> Behind:
     """A second layer without a margin of so many (rows, columns)."""
-    planes = (behind.picture, behind.depth_m, behind.known)
-    return replace(
-        behind, **dict(zip(("picture", "depth_m", "known"), (within(p, margin) for p in planes), strict=True))
-    )
+    return Behind(*(within(plane, margin) for plane in (behind.picture, behind.depth_m, behind.known)))
 
 
 def blurred_before_m(values: Mapping[str, float], width_px: int) -> float:

@@ -102,8 +102,7 @@ def _depth_rank(entry: Channel, siblings: set[str]) -> int | None:
         return 0 if _DEPTH_PASS.match(entry.name.lower()) and not {"X", "Y"} <= siblings else None
     single = len(entry.component) == 1
     if _DEPTH_PASS.match(entry.pass_name.lower()) and (not single or entry.component in _DEPTH_COMPONENTS):
-        order = _DEPTH_COMPONENTS.find(entry.component)
-        return order if order >= 0 else len(_DEPTH_COMPONENTS)
+        return _order(entry.component)
     if entry.component == "Z" and not {"X", "Y"} & siblings:
         return 9 if _DEPTH_WORD.search(entry.pass_name) else 10
     if not single and _DEPTH_PASS.match(entry.component.lower()):
