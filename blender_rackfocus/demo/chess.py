@@ -86,8 +86,7 @@ def _board() -> None:
         for row in range(8):
             x, y, _ = square(column, row)
             side = SQUARE - 0.0005
-            tile = box("Square", (side, side, 0.008), (x, y, -0.004), (walnut, maple)[(column + row) % 2], turn=TURN)
-            tile.data.materials[0] = (walnut, maple)[(column + row) % 2]
+            box("Square", (side, side, 0.008), (x, y, -0.004), (walnut, maple)[(column + row) % 2], turn=TURN)
     width = 8 * SQUARE + 0.05
     box("Frame", (width, width, 0.024), (*CENTRE, -0.0125), frame, bevel=0.004, turn=TURN)
     table = stage.grained("Table", (0.014, 0.008, 0.006), (0.042, 0.021, 0.013), (3, 40, 3), 0.32, coat=0.3)
@@ -121,15 +120,12 @@ def _piece(kind: str, wood: Any, at: Point) -> Any:
         made = lathe(kind, line, wood, ripple=lambda a, z: 1 + 0.07 * math.cos(9 * a) * _between(z, 0.072, 0.0785))
     elif kind == "Rook":  # the battlements
         made = lathe(kind, line, wood, segments=96)
-        cutter = wood
         for step in range(6):
             angle = math.pi * step / 3
             gap = box("Gap", (0.004, 0.0036, 0.0045), (0.0099 * math.cos(angle), 0.0099 * math.sin(angle), 0.0528),
-                      cutter, turn=angle)
+                      wood, turn=angle)
             gap.scale = (0.9, 0.9, 0.9)
-            gap.parent, gap.hide_render = made, True
-            cut = made.modifiers.new("Gap", "BOOLEAN")
-            cut.object, cut.operation = gap, "DIFFERENCE"
+            _cut_out(made, gap)
     else:
         made = lathe(kind, line, wood)
     if kind == "King":
@@ -139,12 +135,16 @@ def _piece(kind: str, wood: Any, at: Point) -> Any:
     if kind == "Bishop":
         slit = box("Slit", (0.012, 0.02, 0.0012), (0.0055, 0, 0.066), wood)
         slit.rotation_euler = (0, math.radians(-38), 0)
-        slit.parent, slit.hide_render = made, True
-        cut = made.modifiers.new("Slit", "BOOLEAN")
-        cut.object, cut.operation = slit, "DIFFERENCE"
+        _cut_out(made, slit)
     made.location = at
     made.rotation_euler = (0, 0, TURN)
     return made
+
+
+def _cut_out(piece: Any, cutter: Any) -> None:
+    cutter.parent, cutter.hide_render = piece, True
+    cut = piece.modifiers.new(cutter.name, "BOOLEAN")
+    cut.object, cut.operation = cutter, "DIFFERENCE"
 
 
 def _between(z: float, low: float, high: float) -> float:
