@@ -232,11 +232,8 @@ def _between(
 
 
 def _source_name(reader: _Reader) -> str:
-    for frame in reader.timeline():
-        if reader.has_depth(frame):
-            here = reader.depth(frame).here
-            return Path(here.path).name
-    return "unknown"
+    first = next(filter(reader.has_depth, reader.timeline()), None)
+    return "unknown" if first is None else Path(reader.depth(first).here.path).name
 
 
 def value_at(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int, x_px: float, y_px: float) -> float:

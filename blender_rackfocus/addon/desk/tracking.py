@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import bpy
 import cv2
@@ -94,10 +95,10 @@ def _one_way(
     depth: dict[float, np.ndarray] = {}
     small_depth: dict[float, np.ndarray] = {}
     points: list[TrackPoint] = []
-    width, height, scale = 0, 0, 1.0
+    width, height = 0, 0
 
     def pictures() -> Iterator[tuple[float, np.ndarray]]:
-        nonlocal width, height, scale
+        nonlocal width, height
         for step in steps:
             advanced()
             picture, depth_m = frames.read(step.job)
@@ -105,7 +106,7 @@ def _one_way(
             scale = min(1.0, WORK_WIDTH / width)
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-            depth.clear()
+            depth.clear()  # of the frame that is looked at alone: a shot's would fill the memory
             small_depth.clear()
             depth[step.index] = depth_m
             small_depth[step.index] = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
@@ -115,14 +116,9 @@ def _one_way(
         source = pictures()
         first = next(source)
         high, wide = first[1].shape[:2]
-
-        def again() -> Iterator[tuple[float, np.ndarray]]:
-            yield first
-            yield from source
-
         # the very edge is still in the picture
         where = min(x * wide, wide - 0.001), min(y * high, high - 0.001)
-        for point in track_point(again(), *where, depth_at=small_depth.__getitem__):
+        for point in track_point(chain([first], source), *where, depth_at=small_depth.__getitem__):
             full = replace(point, x=point.x * width / wide, y=point.y * height / high)
             points.append(full)
             yield full

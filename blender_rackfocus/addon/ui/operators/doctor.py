@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ....craft.distances import distance_text
-from ....craft.doctor import FINDINGS
+from ....craft.doctor import FINDINGS, Finding
 from ...blender import signals
 from ...blender.context import sequencer_scene
 from ...desk import strip_doctor
@@ -54,7 +54,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
 
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
-        near_m, far_m = self.near_m or strip.rackfocus_near_m, self.far_m or strip.rackfocus_far_m
+        near_m, far_m = self._ends_m(strip)
         if not 0 < near_m < far_m:
             raise ValueError(f"near ({distance_text(near_m)}) must be above 0 and below far ({distance_text(far_m)})")
         look = strip_doctor.examine(strip, scene)
@@ -63,7 +63,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
             strip_doctor.remember(strip, look)
             self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
             return {"CANCELLED"}
-        self._put_right(context, strip, scene, chosen, look, near_m, far_m)
+        self._put_right(context, strip, chosen, look)
         strip_doctor.remember(strip, strip_doctor.examine(strip, scene))
         signals.redraw()
         self.report({"INFO"}, "; ".join(one.fix for one in chosen))
@@ -72,26 +72,23 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         fields(self.layout, self, ("finding", "near_m", "far_m"))
 
-    @staticmethod
     def _put_right(
-        context: bpy.types.Context,
-        strip: bpy.types.Strip,
-        scene: bpy.types.Scene,
-        chosen: list,
-        look: strip_doctor.Look,
-        near_m: float,
-        far_m: float,
+        self, context: bpy.types.Context, strip: bpy.types.Strip, chosen: list[Finding], look: strip_doctor.Look
     ) -> None:
+        near_m, far_m = self._ends_m(strip)
         if all(strip_doctor.is_setting(one, strip) for one in chosen):
             strip_doctor.apply_settings(strip, chosen, look.convention, near_m, far_m)
             return
         ends = {"near_m": near_m, "far_m": far_m} if any(one.needs for one in chosen) else {}
-        manager = context.window_manager
+        scene, manager = sequencer_scene(context), context.window_manager
         manager.progress_begin(0, 1)
         try:
             strip_doctor.repair(strip, scene, chosen, look.convention, progress=manager.progress_update, **ends)
         finally:
             manager.progress_end()
+
+    def _ends_m(self, strip: bpy.types.Strip) -> tuple[float, float]:
+        return self.near_m or strip.rackfocus_near_m, self.far_m or strip.rackfocus_far_m
 
 
 class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):

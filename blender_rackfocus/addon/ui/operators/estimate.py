@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 
 import bpy
-import numpy as np
 
 from ...blender.context import sequencer_scene, strip_in
 from ...depth import strip_estimate
 from ...shot import modifier
-from .jobs import Job, OnThread
+from .jobs import OnThread
 from .on_strip import OnStrip, given_modifier
 
 
@@ -66,12 +65,22 @@ class RACKFOCUS_OT_estimate_depth(OnThread, OnStrip, bpy.types.Operator):
             invert=self.invert,
             beside=self.beside,
         )
-        self._where = scene.name, strip.name
-        self._task = task
-        return self.begin(context, self.bl_label, lambda job: _run(task, job))
+        self._where, self._task = (scene.name, strip.name), task
+        return self.begin(
+            context, self.bl_label, lambda job: strip_estimate.run(task, job.tell, job.show, job.is_stopping)
+        )
 
     def draw(self, context: bpy.types.Context) -> None:
-        draw_options(self.layout, self)
+        layout = self.layout
+        layout.use_property_split = True
+        for name in ("source", "handles", "beside"):
+            layout.prop(self, name)
+        if self.source in {"AUTO", "NETWORK"}:
+            layout.prop(self, "model_path")
+            layout.prop(self, "model_kind")
+        if self.source in {"AUTO", "PARALLAX"}:
+            layout.prop(self, "focal_known")
+        layout.prop(self, "invert")
 
     def finish(self, context: bpy.types.Context, outcome: strip_estimate.Outcome) -> set[str]:
         task = self._task
@@ -122,28 +131,6 @@ class RACKFOCUS_OT_depth_file(OnStrip, bpy.types.Operator):
         strip.rackfocus_depth_path = self.filepath
         strip.rackfocus_depth_source = "FILE"
         return {"FINISHED"}
-
-
-def draw_options(layout: bpy.types.UILayout, options: bpy.types.Operator) -> None:
-    """The operator's choices, in the redo panel and in dialogs."""
-    layout.use_property_split = True
-    for name in ("source", "handles", "beside"):
-        layout.prop(options, name)
-    if options.source in {"AUTO", "NETWORK"}:
-        layout.prop(options, "model_path")
-        layout.prop(options, "model_kind")
-    if options.source in {"AUTO", "PARALLAX"}:
-        layout.prop(options, "focal_known")
-    layout.prop(options, "invert")
-
-
-def _run(task: strip_estimate.Task, job: Job) -> strip_estimate.Outcome:
-    """A task as the work of a job."""
-
-    def show(near: np.ndarray) -> None:
-        job.picture = near
-
-    return strip_estimate.run(task, job.tell, show, job.is_stopping)
 
 
 CLASSES = (RACKFOCUS_OT_estimate_depth, RACKFOCUS_OT_depth_file, RACKFOCUS_OT_depth_from_stream)

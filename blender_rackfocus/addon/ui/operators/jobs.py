@@ -69,6 +69,10 @@ class Job:
         """Say how far it is. share: 0 to 1. seconds_left: where the work knows better than the speed so far."""
         self.share, self.phase, self._seconds_left = min(max(share, 0.0), 1.0), phase, seconds_left
 
+    def show(self, picture: np.ndarray) -> None:
+        """Let whoever wants look at what was made last, (H, W) float32."""
+        self.picture = picture
+
     def is_stopping(self) -> bool:
         """Whether somebody wants it to end."""
         return self._stop.is_set()

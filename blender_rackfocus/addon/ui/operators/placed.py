@@ -30,6 +30,8 @@ class _Placing(OnThread, OnStrip):
 
     kept: ClassVar[str]
     """What is said where nothing is placed."""
+    doing: ClassVar[str]
+    """What is said of the strip meanwhile."""
     done: ClassVar[str]
     """What is said of the frames that are."""
     in_part: ClassVar[bool] = False
@@ -46,13 +48,7 @@ class _Placing(OnThread, OnStrip):
         return pairs.meant(super().strip(context))
 
     def fill(
-        self,
-        context: bpy.types.Context,
-        strip: bpy.types.Strip,
-        what: str,
-        place: BakedPlace,
-        frames: range,
-        share: float,
+        self, context: bpy.types.Context, strip: bpy.types.Strip, place: BakedPlace, frames: range, share: float
     ) -> set[str]:
         """Make the pictures, and place them."""
         need = bake.DiskNeed(len(frames), _bytes_of(strip, place, frames, share), bake.free_bytes(place.folder))
@@ -61,10 +57,10 @@ class _Placing(OnThread, OnStrip):
         self._filling = filling = Filling(copied(), scene.name, strip.name, place, tuple(frames), share)
 
         def work(job: Job) -> bool:
-            filling.run(lambda share, phase: job.tell(share, phase), job.is_stopping)
+            filling.run(job.tell, job.is_stopping)
             return not job.is_stopping()
 
-        return self.begin(context, f"{what} {strip.name}", work)
+        return self.begin(context, f"{self.doing} {strip.name}", work)
 
     def finish(self, context: bpy.types.Context, outcome: Any) -> set[str]:
         """Place what is there, where the strip still is."""
@@ -91,7 +87,7 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
     bl_idname = "rackfocus.place"
     bl_label = "Place as Strip"
     kept = "Stopped. The pictures that are done are kept: Place as Strip goes on from there"
-    done = "placed above it, which is muted"
+    doing, done = "Placing", "placed above it, which is muted"
 
     form: bpy.props.EnumProperty(
         name="Format",
@@ -108,7 +104,7 @@ class RACKFOCUS_OT_place(_Placing, bpy.types.Operator):
         scene = sequencer_scene(context)
         kind = placed.kind_of(scene, strip) if self.form == "AUTO" else self.form
         place = placed.place_beside(scene, strip, kind)
-        return self.fill(context, strip, "Placing", place, placed.frames_of(strip), 1.0)
+        return self.fill(context, strip, place, placed.frames_of(strip), 1.0)
 
 
 class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
@@ -119,7 +115,7 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
     bl_idname = "rackfocus.cache_range"
     bl_label = "Cache Range"
     kept = "Stopped before a frame was done"
-    done = "cached and placed"
+    doing, done = "Caching", "cached and placed"
     in_part = True
 
     which: bpy.props.EnumProperty(
@@ -150,7 +146,7 @@ class RACKFOCUS_OT_cache_range(_Placing, bpy.types.Operator):
         share = {"FULL": 1.0, "HALF": 0.5}.get(self.size) or _preview_share(context, scene)
         place = placed.place_kept(scene, strip, placed.kind_of(scene, strip))
         refuse(kept.make_room(_bytes_of(strip, place, frames, share), place))
-        return self.fill(context, strip, "Caching", place, frames, share)
+        return self.fill(context, strip, place, frames, share)
 
     def _frames(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> range:
         all_of_it = placed.frames_of(strip)

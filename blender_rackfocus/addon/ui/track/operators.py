@@ -54,10 +54,6 @@ def _under(context: bpy.types.Context, event: bpy.types.Event) -> tuple[Timeline
     return timeline, layout.hit(timeline.rows, timeline.view, x, y) if inside else None
 
 
-def _strip_of(context: bpy.types.Context, track: Track) -> bpy.types.Strip:
-    return strip_named(context, track.strip)
-
-
 def _selected(context: bpy.types.Context) -> list[bpy.types.Strip]:
     """Strips that may have tracks and are selected, or lie in a selected meta strip."""
     editor = sequencer_scene(context).sequence_editor
@@ -121,7 +117,7 @@ class RACKFOCUS_OT_track_drag(_OnTrack, bpy.types.Operator):
         if hit is None:
             return {"PASS_THROUGH"}  # the strip's own
         row = timeline.rows[hit.row]
-        strip = _strip_of(context, row.track)
+        strip = strip_named(context, row.track.strip)
         _take(context, strip, add=event.shift)
         others = _selected(context)
         if hit.part == "PROPOSAL":
@@ -288,7 +284,7 @@ def _double(
     """What a double click does: it makes a proposal keys, else a key or a rack. False outside of a track."""
     if hit is None or hit.part != "PROPOSAL":
         return _make(operator, context, event, timeline)
-    operator.told(follow.keep, _strip_of(context, timeline.rows[hit.row].track), hit.proposal)
+    operator.told(follow.keep, strip_named(context, timeline.rows[hit.row].track.strip), hit.proposal)
     signals.edited()
     return True
 
@@ -301,7 +297,7 @@ def _make(operator: _OnTrack, context: bpy.types.Context, event: bpy.types.Event
         return False
     index, frame, dioptre = at
     row, scene = timeline.rows[index], sequencer_scene(context)
-    strip, frame = _strip_of(context, row.track), float(round(frame))
+    strip, frame = strip_named(context, row.track.strip), float(round(frame))
     _take(context, strip, add=False)
     try:
         if layout.near_curve(row, view, x, y):
@@ -338,7 +334,7 @@ class RACKFOCUS_OT_track_remove(_OnKey, bpy.types.Operator):
         timeline, hit = _under(context, event) if is_on(context) else (None, None)
         if hit is None or hit.part == "HOLD":
             return {"PASS_THROUGH"}
-        strip = _strip_of(context, timeline.rows[hit.row].track)
+        strip = strip_named(context, timeline.rows[hit.row].track.strip)
         if hit.part == "PROPOSAL":
             proposals.remove(strip, hit.proposal)
             signals.edited()
@@ -382,7 +378,7 @@ class RACKFOCUS_OT_track_menu(_OnTrack, bpy.types.Operator):
         if hit is None or hit.part == "HOLD":
             return {"PASS_THROUGH"}
         track = timeline.rows[hit.row].track
-        strip = _strip_of(context, track)
+        strip = strip_named(context, track.strip)
         _take(context, strip, add=False)
         if hit.part == "PROPOSAL":
             return _proposal_menu(context, strip, track, hit.proposal)
