@@ -210,20 +210,20 @@ class RACKFOCUS_OT_store(bpy.types.Operator):
     )
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        where = cache.store()
-        if where is None:
+        store = cache.store()
+        if store is None:
             self.report({"INFO"}, "Computed frames are not kept (see the preferences)")
             return {"CANCELLED"}
         if self.action == "CLEAR":
-            self.report({"INFO"}, f"{where.clear() + kept.clear()} frames removed from {where.folder}")
+            self.report({"INFO"}, f"{store.clear() + kept.clear()} frames removed from {store.folder}")
         elif self.action == "VERIFY":
-            bad = where.verify()
-            self.report({"WARNING" if bad else "INFO"}, f"{len(bad)} damaged frames removed from {where.folder}")
+            damaged = len(store.verify())
+            self.report({"WARNING" if damaged else "INFO"}, f"{damaged} damaged frames removed from {store.folder}")
         else:
-            frames, limit = where.contents(), where.limit_bytes
+            frames, limit = store.contents(), store.limit_bytes
             filled = sum(one.size_bytes for one in frames)
             sizes = f"{bake.size_text(filled)} of {bake.size_text(limit)}"
-            self.report({"INFO"}, f"{len(frames)} frames, {sizes} in {where.folder}")
+            self.report({"INFO"}, f"{len(frames)} frames, {sizes} in {store.folder}")
         return {"FINISHED"}
 
 

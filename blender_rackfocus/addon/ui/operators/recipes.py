@@ -52,7 +52,7 @@ class RACKFOCUS_OT_recipe(OnRackedStrip, bpy.types.Operator):
         else:
             replaced = shots.replaced_told(strip, self.replace_keys)
             racks = shots.cook(strip, self.recipe, self.direction, feel, replace_all=self.replace_keys)
-        told = "; ".join(f"{r.from_mark.name} to {r.to_mark.name} from frame {r.frame:g}" for r in racks)
+        told = "; ".join(f"{rack.from_mark.name} to {rack.to_mark.name} from frame {rack.frame:g}" for rack in racks)
         self.report({"INFO"}, f"{recipes.RECIPES[self.recipe].label}: {told}" + (f"; {replaced}" if replaced else ""))
         return {"FINISHED"}
 

@@ -249,34 +249,34 @@ def keys_of(track: Track, stretch: Stretch) -> tuple[float, ...]:
 def _columns(track: Track) -> dict[str, np.ndarray]:
     """What one track is made of, as columns: curve, marks, points, bars, and thin lines of what is kept, baked, stale
     or wrong: the later over the earlier."""
-    t, lines = track, track.marks
-    points = [p for p in t.points if t.first <= p.frame <= t.last + 1]
-    bars = [(s.kind, max(s.first, t.first), min(s.last, t.last + 1)) for s in t.stretches]
+    lines = track.marks
+    points = [p for p in track.points if track.first <= p.frame <= track.last + 1]
+    bars = [(s.kind, max(s.first, track.first), min(s.last, track.last + 1)) for s in track.stretches]
     bars = [bar for bar in bars if bar[2] > bar[1]]
     runs: list[tuple[float, float, Colour]] = [
         (first, last + 1, colour)
-        for colour, stretches in ((KEPT, t.kept), (BAKED, t.baked), (STALE, t.stale))
+        for colour, stretches in ((KEPT, track.kept), (BAKED, track.baked), (STALE, track.stale))
         for first, last in stretches
     ]
-    runs += [(f, f + 1, WRONG) for f in t.failed if t.first <= f <= t.last]
-    runs += [(t.first, t.last + 1, WRONG)] if t.problem else []
-    proposed = [p for p in t.proposed if t.first <= p.frame <= t.last + 1]
-    goes_on = np.ones(t.frames.size, bool)
+    runs += [(f, f + 1, WRONG) for f in track.failed if track.first <= f <= track.last]
+    runs += [(track.first, track.last + 1, WRONG)] if track.problem else []
+    proposed = [p for p in track.proposed if track.first <= p.frame <= track.last + 1]
+    goes_on = np.ones(track.frames.size, bool)
     goes_on[-1] = False
     return {
-        "curve_frame": t.frames, "curve_share": t.share(t.dioptres), "near": t.share(t.near_d),
-        "far": t.share(t.far_d), "beyond": t.beyond, "curve_goes_on": goes_on,
+        "curve_frame": track.frames, "curve_share": track.share(track.dioptres), "near": track.share(track.near_d),
+        "far": track.share(track.far_d), "beyond": track.beyond, "curve_goes_on": goes_on,
         "mark_frame": _end_to_end([line.frames for line in lines]),
-        "mark_share": t.share(_end_to_end([line.dioptres for line in lines])),
+        "mark_share": track.share(_end_to_end([line.dioptres for line in lines])),
         "mark_goes_on": _end_to_end([np.arange(1, line.frames.size + 1) < line.frames.size for line in lines]) > 0,
         "point_frame": np.array([p.frame for p in points]),
-        "point_share": np.array([t.share(p.dioptre) for p in points]),
+        "point_share": np.array([track.share(p.dioptre) for p in points]),
         "point_size": np.array([POINTS[p.kind][1] for p in points]),
         "point_colour": _colours([CHOSEN if p.selected else POINTS[p.kind][0] for p in points]),
-        "proposed_start": np.array([max(p.start, t.first) for p in proposed]),
+        "proposed_start": np.array([max(p.start, track.first) for p in proposed]),
         "proposed_frame": np.array([p.frame for p in proposed]),
-        "proposed_share": np.array([t.share(p.dioptre) for p in proposed]),
-        "proposed_from": np.array([t.share(t.dioptre_at(max(p.start, t.first))) for p in proposed]),
+        "proposed_share": np.array([track.share(p.dioptre) for p in proposed]),
+        "proposed_from": np.array([track.share(track.dioptre_at(max(p.start, track.first))) for p in proposed]),
         "proposed_size": np.array([STRONG_PX if p.strong else WEAK_PX for p in proposed]),
         "bar_first": np.array([bar[1] for bar in bars]), "bar_last": np.array([bar[2] for bar in bars]),
         "bar_colour": _colours([STRETCHES[bar[0]] for bar in bars]),
@@ -316,7 +316,7 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     """The tracks of `rows` (those that were joined, in their order) in a view."""
     if not rows:
         return Geometry(*(np.empty((0, size), np.float32) for size in (2, 4) * 3))
-    c, at = joined.columns, joined.rows
+    columns, at = joined.columns, joined.rows
     left, right, lane, bottom, top = np.array([box_of(row, view) for row in rows], np.float32).T
     curved = top > bottom
     height = np.maximum(top - bottom, 0)
@@ -338,47 +338,47 @@ def geometry(joined: Joined, rows: Sequence[Row], view: View) -> Geometry:
     solid = [(_rectangles(left[every], right[every], lane[every], top[every]), coloured(BACK, every, 6))]
 
     row = at["curve"]
-    a = np.flatnonzero(c["curve_goes_on"] & curved[row])
-    b, of = a + 1, row[a]
-    px = x(c["curve_frame"])
-    near, far, middle = (y(row, c[name]) for name in ("near", "far", "curve_share"))
-    band = _quads((px[a], near[a]), (px[b], near[b]), (px[b], far[b]), (px[a], far[a]))
-    solid.append((band, coloured(BAND, of, 6)))
-    curve = _corners(px[a], middle[a], px[b], middle[b])
-    curve_colour = coloured(np.where(c["beyond"][a, None], *_colours([BEYOND, CURVE])), of, 2)
+    start = np.flatnonzero(columns["curve_goes_on"] & curved[row])
+    end, row_of = start + 1, row[start]
+    px = x(columns["curve_frame"])
+    near, far, middle = (y(row, columns[name]) for name in ("near", "far", "curve_share"))
+    band = _quads((px[start], near[start]), (px[end], near[end]), (px[end], far[end]), (px[start], far[start]))
+    solid.append((band, coloured(BAND, row_of, 6)))
+    curve = _corners(px[start], middle[start], px[end], middle[end])
+    curve_colour = coloured(np.where(columns["beyond"][start, None], *_colours([BEYOND, CURVE])), row_of, 2)
 
     least, row = np.float32(1.5 * view.scale), at["bar"]
-    first, last = x(c["bar_first"]), x(c["bar_last"])
+    first, last = x(columns["bar_first"]), x(columns["bar_last"])
     gap = np.where(last - first > 6 * least, np.float32(0.5 * view.scale), np.float32(0))
     bars = _rectangles(first + gap, np.maximum(last - gap, first + least), lane[row], bottom[row] - 1)
-    solid.append((bars, coloured(c["bar_colour"], row, 6)))
+    solid.append((bars, coloured(columns["bar_colour"], row, 6)))
 
     row = at["run"]
-    first, last, over = x(c["run_first"]), x(c["run_last"]), np.maximum(top, bottom)[row]
+    first, last, over = x(columns["run_first"]), x(columns["run_last"]), np.maximum(top, bottom)[row]
     runs = _rectangles(first, np.maximum(last, first + least), over - np.float32(2.5 * view.scale), over)
-    solid.append((runs, np.repeat(c["run_colour"], 6, axis=0)))
+    solid.append((runs, np.repeat(columns["run_colour"], 6, axis=0)))
 
     row = at["mark"]
-    a = np.flatnonzero(c["mark_goes_on"] & curved[row])
-    b = a + 1
-    px, py = x(c["mark_frame"]), y(row, c["mark_share"])
-    lines = [(_corners(px[a], py[a], px[b], py[b]), coloured(MARK, row[a], 2)), (curve, curve_colour)]
+    start = np.flatnonzero(columns["mark_goes_on"] & curved[row])
+    end = start + 1
+    px, py = x(columns["mark_frame"]), y(row, columns["mark_share"])
+    lines = [(_corners(px[start], py[start], px[end], py[end]), coloured(MARK, row[start], 2)), (curve, curve_colour)]
 
     row = at["proposed"]
     which = np.flatnonzero(curved[row])
     row = row[which]
-    cx, cy = x(c["proposed_frame"][which]), y(row, c["proposed_share"][which])
-    leads = _corners(x(c["proposed_start"][which]), y(row, c["proposed_from"][which]), cx, cy)
+    cx, cy = x(columns["proposed_frame"][which]), y(row, columns["proposed_share"][which])
+    leads = _corners(x(columns["proposed_start"][which]), y(row, columns["proposed_from"][which]), cx, cy)
     lines.append((leads, np.repeat(_colours([(*PROPOSED[:3], 0.45)]), 2 * which.size, axis=0)))
-    hollow = _hollow(cx, cy, c["proposed_size"][which] * np.float32(view.scale), np.float32(RIM_PX * view.scale))
+    hollow = _hollow(cx, cy, columns["proposed_size"][which] * np.float32(view.scale), np.float32(RIM_PX * view.scale))
     ghosts = hollow, np.repeat(_colours([PROPOSED]), len(hollow), axis=0)
 
-    row, size = at["point"], c["point_size"]
+    row, size = at["point"], columns["point_size"]
     which = np.flatnonzero(curved[row] & ((size > SMALL) | (view.px_per_frame > 1.5)))
     row, size = row[which], size[which] * np.float32(view.scale)
-    cx, cy = x(c["point_frame"][which]), y(row, c["point_share"][which])
+    cx, cy = x(columns["point_frame"][which]), y(row, columns["point_share"][which])
     under = _quads(*_around(cx, cy, size + np.float32(1.5 * view.scale))), coloured(OUTLINE, row, 6)
-    points = _quads(*_around(cx, cy, size)), coloured(c["point_colour"][which], row, 6)
+    points = _quads(*_around(cx, cy, size)), coloured(columns["point_colour"][which], row, 6)
     return Geometry(*_joined(solid), *_joined(lines), *_joined((under, points, ghosts)))
 
 
