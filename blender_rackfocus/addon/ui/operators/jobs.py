@@ -41,7 +41,7 @@ class Job:
     """Work on a thread of its own.
 
     work(job) runs there; its return value, or what it raised, is the outcome. It calls `tell` as it goes on, and ends
-    soon, by CancelledError, once `is_stopping`. picture: what it made last, (H, W) float32, for whoever wants to look.
+    soon, by CancelledError, once `is_stopping`.
     """
 
     def __init__(self, title: str, work: Work) -> None:
@@ -70,7 +70,10 @@ class Job:
         self.share, self.phase, self._seconds_left = min(max(share, 0.0), 1.0), phase, seconds_left
 
     def show(self, picture: np.ndarray) -> None:
-        """Let whoever wants look at what was made last, (H, W) float32."""
+        """Let whoever wants look at what was made last.
+
+        picture: (H, W) float32, of any unit; NaN is unknown.
+        """
         self.picture = picture
 
     def is_stopping(self) -> bool:
