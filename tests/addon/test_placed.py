@@ -144,9 +144,8 @@ def test_what_was_placed_as_png_is_seen_and_refreshed_as_tiff(shot):
 
 
 def may_be_drawn_ahead(shot):
-    strip = original(shot)
     for asked_then_known in range(2):
-        told = staleness.may_be_drawn_ahead(shot.scene, strip, modifier.find(strip))
+        (told,) = staleness.may_be_drawn_ahead(shot.scene)
         while not asked_then_known and staleness._tick() is not None:
             pass
     return told
@@ -156,7 +155,7 @@ def test_blender_may_draw_ahead_where_all_that_is_played_is_placed_and_right(pla
     assert may_be_drawn_ahead(placed) is True
     staleness.changed()
     strip = original(placed)
-    assert staleness.may_be_drawn_ahead(placed.scene, strip, modifier.find(strip)) is None  # nobody knows yet
+    assert staleness.may_be_drawn_ahead(placed.scene) == [None]  # nobody knows yet
     placed_strip(placed).right_handle -= 1
     assert may_be_drawn_ahead(placed) is False
     placed.scene.frame_end = 3
@@ -182,6 +181,7 @@ def test_prefetch_goes_off_and_comes_back_as_the_user_had_it(placed):
         while staleness._tick() is not None:
             pass
         prefetch.mind(placed.scene)
+        assert prefetch.is_alone(placed.scene) is (f_stop.value == before)
         return editor.use_prefetch
 
     before = f_stop.value

@@ -141,6 +141,25 @@ def refresh():
     return (lambda: in_sequencer(bpy.ops.rackfocus.place, "INVOKE_DEFAULT"),)
 
 
+def begin_playing():
+    in_sequencer(bpy.ops.screen.animation_play)
+
+
+def lose_a_picture():
+    told["alone while playing"] = part("sequencer.prefetch").is_alone(scene())
+    placed = next(one for one in strips() if one.name != "A")
+    Path(bpy.path.abspath(placed.directory), placed.elements[4].filename).unlink()
+
+
+def until_noticed():
+    return not part("sequencer.prefetch").is_alone(scene()) and not scene().sequence_editor.use_prefetch
+
+
+def stop_playing():
+    in_sequencer(bpy.ops.screen.animation_cancel, restore_frame=False)
+    scene().frame_set(3)
+
+
 def remove():
     told["removing"] = list(in_sequencer(bpy.ops.rackfocus.placed_remove, "INVOKE_DEFAULT"))
 
@@ -191,6 +210,7 @@ play(
         lines,
         until_prefetch,
         state("refreshed"),
+        *(begin_playing, lose_a_picture, until_noticed, stop_playing),
         remove,
         state("removed"),
         cache_range,

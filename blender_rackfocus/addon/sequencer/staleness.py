@@ -80,26 +80,42 @@ def of(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Freshness | None:
     return here.known.get(key)
 
 
-def may_be_drawn_ahead(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier
-) -> bool | None:
-    """Whether Blender may draw other frames of a strip than the current one by itself: where nothing of it is played,
-    or placed strips lie above what is, and are right. None: as the user has it, where it is baked and right, or while
-    it is not known of what is placed, since that is chosen at each frame."""
+def may_be_drawn_ahead(scene: bpy.types.Scene) -> list[bool | None]:
+    """Whether Blender may draw other frames than the current one by itself, of each strip of ours: where nothing of it
+    is played, or placed strips lie above what is, and are right. None: as the user has it, where it is baked and right,
+    or while it is not known of what is placed, since that is chosen at each frame."""
     first, last = scene.frame_start, scene.frame_end
     if scene.use_preview_range:
         first, last = scene.frame_preview_start, scene.frame_preview_end
-    first, end = max(strip.left_handle, first), min(strip.right_handle, last + 1)
+    above: dict[int, list[bpy.types.Strip]] = {}
+    for placed, original in pairs.in_scene(scene):
+        if original is not None:
+            above.setdefault(original.as_pointer(), []).append(placed)
+    return [
+        _may_be_drawn_ahead(scene, *both, above.get(both[0].as_pointer(), []), (first, last + 1))
+        for both in modifier.in_scene(scene)
+    ]
+
+
+def _may_be_drawn_ahead(
+    scene: bpy.types.Scene,
+    strip: bpy.types.Strip,
+    rack_modifier: bpy.types.StripModifier,
+    above: list[bpy.types.Strip],
+    played: tuple[int, int],
+) -> bool | None:
+    first, end = max(strip.left_handle, played[0]), min(strip.right_handle, played[1])
     if first >= end:
         return True
     if pairs.BENEATH in strip:
-        above = pairs.placed_of(strip)
+        above = sorted(above, key=lambda one: one.left_handle)
         if any(one.mute for one in above) or not placed_strips.are_over(above, first, end):
             return False
         told = [of(scene, one) for one in above]
         return all(one.all_fresh for one in told) if all(one is not None and one.complete for one in told) else None
-    summary = of(scene, strip) if baked_strips.place_of(rack_modifier) is not None else None
-    return None if summary is not None and summary.all_fresh else False
+    if baked_strips.place_of(rack_modifier) is None:
+        return False
+    return False if scene.sequence_editor.use_prefetch and not getattr(of(scene, strip), "all_fresh", False) else None
 
 
 def changed() -> None:
