@@ -29,6 +29,9 @@ from .sheet import NOWHERE, Sheet, pairs_of
 SHALLOWEST_STEP_PX = 0.7
 """Steps in the circle of confusion below this leave no visible strip."""
 
+COMING_PX = 0.2, 1.0
+"""A cell begins to have something behind it once what is farther reaches it with so much to spare, and has it wholly
+from the second on: as circles grow apart, cell after cell comes in little by little."""
 
 AT_ONCE = 16_000
 """Cells that one worker looks at, at most, before it takes the next."""
@@ -252,7 +255,8 @@ def _continued(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -> Hi
     while float(farthest.max() - nearest.min()) > MOST_RINGS * cell:
         cell *= 2
         nearest, farthest = _cells(coc, cell, work)
-    receivers = work.copy(_receivers(nearest, farthest, cell))
+    spare = _spare(nearest, farthest, cell)
+    receivers = work.copy(np.flatnonzero(spare > COMING_PX[0]))
     if receivers.size == 0:
         return None
     results = work.each(partial(_search, nearest, farthest, cell), _parts(receivers))
@@ -269,7 +273,9 @@ def _continued(rgb: np.ndarray, coc: np.ndarray, cell: int, work: Workers) -> Hi
     known = np.maximum(known, np.float32(1e-6))
     colour = cv2.divide(colour, cv2.merge([known] * rgb.shape[2])).reshape(*farthest.shape, -1)
     reach = np.full(farthest.shape, -np.inf, np.float32)
-    reach.ravel()[receivers] = farthest.ravel()[source] - distance
+    come = (spare.ravel()[receivers] - COMING_PX[0]) * np.float32(1 / (COMING_PX[1] - COMING_PX[0]))
+    come += nearest.ravel()[receivers] - np.float32(0.5)
+    reach.ravel()[receivers] = np.minimum(farthest.ravel()[source] - distance, come)
     back = np.zeros(farthest.shape, np.float32)
     back.ravel()[receivers] = farthest.ravel()[source]
     pairs = work.empty((rgb.shape[2] // 2 + 1, farthest.shape[0], 2 * farthest.shape[1]))
@@ -299,14 +305,16 @@ def _cell_band(coc: np.ndarray, cell: int, nearest: np.ndarray, farthest: np.nda
     farthest[cells] = extreme_of_cells(cv2.max, whole, cell)
 
 
-def _receivers(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarray:
-    """Flat indices of cells that something farther reaches: where the cone of slope 1 over `farthest` stands above."""
-    envelope = farthest
+def _spare(nearest: np.ndarray, farthest: np.ndarray, cell: int) -> np.ndarray:
+    """How far the cone of slope 1 over `farthest` stands above `nearest`: where it does, something farther reaches a
+    cell. Within a cell that is half a cell away. (h, w) float32, pixels."""
+    cone, envelope = farthest, farthest - np.float32(cell / 2)
     square, cross = np.ones((3, 3), np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     span = float(farthest.max() - nearest.min())
     for turn in range(int(np.ceil(span / cell))):
-        envelope = np.maximum(envelope, cv2.dilate(envelope, square if turn % 2 else cross) - np.float32(cell))
-    return np.flatnonzero(envelope > nearest + np.float32(SHALLOWEST_STEP_PX))
+        cone = cv2.dilate(cone, square if turn % 2 else cross) - np.float32(cell)
+        envelope = np.maximum(envelope, cone)
+    return envelope - nearest
 
 
 def _search(

@@ -81,6 +81,22 @@ def test_an_edge_hides_a_strip_as_wide_as_its_step(step_px):
     np.testing.assert_allclose(planes[there], np.broadcast_to(BLUE, planes[there].shape), atol=2e-3)
 
 
+@pytest.mark.parametrize("cell", [1, 2, 4])
+def test_a_strip_grows_as_evenly_as_its_step(cell):
+    """Circles that go apart by a grain, as they do with the focus, uncover no pixel at once."""
+    grain_px, last = np.float32(0.1), None
+    rgb = np.zeros((24, 64, 3), np.float32)
+    for step_px in np.arange(0.5, 14, grain_px, np.float32):
+        coc = np.full((24, 64), 2.0, np.float32)
+        coc[6:18, 10:34] -= step_px
+        with ThreadPoolExecutor(1) as pool:
+            found = hidden_samples(rgb, coc, cell, Workers(pool))
+        covered = found[0].coverage(slice(0, 24), coc) if found else np.zeros_like(coc)
+        assert last is None or np.abs(covered - last).max() < 1.3 * grain_px, step_px
+        last = covered
+    assert last.sum() > 0.9 * 12 * 24, "all of it is seen past in the end"
+
+
 def test_a_slope_hides_nothing():
     coc = np.tile(np.linspace(-20, 20, 60, dtype=np.float32), (40, 1))  # 0.68 a pixel
     rgb = np.random.default_rng(0).random((40, 60, 3), np.float32)
