@@ -53,14 +53,6 @@ def moved(touch: Touch, matrix: Matrix) -> Touch:
     return replace(touch, points=points, radius=min(max(touch.radius * scale, 1e-4), 1.0))
 
 
-def on_wider(touch: Touch, size: tuple[int, int], margin: tuple[int, int]) -> Touch:
-    """A stroke as it lies on a picture of a size (height, width) that has a margin (rows, columns) around its own."""
-    (height, width), (rows, columns) = size, margin
-    across, down = 1 - 2 * columns / width, 1 - 2 * rows / height
-    points = tuple((x * across + columns / width, y * down + rows / height) for x, y in touch.points)
-    return replace(touch, points=points, radius=touch.radius * across)
-
-
 def carry(look: Callable[[int], np.ndarray], frames: Sequence[int], drawn: int, touch: Touch) -> Iterator[Carried]:
     """Where a stroke lies on every frame of a shot, from the drawn one outwards; each frame once.
 

@@ -10,7 +10,7 @@ counts 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -89,6 +89,16 @@ def touched(depth_m: np.ndarray, picture: np.ndarray, touches: Sequence[Touch]) 
             changed = np.float32(1) / _changed(np.float32(1) / there, area.weight, one, made)
         made[area.rows, area.columns] = np.where(area.weight > 0, changed, there)
     return made
+
+
+def on_wider(touch: Touch, size: tuple[int, int], margin: tuple[int, int]) -> Touch:
+    """A stroke as it lies on a picture of a size (height, width) that has a margin (rows, columns) around its own."""
+    (height, width), (rows, columns) = size, margin
+    if not rows and not columns:
+        return touch
+    across, down = 1 - 2 * columns / width, 1 - 2 * rows / height
+    points = tuple((x * across + columns / width, y * down + rows / height) for x, y in touch.points)
+    return replace(touch, points=points, radius=touch.radius * across)
 
 
 def area_of(picture: np.ndarray, touch: Touch, depth_m: np.ndarray | None = None) -> Area | None:

@@ -19,7 +19,7 @@ from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from ..core.fit import Fit, fitted
 from ..craft.depth_repair import unstep
 from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
-from ..craft.touch import Touch, touched
+from ..craft.touch import Touch, on_wider, touched
 from ..media import RawDepth, Window
 from .job import FileFrame, Job
 
@@ -86,15 +86,17 @@ def on_picture(
     fit: bool,
     window: Window | None = None,
     touches: Sequence[Touch] = (),
+    margin: tuple[int, int] = (0, 0),
 ) -> tuple[np.ndarray, Fit]:
     """`in_metres` for a picture, made to fit it where that is wanted, and touched up by hand; and what was done for the
     fit.
 
-    picture: (H, W, 3 or 4) float32, scene-linear. Returns (H, W) float32, metres, and what was done. Raises as
+    picture: (H, W, 3 or 4) float32, scene-linear. margin: (rows, columns) of it lie around the frame that the touches
+    were drawn on. Returns (H, W) float32, metres, and what was done. Raises as
     `in_metres`.
     """
     depth_m, done = _fitting(raw, convention, picture, fit, window)
-    return touched(depth_m, picture, touches), done
+    return touched(depth_m, picture, [on_wider(one, picture.shape[:2], margin) for one in touches]), done
 
 
 def _fitting(

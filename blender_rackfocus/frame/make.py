@@ -18,7 +18,6 @@ from ..core import Behind, defocus, defocus_frame
 from ..core.defocus import within
 from ..core.depth import DepthConvention
 from ..core.fit import Fit
-from ..craft.carried import on_wider
 from ..media import MediaError
 from ..media.colour import Space
 from ..media.movies import close_movies
@@ -136,10 +135,8 @@ def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
         _check_fills(job.picture.path, picture, job.fills)
     try:
         window = media.window_of(job.picture.path)
-        touches = job.touches
-        if job.wide is None and job.margin != (0, 0):
-            touches = tuple(on_wider(one, picture.shape[:2], job.margin) for one in touches)
-        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, window, touches)
+        margin = job.margin if job.wide is None else (0, 0)
+        return picture, *depth.on_picture(raw, convention, picture, job.fit_depth, window, job.touches, margin)
     except ValueError as error:
         raise MediaError(job.depth.path, str(error)) from error
 

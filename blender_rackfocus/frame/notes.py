@@ -209,7 +209,7 @@ def _reading(job: Job) -> dict[str, Any]:
         "colour": list(job.colour.fingerprint()) if job.colour else [],
         "fit_depth": job.fit_depth,
         "fills": list(job.fills) if job.fills else None,
-        "touches": [_touch(one) for one in job.touches],
+        "touches": [stroke(one) for one in job.touches],
         "margin": list(job.margin),
         "hidden": job.hidden.content if job.hidden is not None else "",
         "wide": job.wide.content if job.wide is not None else "",
@@ -217,10 +217,10 @@ def _reading(job: Job) -> dict[str, Any]:
 
 
 def _place(beside: Beside) -> dict[str, Any]:
-    return {"offset": beside.offset, "touches": [_touch(each) for each in beside.touches]}
+    return {"offset": beside.offset, "touches": [stroke(each) for each in beside.touches]}
 
 
-def _touch(touch: Touch) -> str:
+def stroke(touch: Touch) -> str:
     """A stroke in short: its points would fill the notes."""
     told = touch.kind, [[_number(x), _number(y)] for x, y in touch.points], touch.edges
     return short_hash(repr((*told, _number(touch.radius), _number(touch.factor), _number(touch.dioptres))))

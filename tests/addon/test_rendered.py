@@ -12,6 +12,7 @@ from comp_shot import CompShot, left_behind, read, set_up
 from blender_rackfocus.addon.blender import errors, strips, versions
 from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.blender.session import session
+from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.addon.depth import fronts, passes, scene_passes, wider
 from blender_rackfocus.addon.sequencer import frames, views
 from blender_rackfocus.addon.shot import modifier
@@ -103,6 +104,26 @@ def test_a_node_is_as_through_cycles_own_lens(inner, tmp_path):
     comp.link(layers.outputs["Image"], one.inputs["Image"])
     errors.forget()
     assert np.abs(comp.still(1)[8:-8, 8:-8] - with_it[8:-8, 8:-8]).mean() < 0.01  # the same but for noise
+
+
+def test_a_nodes_strokes_lie_where_they_were_drawn_in_the_wider_picture_too(inner, tmp_path, monkeypatch):
+    comp, given = CompShot(tmp_path), []
+    inner.render.resolution_x, inner.render.resolution_y = world.WIDTH, world.HEIGHT
+    inner.view_layers[0].use_pass_z = True
+    layers = comp.tree.nodes.new("CompositorNodeRLayers")
+    one = comp.racked(layers.outputs["Image"], layers.outputs["Depth"], focus_m=world.WALL_M)
+    one.rackfocus_overscan = 10.0
+    comp.scene.frame_set(1)
+    make = node_pixels.make
+    monkeypatch.setattr(node_pixels, "make", lambda *told: (given.append(told), make(*told))[1])
+    comp.still(1)
+    told = {"kind": "NEARER", "points": "[[0.2, 0.3], [0.8, 0.6]]", "factor": 1.5, "edges": False, "radius": 0.1}
+    assert bpy.ops.rackfocus.touch(node_name=one.name, **told) == {"FINISHED"}
+    comp.still(1)
+    plain, (_name, _picture, depth_m, _values, _region, around) = given[0][2], given[1]
+    rows, columns = around.margin
+    assert (depth_m < 0.7 * plain).mean() > 0.05
+    np.testing.assert_allclose(around.wide[1][rows:-rows, columns:-columns], depth_m, rtol=2e-3)
 
 
 def test_only_what_is_in_front_is_left_out_and_all_else_is_as_it_was(edit):

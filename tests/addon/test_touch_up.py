@@ -19,8 +19,7 @@ from blender_rackfocus.addon.blender import errors, strips
 from blender_rackfocus.addon.depth import touches
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier
-from blender_rackfocus.craft.carried import on_wider
-from blender_rackfocus.craft.touch import Touch, touched
+from blender_rackfocus.craft.touch import Touch, on_wider, touched
 from blender_rackfocus.frame import notes as frame_notes
 
 ACROSS = [[0.3, 0.5], [0.7, 0.5]]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,16 @@ import numpy as np
 
 from ...frame import Behind, behind, inputs
 from ...frame.job import Beside, Job, stamped
-from ...media import MediaError, RawDepth
+from ...media import MediaError, RawDepth, read_frame
+from ...media.colour import OcioConfig
 from ..blender import colour_config, idnames
 from ..blender.session import session
-from ..depth import upstream
+from ..depth import touches, upstream
 from ..shot import node
 from . import node_values
 
 _LINK = "link an Image or Movie Clip node right to the node"
+_RENDERED = "The picture is rendered"
 _PICTURES = {node.IMAGE, "Combined"}
 _SAME = 0.01
 """Mean difference of display-encoded pictures, and of depths as a share, up to which they are the same: decoders'."""
@@ -78,17 +81,23 @@ def numbered(path: str, number: int) -> str:
 
 def problem_of(rack_node: bpy.types.Node) -> str:
     """Why nothing can be found in the frames beside a node's; empty where it can."""
-    picture, depth = (node.origin(rack_node.inputs[name]) for name in (node.IMAGE, node.DEPTH))
+    problem, depth = clip_problem_of(rack_node), node.origin(rack_node.inputs[node.DEPTH])
+    if problem or (depth is not None and _is_on_disk(depth)):
+        return problem.replace(_RENDERED, f"{_RENDERED}, and so would be the frames beside: use Render Behind")
+    return "The depth does not come right from a file: link the node of its file to Depth"
+
+
+def clip_problem_of(rack_node: bpy.types.Node) -> str:
+    """Why other frames of a node's picture cannot be read; empty where they can."""
+    picture = node.origin(rack_node.inputs[node.IMAGE])
     if picture is None:
         return f"No picture is linked to Image: {_LINK}"
     if _is_rendered(picture):
-        return "The picture is rendered, and so would be the frames beside: use Render Behind"
+        return _RENDERED
     if not _is_on_disk(picture) or picture.name not in _PICTURES:
         return f"The picture comes through other nodes, or is not on disk: {_LINK}"
     if picture.node.bl_idname == idnames.IMAGE and picture.node.image.source == "FILE":
         return "The picture is a still: no frames are beside it"
-    if depth is None or not _is_on_disk(depth):
-        return "The depth does not come right from a file: link the node of its file to Depth"
     return ""
 
 
@@ -122,20 +131,55 @@ def found(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int, came: C
     return what, f"Found in the frames beside: what lies behind {100 * float(what.known.mean()):.1f} % of the picture"
 
 
+@dataclass(frozen=True)
+class _Frames:
+    """Frames of a node's clip, to be read off the main thread. files: which, in each which frame."""
+
+    files: tuple[tuple[str, int], ...]
+    colorspace: str
+    alpha_mode: str
+    colour: OcioConfig
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, at: int) -> np.ndarray:
+        return read_frame(*self.files[at], self.colorspace, self.alpha_mode, ocio_config=self.colour)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def follow_task(rack_node: bpy.types.Node, scene: bpy.types.Scene, numbers: Iterable[int]) -> touches.Task:
+    """Strokes on a node to follow over the scene's frames. Raises ValueError where its picture is no clip."""
+    problem = clip_problem_of(rack_node)
+    if problem:
+        raise ValueError(f"Strokes on this node are for one frame each: {problem}")
+    held = touches.held_of(rack_node, numbers)
+    drawn = {one.frame for one in held}
+    span = range(min(scene.frame_start, *drawn), max(scene.frame_end, *drawn) + 1)
+    source = node.origin(rack_node.inputs[node.IMAGE])
+    files = tuple(shown(source.node, frame) for frame in span)
+    wanted = tuple(frame for frame, file in zip(span, files, strict=True) if stamped(*file).stamp is not None)
+    colorspace, alpha_mode = _reading_of(source.node)
+    frames = _Frames(files, colorspace, alpha_mode, colour_config.of(scene))
+    return touches.Task(frames, wanted, held, span.start)
+
+
 def _beside(rack_node: bpy.types.Node, frame: int, offset: int) -> Beside:
     picture, depth = (node.origin(rack_node.inputs[name]).node for name in (node.IMAGE, node.DEPTH))
-    return Beside(offset, stamped(*shown(picture, frame + offset)), stamped(*shown(depth, frame + offset)))
+    at = frame + offset
+    return Beside(offset, stamped(*shown(picture, at)), stamped(*shown(depth, at)), touches.on(rack_node, at))
 
 
 def _job(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int, came: Came) -> Job:
     picture, depth = (node.origin(rack_node.inputs[name]) for name in (node.IMAGE, node.DEPTH))
     here = _beside(rack_node, frame, 0)
-    held = _held(picture.node)
-    mode = getattr(held, "alpha_mode", "")
+    colorspace, alpha_mode = _reading_of(picture.node)
     return Job(
         picture=here.picture,
-        colorspace=held.colorspace_settings.name,
-        alpha_mode=mode if mode in {"STRAIGHT", "PREMUL"} else "STRAIGHT",
+        colorspace=colorspace,
+        alpha_mode=alpha_mode,
         depth=here.depth,
         layer="" if depth.name in _PICTURES else _layer(depth),
         convention=node_values.convention_of(rack_node, came.depth),
@@ -147,8 +191,16 @@ def _job(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int, came: Ca
         draft=False,
         colour=colour_config.of(scene),
         fit_depth=rack_node.rackfocus_fit_depth,
+        touches=here.touches,
         beside=beside(rack_node, frame),
     )
+
+
+def _reading_of(tree_node: bpy.types.Node) -> tuple[str, str]:
+    """Colour space and alpha mode, as `read_frame` takes them, of a node that shows files."""
+    held = _held(tree_node)
+    mode = getattr(held, "alpha_mode", "")
+    return held.colorspace_settings.name, mode if mode in {"STRAIGHT", "PREMUL"} else "STRAIGHT"
 
 
 def _layer(source: bpy.types.NodeSocket) -> str:

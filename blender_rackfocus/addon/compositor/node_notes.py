@@ -22,7 +22,7 @@ from ...frame.renderer import renderer
 from ...media import MediaError, identity
 from ..blender import colour_config, idnames, versions
 from ..blender.session import session
-from ..depth import scene_print
+from ..depth import scene_print, touches
 from ..depth.passes import SIZE_PROPERTIES
 from ..shot import focus_keys, node, node_settings
 from . import node_clip
@@ -64,7 +64,10 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
         "inputs": _values(scene, rack_node, feeding[0].slot, frame, unsure),
         "lens": rack_node.rackfocus_lens,
         "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)}
-        | {"rackfocus_uncover": node_clip.looks(rack_node)},
+        | {
+            "rackfocus_uncover": node_clip.looks(rack_node),
+            "touches": [frame_notes.stroke(one) for one in touches.on(rack_node, frame)],
+        },
         "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
         "scenes": {each.name_full: scene_print.of(each) + _lens_print(each) for each in scenes},
@@ -81,6 +84,7 @@ _BEFORE_IT_WAS_NOTED = {
     "rackfocus_render_behind": False,
     "rackfocus_overscan": 0.0,
     "rackfocus_uncover": False,
+    "touches": [],
 }
 """What older versions did and did not note."""
 

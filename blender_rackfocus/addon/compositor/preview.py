@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -29,7 +30,7 @@ from ...media import RawDepth
 from ..blender import versions
 from ..blender.errors import FrameError
 from ..blender.session import session
-from ..depth import passes
+from ..depth import passes, touches
 from ..shot import camera_lens, group, node, pixels
 from . import node_values
 
@@ -73,13 +74,14 @@ class Kept:
 class Wish:
     """What an image is to show: what is kept, seen with these values. convention: what the depth's numbers mean.
     before: the Rack Focus node whose result is the picture, if one is right before it. fit: the depth is made to fit
-    the picture."""
+    the picture. strokes: that correct it."""
 
     kept: Kept
     values: tuple[float, ...]
     convention: DepthConvention | None
     before: Wish | None = None
     fit: bool = False
+    strokes: tuple[Any, ...] = ()
 
     def picture(self) -> np.ndarray:
         """The whole picture: (H, W, 4) float32, top row first. Raises ValueError."""
@@ -89,7 +91,7 @@ class Wish:
             return came
         if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")
-        depth_m, _fit = frame_depth.on_picture(self.kept.depth, self.convention, came, self.fit)
+        depth_m, _fit = frame_depth.on_picture(self.kept.depth, self.convention, came, self.fit, touches=self.strokes)
         rendered = self.kept.rendered_for(values)
         return _whole(came, make_of_picture(came, depth_m, values, self.kept.region, rendered))
 
@@ -126,9 +128,9 @@ def keep(image: bpy.types.Image, frame: float, kept: Kept) -> None:
     _preview().kept.keep((image.session_uid, frame), kept)
 
 
-def as_rendered(rack_node: bpy.types.Node, kept: Kept) -> Wish:
-    """What a node shows in the render that brought this."""
-    return _wish_of(rack_node, kept, kept.values)
+def as_rendered(rack_node: bpy.types.Node, kept: Kept, frame: int) -> Wish:
+    """What a node shows in the render that brought this at a frame."""
+    return _wish_of(rack_node, kept, frame, kept.values)
 
 
 def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
@@ -136,10 +138,12 @@ def leave(image: bpy.types.Image, wish: Wish, made: Made | None) -> None:
     _fill(image, _whole(wish.kept.picture, made), wish)
 
 
-def _wish_of(rack_node: bpy.types.Node, kept: Kept, values: dict[str, float], before: Wish | None = None) -> Wish:
+def _wish_of(
+    rack_node: bpy.types.Node, kept: Kept, frame: int, values: dict[str, float], before: Wish | None = None
+) -> Wish:
     convention = node_values.convention_of(rack_node, kept.depth) if kept.depth is not None else None
     numbers = tuple(values[name] for name in inputs.NAMES)
-    return Wish(kept, numbers, convention, before, rack_node.rackfocus_fit_depth)
+    return Wish(kept, numbers, convention, before, rack_node.rackfocus_fit_depth, touches.on(rack_node, frame))
 
 
 def word_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
@@ -230,7 +234,8 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) 
             continue
         source = node.origin(rack_node.inputs[node.IMAGE])
         before = by_name.get(source.node.name) if source is not None else None
-        wish = by_name[rack_node.name] = _wish_of(rack_node, kept, _values(scene, slot, rack_node, kept), before)
+        values = _values(scene, slot, rack_node, kept)
+        wish = by_name[rack_node.name] = _wish_of(rack_node, kept, scene.frame_current, values, before)
         if not pixels.holds(image, wish):
             wished[image.session_uid] = wish
 

@@ -36,7 +36,7 @@ from ..blender.errors import EXPECTED, FrameError
 from ..blender.log import once
 from ..blender.own_trees import Aside
 from ..blender.session import session as memory
-from ..depth import passes, scene_passes, upstream
+from ..depth import passes, scene_passes, touches, upstream
 from ..shot import group, intact, node, pixels
 from . import node_baked, node_clip, node_notes, node_pixels, node_values, preview
 
@@ -443,7 +443,7 @@ def _fill(
     def keep(picture: np.ndarray, depth: RawDepth | None, made: Made | None) -> None:
         kept = came(picture, depth)
         preview.keep(image, frame + subframe, kept)
-        session.last[image.session_uid] = image, preview.as_rendered(rack_node, kept), made
+        session.last[image.session_uid] = image, preview.as_rendered(rack_node, kept, frame), made
 
     if node_values.is_idle(values):
         _do_nothing(session, rack_node)
@@ -458,7 +458,8 @@ def _fill(
     picture = _picture(session, level, rack_node, frame, subframe)
     depth = _depth(session, level, rack_node, frame, subframe)
     convention = node_values.convention_of(rack_node, depth)
-    depth_m, fit = frame_depth.on_picture(depth, convention, picture, rack_node.rackfocus_fit_depth)
+    strokes = touches.on(rack_node, frame)
+    depth_m, fit = frame_depth.on_picture(depth, convention, picture, rack_node.rackfocus_fit_depth, touches=strokes)
     renders, place = _renders(), (session.scene.session_uid, level.label(rack_node.name))
     renders.fits[place] = fit.sentence()
     if watched:
@@ -665,7 +666,9 @@ def _pixels_in(
         one.path = usual
         if level.upstream is not None:
             passes.show(one, usual)
-    return picture, frame_depth.on_picture(depth, node_values.convention_of(rack_node, depth), picture, False)[0]
+    strokes = touches.on(rack_node, frame) if path == one.wide else ()  # what is hidden has none
+    convention = node_values.convention_of(rack_node, depth)
+    return picture, frame_depth.on_picture(depth, convention, picture, False, touches=strokes, margin=one.margin)[0]
 
 
 def _picture(session: _Session, level: _Level, rack_node: bpy.types.Node, frame: int, subframe: float) -> np.ndarray:

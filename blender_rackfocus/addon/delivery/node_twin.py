@@ -95,6 +95,8 @@ def _problem(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
         return f'two effects have a node "{rack_node.name}": rename one, or make its tree a single user'
     if rack_node.rackfocus_lens == "CAMERA":
         return "its Lens is the scene's camera, which Blender's nodes cannot ask: set Lens to Inputs"
+    if len(rack_node.rackfocus_touches):
+        return "its depth is touched up, which Blender's nodes cannot; bake the node instead"
     if scene.render.use_border:
         return "the scene renders a border only, which the nodes do not know of: switch Render Region off"
     return ""

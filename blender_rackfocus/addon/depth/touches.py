@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Touch up: the strokes on a strip's depth. They are the strip's own: saved, undone, duplicated and copied with it.
+"""Touch up: the strokes on a strip's or node's depth. They are its own: saved, undone, duplicated and copied with it.
 
-A stroke is told in shares of the picture and by the clip's frame (a scene strip's: by its scene's), so that moving,
-trimming, slipping and retiming the strip keep it where it was drawn. One that is held also keeps where it lies on the
-other frames. `on` and `task_of` ask Blender and need the main thread; `run` is plain work.
+A stroke is told in shares of the picture and by the clip's frame (a scene strip's and a node's: by the scene's), so
+that moving, trimming, slipping and retiming a strip keep it where it was drawn. One that is held also keeps where it
+lies on the other frames. `on` and `task_of` ask Blender and need the main thread; `run` is plain work.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import bpy
 import numpy as np
@@ -20,7 +21,8 @@ import numpy as np
 from ...craft import guided
 from ...craft.carried import Matrix, carry, moved
 from ...craft.touch import Touch
-from ...estimate.files import MovieFrames, StillFrames
+from ...estimate import sources
+from ...estimate.files import StillFrames
 from ..blender import colour_config, strips
 from ..blender.errors import FrameError
 from ..blender.properties import of_pixels, put_on, take_off
@@ -33,6 +35,7 @@ KINDS = (
     ("AS_HERE", "As Here", "What is under the stroke becomes as far as it is where the stroke begins", "EYEDROPPER", 2),
     ("SMOOTH", "Smooth", "What is under the stroke becomes even", "MOD_SMOOTH", 3),
 )
+Owner = bpy.types.Strip | bpy.types.Node
 _STILL: set[str] = set()
 _APART = 0.25
 """Points of a stroke nearer to each other than this share of the brush's radius are one."""
@@ -106,12 +109,18 @@ class Held:
     touch: Touch
 
 
+class Frames(sources.Frames, Protocol):
+    """The frames of a clip, until they are closed."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Task:
     """Strokes to follow through a shot. wanted: the frames of the clip that the strip shows, rising. first: the number
     of the first of `frames`."""
 
-    frames: MovieFrames | StillFrames
+    frames: Frames
     wanted: tuple[int, ...]
     held: tuple[Held, ...]
     first: int = 0
@@ -138,8 +147,9 @@ def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> in
     return strips.media_frame(strip, frame, scene).index
 
 
-def on(strip: bpy.types.Strip, index: int) -> tuple[Touch, ...]:
-    """The strokes on a frame of a strip's clip, in their order. Raises ValueError where one cannot be read."""
+def on(strip: Owner, index: int) -> tuple[Touch, ...]:
+    """The strokes on a frame, in their order. index: of a strip's clip, as `frame_of` tells it, or of a node's scene.
+    Raises ValueError where one cannot be read."""
     found = []
     for number, one in enumerate(strip.rackfocus_touches, 1):
         try:
@@ -153,8 +163,8 @@ def on(strip: bpy.types.Strip, index: int) -> tuple[Touch, ...]:
     return tuple(found)
 
 
-def add(strip: bpy.types.Strip, frame: int, touch: Touch, *, hold: bool = False) -> RACKFOCUS_PG_touch:
-    """Put one more stroke on a strip's depth. frame: of its clip."""
+def add(strip: Owner, frame: int, touch: Touch, *, hold: bool = False) -> RACKFOCUS_PG_touch:
+    """Put one more stroke on a strip's or node's depth. frame: as for `on`."""
     one = strip.rackfocus_touches.add()
     one.kind, one.frame, one.hold = touch.kind, frame, hold
     one.points = text_of(touch.points)
@@ -183,15 +193,20 @@ def thinned(points: Sequence[tuple[float, float]], radius: float, aspect: float)
     return tuple(kept)
 
 
-def waiting(strip: bpy.types.Strip) -> list[int]:
+def waiting(strip: Owner) -> list[int]:
     """The strokes that are to be held and were not followed yet, by their places in the list."""
     return [number for number, one in enumerate(strip.rackfocus_touches) if one.hold and not one.motion]
 
 
+def held_of(strip: Owner, numbers: Iterable[int]) -> tuple[Held, ...]:
+    """Strokes by their places in the list, to be followed. Raises TypeError, ValueError."""
+    strokes = [strip.rackfocus_touches[number] for number in numbers]
+    return tuple(Held(one.frame, one.points, _touch(one)) for one in strokes)
+
+
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[int]) -> Task:
     """What is to be followed. Raises EstimateError, FrameError, MediaError, ValueError."""
-    strokes = [strip.rackfocus_touches[number] for number in numbers]
-    held = tuple(Held(one.frame, one.points, _touch(one)) for one in strokes)
+    held = held_of(strip, numbers)
     # The drawn frame may lie outside what the strip shows now: it was shown once, and what lies between leads to it.
     wanted = {frame_of(strip, frame, scene) for frame in range(int(strip.left_handle), int(strip.right_handle))}
     low, high = min(wanted | {one.frame for one in held}), max(wanted | {one.frame for one in held})
@@ -243,7 +258,7 @@ def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[
     return made
 
 
-def keep(strip: bpy.types.Strip, made: Iterable[Followed]) -> int:
+def keep(strip: Owner, made: Iterable[Followed]) -> int:
     """Put what was followed on the strip's strokes that are still there; how many those are."""
     count = 0
     for followed in made:
@@ -265,7 +280,9 @@ def _motion(text: str) -> dict[int, Matrix]:
 
 def register() -> None:
     put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)
+    put_on(bpy.types.CompositorNodeGroup, PROPERTIES)
 
 
 def unregister() -> None:
+    take_off(bpy.types.CompositorNodeGroup, PROPERTIES)
     take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)

@@ -9,11 +9,12 @@ from typing import ClassVar
 import bpy
 
 from ....craft.touch import Touch
-from ...blender import signals, strips
+from ...blender import signals, strips, versions
 from ...blender.context import sequencer_scene, strip_in
 from ...blender.errors import EXPECTED
+from ...compositor import node_clip
 from ...depth import sources, touches
-from ...shot import modifier
+from ...shot import modifier, node
 from .. import gpu_draw
 from .brush import Brush
 from .jobs import OnThread
@@ -32,8 +33,10 @@ _LABELS = {name: label for name, label, *_rest in touches.KINDS}
 _LEAST_FACTOR = 1.02
 
 
-def _problem_of(strip: bpy.types.Strip) -> str:
-    """Why a strip's depth cannot be touched up; empty where it can."""
+def _problem_of(strip: touches.Owner) -> str:
+    """Why a strip's or node's depth cannot be touched up; empty where it can."""
+    if isinstance(strip, bpy.types.Node):
+        return ""
     if not touches.suits(strip):
         return f'"{strip.name}" is no image, movie or scene strip: depth is touched up on those'
     if modifier.find(strip) is None or not sources.of(strip).has(strip):
@@ -41,7 +44,35 @@ def _problem_of(strip: bpy.types.Strip) -> str:
     return ""
 
 
-class _Stroke(OnStrip):
+class _OnDepth(OnStrip):
+    """Operators on the depth of a strip, or of the node that is named."""
+
+    node_name: bpy.props.StringProperty(
+        name="Node", description="Name of a Rack Focus node in the scene's compositor; empty for a strip"
+    )
+
+    @classmethod
+    def missing(cls, context: bpy.types.Context) -> str:
+        problem = super().missing(context)
+        has_nodes = (
+            problem and context.scene is not None and any(map(node.in_tree, versions.scene_trees(context.scene)))
+        )
+        return "" if has_nodes else problem
+
+    def strip(self, context: bpy.types.Context) -> touches.Owner:
+        if not self.node_name:
+            return super().strip(context)
+        rack_node = _node_in(context.scene, self.node_name)
+        refuse("" if rack_node else f'Scene "{context.scene.name}" has no Rack Focus node "{self.node_name}"')
+        return rack_node
+
+
+def _node_in(scene: bpy.types.Scene | None, name: str) -> bpy.types.Node | None:
+    trees = versions.scene_trees(scene) if scene is not None else ()
+    return next((one for tree in trees for one in node.in_tree(tree) if one.name == name), None)
+
+
+class _Stroke(_OnDepth):
     """What a stroke can be told."""
 
     kind: bpy.props.EnumProperty(name="Stroke", description="What it does to the depth", items=touches.KINDS)
@@ -67,7 +98,7 @@ class _Stroke(OnStrip):
 
 
 class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
-    """Put a stroke on the strip's depth"""
+    """Put a stroke on the strip's or node's depth"""
 
     bl_idname = "rackfocus.touch"
     bl_label = "Touch Up"
@@ -76,17 +107,18 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
     points: bpy.props.StringProperty(
         name="Points", description="[[x, y], ...] as shares of the picture from its top left", options={"HIDDEN"}
     )
-    frame: bpy.props.IntProperty(name="Frame", description="Of the clip; -1 the one that shows now", default=-1)
+    frame: bpy.props.IntProperty(
+        name="Frame", description="Of the clip, of a node's scene; -1 the one that shows now", default=-1
+    )
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+    def on(self, context: bpy.types.Context, strip: touches.Owner) -> set[str]:
         refuse(_problem_of(strip))
-        scene = sequencer_scene(context)
         try:
             points = touches.points_of(self.points)
             touch = Touch(self.kind, points, self.radius, self.factor, self.dioptres, self.edges)
             here = self.frame
-            if here < 0:
-                here = touches.frame_of(strip, strips.standing_at(scene), scene)
+            if here == -1:
+                here = _frame_now(context, strip)
         except (*EXPECTED, TypeError) as error:
             raise ValueError(f"The stroke cannot be used: {error}") from error
         touches.add(strip, here, touch, hold=self.hold)
@@ -197,7 +229,15 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
         context.workspace.status_text_set("   ".join(told))
 
 
-class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
+def _frame_now(context: bpy.types.Context, owner: touches.Owner) -> int:
+    """The frame by which a stroke is told that is drawn now. Raises FrameError, MediaError."""
+    if isinstance(owner, bpy.types.Node):
+        return context.scene.frame_current
+    scene = sequencer_scene(context)
+    return touches.frame_of(owner, strips.standing_at(scene), scene)
+
+
+class RACKFOCUS_OT_touch_follow(OnThread, _OnDepth, bpy.types.Operator):
     """Follow strokes through the shot, so that they stay on what they were drawn over. Esc stops; what was followed is
     kept"""
 
@@ -208,14 +248,15 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
         name="Stroke", description="Which one, 0 the first; -1 all that are held and not followed yet", default=-1
     )
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+    def on(self, context: bpy.types.Context, strip: touches.Owner) -> set[str]:
         numbers = touches.waiting(strip) if self.index < 0 else [self.index]
         if not numbers or numbers[-1] >= len(strip.rackfocus_touches):
             raise ValueError(f'"{strip.name}" has no stroke that waits to be followed: set one to Hold')
-        scene = sequencer_scene(context)
+        of_node = isinstance(strip, bpy.types.Node)
+        scene = context.scene if of_node else sequencer_scene(context)
         self._where = scene.name, strip.name
         try:
-            task = touches.task_of(strip, scene, numbers)
+            task = (node_clip.follow_task if of_node else touches.task_of)(strip, scene, numbers)
         except (*EXPECTED, TypeError) as error:
             raise ValueError(str(error)) from error
 
@@ -226,7 +267,8 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
         return self.begin(context, "Follow Strokes", work)
 
     def finish(self, context: bpy.types.Context, outcome: list[touches.Followed]) -> set[str]:
-        strip = strip_in(*self._where)
+        scene_name, name = self._where
+        strip = _node_in(bpy.data.scenes.get(scene_name), name) if self.node_name else strip_in(scene_name, name)
         if strip is None or not touches.keep(strip, outcome):
             self.report({"WARNING"}, "The strokes that were followed are gone")
             return {"CANCELLED"}
@@ -239,7 +281,7 @@ class RACKFOCUS_OT_touch_follow(OnThread, OnStrip, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_touch_remove(OnStrip, bpy.types.Operator):
+class RACKFOCUS_OT_touch_remove(_OnDepth, bpy.types.Operator):
     """Delete a stroke: the depth under it is again what it was"""
 
     bl_idname = "rackfocus.touch_remove"
@@ -250,7 +292,7 @@ class RACKFOCUS_OT_touch_remove(OnStrip, bpy.types.Operator):
     )
     every: bpy.props.BoolProperty(name="All", description="All of them")
 
-    def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
+    def on(self, context: bpy.types.Context, strip: touches.Owner) -> set[str]:
         count = len(strip.rackfocus_touches)
         index = {-1: strip.rackfocus_touches_active, -2: count - 1}.get(self.index, self.index)
         if not 0 <= index < count:

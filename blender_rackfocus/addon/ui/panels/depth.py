@@ -4,7 +4,7 @@ draws."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 
@@ -121,27 +121,37 @@ class RACKFOCUS_PT_touch_up(_Tab, bpy.types.Panel):
         grid = layout.grid_flow(columns=2, align=True)
         for kind, label, _description, icon, _number in touches.KINDS:
             grid.operator("rackfocus.touch_up", text=label, icon=icon).kind = kind
-        strokes = strip.rackfocus_touches
-        if not strokes:
-            return
-        row = layout.row()
-        row.template_list(
-            "RACKFOCUS_UL_touches", "", strip, "rackfocus_touches", strip, "rackfocus_touches_active", rows=3
-        )
-        column = row.column(align=True)
-        column.operator("rackfocus.touch_remove", text="", icon="REMOVE").index = -1
-        column.operator("rackfocus.touch_remove", text="", icon="TRASH").every = True
-        active = strip.rackfocus_touches_active
-        if active < len(strokes):
-            one = strokes[active]
-            pushed = one.kind in {"NEARER", "FARTHER"}
-            fields(layout, one, ("radius", *(("factor", "dioptres") if pushed else ()), "edges", "hold"))
-            if one.hold and one.motion:
-                words(layout, one.lost or "Held through the shot", "ERROR" if one.lost else "CHECKMARK")
-                layout.operator("rackfocus.touch_follow", text="Follow Again").index = active
-        if touches.waiting(strip):
-            words(layout, "What is held is followed through the shot once:", "INFO")
-            layout.operator("rackfocus.touch_follow", icon="TRACKING").index = -1
+        draw_strokes(layout, strip, "")
+
+
+def draw_strokes(layout: bpy.types.UILayout, owner: touches.Owner, node_name: str) -> None:
+    """The strokes on a strip's depth, or on that of the node of this name."""
+    strokes = owner.rackfocus_touches
+    if not strokes:
+        return
+
+    def button(where: bpy.types.UILayout, name: str, told: dict[str, Any], **look: str) -> None:
+        made = where.operator(f"rackfocus.{name}", **look)
+        made.node_name = node_name
+        for key, value in told.items():
+            setattr(made, key, value)
+
+    row = layout.row()
+    row.template_list("RACKFOCUS_UL_touches", "", owner, "rackfocus_touches", owner, "rackfocus_touches_active", rows=3)
+    column = row.column(align=True)
+    button(column, "touch_remove", {"index": -1}, text="", icon="REMOVE")
+    button(column, "touch_remove", {"every": True}, text="", icon="TRASH")
+    active = owner.rackfocus_touches_active
+    if active < len(strokes):
+        one = strokes[active]
+        pushed = one.kind in {"NEARER", "FARTHER"}
+        fields(layout, one, ("radius", *(("factor", "dioptres") if pushed else ()), "edges", "hold"))
+        if one.hold and one.motion:
+            words(layout, one.lost or "Held through the shot", "ERROR" if one.lost else "CHECKMARK")
+            button(layout, "touch_follow", {"index": active}, text="Follow Again")
+    if touches.waiting(owner):
+        words(layout, "What is held is followed through the shot once:", "INFO")
+        button(layout, "touch_follow", {"index": -1}, icon="TRACKING")
 
 
 class RACKFOCUS_PT_doctor(_Tab, bpy.types.Panel):

@@ -18,7 +18,7 @@ from ...shot.baked_place import BakedPlace
 from .. import gpu_draw
 from ..operators.baking import Progress
 from . import bake as bake_panel
-from . import rendered
+from . import depth, rendered
 from .lens_inputs import numbers_of
 from .text import problem, words
 
@@ -69,6 +69,7 @@ class RACKFOCUS_PT_node(_Tab, bpy.types.Panel):
         row.enabled = not problem_of_clip
         row.prop(one, "rackfocus_uncover")
         words(layout, problem_of_clip or compositor.behind_told(context.scene, one), "XRAY")
+        depth.draw_strokes(layout, one, one.name)
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
 
 
