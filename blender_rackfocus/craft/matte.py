@@ -19,6 +19,8 @@ from . import guided
 
 _BAND = 0.03
 """Around a matte that was carried here, this share of the width is decided anew."""
+_RIM = 0.015
+"""And within it, this share: more, and what is small, or of few colours of its own, gets lost (a head, a hand)."""
 _PINHOLE = 0.03
 """A hole smaller than this share of the width, squared, is an eye or a button."""
 _ITERATIONS = {"begun": 4, "carried": 2}
@@ -177,7 +179,7 @@ def _labels(look: np.ndarray, inside: np.ndarray, outside: np.ndarray, about: np
     else:
         labels = np.where(about > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         labels[~_grown(about > 0.5, _BAND)] = cv2.GC_BGD
-        labels[~_grown(about <= 0.5, _BAND)] = cv2.GC_FGD
+        labels[~_grown(about <= 0.5, _RIM)] = cv2.GC_FGD
         # What was drawn here corrects a part of the picture, not its pixels alone.
         for drawn, label in ((inside, cv2.GC_PR_FGD), (outside, cv2.GC_PR_BGD)):
             if drawn.any():

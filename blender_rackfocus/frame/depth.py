@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from .. import media
@@ -31,7 +32,7 @@ and far blur alike; with a far end at 100 m even z would put all but the whitest
 _BLENDERS_DEPTH = re.compile(r"(?:^|\.)Depth(?:\.[ZV])?$")  # "ViewLayer.Depth.Z"; a node's output is called "Depth"
 _MILLIMETRES_TO = 0.2
 """Share of 16 bits up to which whole numbers are taken for millimetres: 13 m, which depth cameras do not reach."""
-_LEAST_TOP = 200
+_LEAST_TOP = 400
 """Millimetres under which a whole picture lies nowhere."""
 _DIOPTRES_TO = 20.0
 """1/m from which disparity is in pixels or the like: 5 cm."""
@@ -41,10 +42,16 @@ _CLEARLY = 0.5
 """A reading that leaves planes bent less than so much as another one is preferred to it."""
 _PLANE, _ROUGHLY = 0.05, 0.12
 """Bend that a plane may have left under the right reading; the latter in numbers of 8 bits."""
+_CARDS = 8
+"""Values that a mask, or a handful of cards, has at most."""
 _GROUND = 0.6
 """Share of the sloping lines that have to agree on which end the ground comes nearer to."""
 _NEAR_SHARE = 0.005, 3.0
 """Near distance as a share of the way from near to far, in depth even in metres; beyond, z looks as 1/z does."""
+_LANDSCAPE_M = 50.0
+"""Nearer than this is something in nearly every picture."""
+_FROM_ZERO = 0.05
+"""An offset of z that is this small a share of the nearest value is none; so is no value between it and zero a gap."""
 _LEAN = 0.15
 """Difference in brightness of head and foot of a picture that tells which end is near."""
 
@@ -187,16 +194,31 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
     values = raw.values
     finite = values[np.isfinite(values) & (values < FAR_LIMIT_M)]
     top, low = float(finite.max(initial=0.0)), float(finite.min(initial=np.inf))
-    if finite.size and top <= 0 and low < 0:  # z along a camera that looks down its negative axis
+    inverse = "disp" in raw.layer.lower() or "inverse" in raw.layer.lower()
+    if finite.size and top <= 0 and low < 0:
+        if inverse or _is_disparity(-values, ""):
+            turned = DepthConvention(
+                "NORMALISED",
+                near_m,
+                far_m,
+                white_near=False,
+                low=low,
+                high=float(finite.max()) if finite.max() > low else 0.0,
+            )
+            return Meaning(turned, "disparity below zero, of unknown scale: from near to far evenly in 1/z")
+        # z along a camera that looks down its negative axis
         return Meaning(DepthConvention("METRES", scale=-1.0), "all negative, so metres along the camera's back axis")
-    if "disp" in raw.layer.lower() or "inverse" in raw.layer.lower():
+    if inverse:
         return _disparity(finite, near_m, far_m, f"called {raw.layer}")
-    if finite.size < values.size and (np.isposinf(values) | (values >= FAR_LIMIT_M)).any():
+    empty = finite.size < values.size and bool((np.isposinf(values) | (values >= FAR_LIMIT_M)).any())
+    if empty and not (top > 1.001 and _is_disparity(values, "z")):  # matchers write so where they found nothing
         return Meaning(DepthConvention("METRES"), "empty pixels are infinitely far, so metres")
     if top > 1.001:
         if _is_disparity(values, raw.layer):
             return _disparity(finite, near_m, far_m, "planes are straight in it, and it grows towards the camera")
-        return Meaning(DepthConvention("METRES"), f"values reach {top:.4g}, so metres")
+        nearest = float(np.percentile(finite, 1))
+        doubt = f". Doubtful: nothing is nearer than {nearest:.4g}; another unit?" if nearest > _LANDSCAPE_M else ""
+        return Meaning(DepthConvention("METRES"), f"values reach {top:.4g}, so metres{doubt}")
     if top >= 0.95:
         return _relative(values, near_m, far_m, "values fill 0 to 1")
     if top <= 0:
@@ -214,6 +236,9 @@ def _says_z(layer: str) -> bool:
 
 def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
     known = raw.values[np.isfinite(raw.values)]
+    below = known[known < 1.0]
+    if raw.bits >= 16 and below.size and below.max() <= _MILLIMETRES_TO:
+        known = below  # white is where nothing was measured
     top = float(known.max(initial=0.0)) * raw.full
     if raw.bits >= 16 and _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
         return Meaning(
@@ -222,8 +247,36 @@ def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
     named = by_name(raw.layer, near_m, far_m) if "mist" in raw.layer.lower() else None
     if named is not None:
         return named
-    values = unstep(raw.values) if raw.bits <= 8 else raw.values
+    levels = raw.bits <= 8 and np.unique(known).size > _CARDS  # of a mask or of cards, steps are no slopes
+    values = unstep(raw.values) if levels else raw.values
+    if raw.bits >= 16 and (from_zero := _from_zero(raw, known, far_m)) is not None:
+        return from_zero
     return _relative(values, near_m, far_m, f"whole numbers of {raw.bits} bits", rough=raw.bits <= 8)
+
+
+def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None:
+    """Whole numbers that are distances in any unit, zero where none was measured: such gaps are scattered, or planes
+    tell that they count from the camera. The farthest is taken to be far."""
+    seen = known[known > 0]
+    low, high = float(seen.min(initial=1.0)), float(seen.max(initial=0.0))
+    if low >= high:
+        return None
+    gaps = (raw.values == 0).astype(np.uint8)
+    wide = cv2.erode(gaps, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    if low > _FROM_ZERO * high and gaps.mean() > 0.01 and wide.mean() < 0.5 * gaps.mean():
+        told = "zero where nothing was measured"
+    else:
+        lines = sloping_lines(np.where(raw.values > 0, raw.values, np.nan)).values
+        if len(lines) < _MANY_LINES:
+            return None
+        place, straight = best_offset(lines, False, (low, high))
+        if abs(place) > _FROM_ZERO * low or not straight < min(_CLEARLY * bend(lines), _PLANE):
+            return None
+        told = "as planes say counted from the camera"
+    words = f"{told}, so distances in an unknown unit: the farthest is taken to be far"
+    return Meaning(
+        DepthConvention("METRES", scale=far_m / (high * raw.full)), f"whole numbers of {raw.bits} bits, {words}"
+    )
 
 
 def _is_disparity(values: np.ndarray, layer: str) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import zipfile
 from functools import lru_cache
@@ -16,6 +17,10 @@ from .stills import RawDepth
 
 ARRAY_EXTENSIONS = frozenset({".npy", ".npz"})
 _DEPTH_NAMES = ("depth", "depths", "z", "disparity", "disparities", "disp", "inverse_depth", "pred")
+_ABOUT_IT = re.compile("conf|mask|valid|var|std|uncert|scale|shift|min|max")
+"""What stands beside a depth and is none."""
+_LEAST_SIDE = 16
+"""A side shorter than this beside a longer one is no picture's: frames or colours come last."""
 _lock = threading.Lock()
 
 
@@ -79,6 +84,9 @@ def _chosen(path: str, names: list[str], layer: str) -> str:
     for each in wanted:
         if each in known:
             return known[each]
+    said = [name for name in names if re.search("depth|disp", name.lower()) and not _ABOUT_IT.search(name.lower())]
+    if len(said) == 1 and not layer:
+        return said[0]
     if len(names) == 1 and not layer:
         return names[0]
     held = ", ".join(names) or "nothing"
@@ -91,13 +99,11 @@ def _shaped(path: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "uif":
         raise MediaError(path, f"its values are of the kind {array.dtype}, not numbers", "Save it as float32.")
     shape = array.shape
-    if array.ndim == 4 and 1 in (shape[1], shape[3]):
-        array = array[:, 0] if shape[1] == 1 else array[..., 0]
-    elif array.ndim == 3 and shape[2] == 1:
-        array = array[..., 0]
+    while array.ndim > 2 and 1 in (array.shape if array.ndim > 3 else array.shape[2:]):
+        array = array.squeeze(array.shape.index(1) if array.ndim > 3 else 2)
     if array.ndim == 2:
         array = array[None]
-    if array.ndim != 3 or 0 in array.shape:
+    if array.ndim != 3 or min(array.shape) == 0 or min(array.shape[1:]) < _LEAST_SIDE < max(array.shape[1:]):
         raise MediaError(
             path, f"its array has the shape {shape}", "It has to be (height, width) or (frames, height, width)."
         )

@@ -55,6 +55,25 @@ def test_one_stroke_is_followed_through_the_shot():
         assert found[~cv2.dilate(masks[frame][0].astype(np.uint8), np.ones((9, 9))).astype(bool)].max() < 0.05
 
 
+def test_a_head_in_colours_of_its_own_is_not_lost():
+    """It is smaller than the body, and nearly of the wall's colours."""
+    pictures, masks = shot(10)
+    (wall, *_), heads = shot(1, figures=())[0].values(), {}
+    grain = np.random.default_rng(5).integers(-25, 25, (HEIGHT, 2 * WIDTH, 3))
+    for frame, picture in pictures.items():
+        at = 60 + 4 * frame, 90 + frame
+        body, head = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+        cv2.ellipse(body, at, (24, 50), 0, 0, 360, 1, -1)
+        cv2.circle(head, (at[0], at[1] - 56), 10, 1, -1)
+        bare = masks[frame][0] & (body == 0)
+        picture[bare] = wall[bare]
+        heads[frame] = (head > 0) & (body == 0)
+        there = np.roll(grain, (frame, 4 * frame), (0, 1))[:, :WIDTH] + (85, 75, 120)
+        picture[heads[frame]] = there[heads[frame]].clip(0, 255)
+    made = dict(matte.follow(pictures, [over(60, 80, frame=0), over(60, 32, dy=48, frame=0)]))
+    assert min(made[frame][heads[frame]].mean() for frame in pictures) > 0.75
+
+
 def test_a_stroke_in_the_middle_goes_both_ways_and_the_same_strokes_give_the_same():
     pictures, masks = shot()
     made, again = (dict(matte.follow(pictures, [over(72, 83, frame=3)])) for _ in range(2))

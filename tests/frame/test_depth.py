@@ -34,6 +34,10 @@ NEARNESS = (1 / TRUE_M - 1 / FAR_M) / (1 / NEAR_M - 1 / FAR_M)
 EVEN = (FAR_M - TRUE_M) / (FAR_M - NEAR_M)
 
 
+_HOLES = np.zeros((HEIGHT, WIDTH), bool)
+_HOLES[3::7, 2::9] = True
+
+
 def _picture() -> np.ndarray:
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     picture = np.full((HEIGHT, WIDTH, 4), 1.0, np.float32)
@@ -92,9 +96,29 @@ FILES = {
     "PNG of 8 bits, even in z": ("d.png", _whole(EVEN, 8), "uint8", ("Y",)),
     "PNG of 8 bits, even in z, black near": ("d.png", _whole(1 - EVEN, 8), "uint8", ("Y",)),
     "millimetres of near things": ("d.png", np.rint(TRUE_M * 150).astype(np.uint16), "uint16", ("Y",)),
+    "disparity below zero": ("d.exr", -90 / TRUE_M, "float", ("disparity",)),
+    "disparity below zero without a name": ("d.exr", -90 / TRUE_M, "float", ("Y",)),
+    "disparity with infinity for nothing": ("d.pfm", np.where(_HOLES, np.inf, 90 / TRUE_M), "float", ("Y",)),
+    "PNG of 16 bits, 3000 to the metre": ("d.png", np.rint(TRUE_M * 3000).astype(np.uint16), "uint16", ("Y",)),
+    "PNG of 16 bits, 3000 to the metre, 0 for nothing": (
+        "d.png",
+        np.where(_HOLES, 0, np.rint(TRUE_M * 3000)).astype(np.uint16),
+        "uint16",
+        ("Y",),
+    ),
+    "millimetres, white for nothing": (
+        "d.png",
+        np.where(_HOLES, 65535, np.rint(TRUE_M * 500)).astype(np.uint16),
+        "uint16",
+        ("Y",),
+    ),
     "uint32 in millimetres": ("d.exr", np.rint(TRUE_M * 500).astype(np.uint32), "uint", ("Z",)),
 }
-SCALED = {"millimetres of near things": 1 / 0.15, "uint32 in millimetres": 2.0}
+SCALED = {
+    "millimetres of near things": 1 / 0.15,
+    "uint32 in millimetres": 2.0,
+    "millimetres, white for nothing": 2.0,
+}
 """Rooms that were made smaller to lie within a depth camera's reach."""
 
 
@@ -270,6 +294,18 @@ def test_z_below_zero_has_nothing_where_the_large_number_stands_with_either_sign
     found = depth.in_metres(RawDepth(values, False, "Z", 32), DepthConvention("METRES", scale=-1.0), (8, 8))
     assert np.isposinf(found[:4]).all()
     assert (found[4:] == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("raw", "doubtful"),
+    [
+        (RawDepth(TRUE_M, False, "Z", 32), False),
+        (RawDepth(100 * TRUE_M, False, "Z", 32), True),  # centimetres, or a landscape from a hill
+        (RawDepth((TRUE_M < 5).astype(np.float32), True, "grey", 8), True),  # a mask
+    ],
+)
+def test_what_is_hardly_a_depth_is_doubtful(raw, doubtful):
+    assert ("Doubtful" in depth.guess(raw).why) is doubtful
 
 
 @pytest.mark.parametrize("kind", ["int16", "int32"])

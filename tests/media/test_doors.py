@@ -82,7 +82,7 @@ def test_blocks_tell_what_inode_and_times_do_not(tmp_path) -> None:
 # --- Arrays
 
 
-@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 1, 4, 5), (3, 4, 5, 1)])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 1, 4, 5), (3, 4, 5, 1), (1, 3, 4, 5), (1, 3, 1, 4, 5)])
 def test_arrays_hold_a_map_for_each_frame(tmp_path, shape) -> None:
     maps = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
     np.save(tmp_path / "d.npy", maps.reshape(shape))
@@ -109,9 +109,12 @@ def test_arrays_that_are_no_depth_are_refused_in_words(tmp_path) -> None:
     with pytest.raises(MediaError, match=r"cannot be told; it holds a, b"):
         media.read_raw_depth(tmp_path / "two.npz")
     assert media.read_raw_depth(tmp_path / "two.npz", 0, "B").values.shape == (4, 5)
-    np.save(tmp_path / "rgb.npy", np.zeros((2, 4, 5, 3)))
-    with pytest.raises(MediaError, match="shape"):
-        media.read_raw_depth(tmp_path / "rgb.npy")
+    for shape in ((2, 4, 5, 3), (27, 48, 3), (27, 48, 5)):  # colours; frames at the end
+        np.save(tmp_path / "rgb.npy", np.zeros(shape))
+        with pytest.raises(MediaError, match="shape"):
+            media.read_raw_depth(tmp_path / "rgb.npy")
+    np.savez(tmp_path / "beside.npz", K=np.eye(3), pred_depth=np.ones((4, 5)), depth_conf=np.zeros((4, 5)))
+    assert media.read_raw_depth(tmp_path / "beside.npz").layer == "pred_depth"
     np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object), allow_pickle=True)
     with pytest.raises(MediaError, match="NumPy"):
         media.read_raw_depth(tmp_path / "objects.npy")
