@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core import Aperture, Highlights, Lens
 
 
 @dataclass(frozen=True)
 class Input:
-    """One keyframable input. `advanced` ones sit in a closed sub-panel of the node group's interface. at_zero: what it
-    does at zero, for the panel; empty where it cannot be zero, or does what its name says."""
+    """One keyframable input. `advanced` ones sit in a closed sub-panel of the node group's interface."""
 
     name: str
     default: float
@@ -25,32 +24,17 @@ class Input:
     subtype: str = "NONE"
     integer: bool = False
     advanced: bool = False
-    at_zero: str = ""
 
 
-INPUTS: tuple[Input, ...] = (
+_USUAL = (
     Input("Focus Distance", 3.0, 0.01, 1e6, "Distance from the camera to what is sharp, in metres", "DISTANCE"),
     Input("F-Stop", 2.8, 0.05, 1e6, "Aperture number: a small number is a wide opening and a shallow depth of field"),
     Input("Focal Length", 50.0, 1.0, 5000.0, "Focal length of the lens that took the picture, in millimetres"),
     Input("Sensor Width", 36.0, 0.1, 1000.0, "Width of the sensor that the picture's width shows, in millimetres"),
     Input(
-        "Blades",
-        0,
-        0,
-        16,
-        "Aperture blades: 3 to 16 make a polygon; 0 is a circle, and so are 1 and 2",
-        integer=True,
-        at_zero="a round opening",
+        "Blades", 0, 0, 16, "Aperture blades: 3 to 16 make a polygon; 0 is a circle, and so are 1 and 2", integer=True
     ),
-    Input(
-        "Blade Rotation",
-        0.0,
-        -math.tau,
-        math.tau,
-        "Turns the aperture's blades counter-clockwise",
-        "ANGLE",
-        at_zero="a blade's edge on top",
-    ),
+    Input("Blade Rotation", 0.0, -math.tau, math.tau, "Turns the aperture's blades counter-clockwise", "ANGLE"),
     Input(
         "Max Blur",
         0.0,
@@ -58,61 +42,17 @@ INPUTS: tuple[Input, ...] = (
         100.0,
         "Largest diameter of a blur circle, in percent of the picture's width; 0 is no limit",
         "PERCENTAGE",
-        at_zero="no limit",
     ),
     Input(
-        "Near Strength",
-        1.0,
-        0.0,
-        10.0,
-        "Factor on the blur in front of the focus distance; 1 is what the lens does",
-        at_zero="sharp in front",
+        "Near Strength", 1.0, 0.0, 10.0, "Factor on the blur in front of the focus distance; 1 is what the lens does"
     ),
-    Input(
-        "Far Strength",
-        1.0,
-        0.0,
-        10.0,
-        "Factor on the blur behind the focus distance; 1 is what the lens does",
-        at_zero="sharp behind",
-    ),
-    Input(
-        "Mix",
-        1.0,
-        0.0,
-        1.0,
-        "How much of the result replaces the strip's own picture",
-        "FACTOR",
-        at_zero="the strip's own picture",
-    ),
-    Input(
-        "In-Focus Range",
-        0.0,
-        0.0,
-        1e6,
-        "Depth around the focus distance that stays sharp, in metres",
-        "DISTANCE",
-        advanced=True,
-        at_zero="sharp at one distance",
-    ),
-    Input(
-        "Roundness",
-        0.0,
-        0.0,
-        1.0,
-        "Curvature of the blades: 0 is straight, 1 makes a circle",
-        "FACTOR",
-        advanced=True,
-        at_zero="straight blades",
-    ),
-    Input(
-        "Squeeze",
-        1.0,
-        0.25,
-        4.0,
-        "Anamorphic squeeze: height of the bokeh over its width; 2 is a 2x anamorphic",
-        advanced=True,
-    ),
+    Input("Far Strength", 1.0, 0.0, 10.0, "Factor on the blur behind the focus distance; 1 is what the lens does"),
+    Input("Mix", 1.0, 0.0, 1.0, "How much of the result replaces the strip's own picture", "FACTOR"),
+)
+_ADVANCED = (
+    Input("In-Focus Range", 0.0, 0.0, 1e6, "Depth around the focus distance that stays sharp, in metres", "DISTANCE"),
+    Input("Roundness", 0.0, 0.0, 1.0, "Curvature of the blades: 0 is straight, 1 makes a circle", "FACTOR"),
+    Input("Squeeze", 1.0, 0.25, 4.0, "Anamorphic squeeze: height of the bokeh over its width; 2 is a 2x anamorphic"),
     Input(
         "Obstruction",
         0.0,
@@ -120,8 +60,6 @@ INPUTS: tuple[Input, ...] = (
         0.95,
         "Share of the aperture's area that a mirror lens's central mirror hides: ring bokeh",
         "FACTOR",
-        advanced=True,
-        at_zero="no mirror",
     ),
     Input(
         "Spherical Aberration",
@@ -129,37 +67,17 @@ INPUTS: tuple[Input, ...] = (
         -1.0,
         1.0,
         "Above 0 discs behind the focus have a bright rim, below 0 a bright core; in front of it the reverse",
-        advanced=True,
-        at_zero="even discs",
     ),
     Input(
-        "Cat's Eye",
-        0.0,
-        0.0,
-        1.0,
-        "How far the lens barrel cuts into discs towards the picture's corners",
-        "FACTOR",
-        advanced=True,
-        at_zero="whole discs",
+        "Cat's Eye", 0.0, 0.0, 1.0, "How far the lens barrel cuts into discs towards the picture's corners", "FACTOR"
     ),
-    Input(
-        "Vignetting",
-        0.0,
-        0.0,
-        1.0,
-        "Light that the lens barrel takes towards the picture's corners",
-        "FACTOR",
-        advanced=True,
-        at_zero="no light lost",
-    ),
+    Input("Vignetting", 0.0, 0.0, 1.0, "Light that the lens barrel takes towards the picture's corners", "FACTOR"),
     Input(
         "Axial Chromatic",
         0.0,
         -5.0,
         5.0,
         "Spread of the focal length between red and blue, in percent: coloured fringes out of focus",
-        advanced=True,
-        at_zero="no fringes",
     ),
     Input(
         "Highlight Gain",
@@ -167,8 +85,6 @@ INPUTS: tuple[Input, ...] = (
         0.0,
         100.0,
         "Light given back to clipped highlights: white becomes 1 + gain times as bright",
-        advanced=True,
-        at_zero="highlights as they are",
     ),
     Input(
         "Highlight Threshold",
@@ -177,19 +93,29 @@ INPUTS: tuple[Input, ...] = (
         0.999,
         "Brightness from which highlights gain, in linear light; 1 is white",
         "FACTOR",
-        advanced=True,
-        at_zero="all gains",
     ),
-    Input(
-        "Breathing",
-        0.0,
-        -10.0,
-        10.0,
-        "Change of the field of view with focus: 1 is what a thin lens does",
-        advanced=True,
-        at_zero="the frame stands still",
-    ),
+    Input("Breathing", 0.0, -10.0, 10.0, "Change of the field of view with focus: 1 is what a thin lens does"),
 )
+INPUTS = (*_USUAL, *(replace(entry, advanced=True) for entry in _ADVANCED))
+ZEROS = {
+    "Blades": "a round opening",
+    "Blade Rotation": "a blade's edge on top",
+    "Max Blur": "no limit",
+    "Near Strength": "sharp in front",
+    "Far Strength": "sharp behind",
+    "Mix": "the strip's own picture",
+    "In-Focus Range": "sharp at one distance",
+    "Roundness": "straight blades",
+    "Obstruction": "no mirror",
+    "Spherical Aberration": "even discs",
+    "Cat's Eye": "whole discs",
+    "Vignetting": "no light lost",
+    "Axial Chromatic": "no fringes",
+    "Highlight Gain": "highlights as they are",
+    "Highlight Threshold": "all gains",
+    "Breathing": "the frame stands still",
+}
+"""What an input's zero means, in words for the panel, where it is no number like others."""
 
 NAMES = tuple(entry.name for entry in INPUTS)
 LENS_FIELDS = {

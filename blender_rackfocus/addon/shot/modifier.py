@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from ...frame.inputs import INPUTS
+from ...frame.inputs import INPUTS, ZEROS
 from ..blender import curves
 from . import focus_keys, group
 
@@ -18,7 +18,7 @@ USUAL = ("Focus Distance", "F-Stop", "Focal Length", "Mix")
 CHARACTER = tuple(entry.name for entry in INPUTS if entry.advanced)
 RARE = tuple(entry.name for entry in INPUTS if entry.name not in {*USUAL, *CHARACTER})
 """Which inputs belong together in a panel."""
-AT_ZERO = {entry.name: entry.at_zero for entry in INPUTS}
+AT_ZERO = {entry.name: ZEROS.get(entry.name, "") for entry in INPUTS}
 """What an input's zero means, in words; empty where it is a number like others."""
 
 KINDS = ("IMAGE", "MOVIE")
