@@ -67,18 +67,6 @@ class CameraStep:
         return CameraStep(self.turn.T, -self.turn.T @ self.shift, self.focal)
 
 
-def small(picture: np.ndarray) -> np.ndarray:
-    """A picture made FLOW_WIDTH_PX wide at most.
-
-    picture: (H, W, C) float32, scene-linear. Returns (h, w, C) float32, the same light.
-    """
-    height, width = picture.shape[:2]
-    if width <= FLOW_WIDTH_PX:
-        return picture
-    size = FLOW_WIDTH_PX, max(16, round(height * FLOW_WIDTH_PX / width))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
 def grey(picture: np.ndarray) -> np.ndarray:
     """The brightness of a picture as a display has it.
 

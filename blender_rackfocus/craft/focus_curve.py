@@ -269,7 +269,7 @@ def fit(frames: Sequence[float], focus_m: Sequence[float], tolerance: float = 0.
         return [Key(float(frames_a[0]), float(focus[0]))]
     dioptre = 1 / focus
     slope = _slopes(frames_a, dioptre)
-    chosen = _fit_between(frames_a, dioptre, slope, tolerance, 0, frames_a.size - 1)
+    chosen = _sampled(frames_a, dioptre, slope, tolerance)
     keys = [Key(float(frames_a[i]), float(focus[i])) for i in chosen]
     for k in range(len(keys) - 1):
         first, second, i, j = keys[k], keys[k + 1], chosen[k], chosen[k + 1]
@@ -280,9 +280,10 @@ def fit(frames: Sequence[float], focus_m: Sequence[float], tolerance: float = 0.
     return keys
 
 
-def _fit_between(frames, dioptre, slope, tolerance, i, j) -> list[int]:
-    """Indices of the samples that become keys, from i to j, both included."""
-    stack, chosen = [(i, j)], {i, j}
+def _sampled(frames: np.ndarray, dioptre: np.ndarray, slope: np.ndarray, tolerance: float) -> list[int]:
+    """Indices of the samples that become keys, the first and the last among them."""
+    ends = (0, frames.size - 1)
+    stack, chosen = [ends], {*ends}
     while stack:
         i, j = stack.pop()
         if j - i < 2:

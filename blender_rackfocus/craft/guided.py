@@ -14,15 +14,16 @@ _EDGE = 1e-4
 """What counts as an edge, as a variance of values 0 to 1."""
 
 
-def small(picture: np.ndarray) -> np.ndarray:
-    """A picture or a matte at most `WORK_WIDTH` across, as all decisions are made on.
+def small(picture: np.ndarray, most_px: int = WORK_WIDTH, least_px: int = 1) -> np.ndarray:
+    """A picture or a matte at most so many pixels across, as all decisions are made on, and at least so many high.
 
     picture: (H, W, ...) of any type and meaning. Returns (h, w, ...) of any type, picture's own.
     """
     height, width = picture.shape[:2]
-    if width <= WORK_WIDTH:
+    if width <= most_px:
         return picture
-    return cv2.resize(picture, (WORK_WIDTH, max(1, round(height * WORK_WIDTH / width))), interpolation=cv2.INTER_AREA)
+    size = most_px, max(least_px, round(height * most_px / width))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def to_edges(look: np.ndarray, matte: np.ndarray) -> np.ndarray:

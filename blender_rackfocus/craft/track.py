@@ -123,7 +123,7 @@ def depth_at_point(depth_m: np.ndarray, x: float, y: float, radius_px: int = 3, 
 
 
 def track_depths(
-    points: Iterable[TrackPoint], depth_at: Callable[[float], np.ndarray], radius_px: int = 3, nearest: bool = False
+    points: Iterable[TrackPoint], depth_at: Callable[[float], np.ndarray], nearest: bool = False
 ) -> tuple[list[float], list[float]]:
     """Frames and metres of a track, ready for `pull.Mark`: NaN where the point is lost or nothing lies under it.
 
@@ -134,7 +134,7 @@ def track_depths(
     frames, metres = [], []
     for point in points:
         frames.append(point.frame)
-        depth = math.nan if point.lost else depth_at_point(depth_at(point.frame), point.x, point.y, radius_px, nearest)
+        depth = math.nan if point.lost else depth_at_point(depth_at(point.frame), point.x, point.y, nearest=nearest)
         metres.append(depth if math.isfinite(depth) else math.nan)
     return frames, _without_spikes(metres)
 

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from ..core import Behind
-from .camera_step import CameraStep, fitted_step, grey, grid, small
+from .camera_step import FLOW_WIDTH_PX, CameraStep, fitted_step, grey, grid
+from .guided import small
 
 APART = 1.15
 """What is hidden is at least so many times as far as what hides it."""
@@ -107,7 +108,7 @@ class Neighbour:
 
 def glance(sight: Sight) -> Glance:
     """A frame made small."""
-    picture = small(sight.picture)
+    picture = small(sight.picture, FLOW_WIDTH_PX, 16)
     near = _nearness(sight.depth_m, picture.shape[:2])
     light = cv2.max(np.ascontiguousarray(picture[..., :3]), 0.0)
     return Glance(grey(picture), light, near, _clear(near), _rough(near), sight.depth_m.shape)

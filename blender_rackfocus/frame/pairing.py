@@ -48,18 +48,15 @@ class Pairing:
     """Depth for every frame of a clip.
 
     sentence: what was taken, and why, for the user. doubtful: it may be meant otherwise. first: file and frame that
-    stand for all where the meaning of the numbers is guessed. stream: of a depth movie.
+    stand for all where the meaning of the numbers is guessed. stream: of a depth movie. of: gives the file, and the
+    frame in it, for a frame of the clip, 0 the first; raises MediaError where it has none.
     """
 
     sentence: str
     doubtful: bool
     first: tuple[str, int]
     stream: int
-    _find: Callable[[int], tuple[str, int]]
-
-    def of(self, index: int) -> tuple[str, int]:
-        """The file, and the frame in it, for a frame of the clip, 0 the first. Raises MediaError where it has none."""
-        return self._find(index)
+    of: Callable[[int], tuple[str, int]]
 
 
 def pair(clip: Clip, depth: str, *, offset: int = 0, stream: int = 0, layer: str = "") -> Pairing:

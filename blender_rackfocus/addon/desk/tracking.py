@@ -123,7 +123,7 @@ def _one_way(
             points.append(full)
             yield full
 
-    _, metres = track_depths(followed(), depth.__getitem__, radius_px=3, nearest=nearest)
+    _, metres = track_depths(followed(), depth.__getitem__, nearest)
     return {
         int(point.frame): marks.Sample(
             point.x / width, point.y / height, value, 0.0 if point.lost else point.confidence
