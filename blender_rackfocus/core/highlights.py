@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .lens import require
+
 
 @dataclass(frozen=True)
 class Highlights:
@@ -24,12 +26,9 @@ class Highlights:
     clip: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.gain) and self.gain >= 0):
-            raise ValueError("gain: must be 0 or above")
-        if not (np.isfinite(self.clip) and self.clip > 0):
-            raise ValueError("clip: must be above 0")
-        if not 0 <= self.threshold < self.clip:
-            raise ValueError("threshold: must be 0 or above and below clip")
+        require(bool(np.isfinite(self.gain)) and self.gain >= 0, "gain", "must be 0 or above")
+        require(bool(np.isfinite(self.clip)) and self.clip > 0, "clip", "must be above 0")
+        require(0 <= self.threshold < self.clip, "threshold", "must be 0 or above and below clip")
 
 
 def highlight_factor(rgb: np.ndarray, highlights: Highlights) -> np.ndarray:

@@ -53,12 +53,12 @@ class Lens:
 
     def __post_init__(self) -> None:
         for name in ("focal_mm", "f_number", "sensor_mm"):
-            _require(np.isfinite(getattr(self, name)) and getattr(self, name) > 0, name, "must be finite and above 0")
-        _require(self.focus_m > self.focal_mm / MM_PER_M, "focus_m", "must be farther than the focal length")
+            require(np.isfinite(getattr(self, name)) and getattr(self, name) > 0, name, "must be finite and above 0")
+        require(self.focus_m > self.focal_mm / MM_PER_M, "focus_m", "must be farther than the focal length")
         for name in ("near_strength", "far_strength", "max_blur_pct", "in_focus_range_m"):
-            _require(np.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "must be 0 or above")
+            require(np.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "must be 0 or above")
         for name in ("axial_chromatic", "breathing"):
-            _require(np.isfinite(getattr(self, name)), name, "must be a finite number")
+            require(np.isfinite(getattr(self, name)), name, "must be a finite number")
 
 
 def coc_px(depth_m: np.ndarray | float, lens: Lens, width_px: int) -> np.ndarray:
@@ -70,11 +70,10 @@ def coc_px(depth_m: np.ndarray | float, lens: Lens, width_px: int) -> np.ndarray
 
     radius = width / 2 * f^2 / (N sensor) * (1 / s - 1 / d), then strengths, protected range and limit.
     """
-    _require(width_px >= 1, "width_px", "must be at least 1")
+    require(width_px >= 1, "width_px", "must be at least 1")
     depth = np.asarray(depth_m, np.float32)
     least = np.min(depth) if depth.size else np.inf
-    if not least > 0:
-        raise ValueError("depth_m: must be above 0 everywhere and hold no NaN")
+    require(bool(least > 0), "depth_m", "must be above 0 everywhere and hold no NaN")
     if least < NEAREST_M:
         depth = np.maximum(depth, np.float32(NEAREST_M))
     return coc_from_dioptres(np.float32(1) / depth, lens, width_px)
@@ -127,7 +126,7 @@ def hyperfocal_m(lens: Lens, width_px: int, coc_limit_px: float = 0.5) -> float:
 
     From radius(infinity) = coc_limit_px: H = width / 2 * f^2 / (N sensor coc_limit). The lens's focus plays no part.
     """
-    _require(coc_limit_px > 0, "coc_limit_px", "must be above 0")
+    require(coc_limit_px > 0, "coc_limit_px", "must be above 0")
     return radius_per_dioptre(lens, width_px) / coc_limit_px
 
 
@@ -137,8 +136,8 @@ def depth_of_field_m(lens: Lens, width_px: int, coc_limit_px: float = 0.5) -> tu
     With H the hyperfocal distance the limits are 1 / (1 / s + 1 / H) and 1 / (1 / s - 1 / H), widened by the strengths
     and the protected range.
     """
-    _require(coc_limit_px > 0, "coc_limit_px", "must be above 0")
-    _require(width_px >= 1, "width_px", "must be at least 1")
+    require(coc_limit_px > 0, "coc_limit_px", "must be above 0")
+    require(width_px >= 1, "width_px", "must be at least 1")
     if 0 < lens.max_blur_pct / 100.0 * width_px / 2.0 <= coc_limit_px:
         return 0.0, np.inf
     per_dioptre = radius_per_dioptre(lens, width_px)
@@ -161,10 +160,11 @@ def breathing_scale(lens: Lens) -> float:
         return 1.0
     ratio = 1.0 / (1.0 - lens.focal_mm / MM_PER_M / lens.focus_m)
     scale = 1.0 + lens.breathing * (ratio - 1.0)
-    _require(scale > 0, "breathing", "turns the picture inside out at this focus distance")
+    require(scale > 0, "breathing", "turns the picture inside out at this focus distance")
     return scale
 
 
-def _require(holds: bool, name: str, what: str) -> None:
+def require(holds: bool, name: str, what: str) -> None:
+    """Raises ValueError where what is asked of a named value does not hold."""
     if not holds:
         raise ValueError(f"{name}: {what}")

@@ -33,11 +33,11 @@ from functools import cache
 from itertools import pairwise
 
 from . import words
-from .distances import distance_text
+from .distances import FOOT_M, distance_text
 from .lenses import LENSES, SENSORS, t_stop_f_number
 from .pull import FEELS, INFINITY_M
 
-INCH_M, FOOT_M = 0.0254, 0.3048
+INCH_M = 0.0254
 SHALLOW_F, VERY_SHALLOW_F, DEEP_F = 1.4, 1.2, 11.0
 VERY_SLOW_SECONDS = 5.0
 OUT_OF_FOCUS = 0.5

@@ -380,18 +380,12 @@ def follow(keys: Sequence[Key], frame: float, mark: Mark, last: float) -> list[K
     end = at
     while end + 1 < len(keys) and same_focus(keys[end + 1].focus_m, keys[at].focus_m):
         end += 1
-    if end + 1 == len(keys) and end == at:
-        until, onward = last, None
-    else:
-        until, onward = keys[end].frame, keys[end]
+    until = keys[end].frame if end > at or end + 1 < len(keys) else last
     if until <= frame:
         return keys
-    hold = [replace(key, role=FOLLOWED) for key in hold_keys(mark, frame, until)]
-    joint = replace(keys[at], focus_m=hold[0].focus_m, right=hold[0].right, interpolation="BEZIER", handle_type="FREE")
-    if onward is not None:
-        rest = replace(onward.flat_at(hold[-1].focus_m), left=hold[-1].left, handle_type="FREE")
-        return [*keys[:at], joint, *hold[1:-1], rest, *keys[end + 1 :]]
-    return [*keys[:at], joint, *hold[1:]]
+    head = [*keys[:at], replace(keys[at], focus_m=mark_distance_m(mark, frame))]
+    tail = [keys[end].flat_at(mark_distance_m(mark, until)), *keys[end + 1 :]] if end > at else []
+    return _followed(head, tail, frame, until, mark)
 
 
 def fit_in(frame: float, length: float, first: float, last: float) -> tuple[float, float, str]:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ..core import Behind
-from ..core.lens import Lens, coc_from_dioptres, protected_dioptres, radius_per_dioptre
+from ..core.lens import Lens, coc_from_dioptres, protected_dioptres, radius_per_dioptre, require
 from .depth_shape import srgb_decode
 
 NEAR_SRGB, FOCUS_SRGB, FAR_SRGB = (230, 130, 0), (235, 235, 235), (20, 110, 215)
@@ -122,7 +122,7 @@ def split_view(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     before, after: (H, W, 4) float32, scene-linear, of one size. Returns (H, W, 4) float32, scene-linear.
     """
     before, after = _picture(before), _picture(after)
-    _require(before.shape == after.shape, "after", f"must have the shape of before {before.shape}, got {after.shape}")
+    require(before.shape == after.shape, "after", f"must have the shape of before {before.shape}, got {after.shape}")
     view = after.copy()
     height, width = view.shape[:2]
     at = round(width / 2)
@@ -391,23 +391,18 @@ def _dioptres(depth: np.ndarray) -> np.ndarray:
 
 def _depth(depth_m: np.ndarray) -> np.ndarray:
     depth = np.ascontiguousarray(depth_m, np.float32)
-    _require(depth.ndim == 2, "depth_m", f"must be (H, W), got {depth.shape}")
-    _require(depth.size > 0 and bool(depth.min() > 0), "depth_m", "must be above 0 everywhere and hold no NaN")
+    require(depth.ndim == 2, "depth_m", f"must be (H, W), got {depth.shape}")
+    require(depth.size > 0 and bool(depth.min() > 0), "depth_m", "must be above 0 everywhere and hold no NaN")
     return depth
 
 
 def _picture(rgba: np.ndarray) -> np.ndarray:
     picture = np.ascontiguousarray(rgba, np.float32)
-    _require(picture.ndim == 3 and picture.shape[2] in (3, 4), "rgba", f"must be (H, W, 3 or 4), got {picture.shape}")
+    require(picture.ndim == 3 and picture.shape[2] in (3, 4), "rgba", f"must be (H, W, 3 or 4), got {picture.shape}")
     return picture
 
 
 def _both(rgba: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     picture, depth = _picture(rgba), _depth(depth_m)
-    _require(picture.shape[:2] == depth.shape, "depth_m", f"must have the picture's size {picture.shape[:2]}")
+    require(picture.shape[:2] == depth.shape, "depth_m", f"must have the picture's size {picture.shape[:2]}")
     return picture, depth
-
-
-def _require(holds: bool, name: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}: {what}")

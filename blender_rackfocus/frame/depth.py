@@ -99,24 +99,16 @@ def on_picture(
     fit.
 
     picture: (H, W, 3 or 4) float32, scene-linear. margin: (rows, columns) of it lie around the frame that the touches
-    were drawn on. Returns (H, W) float32, metres, and what was done. Raises as
-    `in_metres`.
+    were drawn on. Returns (H, W) float32, metres, and what was done. Raises as `in_metres`.
     """
-    depth_m, done = _fitting(raw, convention, picture, fit, window)
-    return touched(depth_m, picture, [on_wider(one, picture.shape[:2], margin) for one in touches]), done
-
-
-def _fitting(
-    raw: RawDepth, convention: DepthConvention, picture: np.ndarray, fit: bool, window: Window | None
-) -> tuple[np.ndarray, Fit]:
-    depth_m = in_metres(raw, convention, picture.shape[:2], window)
-    if not fit:
-        return depth_m, Fit()
-    made, done = fitted(picture, depth_m)
-    if done.soft_px and raw.values.shape[0] < picture.shape[0]:
-        # What a smaller depth mixed in its edges says where between its pixels they are.
-        return fitted(picture, in_metres(raw, convention, picture.shape[:2], window, even=True))
-    return made, done
+    size = picture.shape[:2]
+    depth_m, done = in_metres(raw, convention, size, window), Fit()
+    if fit:
+        depth_m, done = fitted(picture, depth_m)
+        if done.soft_px and raw.values.shape[0] < size[0]:
+            # What a smaller depth mixed in its edges says where between its pixels they are.
+            depth_m, done = fitted(picture, in_metres(raw, convention, size, window, even=True))
+    return touched(depth_m, picture, [on_wider(one, size, margin) for one in touches]), done
 
 
 def numbers(raw: RawDepth, convention: DepthConvention) -> np.ndarray:

@@ -18,11 +18,11 @@ import numpy as np
 
 from .errors import MediaError
 from .library import openimageio
+from .rounding import HALF_MAX
 
 SRGB = "sRGB"
 LINEAR = "Linear Rec.709"
 SCENE_LINEAR = "scene_linear"
-HALF_MAX = 65504.0
 _CHUNK = 1 << 16
 
 # Names Blender's configurations have used for the same thing; older .blend files still carry them.

@@ -59,7 +59,7 @@ class Claims:
             if handle is None:
                 return True
             try:
-                _lock(handle, number)
+                _mark(handle, number, taken=True)
             except OSError as error:
                 return error.errno not in _BUSY
             if os.fstat(handle).st_nlink:
@@ -70,7 +70,7 @@ class Claims:
         """Give a number back."""
         if self._file is not None:
             with contextlib.suppress(OSError):
-                _unlock(self._file, number)
+                _mark(self._file, number, taken=False)
 
     def close(self) -> None:
         """Leave; the file goes with the last one."""
@@ -97,17 +97,9 @@ class Claims:
         self._file = None
 
 
-def _lock(handle: int, number: int) -> None:
+def _mark(handle: int, number: int, *, taken: bool) -> None:
     if fcntl is not None:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if taken else fcntl.LOCK_UN, 1, number)
     else:
         os.lseek(handle, number, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-
-def _unlock(handle: int, number: int) -> None:
-    if fcntl is not None:
-        fcntl.lockf(handle, fcntl.LOCK_UN, 1, number)
-    else:
-        os.lseek(handle, number, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK if taken else msvcrt.LK_UNLCK, 1)
