@@ -11,7 +11,7 @@ import bpy
 from ...blender import pairs
 from ...blender.context import active_strip, sequencer_scene
 from ...delivery import placed
-from ...sequencer import staleness
+from ...sequencer import prefetch, staleness
 from ..operators import jobs
 from .bake import draw_summary
 from .tab import OfStrip
@@ -35,6 +35,8 @@ class RACKFOCUS_PT_placed(OfStrip, bpy.types.Panel):
             layout.operator("rackfocus.placed_remove", icon="X")
         reason = placed.not_now(strip) or jobs.in_the_way("PICTURES")
         hint = "" if there else "Placed, finished frames play many times quicker"
+        if there and all(fresh) and not prefetch.is_alone(scene):
+            hint = "Plays at full speed once every racked strip in the range that plays is placed"
         words(layout, reason or hint, "INFO")
 
 
