@@ -71,3 +71,14 @@ def test_depth_is_touched_up_with_the_mouse(window, clip):
     assert [one[4] for one in told["undone 1"]] == [False] * 3, "as it was before it was followed"
     assert [len(told[f"undone {n}"]) for n in range(1, 5)] == [3, 4, 3, 2], "each stroke, and what took one back"
     assert told["escaped"] == told["undone 4"]
+
+
+def test_a_stroke_is_drawn_on_a_node_over_the_viewers_picture(window):
+    told = window("node_touch_window.py", "-", timeout=200)
+    assert "traceback" not in told, told["traceback"]
+    assert told["started"] == ["RUNNING_MODAL"]
+    ((kind, frame, points),) = told["strokes"]
+    assert (kind, frame) == ("NEARER", 1)
+    assert points[0] == pytest.approx([0.4, 0.4], abs=0.01)
+    assert points[-1] == pytest.approx([0.6, 0.6], abs=0.03)
+    assert told["taken back"] == 0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import bpy
@@ -11,10 +12,10 @@ import numpy as np
 
 from ...blender import strips
 from ...blender.context import sequencer_scene
-from ...depth import mattes, touches
+from ...depth import mattes, passes, touches
 from ...sequencer import eyedropper
 from .. import gpu_draw
-from .eyedropper import preview_under, previews, previews_problem
+from .eyedropper import previews, previews_problem, under_mouse
 from .on_strip import OnStrip
 from .telling import refuse
 
@@ -32,6 +33,7 @@ class Brush(OnStrip):
     """
 
     elsewhere: ClassVar[str] = ""
+    surface: ClassVar[tuple[type[bpy.types.Space], str]] = bpy.types.SpaceSequenceEditor, "PREVIEW"
 
     _points: list[tuple[float, float]]
     _brush: float
@@ -78,7 +80,7 @@ class Brush(OnStrip):
 
     def _begin(self, context: bpy.types.Context) -> set[str]:
         strip = self.strip(context)
-        refuse(self.unfit(strip) or previews_problem(context))
+        refuse(self.unfit(strip) or self.surface_problem(context))
         self.strip_name = strip.name
         self.taken(context, strip)
         return {"RUNNING_MODAL"}
@@ -98,21 +100,22 @@ class Brush(OnStrip):
         """Begin. radius: a share of the width. Raises as `mattes.picture_of`."""
         self._points, self._brush, self._mouse, self._region = [], radius, (0, 0), None
         self.look_at(context)
-        self._drawing = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (self,), "PREVIEW", "POST_PIXEL")
+        space, kind = self.surface
+        self._drawing = space.draw_handler_add(_draw, (self,), kind, "POST_PIXEL")
         context.workspace.status_text_set(status)
         context.window.cursor_modal_set("PAINT_BRUSH")
 
     def put_away(self, context: bpy.types.Context) -> None:
         """End."""
-        bpy.types.SpaceSequenceEditor.draw_handler_remove(self._drawing, "PREVIEW")
+        space, kind = self.surface
+        space.draw_handler_remove(self._drawing, kind)
         context.window.cursor_modal_restore()
         context.workspace.status_text_set(None)
         self.redraw(context)
 
     def look_at(self, context: bpy.types.Context) -> None:
         """Draw on the picture of the current frame from now on."""
-        scene = sequencer_scene(context)
-        self._frame = strips.standing_at(scene)
+        scene, self._frame = sequencer_scene(context), self.frame_now(context)
         strip = self.strip(context)
         self._index, picture = touches.frame_of(strip, self._frame, scene), mattes.picture_of(strip, scene, self._frame)
         self._size = float(picture.shape[1]), float(picture.shape[0])
@@ -132,9 +135,25 @@ class Brush(OnStrip):
             return {"RUNNING_MODAL"}
         return None
 
+    def frame_now(self, context: bpy.types.Context) -> float:
+        """The frame that shows."""
+        return strips.standing_at(sequencer_scene(context))
+
+    def is_there(self, context: bpy.types.Context) -> bool:
+        """Whether there still is what is drawn on."""
+        return self.strip_name in sequencer_scene(context).sequence_editor.strips_all
+
+    def regions(self, context: bpy.types.Context) -> Iterable[bpy.types.Region]:
+        """The regions that are drawn on."""
+        return previews(context)
+
+    def surface_problem(self, context: bpy.types.Context) -> str:
+        """Why nothing can be drawn on; empty where it can."""
+        return previews_problem(context)
+
     def redraw(self, context: bpy.types.Context) -> None:
         """Let the previews show what changed."""
-        for region in previews(context):
+        for region in self.regions(context):
             region.tag_redraw()
 
     def corners(self, context: bpy.types.Context, region: bpy.types.Region) -> list[tuple[float, float]]:
@@ -147,7 +166,7 @@ class Brush(OnStrip):
             point = self._under(context)
             if point is None:
                 return {"PASS_THROUGH"}  # a click on the timeline or a panel
-            if strips.standing_at(sequencer_scene(context)) != self._frame:
+            if self.frame_now(context) != self._frame:
                 self.look_at(context)
             self.begun(event)
             self._points = [point]
@@ -157,7 +176,7 @@ class Brush(OnStrip):
         return {"RUNNING_MODAL"}
 
     def _move(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
-        self._region = preview_under(context, event)
+        self._region = under_mouse(self.regions(context), event)
         if self._region is not None:
             self._mouse = event.mouse_x - self._region.x, event.mouse_y - self._region.y
             point = self._under(context) if self._points else None
@@ -191,15 +210,47 @@ class Brush(OnStrip):
         return [(x + radius * float(np.cos(angle)), y + radius * float(np.sin(angle))) for angle in turn]
 
 
+class OverImage:
+    """A `Brush` on what the image editors show of a scene's compositor."""
+
+    surface: ClassVar[tuple[type[bpy.types.Space], str]] = bpy.types.SpaceImageEditor, "WINDOW"
+
+    def look_at(self, context: bpy.types.Context) -> None:
+        self._frame, self._index = self.frame_now(context), context.scene.frame_current
+        width, height = passes.frame_size(context.scene.render)
+        self._size = float(width), float(height)
+
+    def frame_now(self, context: bpy.types.Context) -> float:
+        return context.scene.frame_current_final
+
+    def regions(self, context: bpy.types.Context) -> Iterable[bpy.types.Region]:
+        areas = [area for area in context.window.screen.areas if area.type == "IMAGE_EDITOR"]
+        return [region for area in areas for region in area.regions if region.type == "WINDOW"]
+
+    def surface_problem(self, context: bpy.types.Context) -> str:
+        return "" if self.regions(context) else "No image editor is open: show the render or the viewer in one"
+
+    def _under(self, _context: bpy.types.Context) -> tuple[float, float] | None:
+        if self._region is None:
+            return None
+        x, y = self._region.view2d.region_to_view(*self._mouse)
+        return (x, 1 - y) if 0 <= x <= 1 and 0 <= y <= 1 else None
+
+    def _on_screen(
+        self, _context: bpy.types.Context, region: bpy.types.Region, x: float, y: float
+    ) -> tuple[float, float]:
+        return region.view2d.view_to_region(x, 1 - y, clip=False)
+
+
 def _draw(brush: Brush) -> None:
     context, region = bpy.context, bpy.context.region
-    if brush.strip_name not in sequencer_scene(context).sequence_editor.strips_all:
+    if not brush.is_there(context):
         return
     gpu.state.blend_set("ALPHA")
     brush.drawn_below(context, region)
     gpu_draw.path([brush._on_screen(context, region, *point) for point in brush._points], brush.ink(), 1.0)
     if region == brush._region:
         gpu_draw.path(brush._circle(context, region), (1, 1, 1, 0.8), 1.0)
-    if brush.elsewhere and strips.standing_at(sequencer_scene(context)) != brush._frame:
+    if brush.elsewhere and brush.frame_now(context) != brush._frame:
         gpu_draw.text(brush.elsewhere, 20, 20, 14 * context.preferences.system.ui_scale, WHITE, shadow=False)
     gpu.state.blend_set("NONE")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import ClassVar
 
 import bpy
@@ -123,7 +124,7 @@ class RACKFOCUS_OT_eyedropper(OnRackedStrip, bpy.types.Operator):
         self.nearest = event.shift
         scene = sequencer_scene(context)
         before = self._region
-        self._region = preview_under(context, event)
+        self._region = under_mouse(previews(context), event)
         if self._region is not None:
             self._mouse = event.mouse_x - self._region.x, event.mouse_y - self._region.y
             try:
@@ -151,11 +152,11 @@ def previews(context: bpy.types.Context):
             yield from (region for region in area.regions if region.type == "PREVIEW" and region.width > 1)
 
 
-def preview_under(context: bpy.types.Context, event: bpy.types.Event) -> bpy.types.Region | None:
-    """The preview that the mouse is over."""
+def under_mouse(regions: Iterable[bpy.types.Region], event: bpy.types.Event) -> bpy.types.Region | None:
+    """The region that the mouse is over."""
     here = (
         region
-        for region in previews(context)
+        for region in regions
         if 0 <= event.mouse_x - region.x < region.width and 0 <= event.mouse_y - region.y < region.height
     )
     return next(here, None)

@@ -16,7 +16,7 @@ from ...compositor import node_clip
 from ...depth import sources, touches
 from ...shot import modifier, node
 from .. import gpu_draw
-from .brush import Brush
+from .brush import Brush, OverImage
 from .jobs import OnThread
 from .on_strip import OnStrip
 from .telling import refuse
@@ -126,18 +126,16 @@ class RACKFOCUS_OT_touch(_Stroke, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
-    """Draw on the depth in the preview: nearer, farther, as here, smooth. Every stroke is kept at once and undone by
-    itself; Ctrl turns nearer and farther around. Enter follows those that are held through the shot, Esc only leaves"""
+class _TouchUp(Brush, _Stroke):
+    """Strokes drawn with the mouse."""
 
-    bl_idname = "rackfocus.touch_up"
     bl_label = "Touch Up Depth"
     bl_options: ClassVar[set[str]] = {"REGISTER"}  # each stroke is an undo step of its own
 
     def do(self, _context: bpy.types.Context) -> set[str]:
-        raise ValueError("Touch Up is drawn with the mouse in the preview")
+        raise ValueError("Touch Up is drawn with the mouse")
 
-    def unfit(self, strip: bpy.types.Strip) -> str:
+    def unfit(self, strip: touches.Owner) -> str:
         return _problem_of(strip)
 
     def taken(self, context: bpy.types.Context, _strip: bpy.types.Strip) -> None:
@@ -150,7 +148,9 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
         self._now = _OPPOSITE[self.kind] if event.ctrl else self.kind
 
     def struck(self, context: bpy.types.Context, points: tuple[tuple[float, float], ...]) -> None:
-        told = {name: getattr(self, name) for name in ("factor", "dioptres", "edges", "hold", "strip_name")}
+        told = {
+            name: getattr(self, name) for name in ("factor", "dioptres", "edges", "hold", "strip_name", "node_name")
+        }
         few = touches.thinned(points, self._brush, self._size[1] / self._size[0])
         self.radius = self._brush
         done = bpy.ops.rackfocus.touch(
@@ -198,7 +198,7 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
     def _take_back(self, context: bpy.types.Context) -> None:
         """The last stroke that was drawn here goes."""
         if self._count and bpy.ops.rackfocus.touch_remove(
-            "EXEC_DEFAULT", True, strip_name=self.strip_name, index=-2
+            "EXEC_DEFAULT", True, strip_name=self.strip_name, node_name=self.node_name, index=-2
         ) == {"FINISHED"}:
             self._count -= 1
             self.redraw(context)
@@ -206,7 +206,8 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
     def _leave(self, context: bpy.types.Context, follow: bool) -> set[str]:
         self.put_away(context)
         if follow and touches.waiting(self.strip(context)) and bpy.ops.rackfocus.touch_follow.poll():
-            bpy.ops.rackfocus.touch_follow("INVOKE_DEFAULT", True, strip_name=self.strip_name)
+            named = {"strip_name": self.strip_name, "node_name": self.node_name}
+            bpy.ops.rackfocus.touch_follow("INVOKE_DEFAULT", True, **named)
         return {"FINISHED"} if self._count else {"CANCELLED"}
 
     def _tell(self, context: bpy.types.Context) -> None:
@@ -227,6 +228,24 @@ class RACKFOCUS_OT_touch_up(Brush, _Stroke, bpy.types.Operator):
             "Esc: done",
         )
         context.workspace.status_text_set("   ".join(told))
+
+
+class RACKFOCUS_OT_touch_up(_TouchUp, bpy.types.Operator):
+    """Draw on the depth in the preview: nearer, farther, as here, smooth. Every stroke is kept at once and undone by
+    itself; Ctrl turns nearer and farther around. Enter follows those that are held through the shot, Esc only leaves"""
+
+    bl_idname = "rackfocus.touch_up"
+
+
+class RACKFOCUS_OT_node_touch_up(OverImage, _TouchUp, bpy.types.Operator):
+    """Draw on a node's depth in an image editor that shows the render or the viewer: nearer, farther, as here, smooth.
+    Every stroke is kept at once and undone by itself; Ctrl turns nearer and farther around. Enter follows those that
+    are held over a clip, Esc only leaves"""
+
+    bl_idname = "rackfocus.node_touch_up"
+
+    def is_there(self, context: bpy.types.Context) -> bool:
+        return _node_in(context.scene, self.node_name) is not None
 
 
 def _frame_now(context: bpy.types.Context, owner: touches.Owner) -> int:
@@ -306,4 +325,10 @@ class RACKFOCUS_OT_touch_remove(_OnDepth, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (RACKFOCUS_OT_touch, RACKFOCUS_OT_touch_up, RACKFOCUS_OT_touch_follow, RACKFOCUS_OT_touch_remove)
+CLASSES = (
+    RACKFOCUS_OT_touch,
+    RACKFOCUS_OT_touch_up,
+    RACKFOCUS_OT_node_touch_up,
+    RACKFOCUS_OT_touch_follow,
+    RACKFOCUS_OT_touch_remove,
+)

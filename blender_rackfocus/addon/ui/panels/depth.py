@@ -117,15 +117,16 @@ class RACKFOCUS_PT_touch_up(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        layout.operator_context = "INVOKE_DEFAULT"
-        grid = layout.grid_flow(columns=2, align=True)
-        for kind, label, _description, icon, _number in touches.KINDS:
-            grid.operator("rackfocus.touch_up", text=label, icon=icon).kind = kind
-        draw_strokes(layout, strip, "")
+        draw_strokes(layout, strip, "rackfocus.touch_up", "")
 
 
-def draw_strokes(layout: bpy.types.UILayout, owner: touches.Owner, node_name: str) -> None:
-    """The strokes on a strip's depth, or on that of the node of this name."""
+def draw_strokes(layout: bpy.types.UILayout, owner: touches.Owner, touch_up: str, node_name: str) -> None:
+    """The strokes on a strip's depth, or on that of the node of this name. touch_up: the operator that draws them."""
+    layout.operator_context = "INVOKE_DEFAULT"
+    grid = layout.grid_flow(columns=2, align=True)
+    for kind, label, _description, icon, _number in touches.KINDS:
+        drawing = grid.operator(touch_up, text=label, icon=icon)
+        drawing.kind, drawing.node_name = kind, node_name
     strokes = owner.rackfocus_touches
     if not strokes:
         return

@@ -69,7 +69,6 @@ class RACKFOCUS_PT_node(_Tab, bpy.types.Panel):
         row.enabled = not problem_of_clip
         row.prop(one, "rackfocus_uncover")
         words(layout, problem_of_clip or compositor.behind_told(context.scene, one), "XRAY")
-        depth.draw_strokes(layout, one, one.name)
         layout.operator("rackfocus.node_convert_to_nodes", icon="NODETREE")
 
 
@@ -78,6 +77,23 @@ def _draw_twin(layout: bpy.types.UILayout, rack_node: bpy.types.Node) -> None:
     layout.label(text=f"{rack_node.name}: Blender's own nodes", icon="NODETREE")
     layout.label(text=f"{rack_node.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
     layout.operator("rackfocus.node_convert_back", icon="LOOP_BACK")
+
+
+class RACKFOCUS_PT_node_touch_up(bpy.types.Panel):
+    bl_label = "Touch Up"
+    bl_parent_id = "RACKFOCUS_PT_node"
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Rack Focus"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return RACKFOCUS_PT_node_bake.poll(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        one = context.space_data.edit_tree.nodes.active
+        depth.draw_strokes(self.layout, one, "rackfocus.node_touch_up", one.name)
 
 
 class RACKFOCUS_PT_node_bake(_Tab, bpy.types.Panel):
@@ -154,7 +170,7 @@ def _draw_words() -> None:
             gpu_draw.text(word, left, top + 6 * scale, _WORD_PX * scale, _WORD_COLOUR, shadow=False)
 
 
-CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_bake)
+CLASSES = (RACKFOCUS_PT_node, RACKFOCUS_PT_node_touch_up, RACKFOCUS_PT_node_bake)
 
 
 def register() -> None:
