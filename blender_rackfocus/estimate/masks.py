@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,8 @@ _SIDE_PX = 320
 """Where a file leaves its size free."""
 _LOGITS = 0.01
 """Values farther outside 0 to 1 than this are logits."""
+_CLEAR, _LEAST_CLEAR = 0.22, 0.25
+"""A mask is so near to 0 or 1 at such a share of the picture at least; a trained one at three quarters and more."""
 
 
 class MaskNetwork:
@@ -34,6 +37,8 @@ class MaskNetwork:
         if self._picture.frames is not None or not header.outputs:
             raise EstimateError(f"{self.name} does not give a mask for one picture.")
         self._output = header.outputs[0].name
+        if re.search("depth|disp", self._output.lower()):
+            raise EstimateError(f'{self.name} gives no mask: its output is called "{self._output}".')
         try:
             self._process = Process(path)
         except CannotRun as error:
@@ -63,11 +68,14 @@ class MaskNetwork:
 
 def _plane(answer: np.ndarray, name: str) -> np.ndarray:
     """(h, w) float32 of an output, whatever its axes of length 1 and 2."""
-    found = np.squeeze(np.asarray(answer, np.float32))
+    found = np.squeeze(np.asarray(answer, np.float32)) / (255 if answer.dtype == np.uint8 and answer.max() > 1 else 1)
     if found.ndim == 3 and 2 in (found.shape[0], found.shape[2]):
         found = found[-1] if found.shape[0] == 2 else found[..., -1]
     if found.ndim != 2 or not np.isfinite(found).all():
         raise EstimateError(f"{name} gives no mask: its output is {' x '.join(map(str, np.shape(answer)))}.")
     if found.min() < -_LOGITS or found.max() > 1 + _LOGITS:
         found = 1 / (1 + np.exp(-found.clip(-30, 30)))
+    clear = (np.abs(found - 0.5) > 0.5 - _CLEAR).mean()
+    if clear < _LEAST_CLEAR or (answer.dtype.kind in "iu" and answer.dtype != np.uint8 and answer.max() > 1):
+        raise EstimateError(f"{name} gives no mask: hardly a value of its answer is near 0 or 1.")
     return np.ascontiguousarray(found, np.float32)

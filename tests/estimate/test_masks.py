@@ -15,14 +15,14 @@ from blender_rackfocus.estimate.masks import MaskNetwork  # noqa: E402
 SIDE = 32
 
 
-def write(path, nodes, layout="NHWC", out=(1, SIDE, SIDE, 1), constants=()):
-    """A network whose input is "x" and whose output is "y"."""
+def write(path, nodes, layout="NHWC", out=(1, SIDE, SIDE, 1), constants=(), kind=TensorProto.FLOAT):
+    """A network whose input is "x" and whose output is its last node's."""
     dims = [{"N": 1, "C": 3, "H": SIDE, "W": SIDE}[letter] for letter in layout]
     graph = helper.make_graph(
         nodes,
         "mask",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(out))],
+        [helper.make_tensor_value_info(nodes[-1].output[0], kind, list(out))],
         [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in constants],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -85,6 +85,18 @@ def test_what_gives_no_mask_is_refused(tmp_path, look):
     path = write(tmp_path / "three.onnx", nodes, "NHWC", (1, SIDE, SIDE, 3))
     with pytest.raises(EstimateError, match=r"three\.onnx gives no mask: its output is 1 x 32 x 32 x 3"):
         masked(path, look)
+    path = write(tmp_path / "near.onnx", [mean(3)], "NHWC", (1, SIDE, SIDE, 1))
+    with pytest.raises(EstimateError, match=r"near\.onnx gives no mask: hardly a value"):
+        masked(path, np.full((48, 64, 3), 120, np.uint8))  # a slope of depth, say
+    classes = [
+        mean(3, "m"),
+        helper.make_node("Mul", ["m", "many"], ["c"]),
+        helper.make_node("Cast", ["c"], ["y"], to=TensorProto.INT64),
+    ]
+    whole = write(tmp_path / "c.onnx", classes, "NHWC", (1, SIDE, SIDE, 1), (("many", 20.0),), TensorProto.INT64)
+    for path in (whole, write(tmp_path / "depth.onnx", [mean(3, "metric_depth")])):
+        with pytest.raises(EstimateError, match="gives no mask"):
+            masked(path, look)
     with pytest.raises(EstimateError, match=r"none\.onnx is not there"):
         MaskNetwork(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("no network")
