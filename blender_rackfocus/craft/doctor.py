@@ -156,7 +156,7 @@ def treat(
     nothing. Raises ValueError naming what is missing.
     """
     convention = convention or DepthConvention()
-    names = {f.name: f for f in findings}
+    names = {finding.name: finding for finding in findings}
     depth = np.asarray(raw, np.float32)
     if names.keys() & {"SIZE", "PREMULTIPLIED"}:
         if picture is None:
@@ -211,9 +211,9 @@ def reading(
     *, findings: Sequence[Finding], convention: DepthConvention, near_m: float | None = None, far_m: float | None = None
 ) -> DepthConvention:
     """The convention the findings call for: the change of settings behind the button."""
-    names = {f.name: f for f in findings}
+    names = {finding.name for finding in findings}
     inverse = "INVERSE" in names
-    if not names.keys() & {"INVERSE", "NORMALISED", "RAMP", "INVERTED"}:
+    if not names & {"INVERSE", "NORMALISED", "RAMP", "INVERTED"}:
         return convention
     if near_m is None or far_m is None:
         if inverse and "NORMALISED" not in names and "INVERTED" not in names:
@@ -345,16 +345,16 @@ def _fits(
 ) -> dict[str, tuple[float, float]]:
     """Bend of each reading, with its offset: nothing in the picture lies there, between the lowest and highest value
     (ends)."""
-    v = lines.values
-    if len(v) == 0:
+    values = lines.values
+    if len(values) == 0:
         return {}
-    fits = {"Z": (0.0, _bend_of_inverse(v, rough)), "INVERSE": (0.0, bend(v, rough))}
-    fits["OFFSET"] = best_offset(v, rough, ends)
+    fits = {"Z": (0.0, _bend_of_inverse(values, rough)), "INVERSE": (0.0, bend(values, rough))}
+    fits["OFFSET"] = best_offset(values, rough, ends)
     if lens is not None:
         length = ray_length(lines.x, lines.y, shape[1], shape[0], lens.focal_mm, lens.sensor_mm)
-        fits["RAY"] = (0.0, _bend_of_inverse(v / length, rough))
-    if unit or v.min() >= 0:
-        decoded = srgb_decode(v)
+        fits["RAY"] = (0.0, _bend_of_inverse(values / length, rough))
+    if unit or values.min() >= 0:
+        decoded = srgb_decode(values)
         fits["SRGB_Z"] = (0.0, _bend_of_inverse(decoded, rough))
         fits["SRGB_INVERSE"] = (0.0, bend(decoded, rough))
         fits["SRGB_OFFSET"] = best_offset(decoded, rough, _decoded(ends))
@@ -366,10 +366,10 @@ def _decoded(ends: tuple[float, float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _bend_of_inverse(v: np.ndarray, rough: bool) -> float:
-    if v.size == 0 or v.min() <= 1e-9:
+def _bend_of_inverse(values: np.ndarray, rough: bool) -> float:
+    if values.size == 0 or values.min() <= 1e-9:
         return np.inf
-    return bend(1 / v, rough)
+    return bend(1 / values, rough)
 
 
 def _claimed_bend(convention: DepthConvention, fits: dict[str, tuple[float, float]]) -> float:
@@ -590,25 +590,22 @@ def _unpremultiply(raw: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _size(depth: np.ndarray, picture: np.ndarray) -> list[Finding]:
-    h, w = picture.shape[:2]
-    if depth.shape == (h, w):
+    rows, columns = depth.shape
+    height, width = picture.shape[:2]
+    if (rows, columns) == (height, width):
         return []
-    sizes = f"{depth.shape[1]} x {depth.shape[0]}, the picture {w} x {h}"
-    same = abs(depth.shape[1] * h / (depth.shape[0] * w) - 1) < 0.01
+    sizes = f"{columns} x {rows}, the picture {width} x {height}"
+    same = abs(columns * height / (rows * width) - 1) < 0.01
     differ = "" if same else "; their shapes differ too, so one of them is cropped or squeezed"
     return [_say("SIZE", 1.0, measured=sizes + differ)]
 
 
 def _missing(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray] | None) -> list[Finding]:
-    missing = [n for n, d in enumerate(depths) if d is None]
+    missing = [number for number, depth in enumerate(depths) if depth is None]
     frozen = []
     if pictures is not None:
-        for n in range(1, len(depths)):
-            a, b = depths[n - 1], depths[n]
-            if a is None or b is None or a.shape != b.shape or not np.array_equal(a, b, equal_nan=True):
-                continue
-            if _moves(pictures[n - 1], pictures[n]):
-                frozen.append(n)
+        pairs = enumerate(zip(itertools.pairwise(depths), itertools.pairwise(pictures), strict=True), 1)
+        frozen = [number for number, (two, shown) in pairs if _is_repeated(*two) and _moves(*shown)]
         if len(frozen) == len(depths) - 1:  # one still for all frames: meant so
             frozen = []
     if not missing and not frozen:
@@ -625,9 +622,12 @@ def _missing(depths: Sequence[np.ndarray | None], pictures: Sequence[np.ndarray]
     return [_say("FRAMES_MISSING", sure, measured="; ".join(words), missing=len(missing), frozen=len(frozen))]
 
 
-def _moves(a: np.ndarray, b: np.ndarray) -> bool:
-    ga, gb = _thumb(a), _thumb(b)
-    change = np.abs(ga - gb)
+def _is_repeated(before: np.ndarray | None, depth: np.ndarray | None) -> bool:
+    return before is not None and depth is not None and np.array_equal(before, depth, equal_nan=True)
+
+
+def _moves(before: np.ndarray, picture: np.ndarray) -> bool:
+    change = np.abs(_thumb(before) - _thumb(picture))
     return float(np.percentile(change, 98)) > 0.03 and float((change > 0.02).mean()) > 0.01
 
 
@@ -653,23 +653,13 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
     count = len(depths)
     if count < 8:
         return []
-    thumbs = [_thumb(p) for p in pictures]
-    shape = thumbs[0].shape
-    near = [_depth_thumb(d, shape) for d in depths]
-    picture_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in itertools.pairwise(thumbs)]
-    depth_change = [_unit(cv2.blur(np.abs(b - a), (5, 5))) for a, b in itertools.pairwise(near)]
-    picture_edge, depth_edge = [_unit(_edges(t)) for t in thumbs], [_unit(_edges(n)) for n in near]
+    shown = [_thumb(picture) for picture in pictures]
+    near = [_depth_thumb(depth, shown[0].shape) for depth in depths]
+    alike = ((_changes(shown), _changes(near)), ([_edges(one) for one in shown], [_edges(one) for one in near]))
     reach = min(12, count // 2 - 1)
-    scores = {}
-    for lag in range(-reach, reach + 1):
-        total = []
-        for a, b in ((picture_change, depth_change), (picture_edge, depth_edge)):
-            pairs = [float((a[n] * b[n + lag]).mean()) for n in range(len(a)) if 0 <= n + lag < len(b)]
-            total.append(np.mean(pairs))
-        scores[lag] = float(np.mean(total))
+    scores = {lag: float(np.mean([_likeness(*two, lag) for two in alike])) for lag in range(-reach, reach + 1)}
     best = max(scores, key=lambda lag: scores[lag])
-    rest = np.array([s for lag, s in scores.items() if abs(lag - best) > 1])
-    if best == 0 or not rest.size:
+    if best == 0 or all(abs(lag - best) <= 1 for lag in scores):
         return []
     gain = scores[best] - scores[0]
     if gain < 0.04 or gain < 0.15 * abs(scores[best]):
@@ -678,9 +668,20 @@ def _out_of_step(depths: Sequence[np.ndarray], pictures: Sequence[np.ndarray]) -
     return [_say("OUT_OF_STEP", float(np.clip(0.5 + 3 * gain, 0.5, 0.99)), measured=late, offset=best)]
 
 
+def _changes(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Where each image differs from the one before it."""
+    return [_unit(cv2.blur(np.abs(after - before), (5, 5))) for before, after in itertools.pairwise(images)]
+
+
+def _likeness(shown: Sequence[np.ndarray], near: Sequence[np.ndarray], lag: int) -> float:
+    """How well one row of images goes with another that runs so many frames behind it."""
+    both = [(image, near[at + lag]) for at, image in enumerate(shown) if 0 <= at + lag < len(near)]
+    return float(np.mean([float((image * other).mean()) for image, other in both]))
+
+
 def _edges(image: np.ndarray) -> np.ndarray:
-    dx, dy = (cv2.Sobel(image, cv2.CV_32F, *d, ksize=3) for d in ((1, 0), (0, 1)))
-    return cv2.blur(np.minimum(np.sqrt(dx * dx + dy * dy), 0.8), (3, 3))
+    right, down = (cv2.Sobel(image, cv2.CV_32F, *way, ksize=3) for way in ((1, 0), (0, 1)))
+    return _unit(cv2.blur(np.minimum(np.sqrt(right * right + down * down), 0.8), (3, 3)))
 
 
 def _unit(image: np.ndarray) -> np.ndarray:
