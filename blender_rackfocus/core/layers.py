@@ -228,7 +228,7 @@ class _Window:
     def layer(self, number: int, wanted: Box) -> "_Layer | None":
         """The samples that belong to a layer and reach what is wanted of the tile; None if there are none."""
         level, light = self.level, self._light
-        radius = light.stand.radius(number)
+        radius = light.stand.drawn(number)
         radius = radius if level.scale == 1 else reduced_radius(radius, level.scale)
         reach = reach_px(radius, light.aperture)
         seen = _grown(wanted, reach)

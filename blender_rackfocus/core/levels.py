@@ -32,6 +32,10 @@ EMPTY_SLOT = 255
 MOST_LAYERS = 62
 """On either side of focus; larger circles than the last one's, far beyond any picture, count as that."""
 
+EVEN = 2.0
+"""Square of the radius, in steps, from which on a picture changes with the circle's logarithm, for what it holds is
+alike at all sizes; before it with its square, as light comes to lie beside its point."""
+
 _ON_LAYER = 1e-4
 """A sample that near to a layer, in layers, lies on it."""
 
@@ -53,6 +57,11 @@ def layer_step(width_px: int, quality: str) -> float:
     return min(max(width_px / 640 - 0.75, 0.75), 2.0) if quality == "final" else 0.5
 
 
+def _passed(steps: np.ndarray) -> np.ndarray:
+    """How far a picture has changed, in a unit of its own, from focus to circles of so many steps."""
+    return np.log1p(steps**2 / EVEN)
+
+
 @dataclass(frozen=True)
 class Stand:
     """Where layers stand: which circle of confusion each layer has, and so which layers a sample's circle lies between.
@@ -68,17 +77,20 @@ class Stand:
         """Where circles stand among the layers: layer n at n, focus at 0, near negative.
 
         coc: (h, w) float32, signed radius in pixels. Returns (h, w) float32, layers.
-        Between two layers they stand as the square of the radius does: discs mixed by such weights spread light as
-        far, by its variance, as the disc between them, so a rack changes as evenly as the circle grows.
+        Between two layers they stand as far as the picture has changed on the way from one's blur to the next's
+        (`_passed`), so a rack changes as evenly as the circle grows.
         """
         size = np.abs(coc)
         size *= np.float32(1 / self.step)
-        square = np.multiply(size, size)
+        place = np.multiply(size, size)
         inner = self._inner_layer(size)
-        slope, start = self._square_to_place
-        square *= cv2.LUT(inner, slope).reshape(size.shape)
-        square += cv2.LUT(inner, start).reshape(size.shape)
-        return with_sign_of(coc, square)
+        place *= np.float32(1 / EVEN)
+        place += np.float32(1)
+        place = cv2.log(place, dst=place).reshape(size.shape)
+        slope, start = self._passed_to_place
+        place *= cv2.LUT(inner, slope).reshape(size.shape)
+        place += cv2.LUT(inner, start).reshape(size.shape)
+        return with_sign_of(coc, place)
 
     def _inner_layer(self, steps: np.ndarray) -> np.ndarray:
         """The last layer whose circle is not above a radius, in steps (written over): linear, then logarithmic."""
@@ -94,14 +106,13 @@ class Stand:
         return fine.astype(np.uint8)
 
     @cached_property
-    def _square_to_place(self) -> tuple[np.ndarray, np.ndarray]:
-        """Between each layer and the next, the place as a linear function of the squared radius in steps: its slope and
-        its value at 0."""
+    def _passed_to_place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Between each layer and the next, the place as a linear function of `_passed`: slope and value at 0."""
         layers = np.arange(256)
-        square = np.array([(self.radius(n) / self.step) ** 2 for n in range(MOST_LAYERS + 1)])
+        passed = _passed(np.array([self.radius(n) / self.step for n in range(MOST_LAYERS + 1)]))
         slope, start = np.zeros(256), np.minimum(layers, MOST_LAYERS).astype(np.float64)
-        slope[:MOST_LAYERS] = 1 / np.diff(square)
-        start[:MOST_LAYERS] -= square[:-1] * slope[:MOST_LAYERS]
+        slope[:MOST_LAYERS] = 1 / np.diff(passed)
+        start[:MOST_LAYERS] -= passed[:-1] * slope[:MOST_LAYERS]
         return slope.astype(np.float32), start.astype(np.float32)
 
     def radius(self, layer: int) -> float:
@@ -110,6 +121,22 @@ class Stand:
         fine = self.fineness
         radius = size if size <= fine else fine * (1 + 1 / fine) ** (size - fine)
         return math.copysign(self.step * radius, layer) if layer else 0.0
+
+    def drawn(self, layer: int) -> float:
+        """The signed circle that a layer is blurred with, in pixels: two discs mixed spread light farther than the one
+        between them, so it is smaller than its own by what they do on the mean."""
+        return math.copysign(self._drawn[abs(layer)], layer) if layer else 0.0
+
+    @cached_property
+    def _drawn(self) -> list[float]:
+        own = np.array([self.radius(n) for n in range(MOST_LAYERS + 1)])
+        least, most = own[:-1, None], own[1:, None]
+        between = least + (most - least) * np.linspace(0, 1, 65)
+        low, middle, high = (_passed(radius / self.step) for radius in (least, between, most))
+        spread = least**2 + (most**2 - least**2) * (middle - low) / (high - low)
+        over = (spread - between**2).mean(1)
+        own[1:-1] = np.sqrt(own[1:-1] ** 2 - (over[:-1] + over[1:]) / 2)
+        return own.tolist()
 
     def last_within(self, radius_px: float) -> int:
         """The last layer whose circle is not above a radius."""
