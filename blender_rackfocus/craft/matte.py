@@ -32,6 +32,10 @@ Propose = Callable[[np.ndarray], np.ndarray]
 """A mask network: (h, w, 3) uint8 RGB -> (h, w) float32, 0 to 1: how much each pixel is a subject."""
 
 
+IsCut = Callable[[np.ndarray, np.ndarray], bool]
+"""Two neighbouring pictures, (h, w, 3) uint8 RGB -> whether they are of different shots."""
+
+
 @dataclass(frozen=True)
 class Stroke:
     """What a person drew. frame: the clip's. points: (x, y) as shares of width and height from the top left; one point
@@ -80,14 +84,17 @@ def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def follow(
-    looks: Mapping[int, np.ndarray], strokes: Sequence[Stroke], propose: Propose | None = None
+    looks: Mapping[int, np.ndarray],
+    strokes: Sequence[Stroke],
+    propose: Propose | None = None,
+    is_cut: IsCut = lambda before, after: False,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(frame, matte) for every frame of a shot, each once, from the frames with strokes outwards.
 
     looks: pictures, (h, w, 3) uint8 RGB, as `guided.small` gives, by frame, without gaps. A frame with strokes is
     decided there; every other is carried from the nearest of those on either side, and where both reach it they are
-    mixed by their nearness in time. Yields frames and (h, w) float32, 0 to 1. Raises ValueError where no stroke says
-    what the subject is.
+    mixed by their nearness in time. is_cut: nothing is carried over a cut, and what no stroke reaches is empty. Yields
+    frames and (h, w) float32, 0 to 1. Raises ValueError where no stroke says what the subject is.
     """
     asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
     begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)
@@ -97,45 +104,54 @@ def follow(
     def proposed(frame: int) -> np.ndarray | None:
         return None if propose is None else propose(looks[frame])
 
-    def one_way(start: int, matte: np.ndarray, step: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Carry from a frame on, to the shot's end; strokes on the way correct."""
+    def moved(matte: np.ndarray | None, here: int, there: int) -> np.ndarray | None:
+        if matte is None or is_cut(looks[here], looks[there]):
+            return None
+        return carry(matte, looks[here], looks[there])
+
+    def one_way(start: int, matte: np.ndarray | None, step: int) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Carry from a frame on, to the end; strokes on the way correct. None where nothing is known, beyond a cut."""
         frame = start
         while frame + step in looks:
-            moved = carry(matte, looks[frame], looks[frame + step])
+            matte = moved(matte, frame, frame + step)
             frame += step
-            matte = decide(looks[frame], asked[frame], moved, proposed(frame))
+            if matte is not None or any(one.inside for one in asked[frame]):
+                matte = decide(looks[frame], asked[frame], matte, proposed(frame))
             yield frame, matte
+
+    def back(matte: np.ndarray | None, frame: int, between: dict[int, np.ndarray | None]) -> Iterator[tuple]:
+        """A matte carried from a frame to those between it and the one before."""
+        here = frame
+        for there in reversed(between):
+            matte = moved(matte, here, there)
+            matte = matte if matte is None else decide(looks[there], (), matte)
+            here = there
+            yield there, matte
+
+    def whole(frame: int, matte: np.ndarray | None) -> tuple[int, np.ndarray]:
+        return frame, np.zeros(looks[frame].shape[:2], np.float32) if matte is None else matte
 
     first = decide(looks[begun], asked[begun], None, proposed(begun))
     yield begun, first
     for step in (1, -1):
         last = begun
-        between: dict[int, np.ndarray] = {}
+        between: dict[int, np.ndarray | None] = {}
         corrected = [frame for frame in asked if asked[frame] and (frame - begun) * step > 0]
         farthest = max(corrected, key=lambda frame: abs(frame - begun), default=begun)
         for frame, matte in one_way(begun, first, step):
             if asked[frame]:
                 # What was drawn here also speaks for the frames before it, less the farther they lie.
-                for other, back in _back(looks, matte, frame, between):
-                    share = np.float32(abs(other - last) / abs(frame - last))
-                    yield other, decide(looks[other], (), (1 - share) * between[other] + share * back)
+                for other, later in back(matte, frame, between):
+                    earlier, share = between[other], np.float32(abs(other - last) / abs(frame - last))
+                    if earlier is not None and later is not None:
+                        later = decide(looks[other], (), (1 - share) * earlier + share * later)
+                    yield whole(other, earlier if later is None else later)
                 last, between = frame, {}
-                yield frame, matte
+                yield whole(frame, matte)
             elif (farthest - frame) * step > 0:  # what is drawn there may change it
                 between[frame] = matte
             else:
-                yield frame, matte
-
-
-def _back(
-    looks: Mapping[int, np.ndarray], matte: np.ndarray, frame: int, between: dict[int, np.ndarray]
-) -> Iterator[tuple[int, np.ndarray]]:
-    """A matte carried from a frame to those between it and the one before."""
-    here = frame
-    for there in reversed(between):
-        matte = decide(looks[there], (), carry(matte, looks[here], looks[there]))
-        here = there
-        yield there, matte
+                yield whole(frame, matte)
 
 
 def _drawn(strokes: Sequence[Stroke], shape: tuple[int, int], inside: bool) -> np.ndarray:

@@ -113,7 +113,7 @@ def consistent_share(before: np.ndarray, here: np.ndarray, back: np.ndarray) -> 
     a, b = (g.astype(np.float32) for g in (warp(before, back), here))
     a, b = (g - cv2.blur(g, (15, 15)) for g in (a, b))
     common = cv2.blur(a * b, (15, 15))
-    scale = np.sqrt(cv2.blur(a * a, (15, 15)) * cv2.blur(b * b, (15, 15)))
+    scale = np.sqrt(np.maximum(cv2.blur(a * a, (15, 15)) * cv2.blur(b * b, (15, 15)), 0))
     told = scale > 4.0
     return float((common[told] > 0.5 * scale[told]).mean()) if told.mean() > 0.02 else 1.0
 

@@ -104,6 +104,25 @@ def test_a_stroke_on_another_frame_corrects_the_frames_around_it():
     assert after[1][masks[1][1]].mean() < before[1][masks[1][1]].mean() + 1e-6
 
 
+def test_nothing_is_carried_over_a_cut():
+    """What is drawn beyond it has a matte of its own, and neither speaks for the other side."""
+    (first, mine), (second, others) = shot(4), shot(4, figures=(((200, 90), (-4, 1), (90, 160, 60)),))
+    pictures = first | {frame + 4: picture for frame, picture in second.items()}
+    drawn = [over(60, 80, frame=0)]
+
+    def is_cut(before, after):
+        return any(before is pictures[a] and after is pictures[b] for a, b in ((3, 4), (4, 3)))
+
+    made = dict(matte.follow(pictures, drawn, is_cut=is_cut))
+    assert all(likeness(made[frame] > 0.5, mine[frame][0]) > 0.95 for frame in range(4))
+    assert all(made[frame].max() == 0 for frame in range(4, 8))
+    made = dict(matte.follow(pictures, [*drawn, over(192, 82, frame=6)], is_cut=is_cut))
+    assert all(likeness(made[frame] > 0.5, mine[frame][0]) > 0.95 for frame in range(4))
+    assert all(likeness(made[frame + 4] > 0.5, others[frame][0]) > 0.95 for frame in range(4))
+    alone = dict(matte.follow(pictures, [over(192, 82, frame=6, inside=False), *drawn], is_cut=is_cut))
+    assert all(alone[frame].max() == 0 for frame in range(4, 8))
+
+
 def test_a_network_is_believed_only_where_it_sees_the_subject():
     pictures, masks = shot(3)
     drawn = [Stroke(0, ((60 / WIDTH, 90 / HEIGHT),), radius=0.01)]

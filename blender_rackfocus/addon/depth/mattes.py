@@ -26,12 +26,13 @@ from ...craft.matte import Stroke
 from ...estimate import EstimateError, models
 from ...estimate.files import MovieFrames, StillFrames, clip_key
 from ...estimate.masks import MaskNetwork
+from ...estimate.steady import link
 from ...media import MediaError
 from ...media.colour import linear_to_srgb
 from ..blender import cache, colour_config, strips
 from . import scene_passes, strip_estimate
 
-_VERSION = 1
+_VERSION = 2
 """Of the way a matte is made: another one makes other folders."""
 
 
@@ -109,7 +110,7 @@ def run(
         looks[index] = coded(guided.small(task.frames[index]))
     made: dict[int, np.ndarray] = {}
     with masking(task.network) as mask:
-        for index, small in matte.follow(looks, task.strokes, mask):
+        for index, small in matte.follow(looks, task.strokes, mask, _is_cut):
             made[index] = np.rint(255 * small).astype(np.uint8)  # a long shot's have to fit into memory
             step(0.15 + 0.6 * len(made) / count, "following the subject")
     part = task.folder.with_name(f"{task.folder.name}.{uuid.uuid4().hex[:8]}.part")
@@ -154,6 +155,10 @@ def read(folder: str, index: int) -> np.ndarray:
     if picture is None:
         raise MediaError(path, "the matte of this frame is damaged", "Follow the subject again (Cards).")
     return picture.astype(np.float32) / np.float32(255)
+
+
+def _is_cut(before: np.ndarray, after: np.ndarray) -> bool:
+    return link(*(cv2.cvtColor(look, cv2.COLOR_RGB2GRAY) for look in (before, after))).cut
 
 
 def coded(picture: np.ndarray) -> np.ndarray:
