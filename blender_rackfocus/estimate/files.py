@@ -22,7 +22,7 @@ from ..media.library import complaint, openimageio
 from .clip import EstimateReport, Progress, estimate_clip
 from .provenance import EstimateError, Provenance
 from .scratch import remove_scratch
-from .sources import EstimateSettings, Frames
+from .sources import EstimateSettings
 
 CHANNELS = {"METRES": "Z", "NORMALISED": "Y"}
 """The EXR channel by Provenance.kind: metres are called Z, nearness is a grey picture."""
@@ -92,7 +92,7 @@ class Task:
     written in metres; None leaves it as nearness.
     """
 
-    frames: Frames
+    frames: MovieFrames | StillFrames
     files: dict[int, Path]
     settings: EstimateSettings
     source: str = "AUTO"

@@ -31,7 +31,7 @@ import bpy
 
 from .errors import FrameError
 
-_SCALARS = {
+_SCALARS: dict[str, Any] = {
     "char": ctypes.c_char,
     "uchar": ctypes.c_uint8,
     "int8_t": ctypes.c_int8,

@@ -536,7 +536,7 @@ def _still(data: bpy.types.Camera, paths: tuple[str, ...]) -> None:
         curves.remove(data, path)
 
 
-def _uncropped(pixels: np.ndarray, spec: object, channels: int) -> np.ndarray:
+def _uncropped(pixels: np.ndarray, spec: Any, channels: int) -> np.ndarray:
     """A window of the picture as the whole picture, empty around it."""
     pixels = pixels.reshape(spec.height, spec.width, channels)
     size = spec.full_height or spec.height, spec.full_width or spec.width

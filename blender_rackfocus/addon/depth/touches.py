@@ -35,7 +35,7 @@ KINDS = (
     ("AS_HERE", "As Here", "What is under the stroke becomes as far as it is where the stroke begins", "EYEDROPPER", 2),
     ("SMOOTH", "Smooth", "What is under the stroke becomes even", "MOD_SMOOTH", 3),
 )
-Owner = bpy.types.Strip | bpy.types.Node
+type Owner = bpy.types.Strip | bpy.types.Node
 _STILL: set[str] = set()
 _APART = 0.25
 """Points of a stroke nearer to each other than this share of the brush's radius are one."""

@@ -9,6 +9,7 @@ places, names, reroutes and nodes that somebody added after ours do not count.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import bpy
 
@@ -88,7 +89,7 @@ def _holds(does: tuple, part: tuple) -> bool:
     return False
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:
     """A socket's value, comparable: single precision does not count."""
     if isinstance(value, float):
         return round(value, 5)

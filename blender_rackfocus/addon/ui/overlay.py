@@ -44,6 +44,8 @@ class Hands:
     hand: ClassVar[str]
     takes: ClassVar[str]
     switch: ClassVar[str]
+    bl_region_type: ClassVar[str]
+    gizmos: bpy.types.Gizmos
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -16,11 +16,10 @@ from ...delivery.nodes import Nodes
 from ...delivery.strips import Strips
 from ...shot import modifier, node
 from . import jobs
-from .baking import Baking
-from .telling import Doing
+from .baking import Baking, OnOwners
 
 
-class _OfStrips(Doing):
+class _OfStrips(OnOwners):
     """Which strips an operator is for."""
 
     strip_name: bpy.props.StringProperty(name="Strip", description="Name of the strip; empty for the active one")
@@ -47,7 +46,7 @@ class _OfStrips(Doing):
         return [strip.name]
 
 
-class _OfNodes(Doing):
+class _OfNodes(OnOwners):
     """Which nodes an operator is for."""
 
     node_name: bpy.props.StringProperty(name="Node", description="Name of the node; empty for the active one")
@@ -78,7 +77,7 @@ class _OfNodes(Doing):
         return [name]
 
 
-class _Use:
+class _Use(OnOwners):
     """Have those that are meant read what is in their bake folders."""
 
     bl_label = "Use Baked Frames"
@@ -101,7 +100,7 @@ class _Use:
         return {"FINISHED"} if used else {"CANCELLED"}
 
 
-class _Check:
+class _Check(OnOwners):
     """Look at every frame of those that are meant."""
 
     bl_label = "Check Baked Frames"
@@ -119,7 +118,7 @@ class _Check:
         return {"FINISHED"} if looked else {"CANCELLED"}
 
 
-class _Unbake:
+class _Unbake(OnOwners):
     """Have those that are meant read no frames any more."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import bpy
 
@@ -31,11 +31,20 @@ class Progress:
         cls.total, cls.done, cls.paused, cls.cancelled = total, 0, False, False
 
 
-class Baking(Doing):
-    """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window.
+class OnOwners(Doing):
+    """Operators for strips or for nodes."""
 
-    What it is mixed with tells `owners`, and the `names` of those that are meant.
-    """
+    def owners(self, context: bpy.types.Context) -> bake.Owners:
+        """All that there are."""
+        raise NotImplementedError
+
+    def names(self, context: bpy.types.Context) -> list[str]:
+        """Names of those that are meant. Raises ValueError where there are none."""
+        raise NotImplementedError
+
+
+class Baking(OnOwners):
+    """An operator that bakes: at once when it is called, a frame at a time when it is invoked in the window."""
 
     first: bpy.props.IntProperty(name="First", description="First frame; 0 with Last 0 for all of them")
     last: bpy.props.IntProperty(name="Last", description="Last frame")
@@ -44,7 +53,7 @@ class Baking(Doing):
     expected = (OSError, *EXPECTED)
     _owners: bake.Owners
     _scene_name: str
-    _job: Iterator[bake.Outcome]
+    _job: Generator[bake.Outcome]
 
     def do(self, context: bpy.types.Context) -> set[str]:
         self._begin(context)
@@ -105,7 +114,7 @@ class Baking(Doing):
     def _frames(self, owners: bake.Owners, name: str) -> range:
         return range(self.first, self.last + 1) if self.first or self.last else owners.frames(name)
 
-    def _outcomes(self, owners: bake.Owners, groups: list[list[str]]) -> Iterator[bake.Outcome]:
+    def _outcomes(self, owners: bake.Owners, groups: list[list[str]]) -> Generator[bake.Outcome]:
         for names in groups:
             Progress.what = ", ".join(names)
             places = {name: owners.place(name) for name in names}

@@ -215,6 +215,9 @@ class OverImage:
 
     surface: ClassVar[tuple[type[bpy.types.Space], str]] = bpy.types.SpaceImageEditor, "WINDOW"
 
+    _region: bpy.types.Region | None
+    _mouse: tuple[int, int]
+
     def look_at(self, context: bpy.types.Context) -> None:
         self._frame, self._index = self.frame_now(context), context.scene.frame_current
         width, height = passes.frame_size(context.scene.render)

@@ -24,12 +24,14 @@ class Telling:
     """
 
     expected: ClassVar[tuple[type[BaseException], ...]] = EXPECTED
+    report: Callable[[set[str], str], None]  # of the operator that this is mixed into
+    poll_message_set: ClassVar[Callable[[str], None]]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = cls.missing(context)
         if problem:
-            cls.poll_message_set(problem)  # type: ignore[attr-defined]  # of the operator it is mixed into
+            cls.poll_message_set(problem)
         return not problem
 
     @classmethod
@@ -42,7 +44,7 @@ class Telling:
         try:
             return work(*given)
         except self.expected as error:
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
 

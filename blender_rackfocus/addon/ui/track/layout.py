@@ -192,9 +192,7 @@ def _point(row: Row, box: Box, view: View, x: float, y: float) -> tuple[str, tup
     return ("POINT", (points[nearest].frame,)) if nearest is not None else None
 
 
-def _nearest(
-    points: Sequence[Point] | Sequence[Proposed], row: Row, box: Box, view: View, x: float, y: float
-) -> int | None:
+def _nearest(points: Sequence[Point | Proposed], row: Row, box: Box, view: View, x: float, y: float) -> int | None:
     """Which of a row's keys or proposals is meant by a point of the region; None where none is near enough."""
     nearest, least_px = None, REACH_PX * view.scale
     for index, point in enumerate(points):
