@@ -221,12 +221,17 @@ class Network:
 
     def constancy(self, picture: np.ndarray) -> float:
         """Correlation of the nearness of a picture with that of the same picture seen smaller, in a frame of its own
-        reflection: a network that knows what it sees says the same of it, -1 to 1.
+        reflection: a network that knows what it sees says the same of it, -1 to 1. The worse of the picture and its
+        mirror image, so that a mirrored clip is judged alike.
 
         picture: (H, W, 3 or 4) float32, scene-linear.
         """
-        seen = (np.nan_to_num(self.as_nearness(self.run(one))) for one in (picture, seen_smaller(picture)))
-        return constancy(*seen)
+
+        def near(seen: np.ndarray) -> np.ndarray:
+            return np.nan_to_num(self.as_nearness(self.run(seen)))
+
+        sides = (picture, np.ascontiguousarray(picture[:, ::-1]))
+        return min(constancy(near(one), near(seen_smaller(one))) for one in sides)
 
     def as_nearness(self, out: np.ndarray) -> np.ndarray:
         """The raw output as nearness.

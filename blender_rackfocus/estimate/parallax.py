@@ -76,9 +76,9 @@ class Motion:
         if self.parallax_px < needed_px:
             # Rounded away from each other, so that the figures say what is said.
             return (
-                f"the camera only turns: {math.floor(100 * self.parallax_px) / 100:.2f} px of parallax remain once its "
-                f"rotation is removed, {math.ceil(100 * needed_px) / 100:.2f} px are needed where the picture moves by "
-                f"{self.moving_px:.0f} px"
+                f"the camera only turns, or moves too little: {math.floor(100 * self.parallax_px) / 100:.2f} px of "
+                f"parallax remain once its rotation is removed, {math.ceil(100 * needed_px) / 100:.2f} px are needed "
+                f"where the picture moves by {self.moving_px:.0f} px"
             )
         if self.agreement < 0.6:
             return (

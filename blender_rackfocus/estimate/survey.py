@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .parallax import Motion, ParallaxSettings, grey_for_flow, pair_views
+from .parallax import Motion, ParallaxSettings, grey_for_flow, pair_views, squares
 from .provenance import EstimateError
 from .trying import ground_vote
 
@@ -29,6 +29,8 @@ LEAST_REPEATED = 0.8
 MOST_HOLLOW = 0.008
 LEAST_GROUND = -0.25
 LEAST_AT_A_SPOT = 0.5
+MOST_STANDING = 0.04
+"""Measured: rendered moves 0, a letterbox 0.03; a lower third 0.11, window frames, dashboards, screens 0.12 to 0.3."""
 LEAST_PICTURES = 9
 """Below, what keeps up with the camera for a moment looks like the scene: a real clip of 4 frames passed, inverted."""
 LEAST_RIGID_FAR, LEAST_REPEATED_FAR = 0.88, 0.78
@@ -38,18 +40,23 @@ _FAST_PX = 25.0
 _PLENTY_PX = 2.0
 _FAR_PX = 8.0
 _SURELY_RIGID = 0.93
+_STANDS, _LEAST_SLOPE, _STANDING_PX = 0.06, 1.0, 5
+"""What moves by less than this share of what the fastest quarter moves stands; grey levels per px that show it; and
+px of the smallest such area."""
 _STEPS = (4, 8, 16, 2, 1)
 
 
 @dataclass(frozen=True)
 class MotionSurvey:
     """step: frames between the two of a pair. parallax_px: median. rigid: share of the picture that moves as one scene.
-    repeated: rank correlation of the depths of one pair and the next, followed along the motion."""
+    repeated: rank correlation of the depths of one pair and the next, followed along the motion. standing: (h, w) bool,
+    what lies on the moving picture, and a little around it."""
 
     step: int
     parallax_px: float
     rigid: float
     repeated: float
+    standing: np.ndarray
 
     def words(self) -> str:
         """What was found, for the user."""
@@ -70,6 +77,7 @@ class _Look:
     repeated: list[float]
     hollow: list[float]
     ground: list[float]
+    greys: list[np.ndarray]
 
     def median(self, name: str) -> float:
         return float(np.median([getattr(motion, name) for motion in self.motions]))
@@ -93,12 +101,25 @@ def survey_motion(
         look = _look(read, straight, indices, steps[0])
         refusal = _refusal(look)
         if not refusal:
-            few = len(indices) < LEAST_PICTURES
-            refusal = _too_few(len(indices)) if few else _contradicted(look, read, straight, indices)
+            still = standing(look.greys)
+            if len(indices) < LEAST_PICTURES:
+                refusal = _too_few(len(indices))
+            elif still.mean() > MOST_STANDING:
+                refusal = (
+                    f"{_above(100 * still.mean()):g} % of the picture stands still while the rest moves, as a title, a "
+                    f"window's frame or what is very far does: {100 * MOST_STANDING:g} % at most can be left out"
+                )
+            else:
+                refusal = _contradicted(look, read, straight, indices)
             if refusal:
                 raise EstimateError(f"parallax cannot work on this clip: {refusal}")
+            around = np.ones((4 * _STANDING_PX + 1,) * 2, np.uint8)
             return MotionSurvey(
-                look.step, look.median("parallax_px"), look.median("agreement"), float(np.median(look.repeated))
+                look.step,
+                look.median("parallax_px"),
+                look.median("agreement"),
+                float(np.median(look.repeated)),
+                cv2.dilate(still.astype(np.uint8), around) > 0,
             )
         reason = reason or refusal
         slow = look.median("moving_px") < _FAST_PX and not _too_far_apart(look)
@@ -112,10 +133,11 @@ def survey_motion(
 def _look(read: Callable[[int], np.ndarray], settings: ParallaxSettings, indices: Sequence[int], step: int) -> _Look:
     last = len(indices) - 1 - 2 * step
     starts = sorted({round(last * k / max(SPOTS - 1, 1)) for k in range(SPOTS)})
-    found = _Look(step, [], 0, [], [], [])
+    found = _Look(step, [], 0, [], [], [], [])
     usable = 0
     for start in starts:
         greys = [grey_for_flow(read(indices[start + n * step])) for n in range(3)]
+        found.greys.extend(greys)
         first = pair_views(greys[0], greys[1], settings)
         second = pair_views(greys[1], greys[2], settings)
         for view in (first, second):
@@ -172,8 +194,8 @@ def _refusal(look: _Look) -> str:
     rigid = look.median("agreement")
     if rigid < LEAST_RIGID:
         return (
-            f"what moves is not the camera alone: {_below(100 * rigid):g} % of the picture moves as one rigid scene, "
-            f"{100 * LEAST_RIGID:g} % are needed"
+            f"what moves is not the camera alone, or the lens is not the one that is set: {_below(100 * rigid):g} % of "
+            f"the picture moves as one rigid scene, {100 * LEAST_RIGID:g} % are needed"
         )
     repeated = float(np.median(look.repeated)) if look.repeated else 0.0
     worst = min(look.repeated, default=0.0)
@@ -182,20 +204,45 @@ def _refusal(look: _Look) -> str:
         where = "" if repeated < LEAST_REPEATED else " at one place of the clip"
         return (
             "what one pair of frames shows as near the next does not, as where something moves before a camera that "
-            f"stands or turns: they agree to {_below(told, 2):g} of 1{where}, {needed:g} is needed"
+            f"stands or turns, or a lens zooms: they agree to {_below(told, 2):g} of 1{where}, {needed:g} is needed"
         )
     if np.mean([one > MOST_HOLLOW for one in look.hollow]) >= 0.3:
-        return "something keeps up with the camera: it stands before what is around it, and would come out behind it"
+        return (
+            "an area would come out behind what is left, right and below of it: something keeps up with the camera, or "
+            "the lens is not the one that is set, or zooms"
+        )
     ground = float(np.median(look.ground))
     if ground < LEAST_GROUND:
         return "what is low in the picture would come out far, and what is high near: the order may be upside down"
     return ""
 
 
+def standing(greys: Sequence[np.ndarray]) -> np.ndarray:
+    """What stands still on a picture that moves: titles, logos, a window's frame.
+
+    greys: (h, w) uint8, grey, from all over a clip. Returns (h, w) bool.
+    """
+    stack, window = np.stack(greys).astype(np.float32), (5, 5)
+    change = cv2.blur(stack.var(0), window)
+    slope = np.mean([cv2.blur(squares(np.dstack(np.gradient(one)[::-1])), window) for one in stack], 0)
+    textured = slope > _LEAST_SLOPE**2
+    if not textured.any():
+        return textured
+    expected = slope * np.percentile(change[textured] / slope[textured], 75)
+    grain = np.percentile(change, 2)
+    still = textured & (change < _STANDS**2 * expected) & (3 * grain < _STANDS**2 * expected)
+    return cv2.morphologyEx(still.astype(np.uint8), cv2.MORPH_OPEN, np.ones((_STANDING_PX,) * 2, np.uint8)) > 0
+
+
 def _too_far_apart(look: _Look) -> bool:
     """Whether all but the likeness of the pairs speaks for a camera that moves, and moves far: nearer frames tell."""
     rigid, parallax_px = look.median("agreement"), look.median("parallax_px")
     return rigid >= _SURELY_RIGID and parallax_px >= _FAR_PX and bool(look.repeated)
+
+
+def _above(value: float) -> float:
+    """Rounded up: a figure that exceeds a limit does not look as if it kept to it."""
+    return math.ceil(value)
 
 
 def _below(value: float, digits: int = 0) -> float:

@@ -16,9 +16,9 @@ from small_world import Camera, box, render, room
 from test_parallax import rank_correlation
 
 from blender_rackfocus.estimate import EstimateError, ParallaxSettings, estimate_clip
-from blender_rackfocus.estimate.parallax import Motion
-from blender_rackfocus.estimate.sources import EstimateSettings
-from blender_rackfocus.estimate.survey import hollow, survey_motion
+from blender_rackfocus.estimate.parallax import Motion, grey_for_flow
+from blender_rackfocus.estimate.sources import EstimateSettings, open_source
+from blender_rackfocus.estimate.survey import hollow, standing, survey_motion
 
 COUNT = 9
 
@@ -149,3 +149,34 @@ def test_a_hollow_in_the_ground_is_somebody_who_keeps_up():
     gap[40:120, 60:120] = gap[40:120, 180:240] = 0.9  # a gap between two: the wall ends at the ground
     assert hollow(gap) < 0.008
     assert hollow(cv2.GaussianBlur(scene(), (0, 0), 3)) == 0
+
+
+def drawn_over(pictures, area):
+    """The same still pattern, but for its grain, over an area (180, 320) of each."""
+    pattern = 0.2 + 0.5 * (np.indices(area.shape).sum(0) // 5 % 2)[..., None]
+    out = [picture.copy() for picture in pictures]
+    for n, picture in enumerate(out):
+        grain = np.random.default_rng(100 + n).normal(0, 0.005, (*area.shape, 3))
+        picture[area, :3] = (pattern + grain)[area]
+    return out
+
+
+def test_what_stands_on_a_moving_picture_is_no_depth():
+    """The frame of a window would come out as the farthest of all; a letterbox is nothing to see, and a small title is
+    left to what is around it."""
+    pictures, _ = clip("lateral")
+    assert standing([grey_for_flow(one) for one in pictures]).mean() < 0.005
+    frame, title = np.ones((180, 320), bool), np.zeros((180, 320), bool)
+    frame[7:169, 13:307], title[150:160, 60:140] = False, True
+    with pytest.raises(EstimateError, match=r"\d+ % of the picture stands still while the rest moves"):
+        survey_motion(drawn_over(pictures, frame).__getitem__, ParallaxSettings(), range(COUNT))
+    titled = drawn_over(pictures, title)
+    found = survey_motion(titled.__getitem__, ParallaxSettings(), range(COUNT))
+    assert found.standing[300:320, 120:280].mean() > 0.9
+    assert found.standing.mean() < 0.1  # and a little around it
+    source = open_source(titled, EstimateSettings(), range(COUNT), "PARALLAX")
+    assert np.isnan(source.nearness(4, titled[4])[300:320, 120:280]).mean() > 0.9
+    barred = [one.copy() for one in pictures]
+    for one in barred:
+        one[:24, :, :3] = one[-24:, :, :3] = 0
+    survey_motion(barred.__getitem__, ParallaxSettings(), range(COUNT))
