@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -30,9 +29,6 @@ _log = logging.getLogger(__name__)
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
-
-LOOK_S = 0.3
-"""Longest time in playback without a look at what is placed."""
 
 _BLANK = "cannot be made"
 _SOON = "is being made"
@@ -231,21 +227,6 @@ def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
                 strip.invalidate_cache("RAW")
 
 
-@dataclass
-class _Looked:
-    """at_s: when was looked last at what windows show, by the clock of `time.perf_counter`."""
-
-    at_s: float = 0.0
-
-
-def go_on(*_rest: object) -> None:
-    """Another frame is due. In playback a look now and then is enough where Blender draws by itself: whatever is edited
-    is told, and what happens to files meanwhile is seen at the next look."""
-    rested_s = time.perf_counter() - session.part(_Looked).at_s
-    if rested_s > LOOK_S or not _is_playing() or not all(prefetch.is_alone(scene) for scene in _scenes_on_screen()):
-        refresh()
-
-
 def _is_playing() -> bool:
     return any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
 
@@ -254,7 +235,6 @@ def refresh(*_rest: object) -> None:
     """Draw a draft of the frames that windows show now. Does nothing in background mode, where only renders count."""
     if bpy.app.background or signals.is_paused() or rendering.goes_on():
         return
-    session.part(_Looked).at_s = time.perf_counter()
     on_screen = _scenes_on_screen()
     for scene in on_screen:
         prefetch.mind(scene)
