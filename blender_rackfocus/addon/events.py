@@ -26,7 +26,7 @@ CALLS: dict[str, tuple[Callable[..., None], ...]] = {
     "render_pre": (rendering.draws, show.show_final, compositor.on_render_pre),
     "render_complete": (rendering.ends, show.end, compositor.on_render_end),
     "render_cancel": (rendering.ends, show.end, compositor.on_render_end),
-    "frame_change_post": (show.refresh, compositor.on_frame_change),
+    "frame_change_post": (show.go_on, compositor.on_frame_change),
     "depsgraph_update_post": (strip_cards.edited, show.edited, compositor.on_edit),
     "load_post": (strip_cards.forget, _another_file, show.opened, compositor.on_load),
     "undo_post": (strip_cards.forget, show.undone, compositor.on_load),

@@ -181,6 +181,7 @@ def test_prefetch_goes_off_and_comes_back_as_the_user_had_it(placed):
         while staleness._tick() is not None:
             pass
         prefetch.mind(placed.scene)
+        assert prefetch.is_alone(placed.scene) is (f_stop.value == before)
         return editor.use_prefetch
 
     before = f_stop.value

@@ -146,12 +146,13 @@ def begin_playing():
 
 
 def lose_a_picture():
+    told["alone while playing"] = part("sequencer.prefetch").is_alone(scene())
     placed = next(one for one in strips() if one.name != "A")
     Path(bpy.path.abspath(placed.directory), placed.elements[4].filename).unlink()
 
 
 def until_noticed():
-    return not scene().sequence_editor.use_prefetch
+    return not part("sequencer.prefetch").is_alone(scene()) and not scene().sequence_editor.use_prefetch
 
 
 def stop_playing():

@@ -33,6 +33,7 @@ def test_a_placed_strip_is_the_render_and_says_when_it_is_stale(window, shot, tm
         **{"placed": True, "later change": False, "stale": False},
         **{"refreshed": True, "removed": False, "cached": told["prefetch"]["cached"]},
     }
+    assert told["alone while playing"] is True
     names = sorted(frames(shot / "background"))
     assert furthest(shot / "ahead.png", shot / "background" / names[4]) <= 1.01 / 255
     assert furthest(shot / "ahead_of_a_change.png", shot / "ahead.png") > 8 / 255

@@ -16,16 +16,19 @@ from . import staleness
 
 @dataclass
 class _Prefetch:
-    """The `session_uid` of the scenes where it was switched off here, and where on again."""
+    """The `session_uid` of the scenes where it was switched off here, where on again, and where all is drawn by Blender
+    alone, as far as was known when it was minded last."""
 
     held_off: set[int] = field(default_factory=set)
     given_back: set[int] = field(default_factory=set)
+    alone: set[int] = field(default_factory=set)
 
 
 def mind(scene: bpy.types.Scene) -> None:
     """Switch a scene's prefetch off or on again, as it has to be now."""
     editor, here, uid = scene.sequence_editor, session.part(_Prefetch), scene.session_uid
     told = [one for inside in strips.within(scene) for one in staleness.may_be_drawn_ahead(inside)]
+    (here.alone.add if told and all(told) else here.alone.discard)(uid)
     if False in told and editor.use_prefetch:
         here.held_off.add(uid)
         editor.use_prefetch = False
@@ -35,9 +38,9 @@ def mind(scene: bpy.types.Scene) -> None:
         editor.use_prefetch = True
 
 
-def is_held_off(scene: bpy.types.Scene) -> bool:
-    """Whether it is off for what there is of ours."""
-    return scene.session_uid in session.part(_Prefetch).held_off
+def is_alone(scene: bpy.types.Scene) -> bool:
+    """Whether Blender draws a scene by itself: what there is of ours lies beneath placed strips that are right."""
+    return scene.session_uid in session.part(_Prefetch).alone
 
 
 def undone() -> None:

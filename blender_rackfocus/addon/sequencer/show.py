@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
 
@@ -29,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 SETTLE_AFTER_S = 0.3
 """Rest after the last change of pixels before they are made to look saved."""
+
+AGAIN_S = 2.0
+"""A frame that plays again within so long is taken as it was found."""
 
 _BLANK = "cannot be made"
 _SOON = "is being made"
@@ -225,6 +230,26 @@ def _start_cold(scenes: Iterable[bpy.types.Scene]) -> None:
         for strip in scene.sequence_editor.strips_all:
             if every or strip.type in {"META", "SCENE"} or modifier.find(strip) is not None:
                 strip.invalidate_cache("RAW")
+
+
+@dataclass
+class _Looked:
+    """at_s: when a frame of a scene (`session_uid`) was looked at last in playback, by the clock of
+    `time.perf_counter`."""
+
+    at_s: dict[tuple[int, int], float] = field(default_factory=dict)
+
+
+def go_on(*_rest: object) -> None:
+    """Another frame is due. One that Blender alone draws and that plays again in a loop is not looked at again right
+    away: whatever is edited is told, and what happens to files is seen a little later."""
+    now_s, looked_s, scenes = time.perf_counter(), session.part(_Looked).at_s, _scenes_on_screen()
+    frames_now = [(scene.session_uid, scene.frame_current) for scene in scenes]
+    is_known = all(now_s - looked_s.get(one, -math.inf) < AGAIN_S for one in frames_now)
+    if is_known and _is_playing() and all(prefetch.is_alone(scene) for scene in scenes):
+        return
+    refresh()
+    looked_s.update(dict.fromkeys(frames_now, now_s))
 
 
 def _is_playing() -> bool:

@@ -35,7 +35,7 @@ class RACKFOCUS_PT_placed(OfStrip, bpy.types.Panel):
             layout.operator("rackfocus.placed_remove", icon="X")
         reason = placed.not_now(strip) or jobs.in_the_way("PICTURES")
         hint = "" if there else "Placed, finished frames play many times quicker"
-        if there and all(fresh) and prefetch.is_held_off(scene):
+        if there and all(fresh) and not prefetch.is_alone(scene):
             hint = "Plays at full speed once every racked strip in the range that plays is placed"
         words(layout, reason or hint, "INFO")
 
