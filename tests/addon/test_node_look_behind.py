@@ -17,8 +17,10 @@ from blender_rackfocus.addon.blender import cache, errors, strips
 from blender_rackfocus.addon.compositor import node_clip, node_notes
 from blender_rackfocus.addon.compositor import session as compositor
 from blender_rackfocus.addon.delivery.nodes import Nodes
+from blender_rackfocus.addon.depth import touches
 from blender_rackfocus.addon.sequencer import frames
 from blender_rackfocus.addon.shot import modifier, settings
+from blender_rackfocus.craft.touch import Touch
 from blender_rackfocus.frame import coding
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "craft"))
@@ -130,10 +132,12 @@ def test_only_frames_that_are_there_are_looked_into_each_once(comp, racked):
 
 def test_frames_beyond_the_clip_hold_as_without(comp, racked):
     held = comp.still(5)
-    assert comp.still(9) is not None
-    assert apart(comp.still(9), held) < 0.5
+    beyond = comp.still(9)
     comp.clip.frame_start = -6
     assert apart(comp.still(-2), held) == 0
+    comp.clip.frame_start, racked.rackfocus_uncover = 1, False
+    assert apart(comp.still(9), beyond) == 0  # no other frames are beside it
+    assert apart(beyond, held) > 0
 
 
 def test_a_movie_clip_ends_where_it_ends(comp, racked):
@@ -189,6 +193,11 @@ def test_neighbours_are_in_what_a_bake_is_made_of(comp, racked):
     assert node_notes.difference(notes, node_notes.of(comp.scene, racked, 3)).stale
     assert compositor_key(nodes, racked) != key
     racked.rackfocus_uncover = True
+    stroke = touches.add(racked, 4, Touch("NEARER", ((0.4, 0.4), (0.6, 0.6)), 0.1, 2.0))
+    assert node_notes.difference(notes, node_notes.of(comp.scene, racked, 3)).stale == ("depth settings changed",)
+    stroke.frame = 8  # none of those beside
+    assert not node_notes.difference(notes, node_notes.of(comp.scene, racked, 3)).stale
+    racked.rackfocus_touches.clear()
     write_frame(comp.folder / "p_0004.exr", planes.sight(WORLD, (0.1, 0, 0)))
     stale = node_notes.difference(notes, node_notes.of(comp.scene, racked, 3)).stale
     assert stale == ("file changed: p_0004.exr",)

@@ -52,7 +52,9 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
     unsure: set[str] = set()
     for each in before:
         _note_files(each, frame, files, unsure)
+    strokes = [(0, touches.on(rack_node, frame))]
     for each in node_clip.beside(rack_node, frame):
+        strokes.append((each.offset, each.touches))
         for one in (each.picture, each.depth):
             _note_file(one.path, files, unsure)
     for each in scenes:
@@ -66,7 +68,7 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
         "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)}
         | {
             "rackfocus_uncover": node_clip.looks(rack_node),
-            "touches": [frame_notes.stroke(one) for one in touches.on(rack_node, frame)],
+            "touches": [f"{offset} {frame_notes.stroke(one)}" for offset, here in strokes for one in here],
         },
         "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
