@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import stage
 from stage import play, rendered_and_racked, shoot, told, until_rendered
 
 POINTS = ((0.4, 0.4), (0.6, 0.6))
@@ -16,11 +17,7 @@ kept = {}
 
 
 def _set_up():
-    scene = bpy.data.scenes.new("Node")
-    bpy.context.window.scene = scene
-    render = scene.render
-    render.engine = "BLENDER_WORKBENCH"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = 320, 180, 100
+    scene = stage.workbench("Node", 320, 180)
     bpy.ops.mesh.primitive_plane_add(size=20)
     tree, racked = rendered_and_racked(scene, (0, 0, 6), {"Focal Length": 90, "F-Stop": 0.7, "Focus Distance": 6})
     areas = sorted(bpy.context.window.screen.areas, key=lambda area: area.width * area.height)

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import stage
 from stage import PICTURES, RESULT, play, rendered_and_racked, shoot, told, until_rendered
 
 ROUNDS = int(sys.argv[-1])
@@ -19,11 +20,8 @@ kept = {}
 
 
 def _set_up():
-    scene = bpy.data.scenes.new("Node")
-    bpy.context.window.scene = scene
+    scene = stage.workbench("Node", 320, 180)
     render = scene.render
-    render.engine = "BLENDER_WORKBENCH"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = 320, 180, 100
     render.image_settings.file_format, render.image_settings.color_depth = "OPEN_EXR", "32"
     render.filepath = str(STILL)
     bpy.ops.mesh.primitive_cube_add(rotation=(0.5, 0.3, 0.6))

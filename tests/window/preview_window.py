@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import stage
 from stage import PICTURES, RESULT, part, play, rendered_and_racked, shoot, told, until_rendered
 
 kept = {}
@@ -16,12 +17,9 @@ began = []
 
 
 def _set_up():
-    scene = bpy.data.scenes.new("Node")
-    bpy.context.window.scene = scene
-    render = scene.render
-    render.engine = "BLENDER_WORKBENCH"
+    scene = stage.workbench("Node", 640, 360)
     scene.display.shading.color_type = "RANDOM"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = 640, 360, 100
+    render = scene.render
     render.image_settings.file_format, render.image_settings.color_depth = "OPEN_EXR", "32"
     scene.view_settings.view_transform = "Raw"
     for place in range(7):

@@ -40,6 +40,15 @@ def shoot(name: str) -> None:
     subprocess.run(["import", "-window", "root", str(PICTURES / f"{name}.png")], check=True, timeout=60)
 
 
+def workbench(name: str, width: int, height: int) -> bpy.types.Scene:
+    """A new scene in the window, that Workbench renders at this size."""
+    scene = bpy.data.scenes.new(name)
+    bpy.context.window.scene = scene
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = width, height, 100
+    return scene
+
+
 def rendered_and_racked(
     scene: bpy.types.Scene, camera_at: tuple[float, float, float], inputs: dict[str, float]
 ) -> tuple[bpy.types.NodeTree, bpy.types.Node]:
