@@ -106,8 +106,8 @@ def survey_motion(
                 refusal = _too_few(len(indices))
             elif still.mean() > MOST_STANDING:
                 refusal = (
-                    f"{_above(100 * still.mean()):g} % of the picture stands still while the rest moves, as a title, a "
-                    f"window's frame or what is very far does: {100 * MOST_STANDING:g} % at most can be left out"
+                    f"{math.ceil(100 * still.mean())} % of the picture stands still while the rest moves, as a title, "
+                    f"a window's frame or what is very far does: {100 * MOST_STANDING:g} % at most can be left out"
                 )
             else:
                 refusal = _contradicted(look, read, straight, indices)
@@ -238,11 +238,6 @@ def _too_far_apart(look: _Look) -> bool:
     """Whether all but the likeness of the pairs speaks for a camera that moves, and moves far: nearer frames tell."""
     rigid, parallax_px = look.median("agreement"), look.median("parallax_px")
     return rigid >= _SURELY_RIGID and parallax_px >= _FAR_PX and bool(look.repeated)
-
-
-def _above(value: float) -> float:
-    """Rounded up: a figure that exceeds a limit does not look as if it kept to it."""
-    return math.ceil(value)
 
 
 def _below(value: float, digits: int = 0) -> float:
