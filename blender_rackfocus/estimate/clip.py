@@ -109,7 +109,7 @@ def estimate_clip(
     with closing(open_source(frames, settings, wanted, source)) as ready:
         ticker.looked()
         key = {
-            "version": 4,
+            "version": 5,
             "clip": clip_key,
             "indices": [wanted[0], wanted[-1], len(wanted)],
             "size": len(frames),

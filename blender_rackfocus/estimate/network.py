@@ -61,6 +61,9 @@ FRAMES_AT_ONCE = 8
 """The window of a video network that leaves it free."""
 # A pixel a network puts nearer than this is noise: inverse depths stay finite.
 _NEAREST_M = 1e-3
+_MOST_SQUEEZED = 2.0
+"""How many times narrower, or lower, than its input a picture may be to fill it. Up to 16:9 in a square is what
+networks are fed as a rule; 9:16 in 5:3 was answered with a gradient, whatever was shown."""
 _SQUARES = (518, 384, 256, 224)  # sizes to try where a file that says "free" means one
 _GROUND = 0.25
 _METRES = 0.2, 100.0
@@ -180,9 +183,8 @@ class Network:
         picture: (H, W, 3 or 4) float32, scene-linear. Returns (h, w, 3) of any type and range, the network's own.
         """
         height, width = picture.shape[:2]
-        size = self.input_size(width, height)
-        refuse_large(self._name, *size, self.frames or 1)
-        return _blob(_look(picture, size), self.found.form, self.found.picture.elem_type)
+        refuse_large(self._name, *self.input_size(width, height), self.frames or 1)
+        return _blob(_shown(self.found, picture), self.found.form, self.found.picture.elem_type)
 
     def run(self, picture: np.ndarray) -> np.ndarray:
         """The raw output for one picture.
@@ -191,13 +193,13 @@ class Network:
         own size and unit. Raises EstimateError if it cannot run or gives nothing usable (not one plane, NaN). A
         video network sees the picture standing still.
         """
-        return self.run_blobs([self.blob(picture)] * (self.frames or 1))[0]
+        return self.run_blobs([self.blob(picture)] * (self.frames or 1), picture)[0]
 
-    def run_blobs(self, blobs: Sequence[np.ndarray]) -> np.ndarray:
+    def run_blobs(self, blobs: Sequence[np.ndarray], picture: np.ndarray) -> np.ndarray:
         """The raw output for `blob`s: one, or a video network's window.
 
-        blobs: T pictures, (h, w, 3) of any type and range, the network's own. Returns (T, h, w) float32 in the
-        network's own unit. Raises as `run`.
+        blobs: T pictures, (h, w, 3) of any type and range, the network's own. picture: (H, W, C) float32, scene-linear,
+        one that they were made of. Returns (T, h, w) float32 in the network's own unit. Raises as `run`.
         """
         found = self.found
         try:
@@ -210,7 +212,7 @@ class Network:
             raise EstimateError(f"{self._name} does not give one depth picture; its output is {told}.")
         if not usable(planes):
             raise EstimateError(f"{self._name} gave NaN or infinite values ({self.runtime}).")
-        return planes
+        return _seen(found, planes, picture)
 
     def nearness(self, picture: np.ndarray) -> np.ndarray:
         """Nearness of a picture: 1/metres for a metric model, inverse depth of unknown scale otherwise.
@@ -432,7 +434,8 @@ class _Finding:
                 if not may_choose:
                     raise
                 continue
-            planes = [plane[0] for out in outputs if (plane := _planes(out, self._frames())) is not None]
+            answered = [_planes(out, self._frames()) for out in outputs]
+            planes = [_seen(tried, out, one)[0] for out, one in zip(answered, shown, strict=True) if out is not None]
             if len(planes) < len(shown):
                 continue
             if not all(usable(plane) for plane in planes):
@@ -478,8 +481,7 @@ class _Finding:
         return 1 if self.picture.frames is None else self.picture.frames or FRAMES_AT_ONCE
 
     def _run(self, tried: Found, picture: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
-        size = _input_size(tried, picture.shape[1], picture.shape[0])
-        blob = _blob(_look(picture, size), tried.form, self.picture.elem_type)
+        blob = _blob(_shown(tried, picture), tried.form, self.picture.elem_type)
         blobs = _laid_out([blob] * self._frames(), self.picture)
         return self.process.run({self.picture.name: blobs}, outputs)
 
@@ -544,6 +546,36 @@ def _input_size(found: Found, width: int, height: int) -> tuple[int, int]:
         return max(1, round(side * scale / found.multiple)) * found.multiple
 
     return fixed_w or rounded(width), fixed_h or rounded(height)
+
+
+def _filled(found: Found, width: int, height: int) -> tuple[int, int]:
+    """(width, height) of a network's input that a picture of this size fills: all of it, but where it would be squeezed
+    too much. What tells metres is left to that: how large a thing is seen says how far it is."""
+    across, down = _input_size(found, width, height)
+    squeezed = across * height / (down * width)
+    if found.kind == "METRIC" or 1 / _MOST_SQUEEZED <= squeezed <= _MOST_SQUEEZED:
+        return across, down
+    return max(1, min(across, round(down * width / height))), max(1, min(down, round(across * height / width)))
+
+
+def _shown(found: Found, picture: np.ndarray) -> np.ndarray:
+    """A picture (H, W, C) as a network sees it, (h, w, 3) display-encoded; where it does not fill the input, in a frame
+    of its own reflection."""
+    height, width = picture.shape[:2]
+    (across, down), filled = _input_size(found, width, height), _filled(found, width, height)
+    look, left, top = _look(picture, filled), (across - filled[0]) // 2, (down - filled[1]) // 2
+    sides = top, down - filled[1] - top, left, across - filled[0] - left
+    return cv2.copyMakeBorder(look, *sides, cv2.BORDER_REFLECT) if any(sides) else look
+
+
+def _seen(found: Found, planes: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Of answers (T, h, w), what is about the picture (H, W, C) and not about the frame around it."""
+    height, width = picture.shape[:2]
+    for axis, of, part in zip((2, 1), _input_size(found, width, height), _filled(found, width, height), strict=True):
+        start = (of - part) // 2
+        first, last = (round(place * planes.shape[axis] / of) for place in (start, start + part))
+        planes = planes.take(range(first, max(last, first + 1)), axis) if part < of else planes
+    return planes
 
 
 def _look(picture: np.ndarray, size: tuple[int, int], most: int = 0) -> np.ndarray:

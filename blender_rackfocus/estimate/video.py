@@ -31,27 +31,27 @@ class Windows:
         self._ready: dict[int, np.ndarray] = {}
         self._open: dict[int, np.ndarray] = {}  # frames that the next window has a word in, too
 
-    def nearness(self, index: int, _picture: np.ndarray) -> np.ndarray:
+    def nearness(self, index: int, picture: np.ndarray) -> np.ndarray:
         """Nearness of a frame, told from the window that it lies in.
 
-        _picture: (H, W, 3 or 4) float32, scene-linear, not looked at. Returns (h, w) float32, larger = nearer.
+        picture: (H, W, 3 or 4) float32, scene-linear; its size alone counts. Returns (h, w) float32, larger = nearer.
         """
         n = self._places[index]
         if n not in self._ready:
-            self._window(min(self._open) if n in self._open else n)
+            self._window(min(self._open) if n in self._open else n, picture)
         for old in [place for place in self._ready if place < n]:
             del self._ready[old]
         return self._ready[n]
 
-    def _window(self, start: int) -> None:
-        """Run the window that begins at a place; what the next one has no word in is ready then."""
+    def _window(self, start: int, picture: np.ndarray) -> None:
+        """Run the window that begins at a place; what the next one has no word in is ready then. picture: one of it."""
         places = [start]
         while len(places) < self.count and self._goes_on(places[-1]):
             places.append(places[-1] + 1)
         ends = len(places) < self.count or not self._goes_on(places[-1])
         blobs = [self._blob(place) for place in places]
         filled = blobs + blobs[-1:] * (self.count - len(blobs))
-        near = self._network.as_nearness(self._network.run_blobs(filled))[: len(places)]
+        near = self._network.as_nearness(self._network.run_blobs(filled, picture))[: len(places)]
         shared = [place for place in places if place in self._open]
         if shared:
             before = np.stack([self._open[place] for place in shared])
