@@ -121,6 +121,38 @@ def test_too_few_pictures_prove_nothing():
             survey_motion(pictures.__getitem__, ParallaxSettings(), range(count))
 
 
+def under(pictures, gains):
+    """The same under a camera that sets its exposure anew for each picture."""
+    return [one * np.float32([gain, gain, gain, 1]) for one, gain in zip(pictures, gains, strict=True)]
+
+
+PUMPING = 1 + 0.4 * np.sin(1.1 * np.arange(COUNT))
+
+
+@pytest.mark.parametrize("name", ["tripod", "pan", "lateral"])
+def test_exposure_that_pumps_is_no_motion(name):
+    """The reason, or the order of depth, is what it is in even light."""
+    pictures, depths = clip(name)
+    pumping, words = under(pictures, PUMPING), CASES[name][2]
+    if words:
+        with pytest.raises(EstimateError, match=words):
+            survey_motion(pumping.__getitem__, ParallaxSettings(), range(COUNT))
+        return
+    source = open_source(pumping, EstimateSettings(), range(COUNT), "PARALLAX")
+    near = source.nearness(4, pumping[4])
+    small = cv2.resize(near, depths[4].shape[::-1], interpolation=cv2.INTER_NEAREST)
+    assert rank_correlation(small, 1 / depths[4]) >= 0.9
+
+
+@pytest.mark.parametrize("grain", [0.0, 0.004, 0.05])
+@pytest.mark.parametrize("light", [0.0, 0.3])
+def test_what_shows_nothing_is_not_said_to_move_or_to_rest(grain, light):
+    rng = np.random.default_rng(3)
+    flat = [np.maximum(light + grain * rng.standard_normal((180, 320, 4)), 0).astype(np.float32) for _ in range(COUNT)]
+    with pytest.raises(EstimateError, match="hardly anything can be followed: what 0 %"):
+        survey_motion(flat.__getitem__, ParallaxSettings(), range(COUNT))
+
+
 def test_a_refusal_says_figures_that_say_it():
     """Whatever the figures, the one that is there is below the one that is needed."""
     rng = np.random.default_rng(1)
