@@ -179,7 +179,17 @@ def _known(seen: Seen, front: np.ndarray, cell: int, work: Workers) -> Hidden | 
     there |= _carried_on(colour, coc, there, share < LEAST_KNOWN, before)
     pairs = work.empty((colour.shape[2] // 2 + 1, coc.shape[0], 2 * coc.shape[1]))
     pairs_of(np.ascontiguousarray(colour), None, pairs)
-    return Hidden(pairs, work.copy(coc), work.copy(np.where(there, coc, -np.float32(np.inf))), cell, True)
+    reach = np.where(there, np.minimum(coc, _seen_past(front, cell, work)), -np.float32(np.inf))
+    return Hidden(pairs, work.copy(coc), work.copy(reach), cell, True)
+
+
+def _seen_past(front: np.ndarray, cell: int, work: Workers) -> np.ndarray:
+    """Circles below which some part of the lens sees past an edge of what is in front: (h, w) float32, pixels.
+
+    It is as far from the edge as circles differ: what is known deeper under it has no share in the picture.
+    """
+    nearest, farthest = _cells(front, cell, work)
+    return _spare(nearest, farthest, cell) + nearest
 
 
 def _carried_on(
@@ -221,8 +231,9 @@ def _between(continued: Hidden, known: Hidden, coc: np.ndarray, work: Workers) -
     """
     height, width = continued.coc.shape
     ratio = continued.cell // known.cell
-    reach = _fitted(known.reach, height * ratio, width * ratio)
-    farthest = cv2.resize(reach, (width, height), interpolation=cv2.INTER_NEAREST)
+    circles = np.where(np.isfinite(known.reach), known.coc, known.reach)
+    circles = _fitted(circles, height * ratio, width * ratio)
+    farthest = cv2.resize(circles, (width, height), interpolation=cv2.INTER_NEAREST)
     front = _mean_of_cells(coc, continued.cell)
     told = farthest > front + np.float32(SHALLOWEST_STEP_PX)
     share = between_0_and_1((continued.coc - front) * np.float32(APART) / np.maximum(np.abs(front), 1) - 1)

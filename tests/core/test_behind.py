@@ -169,3 +169,23 @@ def test_deep_under_the_card_nothing_shines_through():
     inside = np.s_[HEIGHT // 2, : EDGE - 2 * int(NEAR_PX), :3]
     with_it, without = (defocus_frame(rgba, depth_m, LENS, behind=one)[inside] for one in (behind(), None))
     assert np.abs(with_it - without).max() < 1e-3
+
+
+@pytest.mark.parametrize("quality", ["draft", "final"])
+def test_what_no_part_of_the_lens_sees_has_no_share_in_the_picture(quality):
+    """Beyond focus, a card and the wall behind it are both blurred; the lens sees past the card's edge by as much as
+    their circles differ. What is known deeper under the card than that may look like anything."""
+    lens, card_px, wall_px = replace(LENS, focus_m=0.3), -6.0, -9.0
+    rgba, depth_m = shot()
+    depth_m[:, :EDGE], depth_m[:, EDGE:] = (
+        1 / (1 / lens.focus_m + coc / radius_per_dioptre(lens, WIDTH)) for coc in (card_px, wall_px)
+    )
+    rgba[:, EDGE:, :3] = 0.1
+    grey = Behind(np.full_like(rgba[..., :3], 0.1), np.full_like(depth_m, depth_m[0, -1]), np.ones_like(depth_m))
+    painted = replace(grey, picture=grey.picture.copy())
+    painted.picture[:, : EDGE - int(card_px - wall_px) - 1] = (0.1, 0.2, 0.95)
+    one, other = (defocus_frame(rgba, depth_m, lens, quality=quality, behind=layer) for layer in (grey, painted))
+    assert np.abs(one - other).max() < 0.01
+    painted.picture[:, : EDGE - 1] = (0.1, 0.2, 0.95)
+    other = defocus_frame(rgba, depth_m, lens, quality=quality, behind=painted)
+    assert np.abs(one - other).max() > 0.02
