@@ -266,7 +266,7 @@ def _parallax_source(
         near = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
         return (-near if chosen.invert else near).astype(np.float32)
 
-    notes = ["assumes that only the camera moves"]
+    notes = [*survey.doubts, "assumes that only the camera moves"]
     if not chosen.focal_known:
         notes.append(
             f"the focal length of {chosen.focal_mm:g} mm is an assumption; set the lens's own, and invert if near "

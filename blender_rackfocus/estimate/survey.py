@@ -28,6 +28,9 @@ LEAST_REPEATED = 0.8
 """Measured: 0.89 and more where only the camera moves; 0.4 and less where it stands or turns and others move."""
 MOST_HOLLOW = 0.008
 LEAST_GROUND = -0.25
+SURELY_REPEATED = 0.87
+"""Measured: half of a picture that walks along 0.83 to 0.85, a piece of a real clip that is refused as a whole 0.83;
+rendered moves 0.875 and more."""
 LEAST_AT_A_SPOT = 0.5
 MOST_STANDING = 0.04
 """Measured: rendered moves 0, a letterbox 0.03; a lower third 0.11, window frames, dashboards, screens 0.12 to 0.3."""
@@ -50,13 +53,14 @@ _STEPS = (4, 8, 16, 2, 1)
 class MotionSurvey:
     """step: frames between the two of a pair. parallax_px: median. rigid: share of the picture that moves as one scene.
     repeated: rank correlation of the depths of one pair and the next, followed along the motion. standing: (h, w) bool,
-    what lies on the moving picture, and a little around it."""
+    what lies on the moving picture, and a little around it. doubts: what makes it doubtful, for the user."""
 
     step: int
     parallax_px: float
     rigid: float
     repeated: float
     standing: np.ndarray
+    doubts: tuple[str, ...] = ()
 
     def words(self) -> str:
         """What was found, for the user."""
@@ -120,6 +124,7 @@ def survey_motion(
                 look.median("agreement"),
                 float(np.median(look.repeated)),
                 cv2.dilate(still.astype(np.uint8), around) > 0,
+                _doubts(look, len(indices)),
             )
         reason = reason or refusal
         slow = look.median("moving_px") < _FAST_PX and not _too_far_apart(look)
@@ -161,7 +166,7 @@ def _contradicted(
     """What frames twice as far apart say against a look that proved the camera's movement; '' where they do not, or
     cannot tell: something that goes along with the camera for a moment does not do so for long."""
     step = 2 * close.step
-    if 2 * step >= len(indices) or 2 * close.median("moving_px") > _FAST_PX:
+    if 2 * step >= len(indices) or _is_fast(close):
         return ""
     look = _look(read, settings, indices, step)
     rigid = look.median("agreement")
@@ -177,6 +182,28 @@ def _contradicted(
             f"camera: they agree to {_below(repeated, 2):g} of 1, {LEAST_REPEATED_FAR:g} is needed"
         )
     return ""
+
+
+def _is_fast(close: _Look) -> bool:
+    """Whether frames twice as far apart are too far apart to be followed."""
+    return 2 * close.median("moving_px") > _FAST_PX
+
+
+def _doubts(look: _Look, count: int) -> tuple[str, ...]:
+    """What a look that proved the camera's movement leaves open."""
+    found, needed, repeated = [], 4 * look.step + 1, float(np.median(look.repeated))
+    if count < needed and not _is_fast(look):
+        found.append(
+            f"doubtful: over {count} pictures something that goes along with the camera cannot be told from what "
+            f"rests; take {needed}, or look at the depth before it is used"
+        )
+    if repeated < SURELY_REPEATED:
+        found.append(
+            f"doubtful: pairs of frames agree on what is near to {_below(repeated, 2):g} of 1, as where something goes "
+            f"along with the camera ({SURELY_REPEATED:g} and more where all else rests); look at the depth before it "
+            "is used"
+        )
+    return tuple(found)
 
 
 def ground_of(nearness: np.ndarray) -> float:

@@ -114,6 +114,23 @@ def test_what_goes_along_with_the_camera_does_not_for_long():
         survey_motion(pictures.__getitem__, ParallaxSettings(), range(18))
 
 
+def doubts(pictures):
+    source = open_source(pictures, EstimateSettings(), range(len(pictures)), "PARALLAX")
+    return [note for note in source.provenance.notes if note.startswith("doubtful")]
+
+
+def test_what_may_go_along_with_the_camera_is_told_as_doubtful():
+    """Over a few frames it cannot be told from what rests; over more it is told, or the pairs of frames agree less."""
+    pictures, _ = filmed(still, lambda i: Camera((0.03 * i, 0, 0)), 5)
+    there_and_back = pictures + pictures[-2::-1]
+    assert [re.findall(r"\d+", one) for one in doubts(there_and_back)] == [["9", "17"]]
+    assert doubts(there_and_back + there_and_back[1:]) == []
+    walks = functools.partial(box, size=(1.6, 2.4, 0.4), seed=77)
+    pictures, _ = filmed(lambda i: walks((-0.6 + 0.05 * i, 0.2, 2.0)), lambda i: Camera((0.05 * i, 0, 0)), COUNT)
+    assert "goes along with the camera" in " ".join(doubts(pictures))
+    assert doubts(clip("lateral")[0]) == []
+
+
 def test_too_few_pictures_prove_nothing():
     pictures, _ = clip("lateral")
     for count, words in ((1, "one picture alone"), (2, "2 pictures cannot prove"), (8, "8 pictures .* 9 at least")):
