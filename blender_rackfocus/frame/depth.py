@@ -20,6 +20,7 @@ from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from ..core.fit import Fit, fitted
 from ..craft.depth_repair import unstep
 from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
+from ..craft.distances import distance_text
 from ..craft.touch import Touch, on_wider, touched
 from ..media import RawDepth, Window
 from .job import FileFrame, Job
@@ -52,6 +53,7 @@ _LANDSCAPE_M = 50.0
 """Nearer than this is something in nearly every picture."""
 _FROM_ZERO = 0.05
 """An offset of z that is this small a share of the nearest value is none; so is no value between it and zero a gap."""
+_EITHER = "disparity would run the other way"
 _LEAN = 0.15
 """Difference in brightness of head and foot of a picture that tells which end is near."""
 
@@ -207,7 +209,7 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
         return Meaning(DepthConvention("METRES"), "empty pixels are infinitely far, so metres")
     if top > 1.001:
         if _is_disparity(values, raw.layer):
-            return _disparity(finite, near_m, far_m, "planes are straight in it, and it grows towards the camera")
+            return _disparity(finite, near_m, far_m, "its planes or its foot say that it grows towards the camera")
         nearest = float(np.percentile(finite, 1))
         doubt = f". Doubtful: nothing is nearer than {nearest:.4g}; another unit?" if nearest > _LANDSCAPE_M else ""
         return Meaning(DepthConvention("METRES"), f"values reach {top:.4g}, so metres{doubt}")
@@ -217,7 +219,7 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
         return Meaning(DepthConvention("METRES"), "no value says anything: taken as metres")
     if _says_z(raw.layer):
         return Meaning(DepthConvention("METRES"), f"called {raw.layer}, so metres")
-    return Meaning(DepthConvention("INVERSE"), "values stay below 1, so 1/z")
+    return Meaning(DepthConvention("INVERSE"), f"values stay below 1, so 1/z{_far_at_zero(finite)}")
 
 
 def _says_z(layer: str) -> bool:
@@ -231,19 +233,30 @@ def _wholenumbers(raw: RawDepth, near_m: float, far_m: float) -> Meaning:
     below = known[known < 1.0]
     if raw.bits >= 16 and below.size and below.max() <= _MILLIMETRES_TO:
         known = below  # white is where nothing was measured
-    top = float(known.max(initial=0.0)) * raw.full
-    if raw.bits >= 16 and _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
-        return Meaning(
-            DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, so millimetres"
-        )
+    distances = _millimetres(raw, float(known.max(initial=0.0)) * raw.full) if raw.bits >= 16 else None
     named = by_name(raw.layer, near_m, far_m) if "mist" in raw.layer.lower() else None
-    if named is not None:
+    if named is not None and distances is None:
         return named
+    if raw.bits >= 16:
+        distances = distances or _from_zero(raw, known, far_m)
+    if distances is not None and _is_disparity(raw.values, "z"):
+        convention = DepthConvention("NORMALISED", near_m, far_m, low=float(known.min()), high=float(known.max()))
+        words = "planes are straight in them and the ground grows towards the camera, so disparity: even in 1/z"
+        return Meaning(convention, f"whole numbers of {raw.bits} bits, {words}{_far_at_zero(known)}")
+    if distances is not None:
+        return distances
     levels = raw.bits <= 8 and np.unique(known).size > _CARDS  # of a mask or of cards, steps are no slopes
     values = unstep(raw.values) if levels else raw.values
-    if raw.bits >= 16 and (from_zero := _from_zero(raw, known, far_m)) is not None:
-        return from_zero
     return _relative(values, near_m, far_m, f"whole numbers of {raw.bits} bits", rough=raw.bits <= 8)
+
+
+def _millimetres(raw: RawDepth, top: float) -> Meaning | None:
+    """Whole numbers that reach as far as a depth camera's millimetres do; nothing says that they are."""
+    if not _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
+        return None
+    other = f"at {distance_text(top / 256)} in KITTI's 1/256 m, at {distance_text(top / 100)} in centimetres"
+    words = f"so millimetres. Doubtful: no unit is named (the farthest would lie {other}), and {_EITHER}"
+    return Meaning(DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, {words}")
 
 
 def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None:
@@ -265,7 +278,7 @@ def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None
         if abs(place) > _FROM_ZERO * low or not straight < min(_CLEARLY * bend(lines), _PLANE):
             return None
         told = "as planes say counted from the camera"
-    words = f"{told}, so distances in an unknown unit: the farthest is taken to be far"
+    words = f"{told}, so distances. Doubtful: their unit is not named, so the farthest is taken to be far; {_EITHER}"
     return Meaning(
         DepthConvention("METRES", scale=far_m / (high * raw.full)), f"whole numbers of {raw.bits} bits, {words}"
     )
@@ -274,6 +287,7 @@ def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None
 def _is_disparity(values: np.ndarray, layer: str) -> bool:
     """Whether values far above 1 are straight on planes, as only 1/z is, or else are larger at the picture's foot. What
     is called z is believed to be z unless the ground says otherwise as well."""
+    values = np.where(values > 0, values, np.float32(np.nan))  # most tools write 0 where nothing was measured
     lines = sloping_lines(values)
     called_z = _says_z(layer)
     if len(lines.values) >= _FEW_LINES:
@@ -285,8 +299,13 @@ def _is_disparity(values: np.ndarray, layer: str) -> bool:
             return False
     if called_z:
         return False
-    head, foot = _head_and_foot(values / max(float(np.nanmax(values)), 1e-12))
-    return foot - head > 2 * _LEAN
+    known = np.isfinite(values)
+    third = max(1, values.shape[0] // 3)
+    parts = [part[there] for part, there in ((values[:third], known[:third]), (values[-third:], known[-third:]))]
+    if not all(part.size for part in parts):
+        return False
+    head, foot = (float(part.mean()) for part in parts)
+    return foot - head > 2 * _LEAN * float(values[known].max())
 
 
 def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> Meaning:
@@ -294,9 +313,19 @@ def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> 
     if top <= 0:
         return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z")
     if top <= _DIOPTRES_TO and not (0.95 <= top <= 1.001 and low < 0.02):
-        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z")
+        return Meaning(DepthConvention("INVERSE"), f"{reason}, so 1/z{_far_at_zero(finite)}")
     convention = DepthConvention("NORMALISED", near_m, far_m, low=max(low, 0.0) if top > low else 0.0, high=top)
-    return Meaning(convention, f"{reason}, so disparity of unknown scale: from near to far evenly in 1/z")
+    words = f"{reason}, so disparity of unknown scale: from near to far evenly in 1/z"
+    return Meaning(convention, f"{words}{_far_at_zero(finite)}")
+
+
+def _far_at_zero(finite: np.ndarray) -> str:
+    """What is to be said of zeros that lie apart from the rest of a disparity."""
+    seen = finite[finite > 0]
+    if seen.size == finite.size or not seen.size or seen.min() < _FROM_ZERO * seen.max():
+        return ""
+    share = 100 * (1 - seen.size / finite.size)
+    return f". Doubtful: {max(share, 0.1):.1f} % is 0, read as farthest; some tools write it where nothing was measured"
 
 
 def _relative(values: np.ndarray, near_m: float, far_m: float, reason: str, rough: bool = False) -> Meaning:

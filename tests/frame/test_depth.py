@@ -12,6 +12,7 @@ from blender_rackfocus import media
 from blender_rackfocus.core import Lens, defocus_frame
 from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.craft import doctor
+from blender_rackfocus.craft.distances import distance_text
 from blender_rackfocus.frame import depth, depth_words
 from blender_rackfocus.media import RawDepth, Window
 
@@ -112,6 +113,7 @@ FILES = {
         "uint16",
         ("Y",),
     ),
+    "PNG of 16 bits, disparity in 1/256 px": ("d.png", np.rint(256 * 40 / TRUE_M).astype(np.uint16), "uint16", ("Y",)),
     "uint32 in millimetres": ("d.exr", np.rint(TRUE_M * 500).astype(np.uint32), "uint", ("Z",)),
 }
 SCALED = {
@@ -306,6 +308,46 @@ def test_z_below_zero_has_nothing_where_the_large_number_stands_with_either_sign
 )
 def test_what_is_hardly_a_depth_is_doubtful(raw, doubtful):
     assert ("Doubtful" in depth.guess(raw).why) is doubtful
+
+
+def _whole_raw(values: np.ndarray) -> RawDepth:
+    return RawDepth((np.rint(values) / 65535).astype(np.float32), True, "grey", 16)
+
+
+@pytest.mark.parametrize("to_the_metre", [100, 256, 400])
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_unit_that_no_file_names_is_told_as_a_guess(to_the_metre, holes):
+    """Centimetres, KITTI's 1/256 m and millimetres of a smaller room look alike: what the others would say is said."""
+    raw = _whole_raw(np.where(holes & _HOLES, 0, to_the_metre * TRUE_M))
+    said = depth_words.sentence(raw, depth.guess(raw))
+    assert "Doubtful: no unit is named" in said
+    top = to_the_metre * TRUE_M.max()
+    assert f"at {distance_text(top / 256)} in KITTI's" in said
+    assert f"at {distance_text(top / 100)} in centimetres" in said
+
+
+@pytest.mark.parametrize("top_px", [10, 40, 90, 200])
+@pytest.mark.parametrize("scale", [1.0, 2.5])
+def test_disparity_in_whole_numbers_with_gaps_is_not_turned_around(top_px, scale):
+    """As KITTI writes it, 1/256 px and 0 for nothing; its gaps come out far, and that is said."""
+    raw = _whole_raw(np.where(_HOLES, 0, 256 * top_px / (scale * TRUE_M)))
+    found = depth.guess(raw, NEAR_M, FAR_M)
+    metres = depth.in_metres(raw, found.convention, TRUE_M.shape)
+    assert np.corrcoef(1 / metres[~_HOLES], 1 / TRUE_M[~_HOLES])[0, 1] > 0.99
+    np.testing.assert_allclose(metres[_HOLES], FAR_M, rtol=0.01)
+    assert "is 0, read as farthest" in found.why
+
+
+@pytest.mark.parametrize("name", ["disparity", "Y"])
+@pytest.mark.parametrize("focal", [1.0, 90.0])
+def test_disparity_of_zero_is_told_where_it_lies_apart(name, focal):
+    """0 is infinitely far, or was not measured: nothing in the file says which."""
+    stored = (focal / TRUE_M).astype(np.float32)
+    gone = RawDepth(np.where(_HOLES, np.float32(0), stored), False, name, 32)
+    assert f"Doubtful: {100 * _HOLES.mean():.1f} % is 0, read as farthest" in depth.guess(gone).why
+    assert "is 0" not in depth.guess(RawDepth(stored, False, name, 32)).why
+    fades = stored * np.clip(np.arange(WIDTH) / WIDTH, 0, 1).astype(np.float32)  # down to 0, and not apart
+    assert "is 0" not in depth.guess(RawDepth(fades, False, "disparity", 32)).why
 
 
 @pytest.mark.parametrize("kind", ["int16", "int32"])
