@@ -274,3 +274,16 @@ def test_a_camera_that_only_goes_ahead_sees_behind_too():
     assert (behind.known > 0)[hidden()].mean() > 0.05
     assert np.percentile(colour, 80) < 0.06
     assert np.percentile(distance, 95) < 0.02
+
+
+def test_a_plain_wall_beside_a_textured_front_is_not_taken_to_go_with_it():
+    """Flow beside the front's edges is the front's: of what is plain, only what lies away from them tells its way."""
+    plain = replace(WALL, cell_m=8.0), replace(MIDDLE, cell_m=3.0), FRONT
+    glance, at = uncover.glance(sight(plain)), np.full(1, (WIDTH - 1) / 2, np.float32)
+    off = []
+    for step in (-0.06, -0.03, 0.03, 0.06):
+        link = uncover.link(glance, uncover.glance(sight(plain, (step, 0, 0))), FOCAL)
+        assert link is not None
+        x, _, _ = link.step.places(at, at, np.float32([1 / WALL.depth_m]), (HEIGHT, WIDTH))
+        off.append(float(x[0] - at[0]) + step * FOCAL * WIDTH / WALL.depth_m)
+    assert np.abs(off).mean() < 0.6
