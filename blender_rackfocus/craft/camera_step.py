@@ -27,8 +27,8 @@ _TEXTURE = 1.5
 """Local contrast in grey levels below which flow is its neighbours' guess."""
 _PATCH_PX = 9
 _STEP = np.float32(1.15)
-"""Within a patch of what is nearer by so much flow is that of the nearer: beside a textured front a plain wall seemed to
-go with it (a third of the camera's way lost)."""
+"""Within a patch of what is nearer by so much, flow is that of the nearer: beside a textured front a plain wall seemed
+to go with it (a third of the camera's way lost)."""
 
 
 @dataclass(frozen=True)
