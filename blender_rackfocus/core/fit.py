@@ -25,12 +25,15 @@ _FEWEST = 100
 _LEVEL = 0.05  # of a step: its sides change by less at the ends of a cut
 _BETWEEN = 0.08  # of a step: a pixel so far from both sides belongs to neither
 _HARD = 0.5  # share of cuts without such a pixel from which the depth's steps count as hard
+_RINGS = 0.02  # of a step, by which it goes beyond its sides where a sharpening filter or a codec was at work
 _SOFTEST_PX = 10  # more is a slope
 _STEEP, _STEEPEST = 0.8, 0.45  # of a step by its pixels, from one to the next, where it is steepest: a slope is even
 _FARTHEST_PX = 4  # how far from its step the picture's edge is looked for
 _SIDE_PX = 4  # how much of the picture is taken for a side of its edge
 _PARTED = 4.0  # squared distance of two sides' colours by their scatter, from which an edge is one
-_GROWN_PX = 2  # near surfaces swell or shrink by no more; thin ones look as if they did
+_CLEARLY = 1.5  # times as much of an edge as at the step itself, else the step is where the edge is: pictures are soft
+_GROWN_PX = 3  # near surfaces swell or shrink by no more; thin ones look as if they did
+_MIXED_PX = 0.15  # exact near surfaces look so much too small: half of what a pixel shows of both counts for them
 _AGREE = 0.5  # share of the edges that must lie where all of them together say, to a pixel
 _BETTER = 1.3  # times as many edges must lie at steps once the depth was moved, else it stays
 _MOVED_PX = 0.75  # edges nearer than this to their steps are in place
@@ -84,21 +87,14 @@ def fitted(rgba: np.ndarray, depth_m: np.ndarray) -> tuple[np.ndarray, Fit]:
     cuts = _all_cuts(rgba, dioptres, least)
     made, soft_px = depth_m, _softness(cuts)
     if soft_px:
-        made = _parted(depth_m, dioptres, least, soft_px, _in_metres(cuts))
+        plain_m = cv2.medianBlur(depth_m, 5) if _ringing(cuts) > _RINGS else depth_m
+        made = _parted(plain_m, _dioptres(plain_m), least, soft_px, _in_metres(cuts))
         cuts = _all_cuts(rgba, _dioptres(made), least)  # where a step is shows once it is one
-    right_px, down_px, swollen_px = _misplaced(cuts)
-    if right_px or down_px or swollen_px:
-        placed = _moved(made, right_px, down_px) if right_px or down_px else made
-        placed = _shrunk(placed, least, swollen_px) if swollen_px else placed
-        axes = {0, 1} if swollen_px else {axis for axis, way in ((1, right_px), (0, down_px)) if way}
-        if _in_place(_all_cuts(rgba, _dioptres(placed), least), axes) > _BETTER * _in_place(cuts, axes):
-            made = placed
-        else:
-            right_px = down_px = swollen_px = 0
+    made, way = _placed(rgba, made, least, cuts)
     if made is depth_m:
         return depth_m, Fit()
     changed = float(np.count_nonzero(made != depth_m)) / made.size
-    return made, Fit(soft_px, right_px, down_px, swollen_px, changed)
+    return made, Fit(soft_px, *way, changed)
 
 
 def _dioptres(depth_m: np.ndarray) -> np.ndarray:
@@ -168,8 +164,9 @@ def _picture_edges(colours: np.ndarray) -> np.ndarray:
     left, right = (sums[:, tried] - sums[:, before]) / _SIDE_PX, (sums[:, after] - sums[:, tried]) / _SIDE_PX
     spread = (squares[:, after] - squares[:, before]) / _SIDE_PX - (left * left + right * right).sum(axis=2)
     apart = ((left - right) ** 2).sum(axis=2) / (np.maximum(spread, 0) + 2e-3)
-    best = apart.argmax(axis=1)
-    return (best - _FARTHEST_PX)[apart.max(axis=1, initial=0) > _PARTED].astype(np.float32)
+    best, most = apart.argmax(axis=1), apart.max(axis=1, initial=0)
+    best[most < _CLEARLY * apart[:, _FARTHEST_PX]] = _FARTHEST_PX
+    return (best - _FARTHEST_PX)[most > _PARTED].astype(np.float32)
 
 
 def _softness(cuts: list[_Cut]) -> int:
@@ -182,6 +179,12 @@ def _softness(cuts: list[_Cut]) -> int:
     return usual if (between == 0).mean() < _HARD and usual <= _SOFTEST_PX else 0
 
 
+def _ringing(cuts: list[_Cut]) -> float:
+    """How far steps overshoot their sides, as a share of the step."""
+    places = np.concatenate([cut.places for cut in cuts])
+    return float(np.median(np.maximum(places.max(axis=1) - 1, -places.min(axis=1))))
+
+
 def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
     """Pixels that the picture's edges lie to the right of the depth's steps, below them, and towards nearer sides."""
     shown = [cut for cut in cuts if cut.offset.size >= _FEWEST]
@@ -191,6 +194,7 @@ def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
     there = np.array([_most(cut.offset) for cut in shown])
     weight = np.sqrt([cut.offset.size for cut in shown])
     way = np.linalg.lstsq(rows * weight[:, None], there * weight, rcond=None)[0]
+    way[2] += _MIXED_PX
     whole = np.where(np.abs(way) < _MOVED_PX, 0, np.round(way))
     off = np.concatenate([cut.offset - at for cut, at in zip(shown, rows @ whole, strict=True) if at] or [np.ones(0)])
     if not off.size or (np.abs(off) < 1.5).mean() < _AGREE:
@@ -248,6 +252,24 @@ def _sides(depth_m: np.ndarray, least: float, shape: int, reach_px: int) -> tupl
     around = cv2.getStructuringElement(shape, (2 * reach_px + 1,) * 2)
     far, near = cv2.dilate(depth_m, around), cv2.erode(depth_m, around)
     return far, near, _dioptres(near) - _dioptres(far) > least
+
+
+def _placed(
+    rgba: np.ndarray, depth_m: np.ndarray, least: float, cuts: list[_Cut]
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """Depth with its steps where the picture has its edges, if clearly more of them then are at steps; and by how many
+    pixels it was moved to the right and down, and made smaller."""
+    right_px, down_px, swollen_px = _misplaced(cuts)
+    axes = {0, 1} if swollen_px else {axis for axis, way in ((1, right_px), (0, down_px)) if way}
+    found, most = (depth_m, (0, 0, 0)), _BETTER * _in_place(cuts, axes)
+    less_px = swollen_px - int(np.sign(swollen_px))  # along a row, a slanting edge is farther off than across itself
+    for by_px in dict.fromkeys((swollen_px, less_px, 0)) if axes else ():
+        placed = _moved(depth_m, right_px, down_px) if right_px or down_px else depth_m
+        placed = _shrunk(placed, least, by_px) if by_px else placed
+        there = _in_place(_all_cuts(rgba, _dioptres(placed), least), axes)
+        if there > most:
+            found, most = (placed, (right_px, down_px, by_px)), there
+    return found
 
 
 def _moved(depth_m: np.ndarray, right_px: int, down_px: int) -> np.ndarray:

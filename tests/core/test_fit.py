@@ -35,6 +35,18 @@ def softened(depth: np.ndarray, sigma_px: float) -> np.ndarray:
     return (1 / cv2.GaussianBlur(1 / depth, (0, 0), sigma_px)).astype(np.float32)
 
 
+def overshot(depth: np.ndarray) -> np.ndarray:
+    small = cv2.resize(1 / depth, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return 1 / cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def coded(depth: np.ndarray) -> np.ndarray:
+    """Through a JPEG of low quality."""
+    grey = np.uint8(255 / depth + 0.5)
+    _ok, file = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 40])
+    return 255 / np.maximum(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), 1).astype(np.float32)
+
+
 def moved(depth: np.ndarray, right_px: int, down_px: int) -> np.ndarray:
     y = np.clip(np.arange(HEIGHT) - down_px, 0, HEIGHT - 1)
     x = np.clip(np.arange(WIDTH) - right_px, 0, WIDTH - 1)
@@ -44,6 +56,7 @@ def moved(depth: np.ndarray, right_px: int, down_px: int) -> np.ndarray:
 DISC = {
     1: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)),
     2: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)),
+    3: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)),
 }
 
 SPOILT = {
@@ -53,10 +66,14 @@ SPOILT = {
     "half size": lambda z: cv2.resize(
         cv2.resize(z, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (WIDTH, HEIGHT)
     ),
+    "half size, enlarged with overshoot": lambda z: overshot(z),
+    "coded in eight bits": lambda z: coded(z),
     "right by two": lambda z: moved(z, 2, 0),
     "left by one, down by two": lambda z: moved(z, -1, 2),
     "near too large": lambda z: cv2.erode(z, DISC[2]),
     "near too large by one": lambda z: cv2.erode(z, DISC[1]),
+    "near too large by three": lambda z: cv2.erode(z, DISC[3]),
+    "near too small by three": lambda z: cv2.dilate(z, DISC[3]),
     "near too small": lambda z: cv2.dilate(z, DISC[2]),
     "near too small by one": lambda z: cv2.dilate(z, DISC[1]),
 }
@@ -96,6 +113,14 @@ def test_exact_depth_comes_back_itself(seed):
     depth, fit = fitted(picture, exact)
     assert depth is exact
     assert fit == Fit()
+
+
+@pytest.mark.parametrize("size", [(1, 9), (9, 1), (7, 7)])
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_depth_comes_back_itself_whatever_the_picture_lost(seed, size):
+    """A picture that moved, or is out of focus: its edges are nowhere in particular, which is no misfit."""
+    picture, exact = scene(seed)
+    assert fitted(cv2.blur(picture, size), exact)[0] is exact
 
 
 def test_far_is_as_good_as_any_distance():
