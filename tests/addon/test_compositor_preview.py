@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from comp_shot import FAR_M, HEIGHT, NEAR_M, WIDTH, CompShot, CountingEngine, difference, picture, wanted
 
-from blender_rackfocus.addon.blender import errors, versions
+from blender_rackfocus.addon.blender import errors, signals, versions
 from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.compositor import effect, preview
+from blender_rackfocus.addon.depth import touches
 from blender_rackfocus.addon.shot import group, node
+from blender_rackfocus.craft.touch import Touch
 from blender_rackfocus.frame import coding, memory
 
 EXACT = 1e-6
@@ -130,6 +132,51 @@ def test_the_cameras_lens_and_the_depths_meaning_are_followed(comp):
     by_preview = shown(one)
     assert difference(by_preview, wanted(one, 2, **told)) > 0.01
     assert difference(by_preview, comp.still(2)) < EXACT
+
+
+def test_what_depth_is_taken_for_is_told_by_the_settings_and_the_frame_that_show(comp):
+    one = comp.racked(comp.layers.outputs["Image"], None)
+    comp.still(2)
+    assert "read as metres (" in preview.meaning_told(comp.scene, one)
+    one.rackfocus_depth_kind, one.rackfocus_depth_scale = "METRES", 0.5
+    assert "metres times 0.5 (as set)" in preview.meaning_told(comp.scene, one)
+    comp.scene.frame_set(3)
+    assert preview.meaning_told(comp.scene, one) == ""
+
+
+@pytest.mark.parametrize("wrong", ["settings", "stroke"])
+def test_what_cannot_be_is_told_and_the_other_nodes_go_on(comp, wrong):
+    bad, good = (comp.racked(comp.layers.outputs["Image"], None) for _ in range(2))
+    comp.still(2)
+    if wrong == "settings":
+        bad.rackfocus_depth_kind, bad.rackfocus_near_m, bad.rackfocus_far_m = "INVERSE", 5.0, 4.0
+    else:
+        touches.add(bad, 2, Touch("NEARER", ((0.5, 0.5),))).points = "no points"
+    good.inputs["F-Stop"].default_value = 7.0
+    preview.refresh()
+    assert difference(shown(good), wanted(good, 2)) < EXACT
+    assert preview.word_of(comp.scene, good) == ""
+    said = {"settings": "near_m", "stroke": "delete it"}[wrong]
+    assert said in preview.word_of(comp.scene, bad)
+    bad.rackfocus_depth_kind = "AUTO"
+    bad.rackfocus_touches.clear()
+    preview.refresh()
+    assert difference(shown(bad), wanted(bad, 2)) < EXACT
+    assert preview.word_of(comp.scene, bad) == ""
+
+
+def test_a_stroke_is_never_drawn_before_it_has_its_points(comp):
+    one = comp.racked(comp.layers.outputs["Image"], None)
+    comp.still(2)
+    told = []
+    look = lambda: told.append([each.points for each in one.rackfocus_touches])  # noqa: E731
+    signals.on_redraw(look)
+    try:
+        touches.add(one, 2, Touch("FARTHER", ((0.5, 0.5),), factor=2.0), hold=True)
+    finally:
+        signals.off_redraw(look)
+    assert told
+    assert all(each for (each,) in told)
 
 
 def test_memory_has_an_end_and_the_last_frame_stays(comp, monkeypatch):

@@ -91,6 +91,10 @@ def test_a_clip_shows_what_is_behind_as_a_strip_of_it_does(comp, racked):
     assert racked.rackfocus_uncover
     with_it = comp.still(3)
     assert compositor.behind_told(comp.scene, racked).startswith("Found in the frames beside")
+    comp.scene.frame_set(4)
+    assert compositor.behind_told(comp.scene, racked) == compositor.fit_told(comp.scene, racked) == "", "of frame 3"
+    comp.scene.frame_set(3)
+    assert compositor.fit_told(comp.scene, racked)
     assert apart(with_it, strips_picture(comp)) == 0
     racked.rackfocus_uncover = False
     without = comp.still(3)

@@ -98,12 +98,14 @@ class Wish:
 
 @dataclass
 class _Preview:
-    """kept: by image (`session_uid`) and frame. wishes: not yet begun, by image. running: what is being made."""
+    """kept: by image (`session_uid`) and frame. wishes: not yet begun, by image. running: what is being made.
+    meant: what was said last of a depth, and for what."""
 
     kept: Memory[tuple[int, float], Kept] = field(default_factory=lambda: Memory(lambda kept: kept.size_bytes))
     wishes: dict[int, Wish] = field(default_factory=dict)
     running: tuple[int, Wish, Future[np.ndarray]] | None = None
     problems: dict[int, str] = field(default_factory=dict)
+    meant: tuple[tuple[Kept, DepthConvention, str], str] | None = None
     pool: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
@@ -168,6 +170,22 @@ def word_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     if any(uid == image.session_uid for uid, _ in preview.kept):
         return f"No passes of frame {frame:g} yet: render it (F12)"
     return "No passes yet: render (F12)"
+
+
+def meaning_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
+    """What the numbers of a node's depth are taken for on the frame that shows, by its settings as they are now; empty
+    where no depth of that frame is kept, or the settings cannot be."""
+    preview, image = _preview(), group.image_of(rack_node.node_tree)
+    kept = preview.kept.get((image.session_uid, scene.frame_current_final)) if image is not None else None
+    if kept is None or kept.depth is None:
+        return ""
+    try:
+        of = kept, node_values.convention_of(rack_node, kept.depth), rack_node.rackfocus_depth_kind
+    except ValueError:
+        return ""  # `word_of` says so
+    if preview.meant is None or preview.meant[0] != of:
+        preview.meant = of, node_values.meaning_told(rack_node, kept.depth, of[1])
+    return preview.meant[1]
 
 
 # --- Filling ---------------------------------------------------------------------------------------------------------
@@ -235,8 +253,15 @@ def _wish(scene: bpy.types.Scene, slot: versions.Slot, wished: dict[int, Wish]) 
         source = node.origin(rack_node.inputs[node.IMAGE])
         before = by_name.get(source.node.name) if source is not None else None
         values = _values(scene, slot, rack_node, kept)
-        wish = by_name[rack_node.name] = _wish_of(rack_node, kept, scene.frame_current, values, before)
-        if not pixels.holds(image, wish):
+        try:
+            wish = _wish_of(rack_node, kept, scene.frame_current, values, before)
+        except ValueError as error:  # settings that cannot be, or a damaged stroke
+            preview.problems[image.session_uid] = str(error)
+            continue
+        by_name[rack_node.name] = wish
+        if pixels.holds(image, wish):
+            preview.problems.pop(image.session_uid, None)
+        else:
             wished[image.session_uid] = wish
 
 

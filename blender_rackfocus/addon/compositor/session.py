@@ -117,20 +117,21 @@ class Collected:
     came: preview.Kept | None = None
 
 
+_Place = tuple[int | str | float, ...]
+
+
 @dataclass
 class _Renders:
     """All by the scene's `session_uid`, as two linked scenes may have one name, and by the node's label.
 
-    sessions: what renders now. failed_begin: why a render could not begin. shown, fits, meant, behind: what was wrong
-    with a node when it was rendered last, what was done to its depth, what its numbers were taken for, and what was
-    found of what it hides."""
+    sessions: what renders now. failed_begin: why a render could not begin. shown: what was wrong with a node when it
+    was rendered last. fits, behind: what was done to its depth, and found of what it hides, by frame too."""
 
     sessions: dict[int, _Session] = field(default_factory=dict)
     failed_begin: dict[int, str] = field(default_factory=dict)
-    shown: dict[tuple[int, str], str] = field(default_factory=dict)
-    fits: dict[tuple[int, str], str] = field(default_factory=dict)
-    meant: dict[tuple[int, str], str] = field(default_factory=dict)
-    behind: dict[tuple[int, str], str] = field(default_factory=dict)
+    shown: dict[_Place, str] = field(default_factory=dict)
+    fits: dict[_Place, str] = field(default_factory=dict)
+    behind: dict[_Place, str] = field(default_factory=dict)
 
     def close(self) -> None:
         """The folders of renders that never came to an end go."""
@@ -392,15 +393,16 @@ def problem_of(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
 
 
 def fit_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
-    """What was done so that a node's depth fits its picture when it was rendered last; empty where it is left as it
+    """What was done so that a node's depth fits its picture when this frame was rendered; empty where it is left as it
     is."""
-    return _told(_renders().fits, scene, rack_node) if rack_node.rackfocus_fit_depth else ""
+    fits = rack_node.rackfocus_fit_depth
+    return _told(_renders().fits, scene, rack_node, scene.frame_current_final) if fits else ""
 
 
 def behind_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
-    """What was found of what a node's picture hides when it was rendered last; empty where that is not asked."""
+    """What was found of what a node's picture hides when this frame was rendered; empty where that is not asked."""
     asked = rack_node.rackfocus_render_behind or node_clip.looks(rack_node)
-    return _told(_renders().behind, scene, rack_node) if asked else ""
+    return _told(_renders().behind, scene, rack_node, scene.frame_current_final) if asked else ""
 
 
 def scene_before(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> bpy.types.Scene | None:
@@ -410,14 +412,10 @@ def scene_before(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> bpy.types
     return next(iter(found)) if len(found) == 1 else None
 
 
-def meaning_told(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
-    """What the numbers of a node's depth were taken for when it was rendered last in this window; empty before."""
-    return _told(_renders().meant, scene, rack_node)
-
-
-def _told(words: dict[tuple[int, str], str], scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
+def _told(words: dict[_Place, str], scene: bpy.types.Scene, rack_node: bpy.types.Node, *at: float) -> str:
     labels = [_label(slot, rack_node.name) for slot in versions.slots(scene) if slot.tree == rack_node.id_data]
-    return next((words[scene.session_uid, each] for each in labels if (scene.session_uid, each) in words), "")
+    places = ((scene.session_uid, each, *at) for each in labels)
+    return next((words[place] for place in places if place in words), "")
 
 
 def _fill(
@@ -460,10 +458,8 @@ def _fill(
     convention = node_values.convention_of(rack_node, depth)
     strokes = touches.on(rack_node, frame)
     depth_m, fit = frame_depth.on_picture(depth, convention, picture, rack_node.rackfocus_fit_depth, touches=strokes)
-    renders, place = _renders(), (session.scene.session_uid, level.label(rack_node.name))
+    renders, place = _renders(), (session.scene.session_uid, level.label(rack_node.name), frame + subframe)
     renders.fits[place] = fit.sentence()
-    if watched:
-        renders.meant[place] = node_values.meaning_told(rack_node, depth, convention)
     rendered, names, ends_m = _rendered(session, level, rack_node, values, depth_m, frame, subframe)
     if node_clip.looks(rack_node):
         clip = node_clip.Came(picture, depth, depth_m, values)

@@ -166,8 +166,8 @@ def on(strip: Owner, index: int) -> tuple[Touch, ...]:
 def add(strip: Owner, frame: int, touch: Touch, *, hold: bool = False) -> RACKFOCUS_PG_touch:
     """Put one more stroke on a strip's or node's depth. frame: as for `on`."""
     one = strip.rackfocus_touches.add()
+    one.points = text_of(touch.points)  # before all else: what is set next may draw it
     one.kind, one.frame, one.hold = touch.kind, frame, hold
-    one.points = text_of(touch.points)
     one.radius, one.factor, one.dioptres, one.edges = 100 * touch.radius, touch.factor, touch.dioptres, touch.edges
     strip.rackfocus_touches_active = len(strip.rackfocus_touches) - 1
     return one

@@ -78,7 +78,7 @@ def _draw_baked(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.t
         box.label(text="Looking at the baked frames...", icon="SORTTIME")
     else:
         draw_summary(box, summary)
-    layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
+    words(layout, os.path.basename(place.folder), "FILE_FOLDER")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake What Is Missing or Stale")
     row.operator("rackfocus.unbake", text="", icon="X")
@@ -89,7 +89,7 @@ def _draw_live(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.ty
     width, height = Strips(scene).size(strip.name)
     most = len(which) * width * height * 8
     kind = scene.rackfocus_bake_format
-    layout.label(text=f"{len(which)} frames, about {bake.size_text(most * _TYPICAL)} as {kind}", icon="DISK_DRIVE")
+    words(layout, f"{len(which)} frames, about {bake.size_text(most * _TYPICAL)} as {kind}", "DISK_DRIVE")
     row = layout.row(align=True)
     row.operator("rackfocus.bake", text="Bake")
     row.operator("rackfocus.bake", text="Bake All Strips").all_strips = True

@@ -58,7 +58,7 @@ class RACKFOCUS_PT_node(_Tab, bpy.types.Panel):
         layout.prop(one, "rackfocus_lens")
         column = layout.column(heading="Depth")
         numbers_of(column, one, for_auto=("rackfocus_white_near", "rackfocus_depth_ramp"))  # of whole numbers
-        words(column, compositor.meaning_told(context.scene, one), "INFO")
+        words(column, preview.meaning_told(context.scene, one), "INFO")
         column.prop(one, "rackfocus_fit_depth")
         words(column, compositor.fit_told(context.scene, one), "SNAP_ON")
         behind = compositor.scene_before(context.scene, one)
@@ -74,8 +74,8 @@ class RACKFOCUS_PT_node(_Tab, bpy.types.Panel):
 
 def _draw_twin(layout: bpy.types.UILayout, rack_node: bpy.types.Node) -> None:
     """A node whose inside was converted to Blender's own nodes, and how near it comes."""
-    layout.label(text=f"{rack_node.name}: Blender's own nodes", icon="NODETREE")
-    layout.label(text=f"{rack_node.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
+    words(layout, f"{rack_node.name}: Blender's own nodes", "NODETREE")
+    words(layout, f"{rack_node.node_tree.get(twin_group.MEASURED, 0.0):.1f} dB from the real result when converted")
     layout.operator("rackfocus.node_convert_back", icon="LOOP_BACK")
 
 
@@ -135,7 +135,7 @@ def _draw_baked(layout: bpy.types.UILayout, nodes: Nodes, name: str, place: Bake
     else:
         words(box, f"Frame {frame}: {', '.join(told.reasons) or 'not baked'}", "ERROR")
     box.operator("rackfocus.node_bake_check", text="Check All Frames")
-    layout.label(text=os.path.basename(place.folder), icon="FILE_FOLDER")
+    words(layout, os.path.basename(place.folder), "FILE_FOLDER")
     row = layout.row(align=True)
     row.operator("rackfocus.node_bake", text="Bake What Is Missing or Stale")
     row.operator("rackfocus.node_unbake", text="", icon="X")

@@ -44,7 +44,7 @@ def _draw_one(layout: bpy.types.UILayout, scene: bpy.types.Scene, strip: bpy.typ
     """A placed strip's state. Returns whether all of it is right, as far as is known."""
     told = staleness.of(scene, strip)
     box = layout.box()
-    box.label(text=f"{strip.name}: {int(strip.left_handle)} to {int(strip.right_handle) - 1}", icon="IMAGE_DATA")
+    words(box, f"{strip.name}: {int(strip.left_handle)} to {int(strip.right_handle) - 1}", "IMAGE_DATA")
     if told is None:
         box.label(text="Looking at its pictures...", icon="SORTTIME")
         return True

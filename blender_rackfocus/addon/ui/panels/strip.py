@@ -154,9 +154,9 @@ def _draw_pairing(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
 def _draw_twin(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     """A strip whose modifier was converted to Blender's own nodes: the same inputs, and how near it comes."""
     twin_modifier = twin.find(strip)
-    layout.label(text=f"{strip.name}: Blender's own nodes", icon="NODETREE")
+    words(layout, f"{strip.name}: Blender's own nodes", "NODETREE")
     measured = twin_modifier.node_group.get(twin_group.MEASURED, 0.0)
-    layout.label(text=f"{measured:.1f} dB from the real result when converted")
+    words(layout, f"{measured:.1f} dB from the real result when converted")
     inputs_of(layout, twin_modifier, (*modifier.USUAL, *modifier.RARE))
     ignored = twin.left_out(twin_modifier)
     if ignored:
