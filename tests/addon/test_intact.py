@@ -30,20 +30,41 @@ def empty(registered):
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
+def only_read(one: bpy.types.Node) -> bool:
+    """Whether a node is there for Blender to see that inputs are in use, and changes no picture."""
+    return one.label == group.IN_USE and one.bl_idname != "GeometryNodeSwitch"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_link_and_node_counts(empty, kind):
-    assert not intact.damage(new(kind))
-    links, nodes = len(new(kind).links), len(new(kind).nodes)
-    assert links > 20
-    for number in range(links):
+    whole = new(kind)
+    assert not intact.damage(whole)
+    counts = [not only_read(link.from_node) for link in whole.links]
+    assert sum(counts) > 20
+    for number in (number for number, does in enumerate(counts) if does):
         tree = new(kind)
         tree.links.remove(tree.links[number])
         assert "add it again" in intact.damage(tree), number
-    for number in range(nodes):
+    for number in (number for number, one in enumerate(whole.nodes) if not only_read(one)):
         tree = new(kind)
         name = f"{tree.nodes[number].bl_idname} {tree.nodes[number].label}"
         tree.nodes.remove(tree.nodes[number])
         assert intact.damage(tree), name
+    for one in [one for one in whole.nodes if only_read(one)]:
+        whole.nodes.remove(one)
+        assert not intact.damage(whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blender_takes_every_input_for_one_that_counts(empty, kind):
+    tree = bpy.data.node_groups.new("Tree", "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    one, output = tree.nodes.new("CompositorNodeGroup"), tree.nodes.new("NodeGroupOutput")
+    one.node_tree = new(kind)
+    tree.links.new(one.outputs[0], output.inputs[0])
+    bpy.context.view_layer.update()
+    assert {socket.name for socket in one.inputs if socket.is_inactive} <= {node.DEPTH}, "drawn greyed out"
+    assert one.outputs[0].inferred_structure_type == "DYNAMIC", "drawn as a picture, not as a single value"
 
 
 @pytest.mark.parametrize("change", ["mute a node", "mute a link", "operation", "number", "no image", "all"])

@@ -52,6 +52,12 @@ def test_every_input_is_there_at_its_default_or_as_it_was(opened):
         socket.keyframe_insert("value", frame=1)
 
 
+def test_no_input_is_drawn_greyed_out(opened):
+    (one,) = node.in_tree(versions.scene_tree(bpy.data.scenes["Compositor"]))
+    bpy.context.view_layer.update()
+    assert {socket.name for socket in one.inputs if socket.is_inactive} <= {node.DEPTH}
+
+
 def test_what_is_added_stands_where_a_new_group_has_it(opened):
     fresh = group.new_group()
     tree = modifier.find(opened.scene.sequence_editor.strips["A"]).node_group

@@ -9,6 +9,7 @@ proxy's size by nearest pixels, because a mean of touched and untouched alphas w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import bpy
@@ -45,6 +46,7 @@ def new_group() -> bpy.types.NodeTree:
     group[GROUP_MARK] = LAYOUT_VERSION
     _add_interface(group)
     _add_nodes(group)
+    _use_inputs(group)
     return group
 
 
@@ -181,12 +183,47 @@ def add_input(group: bpy.types.NodeTree, entry: Input) -> None:
 
 
 def upgrade(group: bpy.types.NodeTree) -> bool:
-    """Give a group of another version the inputs that it lacks, at their defaults. Returns whether it lacked any."""
+    """Give a group of another version the inputs that it lacks, at their defaults. Returns whether it lacked any, or
+    their being in use."""
     there = socket_ids(group)
     missing = [entry for entry in INPUTS if entry.name not in there]
     for entry in missing:
         add_input(group, entry)
-    return bool(missing)
+    lacking = bool(missing) or not any(one.label == IN_USE for one in group.nodes)
+    if lacking:
+        _use_inputs(group)
+    return lacking
+
+
+IN_USE = "Inputs in use"
+
+
+def _use_inputs(group: bpy.types.NodeTree) -> None:
+    """Blender draws greyed out what no node inside reads, and ours are read from outside. So they choose between the
+    result and the same result."""
+    output = next(one for one in group.nodes if one.bl_idname == idnames.GROUP_OUTPUT)
+    if not output.inputs[0].is_linked:
+        return
+    node, link = _builders(group)
+    result = output.inputs[0].links[0].from_socket
+    if result.node.label == IN_USE:
+        result = result.node.inputs["False"].links[0].from_socket
+    for one in [one for one in group.nodes if one.label == IN_USE]:
+        group.nodes.remove(one)
+    given = node(idnames.GROUP_INPUT, -300, 600, IN_USE)
+    either = node(idnames.SWITCH, 420, 150, IN_USE)
+    either.input_type = "RGBA"
+    read = either.inputs["Switch"]
+    for number, pair in enumerate(itertools.batched(INPUTS, 2, strict=False)):
+        both = node(idnames.MATHS, 200 - 40 * number, 600, IN_USE)
+        both.operation = "MULTIPLY_ADD"
+        link(both.outputs[0], read)
+        for entry, socket in zip(pair, both.inputs, strict=False):
+            link(given.outputs[entry.name], socket)
+        read = both.inputs[2]
+    for side in ("False", "True"):
+        link(result, either.inputs[side])
+    link(either.outputs[0], output.inputs[0])
 
 
 def _builders(group: bpy.types.NodeTree, *, baked: bool = False) -> tuple[Callable, Callable]:

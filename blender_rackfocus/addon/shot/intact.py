@@ -65,6 +65,9 @@ def _arriving(socket: bpy.types.NodeSocket, known: dict[str, tuple]) -> tuple:
         return _arriving(source_node.inputs[0], known)
     if source_node.bl_idname == idnames.GROUP_INPUT:
         return ("input", source.name)
+    if source_node.bl_idname == idnames.SWITCH and source_node.label == group.IN_USE:
+        no, yes = (_arriving(source_node.inputs[side], known) for side in ("False", "True"))
+        return yes if no == yes and not source_node.mute else ()
     if source_node.name not in known:
         known[source_node.name] = ()  # a circle, which Blender does not evaluate either
         settings = tuple(str(getattr(source_node, name)) for name in _SETTINGS if hasattr(source_node, name))
