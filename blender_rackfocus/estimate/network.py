@@ -61,9 +61,10 @@ FRAMES_AT_ONCE = 8
 """The window of a video network that leaves it free."""
 # A pixel a network puts nearer than this is noise: inverse depths stay finite.
 _NEAREST_M = 1e-3
-_MOST_SQUEEZED = 2.0
-"""How many times narrower, or lower, than its input a picture may be to fill it. Up to 16:9 in a square is what
-networks are fed as a rule; 9:16 in 5:3 was answered with a gradient, whatever was shown."""
+_MOST_SQUEEZED, _SQUEEZED_TO = 2.0, 1.25
+"""How many times narrower, or lower, than its input a picture may be to fill it, and to what it is squeezed where it
+is more. 16:9 in a square is what networks are fed as a rule; 9:16 in 5:3 was answered with a gradient whatever it
+showed. Eight clips, 9:16, beside the answer to the whole picture: filling it 0.25 to 0.99, at 1.25 0.95 to 1.00."""
 _SQUARES = (518, 384, 256, 224)  # sizes to try where a file that says "free" means one
 _GROUND = 0.25
 _METRES = 0.2, 100.0
@@ -555,7 +556,8 @@ def _filled(found: Found, width: int, height: int) -> tuple[int, int]:
     squeezed = across * height / (down * width)
     if found.kind == "METRIC" or 1 / _MOST_SQUEEZED <= squeezed <= _MOST_SQUEEZED:
         return across, down
-    return max(1, min(across, round(down * width / height))), max(1, min(down, round(across * height / width)))
+    narrow, low = _SQUEEZED_TO * down * width / height, _SQUEEZED_TO * across * height / width
+    return max(1, min(across, round(narrow))), max(1, min(down, round(low)))
 
 
 def _shown(found: Found, picture: np.ndarray) -> np.ndarray:
