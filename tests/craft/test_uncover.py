@@ -121,7 +121,7 @@ def test_where_depth_is_noise_nothing_is_looked_for():
     """A noisy surface in focus has gaps: what is known behind it would shine through."""
     rng = np.random.default_rng(6)
     here = sight(WORLD)
-    noisy = Sight(here.picture, here.depth_m * np.exp(rng.normal(0, 0.01, here.depth_m.shape)).astype(np.float32))
+    noisy = Sight(here.picture, here.depth_m * np.exp(rng.normal(0, 0.05, here.depth_m.shape)).astype(np.float32))
     beside = sight(WORLD, (0.06, 0, 0))
     assert uncover.link(uncover.glance(here), uncover.glance(beside), FOCAL) is not None
     assert uncover.link(uncover.glance(noisy), uncover.glance(beside), FOCAL) is None
