@@ -18,10 +18,11 @@ from .blur import Field
 from .bound import largest_px
 from .crew.crew import crew
 from .crew.workers import Workers, bands, up_to, workers
-from .edges import unmixed
+from .edges import Strands, unmixed
 from .gaps import Gaps, gaps_of
 from .hidden import Seen, hidden_samples
 from .highlights import Highlights, highlight_factor
+from .lamps import Lamps, taken_out
 from .layers import Lit, render_tile
 from .lens import Lens, breathing_scale, chromatic_offset_px, coc_px
 from .levels import FINENESS, Level, Stand, layer_step, levels_of
@@ -274,7 +275,10 @@ def _final(
     work: Workers,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
-    return _composite(light, coc, seen, aperture, "final", margin, work)
+    stand = Stand(layer_step(coc.shape[1], "final"), FINENESS["final"])
+    light, strands = unmixed(light, coc, work)
+    lamps = taken_out(light, coc, stand.at, aperture, margin, work)
+    return _composite(light, coc, seen, strands, lamps, stand, aperture, "final", margin, work)[:2]
 
 
 def _draft(
@@ -288,14 +292,17 @@ def _draft(
     """As _final, made at half the size; what is in focus gets its detail back, if nothing nearer spreads over it."""
     height, width = coc.shape
     half = -(-height // 2), -(-width // 2)
+    stand = Stand(layer_step(half[1], "draft"), FINENESS["draft"])
+    lamps = taken_out(light, coc, lambda circle: stand.at(_less_halving(circle)), aperture, margin, work)
     small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
     parts = [(rows,) for rows in bands(height, width, 2)]
     work.each(partial(_halve, light, coc, small, small_coc), parts)
     around = margin[0] // 2, margin[1] // 2
-    halves = _composite(small, small_coc, seen and _halved_seen(seen), aperture, "draft", around, work)
+    behind = seen and _halved_seen(seen)
+    made, made_before, glow = _composite(small, small_coc, behind, None, lamps, stand, aperture, "draft", around, work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
     parts = [(rows,) for rows in bands(height, width, 2, SHARPENED_PX)]
-    work.each(partial(_sharpen_band, light, coc, small, halves, result, before), parts)
+    work.each(partial(_sharpen_band, light, coc, small, made, made_before, glow, result, before), parts)
     return result, before
 
 
@@ -312,11 +319,16 @@ def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.
         light, coc = (cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) for plane in (light, coc))
     cv2.resize(light, (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
     cv2.resize(coc, (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
-    size = np.square(small_coc[own])
+    small_coc[own] = _less_halving(small_coc[own])
+
+
+def _less_halving(coc: np.ndarray) -> np.ndarray:
+    """Circles, (h, w) px, in a picture of half the size, less what halving blurs by itself."""
+    size = np.square(coc)
     size -= np.float32(HALVED_PX**2)
     size = cv2.sqrt(at_least_zero(size)).reshape(size.shape)
     size *= np.float32(0.5)
-    small_coc[own] = with_sign_of(small_coc[own], size)
+    return with_sign_of(coc, size)
 
 
 def _halved_seen(seen: Seen) -> Seen:
@@ -336,7 +348,9 @@ def _sharpen_band(
     light: np.ndarray,
     coc: np.ndarray,
     small: np.ndarray,
-    halves: tuple[np.ndarray, np.ndarray],
+    half: np.ndarray,
+    half_before: np.ndarray,
+    glow: np.ndarray | None,
     result: np.ndarray,
     before: np.ndarray,
     rows: slice,
@@ -344,8 +358,10 @@ def _sharpen_band(
     """A band of a draft at full size, from what was made at half of it."""
     around = slice(max(rows.start // 2 - 1, 0), min(-(-rows.stop // 2) + 1, small.shape[0]))
     cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start), slice(coc.shape[1])
-    result[rows], covered = (_doubled(plane[around])[cut] for plane in halves)
+    result[rows], covered = (_doubled(plane[around])[cut] for plane in (half, half_before))
     before[rows] = covered[..., 0]
+    if glow is not None:
+        result[rows] += glow[rows, : coc.shape[1]]
     x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -HALVED_PX, HALVED_PX))
     if tall:
         blunt = _doubled(small[around])[cut]
@@ -377,6 +393,7 @@ def _doubled(picture: np.ndarray) -> np.ndarray:
 class _Tiles:
     """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) or with alpha, and `before` (H, W).
 
+    lamps   they are drawn `fine` times as fine, into `glow` (H, W, C) of that size where there is one
     edge    height and width of a tile;  rim  pixels around it that are rendered with it
     margin  rows and columns on every side that lie outside the frame
     """
@@ -391,6 +408,9 @@ class _Tiles:
     margin: tuple[int, int]
     result: np.ndarray
     before: np.ndarray
+    lamps: Lamps | None
+    fine: int
+    glow: np.ndarray | None
 
     def render(self, top: int, left: int) -> None:
         height, width = self.before.shape
@@ -401,31 +421,38 @@ class _Tiles:
         down, across = self.margin
         frame = height - 2 * down, width - 2 * across
         fields = _fields(frame, self.aperture, (top - down, left - across), self.edge, rim)
-        done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields))
+        glow = None if self.lamps is None else self.lamps.over(place, ((top, bottom), (left, right)), self.fine)
+        done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields), glow)
         if done is None:
             _copied(self.light[rows, columns], self.result[rows, columns])
             self.before[rows, columns] = 0
             return
         total, before = done
+        if glow is not None:
+            glow.show_before(before)
+        cover = total[-1, :, 1::2]
         inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
         total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
         _picture(total, self.result[rows, columns])
         self.before[rows, columns] = before[inner]
+        if glow is not None:
+            glow.add_to(self.result if self.glow is None else self.glow, cover)
 
 
 def _composite(
     light: np.ndarray,
     coc: np.ndarray,
     seen: Seen | None,
+    strands: Strands | None,
+    lamps: Lamps | None,
+    stand: Stand,
     aperture: Aperture,
     quality: str,
     margin: tuple[int, int],
     work: Workers,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The picture through the lens, and the coverage of what is nearer than focus."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The picture through the lens, the coverage of what is nearer than focus, and what lamps add to a draft."""
     height, width = coc.shape
-    stand = Stand(layer_step(width, quality), FINENESS[quality])
-    light, strands = unmixed(light, coc, work) if quality == "final" else (light, None)
     cell = 2 if width < 1400 else 4
     hidden = hidden_samples(light, coc, cell, work, seen)
     levels = levels_of(light, coc, hidden, strands, stand, aperture, quality, work)
@@ -435,9 +462,13 @@ def _composite(
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
     channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
     result, before = work.empty((height, width, channels)), work.empty(coc.shape)
-    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, margin, result, before)
+    glow, fine = None, 2 if quality == "draft" else 1
+    if lamps is not None and fine > 1:
+        glow = work.empty((height * fine, width * fine, light.shape[2]))
+        glow.fill(0)
+    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, margin, result, before, lamps, fine, glow)
     work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
-    return result, before
+    return result, before, glow
 
 
 def _tile_wanted(aperture: Aperture, quality: str, largest_scale: int) -> int:

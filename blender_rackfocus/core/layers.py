@@ -20,6 +20,7 @@ its pixels leave open, and what comes of it is dealt out to them by what each le
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -27,11 +28,15 @@ import numpy as np
 from .aperture import Aperture
 from .blur import Box, Canvas, Field, Span, reach_px, reduced_radius
 from .gaps import Gaps
+from .lamps import Glow
 from .levels import EMPTY_SLOT, FOCUS_SLOT, Level, Stand, slots_in
 from .planes import at_least_zero, at_most, double
 
 FULL = 1e-3
 """A pixel with less than this left to cover is closed."""
+
+_CLOSED = 2e-5
+"""Nothing is to be seen behind a surface that leaves less than this: as far as sums of coverages are exact."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,19 @@ class _Sum:
 
 
 def render_tile(
-    levels: Sequence[Level], gaps: Gaps, place: tuple[int, int, int, int], light: Lit
+    levels: Sequence[Level], gaps: Gaps, place: tuple[int, int, int, int], light: Lit, glow: Glow | None = None
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Blur and composite one tile.
 
     levels: from full size down, the first with layer 0; scales divide one another. gaps: between their layers.
     place: (top, bottom, left, right) of the tile with its rim, in full pixels, multiples of the largest scale; may
     reach over the picture, which is continued there. As many pixels as the largest scale are wrong at the rim.
+    glow: the tile's lamps, given as much of their light as is seen.
     Returns (P, h, 2 w) float32, the sum of pairs, yet to be divided by its coverage, and (h, w) float32, 0 to 1,
     what layers nearer than focus cover of it; None where all is in focus.
     """
-    windows = [_Window(level, gaps, place, light) for level in levels]
+    lamps = glow.layers if glow else set[int]()
+    windows = [_Window(level, gaps, place, light, lamps) for level in levels]
     if all(window.numbers in ([], [0]) for window in windows):
         return None
     size = place[1] - place[0], place[3] - place[2]
@@ -99,6 +106,8 @@ def render_tile(
             now = now.enlarged(scale)
         elif now.scale < scale and any(w.numbers and w.numbers[-1] > 0 for w in windows[1:]):
             now = _suspended(now, scale, waiting)
+            if glow:
+                glow.goes_on_smaller(_dealt(*waiting[-1]))
         if now is None:  # no layer has come yet
             if side == 0:
                 before = np.zeros(size, np.float32)
@@ -109,6 +118,8 @@ def render_tile(
             assert now.wanted is not None  # else the tile is done, see below
             _parted(now, number, gaps, (place[0], place[2]))
             layer = window.layer(number, now.wanted) if number in numbers else None
+            if glow and number in lamps:
+                glow.come(number, _seen(now, layer))
             if layer is not None:
                 _add(now, layer)
                 now.wanted = _not_closed(now)
@@ -152,12 +163,27 @@ def _suspended(fine: _Sum, scale: int, waiting: list[tuple[_Sum, np.ndarray]]) -
 def _resumed(now: _Sum, waiting: list[tuple[_Sum, np.ndarray]]) -> _Sum:
     """Back to full size: what came at smaller sizes is dealt out by what each pixel left open."""
     for fine, small in reversed(waiting):
-        ratio = now.scale // fine.scale
-        share = double(fine.opening / np.maximum(_larger(small, ratio), np.float32(1e-6)))
-        for sums, came in zip(fine.total, _larger_pairs(now.total, ratio), strict=True):
+        share = double(_dealt(fine, small))
+        for sums, came in zip(fine.total, _larger_pairs(now.total, now.scale // fine.scale), strict=True):
             cv2.accumulateProduct(came, share, sums)
         now = fine
     return now if now.scale == 1 else now.enlarged(1)
+
+
+def _dealt(fine: _Sum, small: np.ndarray) -> np.ndarray:
+    """How much of what comes at a smaller size each pixel gets, by what it left open."""
+    ratio = fine.opening.shape[0] // small.shape[0]
+    return fine.opening / np.maximum(_larger(small, ratio), np.float32(1e-6))
+
+
+def _seen(now: _Sum, layer: "_Layer | None") -> np.ndarray:
+    """How far what comes with a layer is seen: what the surfaces before its own leave open."""
+    least = 1 + np.float32(_CLOSED) - now.taken
+    if layer is not None:
+        (top, bottom), (left, right) = layer.box
+        part = least[top:bottom, left:right]
+        np.maximum(part, layer.cover, out=part)
+    return now.opening / least
 
 
 def _add(now: _Sum, layer: "_Layer") -> None:
@@ -165,9 +191,7 @@ def _add(now: _Sum, layer: "_Layer") -> None:
     (top, bottom), (start, stop) = layer.box
     taken, opening = now.taken[top:bottom, start:stop], now.opening[top:bottom, start:stop]
     last = len(now.total) - 1
-    came = layer.blurred(last)
-    cover = cv2.extractChannel(came.reshape(*taken.shape, 2), 1).reshape(taken.shape)
-    at_least_zero(cover)  # the transform leaves a grain of noise
+    came, cover = layer.last_pair, layer.cover
     share = np.subtract(np.float32(1 + 1e-6), taken)  # a layer fills what its surface leaves, and no more
     cv2.max(share, cover, dst=share)
     cv2.divide(opening, share, dst=share)
@@ -210,12 +234,12 @@ def _cut(plane: np.ndarray, box: Box, part: Box) -> np.ndarray:
 class _Window:
     """A tile's share of a level: its samples, with those around it that reach it, and the layers they belong to."""
 
-    def __init__(self, level: Level, gaps: Gaps, place: tuple[int, int, int, int], light: Lit) -> None:
+    def __init__(self, level: Level, gaps: Gaps, place: tuple[int, int, int, int], light: Lit, lamps: set[int]) -> None:
         self.level, self._light = level, light
         top, bottom, left, right = (n // level.scale for n in place)
         (down, aside), (y, x) = level.margin, level.reach
         rows, columns = slice(top + down - y, bottom + down + y), slice(left + aside - x, right + aside + x)
-        numbers: set[int] = set()
+        numbers = {n for n in lamps if level.first <= abs(n) <= level.last}
         self._samples = []
         for sheet, slots in zip(level.sheets, level.slots, strict=True):
             own = _numbers(slots[rows, columns], level)
@@ -259,6 +283,19 @@ class _Layer:
     box: Box
     canvas: Canvas
     parts: list[tuple[Box, np.ndarray, np.ndarray]]  # where samples lie, their pairs, their weights twice
+
+    @cached_property
+    def last_pair(self) -> np.ndarray:
+        """The pair with the coverage, blurred."""
+        return self.blurred(-1)
+
+    @cached_property
+    def cover(self) -> np.ndarray:
+        """The coverage, (h, w) of the box, blurred."""
+        came = self.last_pair
+        shape = came.shape[0], came.shape[1] // 2
+        cover = cv2.extractChannel(came.reshape(*shape, 2), 1).reshape(shape)
+        return at_least_zero(cover)  # the transform leaves a grain of noise
 
     def blurred(self, pair: int) -> np.ndarray:
         """One pair of planes, (h, 2 w) of the box."""
