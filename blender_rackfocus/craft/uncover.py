@@ -33,7 +33,7 @@ _ALIKE = 0.07
 """Display-encoded (square root) difference up to which two frames show the same."""
 _SURE = 0.6
 """Share of what is seen around that has to agree before a single frame is believed."""
-_ROUGHEST = 0.03
+_ROUGHEST = 0.02
 """Noise in depth, as a share of it, above which nothing is looked for: a noisy surface in focus has gaps between its
 pixels' circles, and what is known behind would shine through. Measured in focus: at 1.5 % a gain of 1.2 dB, at 3 % of
 0.1."""

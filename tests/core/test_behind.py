@@ -144,7 +144,7 @@ def test_what_is_known_of_a_strip_goes_on_under_the_card():
 def test_in_focus_what_is_known_does_not_shine_through_a_surface_whose_depth_has_a_grain():
     rng = np.random.default_rng(3)
     rgba, depth_m = shot()
-    depth_m[:, :EDGE] *= np.exp(rng.normal(0, 0.03, (HEIGHT, EDGE))).astype(np.float32)
+    depth_m[:, :EDGE] *= np.exp(rng.normal(0, 0.01, (HEIGHT, EDGE))).astype(np.float32)
     lens = replace(LENS, focus_m=float(near_m(NEAR_PX)))
     plain, known = (defocus_frame(rgba, depth_m, lens, behind=one)[..., :3] for one in (None, behind()))
     inside = np.s_[4:-4, 4 : EDGE - 4]
