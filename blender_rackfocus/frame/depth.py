@@ -53,7 +53,7 @@ _LANDSCAPE_M = 50.0
 """Nearer than this is something in nearly every picture."""
 _FROM_ZERO = 0.05
 """An offset of z that is this small a share of the nearest value is none; so is no value between it and zero a gap."""
-_EITHER = "disparity would run the other way"
+_EITHER = "disparity would run the other way; set what is meant"
 _LEAN = 0.15
 """Difference in brightness of head and foot of a picture that tells which end is near."""
 
