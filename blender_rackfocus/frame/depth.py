@@ -19,8 +19,7 @@ from .. import media
 from ..core.depth import FAR_LIMIT_M, DepthConvention, fit_to_picture, to_metres
 from ..core.fit import Fit, fitted
 from ..craft.depth_repair import unstep
-from ..craft.depth_shape import bend, best_offset, nearer_below, sloping_lines
-from ..craft.distances import distance_text
+from ..craft.depth_shape import Lines, bend, best_offset, nearer_below, sloping_lines
 from ..craft.touch import Touch, on_wider, touched
 from ..media import RawDepth, Window
 from .job import FileFrame, Job
@@ -53,7 +52,8 @@ _LANDSCAPE_M = 50.0
 """Nearer than this is something in nearly every picture."""
 _FROM_ZERO = 0.05
 """An offset of z that is this small a share of the nearest value is none; so is no value between it and zero a gap."""
-_EITHER = "disparity would run the other way; set what is meant"
+_EITHER, _ELSE = "disparity would run the other way; set what is meant", "distances would run the other way"
+_NO_UNIT = "Doubtful: their unit is not named, so the farthest is taken to be far"
 _LEAN = 0.15
 """Difference in brightness of head and foot of a picture that tells which end is near."""
 
@@ -219,7 +219,12 @@ def guess(raw: RawDepth, near_m: float = NEAR_M, far_m: float = FAR_M) -> Meanin
         return Meaning(DepthConvention("METRES"), "no value says anything: taken as metres")
     if _says_z(raw.layer):
         return Meaning(DepthConvention("METRES"), f"called {raw.layer}, so metres")
-    return Meaning(DepthConvention("INVERSE"), f"values stay below 1, so 1/z{_far_at_zero(finite)}")
+    straight = _straight_in(sloping_lines(_measured(values)))
+    if straight == "z":
+        words = f"values stay below 1 and planes run as in z, so distances. {_NO_UNIT}"
+        return Meaning(DepthConvention("METRES", scale=far_m / top), words)
+    doubt = _far_at_zero(finite) or ("" if straight else f". Doubtful: nothing in the picture says so; {_ELSE}")
+    return Meaning(DepthConvention("INVERSE"), f"values stay below 1, so 1/z{doubt}")
 
 
 def _says_z(layer: str) -> bool:
@@ -254,7 +259,7 @@ def _millimetres(raw: RawDepth, top: float) -> Meaning | None:
     """Whole numbers that reach as far as a depth camera's millimetres do; nothing says that they are."""
     if not _LEAST_TOP <= top <= _MILLIMETRES_TO * 65535:
         return None
-    other = f"at {distance_text(top / 256)} in KITTI's 1/256 m, at {distance_text(top / 100)} in centimetres"
+    other = f"at {top / 256:.3g} m in KITTI's 1/256 m, at {top / 100:.3g} m in centimetres"
     words = f"so millimetres. Doubtful: no unit is named (the farthest would lie {other}), and {_EITHER}"
     return Meaning(DepthConvention("METRES", scale=0.001), f"whole numbers up to {top:.0f} of {raw.bits} bits, {words}")
 
@@ -278,7 +283,7 @@ def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None
         if abs(place) > _FROM_ZERO * low or not straight < min(_CLEARLY * bend(lines), _PLANE):
             return None
         told = "as planes say counted from the camera"
-    words = f"{told}, so distances. Doubtful: their unit is not named, so the farthest is taken to be far; {_EITHER}"
+    words = f"{told}, so distances. {_NO_UNIT}; {_EITHER}"
     return Meaning(
         DepthConvention("METRES", scale=far_m / (high * raw.full)), f"whole numbers of {raw.bits} bits, {words}"
     )
@@ -287,16 +292,11 @@ def _from_zero(raw: RawDepth, known: np.ndarray, far_m: float) -> Meaning | None
 def _is_disparity(values: np.ndarray, layer: str) -> bool:
     """Whether values far above 1 are straight on planes, as only 1/z is, or else are larger at the picture's foot. What
     is called z is believed to be z unless the ground says otherwise as well."""
-    values = np.where(values > 0, values, np.float32(np.nan))  # most tools write 0 where nothing was measured
+    values = _measured(values)
     lines = sloping_lines(values)
-    called_z = _says_z(layer)
-    if len(lines.values) >= _FEW_LINES:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            as_inverse, as_metres = bend(lines.values), bend(1.0 / lines.values)
-        if as_inverse < _CLEARLY * as_metres:
-            return not called_z or nearer_below(lines) > _GROUND
-        if as_metres < _CLEARLY * as_inverse:
-            return False
+    called_z, straight = _says_z(layer), _straight_in(lines)
+    if straight:
+        return straight == "1/z" and (not called_z or nearer_below(lines) > _GROUND)
     if called_z:
         return False
     known = np.isfinite(values)
@@ -306,6 +306,20 @@ def _is_disparity(values: np.ndarray, layer: str) -> bool:
         return False
     head, foot = (float(part.mean()) for part in parts)
     return foot - head > 2 * _LEAN * float(values[known].max())
+
+
+def _measured(values: np.ndarray) -> np.ndarray:
+    """Values, NaN at zero and below: most tools write that where nothing was measured."""
+    return np.where(values > 0, values, np.float32(np.nan))
+
+
+def _straight_in(lines: Lines) -> str:
+    """What planes say that values are: "z", "1/z" or, where they say neither, ""."""
+    if len(lines.values) < _FEW_LINES:
+        return ""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        as_inverse, as_metres = bend(lines.values), bend(1.0 / lines.values)
+    return "1/z" if as_inverse < _CLEARLY * as_metres else "z" if as_metres < _CLEARLY * as_inverse else ""
 
 
 def _disparity(finite: np.ndarray, near_m: float, far_m: float, reason: str) -> Meaning:

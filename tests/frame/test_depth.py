@@ -12,7 +12,6 @@ from blender_rackfocus import media
 from blender_rackfocus.core import Lens, defocus_frame
 from blender_rackfocus.core.depth import DepthConvention
 from blender_rackfocus.craft import doctor
-from blender_rackfocus.craft.distances import distance_text
 from blender_rackfocus.frame import depth, depth_words
 from blender_rackfocus.media import RawDepth, Window
 
@@ -322,8 +321,8 @@ def test_a_unit_that_no_file_names_is_told_as_a_guess(to_the_metre, holes):
     said = depth_words.sentence(raw, depth.guess(raw))
     assert "Doubtful: no unit is named" in said
     top = to_the_metre * TRUE_M.max()
-    assert f"at {distance_text(top / 256)} in KITTI's" in said
-    assert f"at {distance_text(top / 100)} in centimetres" in said
+    assert f"at {top / 256:.3g} m in KITTI's" in said
+    assert f"at {top / 100:.3g} m in centimetres" in said
 
 
 @pytest.mark.parametrize("top_px", [10, 40, 90, 200])
@@ -348,6 +347,19 @@ def test_disparity_of_zero_is_told_where_it_lies_apart(name, focal):
     assert "is 0" not in depth.guess(RawDepth(stored, False, name, 32)).why
     fades = stored * np.clip(np.arange(WIDTH) / WIDTH, 0, 1).astype(np.float32)  # down to 0, and not apart
     assert "is 0" not in depth.guess(RawDepth(fades, False, "disparity", 32)).why
+
+
+@pytest.mark.parametrize("far_plane_m", [25.0, 1000.0])
+def test_distances_as_shares_of_a_far_plane_are_not_turned_around(far_plane_m):
+    """Values below 1 are 1/z, unless planes say that they are z; where there are none, that is a guess and said."""
+    shares = RawDepth(TRUE_M / np.float32(far_plane_m), False, "Y", 32)
+    found = depth.guess(shares, NEAR_M, FAR_M)
+    np.testing.assert_allclose(depth.in_metres(shares, found.convention, TRUE_M.shape), TRUE_M, rtol=1e-3)
+    assert "Doubtful: their unit is not named" in found.why
+    inverse = depth.guess(RawDepth(1 / TRUE_M, False, "Y", 32))
+    assert (inverse.convention.kind, "Doubtful" in inverse.why) == ("INVERSE", False)
+    table = depth.guess(RawDepth((0.6 / _table_for_two()).astype(np.float32), False, "Y", 32))
+    assert (table.convention.kind, "Doubtful" in table.why) == ("INVERSE", True)
 
 
 @pytest.mark.parametrize("kind", ["int16", "int32"])
