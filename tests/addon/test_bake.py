@@ -454,3 +454,31 @@ def test_strips_of_one_name_in_linked_scenes_of_one_name_have_folders_of_their_o
         linked = wanted.scenes[0]
         found.append(baked_strips.default_place(linked, linked.sequence_editor.strips[0]).folder)
     assert len({own, *found}) == 3
+
+
+def undone():
+    bpy.ops.ed.undo_push(message="something")
+    bpy.ops.ed.undo()
+
+
+def test_a_bake_goes_on_after_an_undo(racked):
+    place = baked_strips.default_place(racked.scene, the_strip(racked))
+    bpy.ops.ed.undo_push(message="before")
+    with Bake(Strips(racked.scene), {"A": place}, FRAMES) as under_way:
+        outcomes = iter(under_way)
+        states = [next(outcomes).state]
+        undone()
+        states += [outcome.state for outcome in outcomes]
+    assert states == ["baked"] * len(FRAMES)
+
+
+def test_a_bake_whose_scene_goes_says_so_and_leaves(racked):
+    place = baked_strips.default_place(racked.scene, the_strip(racked))
+    under_way = Bake(Strips(racked.scene), {"A": place}, FRAMES)
+    outcomes = iter(under_way)
+    assert next(outcomes).state == "baked"
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with pytest.raises(errors.FrameError, match="the scene is gone"):
+        next(outcomes)
+    under_way.close()
+    assert not [name for name in os.listdir(place.folder) if name.endswith(".lock")]

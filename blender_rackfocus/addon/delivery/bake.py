@@ -88,7 +88,15 @@ class Owners(ABC):
     compositor = ""
 
     def __init__(self, scene: bpy.types.Scene) -> None:
-        self.scene = scene
+        self._scene_uid = scene.session_uid
+
+    @property
+    def scene(self) -> bpy.types.Scene:
+        """Looked for anew each time: an undo makes all of Blender's data anew. Raises FrameError where it is gone."""
+        found = next((one for one in bpy.data.scenes if one.session_uid == self._scene_uid), None)
+        if found is None:
+            raise FrameError("the scene is gone")
+        return found
 
     @abstractmethod
     def names(self, only: str = "") -> list[str]:
@@ -246,8 +254,9 @@ class Bake:
         cache.sweep()
         scene_passes.end()
         passes.sweep()
-        if self.owners.scene.frame_current != self._frame_before:
-            self.owners.scene.frame_set(self._frame_before)
+        with contextlib.suppress(FrameError):  # the scene may be gone
+            if self.owners.scene.frame_current != self._frame_before:
+                self.owners.scene.frame_set(self._frame_before)
 
     def _bake(self, frame: int, names: list[str]) -> list[Outcome]:
         """One frame of these owners: all are claimed before any is made."""

@@ -52,7 +52,6 @@ class Baking(OnOwners):
 
     expected = (OSError, *EXPECTED)
     _owners: bake.Owners
-    _scene_name: str
     _job: Generator[bake.Outcome]
 
     def do(self, context: bpy.types.Context) -> set[str]:
@@ -83,8 +82,12 @@ class Baking(OnOwners):
             return self._end_modal(context, "CANCELLED")
         if Progress.paused or bpy.app.is_job_running("RENDER"):
             return {"PASS_THROUGH"}
-        with signals.paused():
-            outcome = self._step()
+        try:
+            with signals.paused():
+                outcome = self._step()
+        except BaseException:
+            self._leave(context)  # whatever it was, no bake is under way any more
+            raise
         context.window_manager.progress_update(Progress.done)
         words = f"Rack Focus: baking {Progress.what}, {Progress.done} of {Progress.total} frames (Esc cancels)"
         context.workspace.status_text_set(words)
@@ -101,7 +104,6 @@ class Baking(OnOwners):
         """Prepare. Raises what is in the way."""
         self._problem, self._clipped, self._baked = "", 0, 0
         self._owners = owners = self.owners(context)
-        self._scene_name = owners.scene.name
         names = [name for name in self.names(context) if name in owners.names()]
         problem = owners.not_now() if names else "It is not at work: muted, or no render of the scene shows it"
         frames = {name: self._frames(owners, name) for name in names}
@@ -126,9 +128,6 @@ class Baking(OnOwners):
 
     def _step(self) -> str:
         """One frame. 'MORE', 'FINISHED' or 'CANCELLED' (with `_problem` said)."""
-        if bpy.data.scenes.get(self._scene_name) is None:
-            self._problem = "The scene is gone"
-            return "CANCELLED"
         try:
             outcome = next(self._job, None)
         except EXPECTED as error:
@@ -142,12 +141,15 @@ class Baking(OnOwners):
         return "MORE"
 
     def _end_modal(self, context: bpy.types.Context, outcome: str) -> set[str]:
+        self._leave(context)
+        return self._end(outcome)
+
+    def _leave(self, context: bpy.types.Context) -> None:
         manager = context.window_manager
         manager.event_timer_remove(self._timer)
         manager.progress_end()
         context.workspace.status_text_set(None)
         Progress.running = False
-        return self._end(outcome)
 
     def _end(self, outcome: str) -> set[str]:
         with signals.paused():
