@@ -42,6 +42,26 @@ def stands(shot, name="A"):
     return one.baked, one.stale, one.kept
 
 
+def test_an_undo_while_it_is_looked_loses_nothing(strip, shot, monkeypatch):
+    assert bpy.ops.rackfocus.bake(strip_name="A") == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="baked")
+    state = standing._state
+
+    def undone(scene, strip, frame):
+        answer = state(scene, strip, frame)
+        if frame == 2:
+            bpy.ops.ed.undo_push(message="something")
+            bpy.ops.ed.undo()
+        return answer
+
+    monkeypatch.setattr(standing, "_state", undone)
+    signals.edited()
+    standing.of(shot.scene, strip)
+    standing.settle()
+    scene = bpy.context.scene
+    assert standing.of(scene, scene.sequence_editor.strips_all["A"]).baked == ((1, 4),)
+
+
 def test_baked_frames_have_a_line_and_stale_ones_another_colour(strip, shot):
     assert stands(shot) == ((), (), ())
     assert bpy.ops.rackfocus.bake(strip_name="A") == {"FINISHED"}

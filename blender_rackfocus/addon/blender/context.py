@@ -38,6 +38,11 @@ def strip_in(scene: bpy.types.Scene | str | None, name: str) -> bpy.types.Strip 
     return editor.strips_all.get(name) if editor is not None else None
 
 
+def scene_of(uid: int) -> bpy.types.Scene | None:
+    """The scene of a `session_uid`, which outlives an undo, as the Python object does not; None where it is gone."""
+    return next((one for one in bpy.data.scenes if one.session_uid == uid), None)
+
+
 @contextmanager
 def in_a_sequencer(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
     """Blender's sequencer operators want a sequencer around them. A script has none: borrow an area."""

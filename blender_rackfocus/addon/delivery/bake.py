@@ -24,7 +24,7 @@ from ...frame.freshness import Freshness
 from ...frame.notes import Difference
 from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
-from ..blender import cache, strips
+from ..blender import cache, context, strips
 from ..blender.errors import EXPECTED, FrameError
 from ..depth import passes, scene_passes
 from ..shot import baked_place
@@ -93,7 +93,7 @@ class Owners(ABC):
     @property
     def scene(self) -> bpy.types.Scene:
         """Looked for anew each time: an undo makes all of Blender's data anew. Raises FrameError where it is gone."""
-        found = next((one for one in bpy.data.scenes if one.session_uid == self._scene_uid), None)
+        found = context.scene_of(self._scene_uid)
         if found is None:
             raise FrameError("the scene is gone")
         return found

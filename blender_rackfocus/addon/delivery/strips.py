@@ -36,7 +36,7 @@ class Strips(Owners):
         """Raises FrameError, for this frame, where the strip or its modifier is gone."""
         strip = self.scene.sequence_editor.strips_all.get(name)
         if strip is None or modifier.find(strip) is None:
-            raise FrameError("the strip or its modifier is gone", name, frame)
+            raise FrameError("the strip or its modifier is gone, or has another name", name, frame)
         return strip
 
     def place(self, name: str, folder: str = "", kind: str = "") -> BakedPlace:

@@ -18,7 +18,7 @@ from ...frame.freshness import Freshness
 from ...frame.notes import NOT_BAKED, Difference
 from ...media import sealed
 from ..blender import pairs, signals, strips
-from ..blender.context import redraw_sequencers, strip_in
+from ..blender.context import redraw_sequencers, scene_of, strip_in
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..shot import modifier
@@ -151,7 +151,7 @@ def _tick() -> float | None:
 
 
 def _begin(scene_uid: int, strip_name: str) -> Iterator[Freshness]:
-    scene = next((one for one in bpy.data.scenes if one.session_uid == scene_uid), None)
+    scene = scene_of(scene_uid)
     strip = strip_in(scene, strip_name)
     if strip is not None and pairs.is_placed(strip):
         which = range(int(strip.left_handle), int(strip.right_handle))

@@ -18,7 +18,7 @@ from ...frame.job import Job
 from ...frame.notes import NOT_BAKED
 from ...media import MediaError
 from ..blender import cache, curves, signals, strips
-from ..blender.context import redraw_sequencers, strip_in
+from ..blender.context import redraw_sequencers, scene_of, strip_in
 from ..blender.errors import FrameError
 from ..blender.session import session
 from ..shot import marks, modifier
@@ -101,7 +101,7 @@ def _step(here: _Looking) -> None:
 
 def _look(here: _Looking, key: _Key) -> Iterator[None]:
     """Look at a strip frame by frame, unless nothing of it has changed."""
-    scene = next((one for one in bpy.data.scenes if one.session_uid == key[0]), None)
+    scene = scene_of(key[0])
     strip = _strip(scene, key[1])
     if scene is None or strip is None:
         here.known.pop(key, None)
@@ -112,8 +112,9 @@ def _look(here: _Looking, key: _Key) -> Iterator[None]:
     first, last = marks.span(strip)
     found: dict[str, list[int]] = {"baked": [], "stale": [], "kept": []}
     for frame in range(first, last + 1):
+        scene = scene_of(key[0])  # an undo may have come between
         strip = _strip(scene, key[1])
-        if strip is None:
+        if scene is None or strip is None:
             return
         state = _state(scene, strip, frame)
         if state:
