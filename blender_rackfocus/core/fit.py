@@ -25,6 +25,7 @@ _FEWEST = 100
 _LEVEL = 0.05  # of a step: its sides change by less at the ends of a cut
 _BETWEEN = 0.08  # of a step: a pixel so far from both sides belongs to neither
 _HARD = 0.5  # share of cuts without such a pixel from which the depth's steps count as hard
+_EVEN_PX = 0.05  # steps are mixed in metres if they are evener so by this: in dioptres they are more often
 _RINGS = 0.02  # of a step, by which it goes beyond its sides where a sharpening filter or a codec was at work
 _SOFTEST_PX = 10  # more is a slope
 _STEEP, _STEEPEST = 0.8, 0.45  # of a step by its pixels, from one to the next, where it is steepest: a slope is even
@@ -174,9 +175,14 @@ def _softness(cuts: list[_Cut]) -> int:
     places = np.concatenate([cut.places for cut in cuts])
     if len(places) < _FEWEST:
         return 0
-    between = ((places > _BETWEEN) & (places < 1 - _BETWEEN)).sum(axis=1)
+    between = _between(places)
     usual = int(np.median(between))
     return usual if (between == 0).mean() < _HARD and usual <= _SOFTEST_PX else 0
+
+
+def _between(way: np.ndarray) -> np.ndarray:
+    """How many pixels of each cut belong to neither side."""
+    return ((way > _BETWEEN) & (way < 1 - _BETWEEN)).sum(axis=1)
 
 
 def _ringing(cuts: list[_Cut]) -> float:
@@ -217,15 +223,19 @@ def _most(offset: np.ndarray) -> float:
 def _in_metres(cuts: list[_Cut]) -> bool:
     """Whether soft steps are mixed in metres, as renderers filter them, and not in dioptres. A step that was made soft
     evenly is the same from both ends, so as many pixels' worth of it are near as far."""
-    dioptres = np.concatenate([cut.ends[:, :1] + cut.places * (cut.ends[:, 1:] - cut.ends[:, :1]) for cut in cuts])
-    return _lopsided(1 / dioptres) < _lopsided(dioptres)
+    metres = np.concatenate([1 / (cut.ends[:, :1] + cut.places * np.diff(cut.ends)) for cut in cuts])
+    way = (metres - metres[:, :1]) / (metres[:, -1:] - metres[:, :1])
+    nearer = np.concatenate([cut.nearer * np.ones(len(cut.places)) for cut in cuts])
+    soft = np.median(_between(way)) > 0  # before what is far beyond, all but the step's last pixel is near in metres
+    straight = np.concatenate([cut.places for cut in cuts])
+    return bool(soft) and _lopsided(way, nearer) < _lopsided(straight, nearer) - _EVEN_PX
 
 
-def _lopsided(cuts: np.ndarray) -> float:
-    """By how many pixels' worth one side of a step outweighs the other."""
-    first, last = cuts[:, :1], cuts[:, -1:]
-    larger = np.abs(cuts - np.minimum(first, last)) / np.abs(last - first)
-    return abs(float(np.median(larger.sum(axis=1))) - _ARM_PX)
+def _lopsided(way: np.ndarray, nearer: np.ndarray) -> float:
+    """By how many pixels' worth one side of steps outweighs the other, seen from where they are steepest."""
+    steep = np.diff(way, axis=1) ** 4
+    after = way.shape[1] - 1 - (steep @ np.arange(steep.shape[1])) / steep.sum(axis=1)
+    return abs(float(np.median(nearer * (way.sum(axis=1) - after))))
 
 
 def _parted(depth_m: np.ndarray, dioptres: np.ndarray, least: float, soft_px: int, in_metres: bool) -> np.ndarray:

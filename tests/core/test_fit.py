@@ -94,6 +94,17 @@ def test_what_was_spoilt_comes_back_on_its_surfaces(name):
     assert np.array_equal(spoilt, copy)
 
 
+@pytest.mark.parametrize("sigma_px", [0.5, 0.8])
+def test_steps_mixed_in_metres_before_what_is_far_beyond(sigma_px):
+    """Half way in metres is nearly all of the way in dioptres."""
+    picture, exact = scene()
+    exact[exact > 4] *= 8
+    soft = cv2.GaussianBlur(exact, (5, 5), sigma_px)
+    depth, fit = fitted(picture, soft)
+    assert wrong(depth, exact) < 0.1 * wrong(soft, exact)
+    assert fit.swollen_px == 0
+
+
 def test_a_shift_is_told_with_its_way():
     picture, exact = scene()
     _depth, fit = fitted(picture, moved(exact, 2, -1))
