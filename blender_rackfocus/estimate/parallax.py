@@ -79,7 +79,8 @@ class Motion:
         if self.followed < LEAST_FOLLOWED:
             return (
                 f"hardly anything can be followed: what {math.floor(100 * self.followed)} % of the picture shows is "
-                f"found again in the next one, {100 * LEAST_FOLLOWED:g} % are needed; the rest is flat, dark or grain"
+                f"found again in the next one, {100 * LEAST_FOLLOWED:g} % are needed; the rest is flat, dark, grain or "
+                "changes"
             )
         if self.moving_px < 0.4:
             return "the camera stands still"
@@ -93,8 +94,8 @@ class Motion:
             )
         if self.agreement < 0.6:
             return (
-                f"what moves is not the camera alone: only {100 * self.agreement:.0f} % of the picture moves as one "
-                "rigid scene"
+                "what moves is not the camera alone, or the light changes: only "
+                f"{100 * self.agreement:.0f} % of the picture moves as one rigid scene"
             )
         return ""
 

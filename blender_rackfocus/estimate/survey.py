@@ -221,8 +221,8 @@ def _refusal(look: _Look) -> str:
     rigid = look.median("agreement")
     if rigid < LEAST_RIGID:
         return (
-            f"what moves is not the camera alone, or the lens is not the one that is set: {_below(100 * rigid):g} % of "
-            f"the picture moves as one rigid scene, {100 * LEAST_RIGID:g} % are needed"
+            "what moves is not the camera alone, or the light changes, or the lens is not the one that is set: "
+            f"{_below(100 * rigid):g} % of the picture moves as one rigid scene, {100 * LEAST_RIGID:g} % are needed"
         )
     repeated = float(np.median(look.repeated)) if look.repeated else 0.0
     worst = min(look.repeated, default=0.0)

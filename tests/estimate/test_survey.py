@@ -161,6 +161,19 @@ def test_exposure_that_pumps_is_no_motion(name):
     assert rank_correlation(small, 1 / depths[4]) >= 0.9
 
 
+def test_a_lamp_that_flickers_is_named_beside_what_may_move():
+    """It changes a part of the picture as something that moves there does: which of the two is not known."""
+    pictures, _ = clip("lateral")
+    rows, columns = np.mgrid[:180, :320]
+    beam = np.exp(-((columns - 80) ** 2 + (rows - 60) ** 2) / (2 * 90**2))
+    lit = [
+        one * np.dstack([1 + 0.9 * np.sin(2.1 * i) * beam] * 3 + [np.ones_like(beam)]).astype(np.float32)
+        for i, one in enumerate(pictures)
+    ]
+    with pytest.raises(EstimateError, match="not the camera alone, or the light changes"):
+        survey_motion(lit.__getitem__, ParallaxSettings(), range(COUNT))
+
+
 @pytest.mark.parametrize("grain", [0.0, 0.004, 0.05])
 @pytest.mark.parametrize("light", [0.0, 0.3])
 def test_what_shows_nothing_is_not_said_to_move_or_to_rest(grain, light):
