@@ -8,6 +8,8 @@ with a Group Input node in it makes Blender render the scene.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import bpy
@@ -135,31 +137,32 @@ def takes_render(tree: bpy.types.NodeTree) -> bool:
 
 def add_effect(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:
     """A new effect after all others, the active one from now on."""
-    made = scene.compositor_effects.new(name)
-    made.node_group = tree
-    return Slot(scene, made.name)
+    effect = scene.compositor_effects.new(name)
+    effect.node_group = tree
+    return Slot(scene, effect.name)
 
 
 def put_before(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:
     """A new effect before all others. The active effect stays the active one."""
-    effects = scene.compositor_effects
-    active = effects.active.name if effects.active is not None else ""
-    made = effects.new(name)
-    made.node_group = tree
-    name = made.name
-    if len(effects) > 1:
-        with bpy.context.temp_override(scene=scene):
-            bpy.ops.scene.move_compositor_effect_to_index(name=name, index=0)
-    if active:
-        effects.active = effects[active]
-    return Slot(scene, name)
+    with _keeping_active(scene.compositor_effects):
+        slot = add_effect(scene, name, tree)
+        if len(scene.compositor_effects) > 1:
+            with bpy.context.temp_override(scene=scene):
+                bpy.ops.scene.move_compositor_effect_to_index(name=slot.effect, index=0)
+    return slot
 
 
 def take_away(scene: bpy.types.Scene, name: str) -> None:
     """Remove an effect, if it is there. The active effect stays the active one."""
     if HAS_EFFECTS and name in scene.compositor_effects:
-        effects = scene.compositor_effects
-        active = effects.active.name if effects.active is not None else ""
-        effects.remove(effects[name])
-        if active and active in effects:
-            effects.active = effects[active]
+        with _keeping_active(scene.compositor_effects) as effects:
+            effects.remove(effects[name])
+
+
+@contextmanager
+def _keeping_active(effects: bpy.types.bpy_prop_collection) -> Iterator[bpy.types.bpy_prop_collection]:
+    """Effects of a scene whose active one stays so while others come and go."""
+    active = effects.active.name if effects.active is not None else ""
+    yield effects
+    if active in effects:
+        effects.active = effects[active]
