@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is added to Blender when the extension is enabled, in order; it goes in reverse.
 
-A module's CLASSES come before what its own `register` adds."""
+A module's CLASSES come first, then its PROPERTIES on each of its OWNERS (types of Blender's own), then what its own
+`register` adds."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from .sequencer import show, views
 from .shot import baked_place, clock, findings, marks, node_settings, proposals, settings
 from .ui.operators import jobs
 
-PROPERTIES = (
+MODULES = (
     settings,
     sources,
     strip_cards,
@@ -31,9 +32,15 @@ PROPERTIES = (
     proposals,
     clock,
     views,
+    *ui.MODULES,
+    errors,
+    stillness,
+    show,
+    compositor,
+    events,
+    cli,
 )
 _PACKAGE = __package__.removesuffix(".addon")
-MODULES = (*PROPERTIES, *ui.MODULES, errors, stillness, show, compositor, events, cli)
 
 
 def register() -> None:
@@ -42,6 +49,9 @@ def register() -> None:
     for module in MODULES:
         for cls in getattr(module, "CLASSES", ()):
             bpy.utils.register_class(cls)
+        for owner in getattr(module, "OWNERS", ()):
+            for name, definition in module.PROPERTIES.items():
+                setattr(owner, name, definition)
         if hasattr(module, "register"):
             module.register()
 
@@ -52,6 +62,9 @@ def unregister() -> None:
     for module in reversed(MODULES):
         if hasattr(module, "unregister"):
             module.unregister()
+        for owner in getattr(module, "OWNERS", ()):
+            for name in module.PROPERTIES:
+                delattr(owner, name)
         for cls in reversed(getattr(module, "CLASSES", ())):
             bpy.utils.unregister_class(cls)
     session.close()

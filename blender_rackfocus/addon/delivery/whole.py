@@ -23,6 +23,7 @@ from ...frame.job import Job
 from ...media import MediaError, sealed, unfinished
 from ..blender import curves, pairs, strips
 from ..blender.errors import FrameError
+from ..blender.written import write_as
 from ..sequencer import baked_strips, frames, placed_strips
 from ..shot import focus_keys, group, modifier
 from ..shot.baked_place import BakedPlace
@@ -119,14 +120,11 @@ def _leave_alone(scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
 
 def _set_render(scene: bpy.types.Scene) -> None:
     render, view = scene.render, scene.view_settings
-    render.use_border = render.use_stamp = render.use_multiview = render.use_compositing = False
-    render.use_sequencer, render.use_file_extension, render.use_overwrite = True, False, True
+    render.use_border = render.use_multiview = render.use_compositing = False
+    render.use_sequencer = True
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     render.dither_intensity = 0.0
     render.film_transparent = True
-    render.use_placeholder = False
-    render.image_settings.media_type = "IMAGE"
-    render.image_settings.color_management = "FOLLOW_SCENE"
     scene.display_settings.display_device = "sRGB"
     view.view_transform, view.look = "Standard", "None"
     view.exposure, view.gamma, view.use_curve_mapping, view.use_white_balance = 0.0, 1.0, False, False
@@ -168,10 +166,7 @@ def _size_of(of: Job) -> tuple[int, int]:
 def _render(scene: bpy.types.Scene, path: str, kind: str, notes: dict[str, Any], opaque: bool) -> None:
     """Render the current frame to a file, whole or not at all."""
     sealed.refuse_foreign(path, sealed.PLACED)
-    settings = scene.render.image_settings
-    settings.file_format = _FORMATS[kind]
-    settings.color_mode, settings.color_depth = "RGB" if opaque else "RGBA", "16" if kind == "EXR" else "8"
-    settings.exr_codec = settings.tiff_codec = "NONE"  # to be read quickly
+    write_as(scene.render, _FORMATS[kind], "RGB" if opaque else "RGBA", "16" if kind == "EXR" else "8")
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}{unfinished.SUFFIX}")
     scene.render.filepath = temporary

@@ -29,6 +29,7 @@ from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
 from ..blender.runtime import sweep as sweep
 from ..blender.session import session
+from ..blender.written import write_as
 from ..shot import camera_lens
 from . import fronts, wider
 
@@ -103,7 +104,7 @@ def prepare(
     margin = wider.margin_px(overscan, frame_size(render)[0])
     path = os.path.join(folder, f"passes_{copied.session_uid}.exr")
     wide = os.path.join(folder, f"wide_{copied.session_uid}.exr") if margin else ""
-    write_multilayer(render, wide or path)
+    write_as(render, "OPEN_EXR_MULTILAYER")
     if margin:
         width, height = frame_size(render)
         render.resolution_x, render.resolution_y = width + 2 * margin, height + 2 * margin
@@ -430,14 +431,16 @@ def _cut(wide: str, path: str, margin: tuple[int, int]) -> None:
         spec.height = spec.full_height = height
         specs.append(spec)
     file.close()
-    out = oiio.ImageOutput.create(path)
+    _write_parts(path, specs, planes)
+
+
+def _write_parts(path: str, specs: list[Any], planes: Iterable[np.ndarray]) -> None:
+    """Write a file of a part for every spec, each with its pixels. Raises FrameError."""
+    out = openimageio(path).ImageOutput.create(path)
     good = out is not None and out.open(path, tuple(specs))
-    for number, (spec, plane) in enumerate(zip(specs, planes, strict=True)):
-        good = (
-            good
-            and (not number or out.open(path, spec, "AppendSubimage"))
-            and out.write_image(np.ascontiguousarray(plane))
-        )
+    for number, (spec, pixels) in enumerate(zip(specs, planes, strict=True)):
+        good = good and (not number or out.open(path, spec, "AppendSubimage"))
+        good = good and out.write_image(np.ascontiguousarray(pixels))
     if not good or not out.close():
         raise FrameError(f"the temporary file {path} cannot be written")
 
@@ -452,19 +455,6 @@ def read_picture(path: str) -> np.ndarray:
     names = [name.rpartition(".")[2] for name in file.spec().channelnames][:4]
     file.close()
     return np.ascontiguousarray(np.asarray(pixels, np.float32)[..., [names.index(each) for each in "RGBA"]])
-
-
-def write_multilayer(settings: bpy.types.RenderSettings, path: str) -> None:
-    """Make a scene write its passes to exactly this file, in full precision and nothing burnt in."""
-    into = settings.image_settings
-    into.media_type = "MULTI_LAYER_IMAGE"
-    into.file_format = "OPEN_EXR_MULTILAYER"
-    into.color_mode, into.color_depth, into.exr_codec = "RGBA", "32", "NONE"
-    into.color_management = "FOLLOW_SCENE"
-    settings.filepath = path
-    settings.use_file_extension = False
-    settings.use_overwrite, settings.use_placeholder = True, False
-    settings.use_stamp = False
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
@@ -565,10 +555,4 @@ def _placeholder(path: str, layers: dict[str, dict[str, str]]) -> None:
             spec.channelnames = tuple(f"{layer}.{name}.{component}" for component in _COMPONENTS[kind])
             spec.attribute("name", f"{layer}.{name}")
             specs.append(spec)
-    out = oiio.ImageOutput.create(path)
-    good = out is not None and out.open(path, tuple(specs))
-    for number, spec in enumerate(specs):
-        good = good and (not number or out.open(path, spec, "AppendSubimage"))
-        good = good and out.write_image(np.zeros((4, 4, spec.nchannels), np.float32))
-    if not good or not out.close():
-        raise FrameError(f"the temporary file {path} cannot be written")
+    _write_parts(path, specs, (np.zeros((4, 4, spec.nchannels), np.float32) for spec in specs))

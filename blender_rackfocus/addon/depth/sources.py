@@ -218,11 +218,11 @@ TABLE = {
 ITEMS = tuple((name, source.label, source.description) for name, source in TABLE.items())
 
 
-def register() -> None:
-    bpy.types.Strip.rackfocus_depth_source = of_pixels(
+PROPERTIES = {
+    "rackfocus_depth_source": of_pixels(
         bpy.props.EnumProperty, "Depth", "Where this strip's depth comes from", items=ITEMS, default="AUTO"
     )
+}
 
 
-def unregister() -> None:
-    del bpy.types.Strip.rackfocus_depth_source
+OWNERS = (bpy.types.Strip,)

@@ -28,9 +28,10 @@ from ...media.colour import linear_to_srgb
 from ...media.library import openimageio
 from ..blender import errors, signals, strips
 from ..blender.errors import FrameError
-from ..blender.properties import of_pixels, put_on, take_off
+from ..blender.properties import of_pixels
 from ..blender.runtime import RUNTIME_MARK, runtime
 from ..blender.session import session
+from ..blender.written import write_as
 from . import mattes
 
 SCENE_NAME = "Rack Focus Cards"
@@ -103,13 +104,11 @@ class RACKFOCUS_PG_card(bpy.types.PropertyGroup):
     )
 
 
-_STILL: set[str] = set()
-
 PROPERTIES = {
     "rackfocus_cards": bpy.props.CollectionProperty(
         type=RACKFOCUS_PG_card, name="Cards", description="Masks, each with its distance; the nearest lies on top"
     ),
-    "rackfocus_cards_active": bpy.props.IntProperty(name="Active Card", min=0, options=_STILL),
+    "rackfocus_cards_active": bpy.props.IntProperty(name="Active Card", min=0, options=set()),
     "rackfocus_cards_time": of_pixels(
         bpy.props.EnumProperty,
         "Mask Time",
@@ -287,11 +286,8 @@ def _scene() -> bpy.types.Scene:
     render = scene.render
     render.resolution_percentage = 100
     render.use_compositing, render.use_sequencer = False, True
-    render.use_file_extension, render.use_stamp, render.use_border = False, False, False
-    render.use_overwrite, render.use_placeholder = True, False
-    render.dither_intensity = 0.0
-    into = render.image_settings
-    into.file_format, into.color_mode, into.color_depth, into.exr_codec = "OPEN_EXR", "BW", "32", "NONE"
+    render.use_border, render.dither_intensity = False, 0.0
+    write_as(render, "OPEN_EXR", "BW")
     return scene
 
 
@@ -345,9 +341,5 @@ def edited(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None
         forget()
 
 
-def register() -> None:
-    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_card)
-
-
-def unregister() -> None:
-    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_card)
+OWNERS = (bpy.types.Strip,)
+CLASSES = (RACKFOCUS_PG_card,)

@@ -25,7 +25,7 @@ from ...estimate import sources
 from ...estimate.files import StillFrames
 from ..blender import colour_config, strips
 from ..blender.errors import FrameError
-from ..blender.properties import of_pixels, put_on, take_off
+from ..blender.properties import of_pixels
 from ..shot import modifier
 from . import mattes, scene_passes, strip_estimate
 
@@ -87,16 +87,14 @@ class RACKFOCUS_PG_touch(bpy.types.PropertyGroup):
         "It stays on what it was drawn over through the whole shot, once it was followed; off, it is for the one frame",
     )
     motion: bpy.props.StringProperty(name="Motion", description="Where it lies on other frames", options={"HIDDEN"})
-    lost: bpy.props.StringProperty(
-        name="Lost", description="Where and why it ends before the shot does", options=_STILL
-    )
+    lost: bpy.props.StringProperty(name="Lost", description="Where and why it ends before the shot does", options=set())
 
 
 PROPERTIES = {
     "rackfocus_touches": bpy.props.CollectionProperty(
         type=RACKFOCUS_PG_touch, name="Touches", description="Strokes that correct the depth, one after the other"
     ),
-    "rackfocus_touches_active": bpy.props.IntProperty(name="Active Stroke", min=0, options=_STILL),
+    "rackfocus_touches_active": bpy.props.IntProperty(name="Active Stroke", min=0, options=set()),
 }
 
 
@@ -278,11 +276,5 @@ def _motion(text: str) -> dict[int, Matrix]:
     return {int(frame): tuple(map(float, matrix)) for frame, *matrix in json.loads(text)}  # type: ignore[misc]
 
 
-def register() -> None:
-    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)
-    put_on(bpy.types.CompositorNodeGroup, PROPERTIES)
-
-
-def unregister() -> None:
-    take_off(bpy.types.CompositorNodeGroup, PROPERTIES)
-    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_touch)
+OWNERS = (bpy.types.Strip, bpy.types.CompositorNodeGroup)
+CLASSES = (RACKFOCUS_PG_touch,)

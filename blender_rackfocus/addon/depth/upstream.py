@@ -22,6 +22,7 @@ import numpy as np
 
 from ..blender import idnames, versions
 from ..blender.errors import FrameError
+from ..blender.written import write_as
 from ..shot import node
 from . import passes
 
@@ -217,11 +218,8 @@ def prepare(target: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree], folde
     render = scene.render
     render.use_compositing, render.use_sequencer, render.use_border = True, False, False
     path = os.path.join(folder, f"upstream_{scene.session_uid}.exr")
-    passes.write_multilayer(render, path)
-    render.image_settings.media_type = "IMAGE"
-    render.image_settings.file_format = "OPEN_EXR"
-    render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "32"
-    render.image_settings.exr_codec = "NONE"
+    render.filepath = path
+    write_as(render, "OPEN_EXR")
     if not any(item.item_type == "SOCKET" and item.in_out == "OUTPUT" for item in copied.interface.items_tree):
         copied.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     _add_taps(copied)

@@ -153,24 +153,27 @@ def _changed(_self: bpy.types.WindowManager, context: bpy.types.Context) -> None
     redraw_sequencers()
 
 
-def register() -> None:
-    bpy.types.WindowManager.rackfocus_view = bpy.props.EnumProperty(
+PROPERTIES = {
+    "rackfocus_view": bpy.props.EnumProperty(
         name="View",
         description="What the preview shows; a render always gets the result",
         items=VIEWS,
         update=_changed,
         options={"SKIP_SAVE"},
-    )
-    bpy.types.WindowManager.rackfocus_chart = bpy.props.BoolProperty(
+    ),
+    "rackfocus_chart": bpy.props.BoolProperty(
         name="Focus Chart",
         description="How much of the picture lies at which distance, and where focus, depth of field and marks are",
         update=_changed,
         options={"SKIP_SAVE"},
-    )
+    ),
+}
+OWNERS = (bpy.types.WindowManager,)
+
+
+def register() -> None:
     hooks.draw_over(bpy.types.SpaceSequenceEditor, "PREVIEW", _draw_chart)
 
 
 def unregister() -> None:
-    del bpy.types.WindowManager.rackfocus_chart
-    del bpy.types.WindowManager.rackfocus_view
     _chart.cache_clear()

@@ -123,15 +123,15 @@ def _plain(words: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", words, flags=re.ASCII).strip("._") or "x"
 
 
-def register() -> None:
-    bpy.types.Scene.rackfocus_bake_folder = bpy.props.StringProperty(
+PROPERTIES = {
+    "rackfocus_bake_folder": bpy.props.StringProperty(
         name="Folder",
         description="Where baked frames are written: a folder for each strip is made in it",
         subtype="DIR_PATH",
         default=FOLDER,
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
-    )
-    bpy.types.Scene.rackfocus_bake_format = bpy.props.EnumProperty(
+    ),
+    "rackfocus_bake_format": bpy.props.EnumProperty(
         name="Format",
         description="How baked frames are written",
         items=(
@@ -139,9 +139,8 @@ def register() -> None:
             ("PNG", "PNG 16", "Whole numbers of 16 bits, often smaller; light brighter than white is cut off"),
         ),
         default="EXR",
-    )
+    ),
+}
 
 
-def unregister() -> None:
-    del bpy.types.Scene.rackfocus_bake_folder
-    del bpy.types.Scene.rackfocus_bake_format
+OWNERS = (bpy.types.Scene,)

@@ -22,6 +22,11 @@ from . import modifier
 from .focus import Focus
 
 RECORD = "rackfocus_clock"
+PROPERTIES = {
+    RECORD: bpy.props.StringProperty(
+        name="Focus Clock", description="Media frames of the focus keys", options={"HIDDEN"}
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -125,13 +130,4 @@ def signature(strip: bpy.types.Strip) -> list:
     ]
 
 
-def register() -> None:
-    setattr(
-        bpy.types.Strip,
-        RECORD,
-        bpy.props.StringProperty(name="Focus Clock", description="Media frames of the focus keys", options={"HIDDEN"}),
-    )
-
-
-def unregister() -> None:
-    delattr(bpy.types.Strip, RECORD)
+OWNERS = (bpy.types.Strip,)

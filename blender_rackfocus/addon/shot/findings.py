@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import bpy
 
 from ...craft.doctor import Finding
-from ..blender.properties import put_on, take_off
 
 
 class RACKFOCUS_PG_finding(bpy.types.PropertyGroup):
@@ -41,9 +40,5 @@ def put(strip: bpy.types.Strip, findings: Iterable[Finding], examined: str, hist
     strip.rackfocus_examined, strip.rackfocus_histogram = examined, histogram
 
 
-def register() -> None:
-    put_on(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)
-
-
-def unregister() -> None:
-    take_off(bpy.types.Strip, PROPERTIES, RACKFOCUS_PG_finding)
+OWNERS = (bpy.types.Strip,)
+CLASSES = (RACKFOCUS_PG_finding,)

@@ -205,17 +205,11 @@ def _strip_of(mark: RackFocusMark) -> bpy.types.Strip | None:
     return None
 
 
-def register() -> None:
-    bpy.utils.register_class(RackFocusMark)
-    setattr(bpy.types.Strip, MARKS, bpy.props.CollectionProperty(type=RackFocusMark, name="Focus Marks"))
-    setattr(
-        bpy.types.Strip,
-        ACTIVE,
-        bpy.props.IntProperty(name="Active Mark", description="The mark chosen in the list", options=set()),
-    )
+PROPERTIES = {
+    MARKS: bpy.props.CollectionProperty(type=RackFocusMark, name="Focus Marks"),
+    ACTIVE: bpy.props.IntProperty(name="Active Mark", description="The mark chosen in the list", options=set()),
+}
 
 
-def unregister() -> None:
-    delattr(bpy.types.Strip, ACTIVE)
-    delattr(bpy.types.Strip, MARKS)
-    bpy.utils.unregister_class(RackFocusMark)
+OWNERS = (bpy.types.Strip,)
+CLASSES = (RackFocusMark,)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import bpy
 
 from ..blender import signals
-from ..blender.properties import put_on, take_off
 from . import settings
 
 LENSES = (
@@ -51,9 +50,4 @@ PROPERTIES = {name: settings.PROPERTIES[name] for name in (*DEPTH, *RENDERED, "r
 }
 
 
-def register() -> None:
-    put_on(bpy.types.CompositorNodeGroup, PROPERTIES)
-
-
-def unregister() -> None:
-    take_off(bpy.types.CompositorNodeGroup, PROPERTIES)
+OWNERS = (bpy.types.CompositorNodeGroup,)

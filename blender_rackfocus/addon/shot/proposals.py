@@ -100,11 +100,8 @@ def move(strip: bpy.types.Strip, index: int, frame: float, distance_m: float) ->
     row.at, row.distance_m = time.position(frame) if time is not None else row.at, distance_m
 
 
-def register() -> None:
-    bpy.utils.register_class(RackFocusProposal)
-    setattr(bpy.types.Strip, PROPOSALS, bpy.props.CollectionProperty(type=RackFocusProposal, name="Focus Proposals"))
+PROPERTIES = {PROPOSALS: bpy.props.CollectionProperty(type=RackFocusProposal, name="Focus Proposals")}
 
 
-def unregister() -> None:
-    delattr(bpy.types.Strip, PROPOSALS)
-    bpy.utils.unregister_class(RackFocusProposal)
+OWNERS = (bpy.types.Strip,)
+CLASSES = (RackFocusProposal,)

@@ -13,7 +13,7 @@ import bpy
 from ...frame import DepthConvention
 from ...frame.depth import FAR_M, NEAR_M
 from ..blender import signals
-from ..blender.properties import of_pixels, put_on, take_off
+from ..blender.properties import of_pixels
 
 KINDS = (
     ("AUTO", "Automatic", "Floating-point depth is metres, whole-number pictures are 0 to 1 between near and far"),
@@ -39,8 +39,6 @@ RAMPS = (
     ("INVERSE_Z", "Even in 1 / z", "As depth networks and disparity maps store it"),
     ("LINEAR_Z", "Even in z", "As a mist pass or a mapped Z pass stores it"),
 )
-
-_STILL: set[str] = set()
 
 PROPERTIES = {
     "rackfocus_depth_path": bpy.props.StringProperty(
@@ -151,10 +149,10 @@ PROPERTIES = {
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     ),
     "rackfocus_depth_made": bpy.props.StringProperty(
-        name="Made By", description="Which source made the depth file, with which settings", options=_STILL
+        name="Made By", description="Which source made the depth file, with which settings", options=set()
     ),
     "rackfocus_depth_made_path": bpy.props.StringProperty(
-        name="Made As", description="The depth file that the note is about", options=_STILL
+        name="Made As", description="The depth file that the note is about", options=set()
     ),
     "rackfocus_depth_scale": of_pixels(
         bpy.props.FloatProperty,
@@ -207,9 +205,4 @@ def convention_of(strip: bpy.types.Strip) -> DepthConvention | None:
     )
 
 
-def register() -> None:
-    put_on(bpy.types.Strip, PROPERTIES)
-
-
-def unregister() -> None:
-    take_off(bpy.types.Strip, PROPERTIES)
+OWNERS = (bpy.types.Strip,)

@@ -14,7 +14,6 @@ from ....craft import lenses, phrase, pull
 from ....craft.distances import distance_text, with_feet
 from ....craft.follow import STRONG
 from ...blender.context import active_strip
-from ...blender.properties import put_on, take_off
 from ...desk import follow, shots
 from ...desk.pull import fps, width_px
 from ...shot import marks, modifier, proposals
@@ -270,9 +269,4 @@ CLASSES = (
 )
 
 
-def register() -> None:
-    put_on(bpy.types.Scene, PROPERTIES)
-
-
-def unregister() -> None:
-    take_off(bpy.types.Scene, PROPERTIES)
+OWNERS = (bpy.types.Scene,)
