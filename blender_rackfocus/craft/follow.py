@@ -88,13 +88,13 @@ class Proposal:
 
 @dataclass
 class _Seen:
-    """A subject at one look. at: which look. speed: its own motion, widths of the picture a second. ahead: how much
-    nearer it is than at the look before (logarithm of the distance), but for the camera's own way."""
+    """A subject at one look. at: which look. speed: its own motion, widths of the picture a second. person: how much of
+    it is a person, 0 to 1. edge: whether the picture's edge cuts it."""
 
     at: int
     subject: subjects.Subject
     speed: float
-    weight: float
+    person: float
     edge: bool
 
 
@@ -167,12 +167,12 @@ class Watch:
             self._opening_m = subjects.middle_subject(depth)
         grey = _grey(picture, depth.shape)
         speed, camera_m = self._own_motion(frame, grey, depth)
-        weight = None if people is None else cv2.resize(people, depth.shape[::-1], interpolation=cv2.INTER_AREA)
+        person = None if people is None else cv2.resize(people, depth.shape[::-1], interpolation=cv2.INTER_AREA)
         at = len(self._frames)
         self._frames.append(frame)
         self._camera_m.append(camera_m)
-        found = [(_seen(at, one, mask, speed, weight), mask) for one, mask in subjects.outlined(depth)]
-        self._join(found)
+        seen_now = [(_seen(at, subject, mask, speed, person), mask) for subject, mask in subjects.outlined(depth)]
+        self._join(seen_now)
         for track in self._tracks:
             if track.last == at:
                 _name(track, marked)
@@ -189,7 +189,9 @@ class Watch:
         for track in tracks:
             track.depths = self._steady(track)
         opening = self._opening(tracks)
-        changes = sorted((one for track in tracks for one in self._changes(track)), key=lambda one: one.there)
+        changes = sorted(
+            (change for track in tracks for change in self._changes(track)), key=lambda change: change.there
+        )
         return self._decide(opening, changes, tracks)
 
     # --- From look to look ---
@@ -210,23 +212,23 @@ class Watch:
         quiet = np.maximum(rest - 2 * np.median(rest), 0)  # what flow is unsure of is no motion
         return quiet / (depth.shape[1] * seconds), float(np.median(ahead)) if ahead.size else 0.0
 
-    def _join(self, found: list[tuple[_Seen, np.ndarray]]) -> None:
+    def _join(self, seen_now: list[tuple[_Seen, np.ndarray]]) -> None:
         """Hang what is seen now on what was seen before; what hangs on nothing is new."""
         now = len(self._frames) - 1
         alive = [track for track in self._tracks if self._seconds(track.last, now) <= _LOST_S]
         pairs = [(_likeness(track, seen, mask), t, f)
-                 for t, track in enumerate(alive) for f, (seen, mask) in enumerate(found)]  # fmt: skip
+                 for t, track in enumerate(alive) for f, (seen, mask) in enumerate(seen_now)]  # fmt: skip
         pairs = sorted((pair for pair in pairs if pair[0] > 0), reverse=True)
         followed: set[int] = set()
         taken: set[int] = set()
         for shared in (False, True):  # at last what has joined another, and what has parted from one
             for _, t, f in pairs:
                 if t not in followed and (shared or f not in taken):
-                    self._go_on(alive[t], *found[f])
+                    self._go_on(alive[t], *seen_now[f])
                     followed.add(t)
                     taken.add(f)
         taken.update(f for _, _, f in pairs)
-        for f, (seen, mask) in enumerate(found):
+        for f, (seen, mask) in enumerate(seen_now):
             if f not in taken:
                 self._tracks.append(_Track([seen], mask, self._newness(seen, mask)))
 
@@ -254,12 +256,12 @@ class Watch:
 
     def _steady(self, track: _Track) -> dict[int, float]:
         """A subject's distance at each look, metres, without what jumps for a moment."""
-        ats = np.array([one.at for one in track.seen])
-        logs = np.log([one.subject.distance_m for one in track.seen])
+        looks = np.array([seen.at for seen in track.seen])
+        logs = np.log([seen.subject.distance_m for seen in track.seen])
         reach = max(1, round(0.25 * self._fps / self._tick()))
-        middle = [float(np.median(logs[max(i - reach, 0) : i + reach + 1])) for i in range(len(logs))]
-        soft = [float(np.mean(middle[max(i - reach, 0) : i + reach + 1])) for i in range(len(middle))]
-        return {int(at): math.exp(value) for at, value in zip(ats, soft, strict=True)}
+        quiet = [float(np.median(logs[max(i - reach, 0) : i + reach + 1])) for i in range(len(logs))]
+        smooth = [float(np.mean(quiet[max(i - reach, 0) : i + reach + 1])) for i in range(len(quiet))]
+        return {int(look): math.exp(value) for look, value in zip(looks, smooth, strict=True)}
 
     def _tick(self) -> float:
         return float(np.median(np.diff(self._frames))) if len(self._frames) > 1 else 1.0
@@ -275,16 +277,16 @@ class Watch:
 
     def _changes(self, track: _Track) -> list[_Change]:
         """What happens to a subject; of what happens at once the strongest, the others make it stronger."""
-        found = [change for change in (self._entrance(track), self._approach(track), *self._moves(track)) if change]
-        joined: list[_Change] = []
-        for one in sorted(found, key=lambda change: (change.reason != ENTERS, -change.strength)):
-            same = next((k for k, other in enumerate(joined) if self._at_once(one, other)), None)
+        changes = [change for change in (self._entrance(track), self._approach(track), *self._moves(track)) if change]
+        kept: list[_Change] = []
+        for change in sorted(changes, key=lambda change: (change.reason != ENTERS, -change.strength)):
+            same = next((k for k, other in enumerate(kept) if self._at_once(change, other)), None)
             if same is None:
-                joined.append(one)
+                kept.append(change)
             else:
-                other = joined[same]
-                joined[same] = replace(other, strength=1 - (1 - other.strength) * (1 - one.strength))
-        return [one for one in joined if one.strength >= _LEAST]
+                other = kept[same]
+                kept[same] = replace(other, strength=1 - (1 - other.strength) * (1 - change.strength))
+        return [change for change in kept if change.strength >= _LEAST]
 
     def _at_once(self, one: _Change, other: _Change) -> bool:
         near = _HOLD_S * self._fps
@@ -292,12 +294,12 @@ class Watch:
 
     def _weight(self, track: _Track) -> float:
         """How much a subject counts: its size, how near the middle it comes, a person, a mark. 0 to 1."""
-        area = float(np.percentile([one.subject.area for one in track.seen], 80))
-        off = min(one.subject.off_middle for one in track.seen)
-        clear = float(np.median([one.subject.clear for one in track.seen]))
+        area = float(np.percentile([seen.subject.area for seen in track.seen], 80))
+        off_middle = min(seen.subject.off_middle for seen in track.seen)
+        clear = float(np.median([seen.subject.clear for seen in track.seen]))
         size = (1 - math.exp(-area / 0.015)) * min(1.0, (clear - 0.3) / 0.25)
-        central = 1.0 if off < 0.3 else math.exp(-(((off - 0.3) / 0.25) ** 2))
-        person = max(one.weight for one in track.seen)
+        central = 1.0 if off_middle < 0.3 else math.exp(-(((off_middle - 0.3) / 0.25) ** 2))
+        person = max(seen.person for seen in track.seen)
         weight = size * (0.35 + 0.65 * central)
         weight = 1 - (1 - weight) * (1 - 0.6 * person)
         return 1 - (1 - weight) * (0.4 if track.name else 1.0)
@@ -305,78 +307,78 @@ class Watch:
     def _entrance(self, track: _Track) -> _Change | None:
         if track.new < _NEW or self._seconds(0, track.first) < 0.5 * _LEAST_S:
             return None
-        reach = [one for one in track.seen if self._seconds(track.first, one.at) <= 2.0]
-        full = float(np.percentile([one.subject.area for one in reach], 80))
-        there = next(one.at for one in reach if one.subject.area >= _THERE[ENTERS] * full)
+        early = [seen for seen in track.seen if self._seconds(track.first, seen.at) <= 2.0]
+        full = float(np.percentile([seen.subject.area for seen in early], 80))
+        there_at = next(seen.at for seen in early if seen.subject.area >= _THERE[ENTERS] * full)
         onset = self._frames[track.first]
-        moved = min(max(one.speed for one in reach) / (5 * _SPEED), 1.0)
+        moved = min(max(seen.speed for seen in early) / (5 * _SPEED), 1.0)
         came_in = track.seen[0].edge and track.seen[0].subject.area < 0.6 * full
         if not came_in and moved < 0.5:
             return None  # the depth has changed its mind
-        own = 0.5 + 0.5 * moved  # else it is the camera that turned to it
-        strength = own * (0.45 + 0.55 * self._weight(track))
-        return _Change(track, ENTERS, onset, self._frames[there], strength, self._frames[there] - onset)
+        of_its_own = 0.5 + 0.5 * moved  # else it is the camera that turned to it
+        strength = of_its_own * (0.45 + 0.55 * self._weight(track))
+        return _Change(track, ENTERS, onset, self._frames[there_at], strength, self._frames[there_at] - onset)
 
     def _approach(self, track: _Track) -> _Change | None:
         """The longest way that a subject comes nearer, but for the camera's own."""
-        ats = sorted(track.depths)
-        metres = [track.depths[at] for at in ats]
+        looks = sorted(track.depths)
+        metres = [track.depths[look] for look in looks]
         ahead = np.cumsum(self._camera_m)
-        logs = np.log(np.maximum(np.array(metres) + ahead[ats] - ahead[ats[0]], 1e-3))
+        logs = np.log(np.maximum(np.array(metres) + ahead[looks] - ahead[looks[0]], 1e-3))
         best, start = (0.0, 0, 0), 0
         for i, value in enumerate(logs):
             if value > logs[start]:
                 start = i
             best = max(best, (float(logs[start] - value), start, i))
-        drop, a, b = best
-        seconds = self._seconds(ats[a], ats[b])
+        drop, start_at, end_at = best
+        seconds = self._seconds(looks[start_at], looks[end_at])
         if drop < _NEARER or seconds <= 0 or drop / seconds < _NEARER_RATE:
             return None
-        way = track.seen[a : b + 1]
-        if not _grows(way, logs[a : b + 1]) and np.mean([one.speed >= _SPEED for one in way]) < 0.3:
+        way = track.seen[start_at : end_at + 1]
+        if not _grows(way, logs[start_at : end_at + 1]) and np.mean([seen.speed >= _SPEED for seen in way]) < 0.3:
             return None  # only its depth has changed
-        share = (logs[a] - logs[a : b + 1]) / drop
-        onset, there = (self._frames[ats[a + int(np.argmax(share >= part))]] for part in (0.1, _THERE[NEARER]))
+        share = (logs[start_at] - logs[start_at : end_at + 1]) / drop
+        onset, there = (self._frames[looks[start_at + int(np.argmax(share >= part))]] for part in (0.1, _THERE[NEARER]))
         strength = (1 - math.exp(-drop / 0.12)) * (0.35 + 0.65 * self._weight(track))
         return _Change(track, NEARER, onset, there, strength, there - onset)
 
     def _moves(self, track: _Track) -> list[_Change]:
         """Each time that a subject begins to move."""
-        speeds = np.array([one.speed for one in track.seen])
+        speeds = np.array([seen.speed for seen in track.seen])
         speeds = np.array([np.median(speeds[max(i - 1, 0) : i + 2]) for i in range(speeds.size)])
-        times = np.array([self._frames[one.at] for one in track.seen])
-        found = []
-        for a, b in _runs(speeds >= _SPEED, times, 0.4 * self._fps):
-            way = np.cumsum(speeds[a : b + 1]) * self._tick() / self._fps
-            if way[-1] < _WAY or (times[b] - times[a]) / self._fps < 0.25:
+        times = np.array([self._frames[seen.at] for seen in track.seen])
+        changes = []
+        for start, end in _runs(speeds >= _SPEED, times, 0.4 * self._fps):
+            way = np.cumsum(speeds[start : end + 1]) * self._tick() / self._fps
+            if way[-1] < _WAY or (times[end] - times[start]) / self._fps < 0.25:
                 continue
-            there = min(float(times[a + int(np.argmax(way >= _THERE[MOVES] * way[-1]))]),
-                        float(times[a]) + _WITHIN_S * self._fps)  # fmt: skip
+            there = min(float(times[start + int(np.argmax(way >= _THERE[MOVES] * way[-1]))]),
+                        float(times[start]) + _WITHIN_S * self._fps)  # fmt: skip
             strength = (1 - math.exp(-way[-1] / 0.015)) * (0.25 + 0.75 * self._weight(track))
-            already = a == 0 and track.first == 0
+            already = start == 0 and track.first == 0
             strength *= 0.6 if already else 1.0  # it does not begin to: it did before the shot
-            found.append(_Change(track, MOVES, float(times[a]), there, strength, there - float(times[a])))
-        return found
+            changes.append(_Change(track, MOVES, float(times[start]), there, strength, there - float(times[start])))
+        return changes
 
     # --- From changes to decisions ---
 
     def _decide(self, opening: _Track | None, changes: list[_Change], tracks: list[_Track]) -> list[Proposal]:
         first, last = self._frames[0], self._frames[-1]
         focus_m = self._opening_m if opening is None else self._metres(opening, first)
-        made = [(Proposal(first, focus_m, 1.0, OPENS, 0.0, opening.name if opening else ""), opening)]
+        decided = [(Proposal(first, focus_m, 1.0, OPENS, 0.0, opening.name if opening else ""), opening)]
         waiting = list(changes)
         while True:
-            before, held = made[-1]
+            latest, held = decided[-1]
             gone = self._departure(held)
-            change = next((one for one in waiting if one.there > before.frame), None)
-            if gone is not None and gone > before.frame and (change is None or gone < self._start(change)):
+            change = next((each for each in waiting if each.there > latest.frame), None)
+            if gone is not None and gone > latest.frame and (change is None or gone < self._start(change)):
                 left = self._who_is_left(tracks, held, gone)
                 if left is None or self._is_same(left, held, gone):
-                    made[-1] = before, left
+                    decided[-1] = latest, left
                     continue
                 length = float(round(_SHORTEST * self._fps))
                 there = min(gone + length, last)
-                made.append((Proposal(there, self._metres(left, there), 0.4 + 0.4 * self._weight(left), LEAVES,
+                decided.append((Proposal(there, self._metres(left, there), 0.4 + 0.4 * self._weight(left), LEAVES,
                                       length, left.name), left))  # fmt: skip
                 continue
             if change is None:
@@ -384,19 +386,24 @@ class Watch:
             waiting = waiting[waiting.index(change) + 1 :]
             if change.track is held or self._is_same(change.track, held, change.there):
                 continue
-            one = self._proposal(change)
-            if one.start - before.frame < _HOLD_S * self._fps:
-                if not before.length:
-                    one = replace(one, length=min(one.length, max(one.frame - before.frame - 0.25 * self._fps, 2.0)))
-                elif one.strength <= before.strength:
+            proposal = self._proposal(change)
+            if proposal.start - latest.frame < _HOLD_S * self._fps:
+                if not latest.length:
+                    proposal = replace(
+                        proposal,
+                        length=min(proposal.length, max(proposal.frame - latest.frame - 0.25 * self._fps, 2.0)),
+                    )
+                elif proposal.strength <= latest.strength:
                     continue
                 else:
-                    made.pop()
-                    if made[-1][1] is change.track:
+                    decided.pop()
+                    if decided[-1][1] is change.track:
                         continue
-            made.append((one, change.track))
-        following = [*(one.start for one, _ in made[1:]), last]
-        return [self._followed(one, track, until) for (one, track), until in zip(made, following, strict=True)]
+            decided.append((proposal, change.track))
+        following = [*(proposal.start for proposal, _ in decided[1:]), last]
+        return [
+            self._followed(proposal, track, until) for (proposal, track), until in zip(decided, following, strict=True)
+        ]
 
     def _start(self, change: _Change) -> float:
         return change.there - self._length(change)
@@ -414,9 +421,9 @@ class Watch:
         return abs(math.log(self._metres(track, frame) / here)) < _SAME
 
     def _metres(self, track: _Track, frame: float) -> float:
-        ats = sorted(track.depths)
-        times = [self._frames[at] for at in ats]
-        return float(1 / np.interp(frame, times, [1 / track.depths[at] for at in ats]))
+        looks = sorted(track.depths)
+        times = [self._frames[look] for look in looks]
+        return float(1 / np.interp(frame, times, [1 / track.depths[look] for look in looks]))
 
     def _departure(self, track: _Track | None) -> float | None:
         """The frame on which a subject was seen last, where that is before the end."""
@@ -425,8 +432,12 @@ class Watch:
         return self._frames[track.last]
 
     def _who_is_left(self, tracks: list[_Track], gone: _Track | None, frame: float) -> _Track | None:
-        there = [one for one in tracks if one is not gone and self._frames[one.first] <= frame < self._frames[one.last]]
-        return max(there, key=lambda one: self._weight(one) / self._metres(one, frame) ** 0.25, default=None)
+        shown = [
+            track
+            for track in tracks
+            if track is not gone and self._frames[track.first] <= frame < self._frames[track.last]
+        ]
+        return max(shown, key=lambda track: self._weight(track) / self._metres(track, frame) ** 0.25, default=None)
 
     def _followed(self, proposal: Proposal, track: _Track | None, until: float) -> Proposal:
         """A proposal with what its subject does until focus leaves it."""
@@ -465,25 +476,25 @@ def _but_for_camera(flow: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np
     x, y = (x - width / 2) / width, (y - height / 2) / width
     near = np.where(np.isfinite(depth), 1 / np.maximum(depth, 1e-6), 0).astype(np.float32)
     near = near / max(float(np.median(near)), 1e-6)
-    none, one = np.zeros_like(x), np.ones_like(x)
-    columns_u = np.stack([near, none, x * near, x * y, 1.5 * one + x * x, y], -1)
-    columns_v = np.stack([none, near, y * near, 1.5 * one + y * y, x * y, -x], -1)
+    zeros, ones = np.zeros_like(x), np.ones_like(x)
+    columns_u = np.stack([near, zeros, x * near, x * y, 1.5 * ones + x * x, y], -1)
+    columns_v = np.stack([zeros, near, y * near, 1.5 * ones + y * y, x * y, -x], -1)
     step = (slice(None, None, 3), slice(None, None, 3))
     rows = np.concatenate([columns_u[step].reshape(-1, 6), columns_v[step].reshape(-1, 6)]).astype(np.float64)
     wanted = np.concatenate([flow[step][..., 0].ravel(), flow[step][..., 1].ravel()]).astype(np.float64)
-    numbers = np.zeros(6)
+    motion = np.zeros(6)
     for _ in range(8):  # the still world is what most of the picture agrees on; a camera at rest is the first guess
-        rest = np.abs(wanted - rows @ numbers)
+        rest = np.abs(wanted - rows @ motion)
         scaled = rows / (1 + (rest / max(1.5 * float(np.median(rest)), 0.05)) ** 2)[:, None]
-        numbers = np.linalg.lstsq(scaled.T @ rows + 1e-6 * np.eye(6), scaled.T @ wanted, rcond=None)[0]
-    left = np.hypot(flow[..., 0] - columns_u @ numbers, flow[..., 1] - columns_v @ numbers).astype(np.float32)
+        motion = np.linalg.lstsq(scaled.T @ rows + 1e-6 * np.eye(6), scaled.T @ wanted, rcond=None)[0]
+    left = np.hypot(flow[..., 0] - columns_u @ motion, flow[..., 1] - columns_v @ motion).astype(np.float32)
     return left, left < max(3 * float(np.median(left)), 0.15)
 
 
 def _seen(at: int, subject: subjects.Subject, mask: np.ndarray, speed: np.ndarray, people: np.ndarray | None) -> _Seen:
     edge = bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
-    weight = float(people[mask].mean()) if people is not None else 0.0
-    return _Seen(at, subject, float(np.percentile(speed[mask], 70)), weight, edge)
+    person = float(people[mask].mean()) if people is not None else 0.0
+    return _Seen(at, subject, float(np.percentile(speed[mask], 70)), person, edge)
 
 
 def _likeness(track: _Track, seen: _Seen, mask: np.ndarray) -> float:
@@ -502,7 +513,7 @@ def _likeness(track: _Track, seen: _Seen, mask: np.ndarray) -> float:
 def _grows(way: Sequence[_Seen], logs: np.ndarray) -> bool:
     """Whether a subject grows in the picture as it comes nearer: as the square, where the picture's edge cuts nothing
     off. logs: of its distances."""
-    areas = np.log([one.subject.area for one in way])
+    areas = np.log([seen.subject.area for seen in way])
     if len(way) < 3 or areas[-1] - areas[0] < 0.8 * (logs[0] - logs[-1]) or areas.std() == 0:
         return False
     return float(np.corrcoef(areas, -logs)[0, 1]) >= 0.7
@@ -521,10 +532,10 @@ def _name(track: _Track, marked: Sequence[tuple[str, float]]) -> None:
 
 def _runs(is_on: np.ndarray, times: np.ndarray, gap: float) -> list[tuple[int, int]]:
     """First and last indices of the stretches that are on; those with less than a gap between are one."""
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for i in np.flatnonzero(is_on):
-        if found and times[i] - times[found[-1][1]] <= gap:
-            found[-1] = found[-1][0], int(i)
+        if runs and times[i] - times[runs[-1][1]] <= gap:
+            runs[-1] = runs[-1][0], int(i)
         else:
-            found.append((int(i), int(i)))
-    return found
+            runs.append((int(i), int(i)))
+    return runs

@@ -84,13 +84,13 @@ def _paired(clip: Clip, depth: str, offset: int, stream: int, layer: str, _state
             return _with_frames(clip, depth, offset, stream, layer)
         return _with_chosen(clip, depth, offset)
     if os.path.isdir(depth):
-        one, others = _in_folder(clip, depth)
-        if len(one.files) == 1 and not one.name.startswith(INDEXED):
-            return _still(next(iter(one.files.values())), others)
-        return _with_sequence(clip, one, min(one.files), offset, others)
+        sequence, others = _in_folder(clip, depth)
+        if len(sequence.files) == 1 and not sequence.name.startswith(INDEXED):
+            return _still(next(iter(sequence.files.values())), others)
+        return _with_sequence(clip, sequence, min(sequence.files), offset, others)
     if "#" in os.path.basename(sequences.with_hashes(depth)):
-        one = sequences.of_pattern(sequences.with_hashes(depth))
-        return _with_sequence(clip, one, min(one.files), offset, "")
+        sequence = sequences.of_pattern(sequences.with_hashes(depth))
+        return _with_sequence(clip, sequence, min(sequence.files), offset, "")
     media.check_file(depth)  # says what is wrong
     return _still(depth, "")
 
@@ -99,7 +99,7 @@ def further_stream(clip: Clip) -> int | None:
     """Another video stream in a clip's movie, as phones write depth; None where there is none. Raises MediaError."""
     if not clip.is_movie:
         return None
-    others = [one for one in range(_movie(clip.files[0], clip.stream).streams) if one != clip.stream]
+    others = [other for other in range(_movie(clip.files[0], clip.stream).streams) if other != clip.stream]
     return others[0] if others else None
 
 
@@ -113,17 +113,17 @@ def _still(path: str, why: str) -> Pairing:
 
 def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
     """The file that was chosen, and what it is part of."""
-    found = sequences.around(path)
-    if not found and os.path.basename(path).startswith(INDEXED):
+    sequences_ = sequences.around(path)
+    if not sequences_ and os.path.basename(path).startswith(INDEXED):
         number = (sequences.numbers_of([path]) or [0])[0]
-        found = [Sequence(path, {number: path})]
-    if not found:
+        sequences_ = [Sequence(path, {number: path})]
+    if not sequences_:
         return _with_version(clip, path, offset)
-    indexed = found[-1].name.startswith(INDEXED)
+    indexed = sequences_[-1].name.startswith(INDEXED)
     if len(clip.files) == 1 and not clip.is_movie and offset == 0 and not indexed:
         return _still(path, "the file that was chosen, for one picture")
-    best = max(found, key=lambda one: (_fit(clip, one), found.index(one)))
-    others = ", ".join(one.name for one in found if one is not best)
+    best = max(sequences_, key=lambda one: (_fit(clip, one), sequences_.index(one)))
+    others = ", ".join(one.name for one in sequences_ if one is not best)
     start = next(number for number, file in best.files.items() if file == path)
     return _with_sequence(clip, best, start, offset, f"{others} would be another reading" if others else "")
 

@@ -31,7 +31,7 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant("what is left out takes its shadow along", "addon/depth/fronts.py", "held.indirect_only = True",
+    Mutant("what is left out takes its shadow along", "addon/depth/fronts.py", "in_layer.indirect_only = True",
            "held.holdout = True", "tests/addon/test_rendered.py", "shadows or lens"),
     Mutant("objects that reach into the focus are left out", "frame/rendered.py", "end_m < before_m",
            "end_m < 1.2 * before_m", "tests/frame/test_rendered.py"),
@@ -81,8 +81,8 @@ MUTANTS = (
            "tests/addon/test_strips.py", "strobe"),
     Mutant("a border's width is the sensor's", "frame/make.py", 'values["Sensor Width"] * region.share',
            'values["Sensor Width"]', "tests/addon/test_compositor_same.py", "border_shows"),
-    Mutant("a sequence's frames go by size and time", "addon/depth/scene_print.py", "*identity.state_of(one.path)",
-           "*identity.state_of(one.path)[:2]", "tests/addon/test_scene_kept.py", "sequence"),
+    Mutant("a sequence's frames go by size and time", "addon/depth/scene_print.py", "*identity.state_of(entry.path)",
+           "*identity.state_of(entry.path)[:2]", "tests/addon/test_scene_kept.py", "sequence"),
     Mutant("what a driver reads of a scene's range is not in its print", "addon/depth/scene_print.py",
            '("frame_current", "frame_subframe"', '("frame_", "frame_subframe"',
            "tests/addon/test_scene_kept.py", "range"),

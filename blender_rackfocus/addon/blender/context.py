@@ -33,8 +33,8 @@ def strip_named(context: bpy.types.Context, name: str) -> bpy.types.Strip | None
 
 def strip_in(scene: bpy.types.Scene | str | None, name: str) -> bpy.types.Strip | None:
     """The strip of a name in a scene, or in the scene of a name; None where one of the two is gone."""
-    found = bpy.data.scenes.get(scene) if isinstance(scene, str) else scene
-    editor = found.sequence_editor if found is not None else None
+    holder = bpy.data.scenes.get(scene) if isinstance(scene, str) else scene
+    editor = holder.sequence_editor if holder is not None else None
     return editor.strips_all.get(name) if editor is not None else None
 
 

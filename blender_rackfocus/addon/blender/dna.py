@@ -164,12 +164,12 @@ def displacements(mesh: bpy.types.Mesh) -> bytes:
     its grid's points, 3 float32 each; empty where there are none."""
     corners = mesh.as_pointer() + offset_of("Mesh", "ldata")[0]
     layers, size = read(corners, "CustomData", "*layers"), size_of("CustomDataLayer")
-    found = []
+    grids_read = []
     for layer in range(layers, layers + read(corners, "CustomData", "totlayer") * size, size):
         grids = read(layer, "CustomDataLayer", "*data")
         if grids and read(layer, "CustomDataLayer", "type") == _DISPLACEMENTS:
-            found += [_grid(grids + n * size_of("MDisps")) for n in range(len(mesh.loops))]
-    return b"".join(found)
+            grids_read += [_grid(grids + n * size_of("MDisps")) for n in range(len(mesh.loops))]
+    return b"".join(grids_read)
 
 
 def _grid(address: int) -> bytes:

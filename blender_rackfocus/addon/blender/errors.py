@@ -237,8 +237,8 @@ def _session_folder() -> str:
     folder of everybody's temporary files."""
     folder = os.path.realpath(bpy.app.tempdir)
     shared = (bpy.context.preferences.filepaths.temporary_directory, tempfile.gettempdir())
-    own = os.path.dirname(folder) in {os.path.realpath(one) for one in shared if one}
-    return folder if own and _SESSION.fullmatch(os.path.basename(folder)) else ""
+    is_own = os.path.dirname(folder) in {os.path.realpath(path) for path in shared if path}
+    return folder if is_own and _SESSION.fullmatch(os.path.basename(folder)) else ""
 
 
 def _is_asked_by_status() -> bool:

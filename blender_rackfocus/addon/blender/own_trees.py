@@ -38,7 +38,7 @@ class Aside:
         """A scene's own trees at work by their effects, also while they are put aside."""
         if not scene.get(self._switch, scene.render.use_compositing):
             return {}
-        return self._kept(scene) if self.is_on(scene) else {one.effect: one.tree for one in versions.slots(scene)}
+        return self._kept(scene) if self.is_on(scene) else {slot.effect: slot.tree for slot in versions.slots(scene)}
 
     def remember(self, scene: bpy.types.Scene) -> None:
         """To be called before anything is put in their place."""
@@ -78,5 +78,5 @@ class Aside:
         kept = scene.get(self.mark)  # version 0.1.0 kept the tree itself, or nothing where there was none
         if versions.HAS_EFFECTS:
             return dict(kept or {})
-        one = kept if isinstance(kept, bpy.types.NodeTree) else next(iter(dict(kept or {}).values()), None)
-        return {"": one} if one is not None else {}
+        tree = kept if isinstance(kept, bpy.types.NodeTree) else next(iter(dict(kept or {}).values()), None)
+        return {"": tree} if tree is not None else {}

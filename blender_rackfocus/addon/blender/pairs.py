@@ -36,7 +36,7 @@ def mark(placed: Any, original: Any) -> None:
 
 def original_of(placed: Any) -> Any | None:
     """The strip that a placed one stands for; None where it is gone."""
-    return next((original for one, original in in_scene(placed.id_data) if one == placed), None)
+    return next((original for other, original in in_scene(placed.id_data) if other == placed), None)
 
 
 def placed_of(original: Any) -> list[Any]:
@@ -50,16 +50,19 @@ def placed_of(original: Any) -> list[Any]:
 def in_scene(scene: Any) -> Iterator[tuple[Any, Any | None]]:
     """Every placed strip of a scene, with its original."""
     every = list(scene.sequence_editor.strips_all) if scene.sequence_editor is not None else []
-    placed = [one for one in every if PLACED in one]
+    placed = [strip for strip in every if PLACED in strip]
     if not placed:
         return
     lists = lists_around(every)
     marked: dict[str, list[Any]] = {}
-    for one in every:
-        if ORIGINAL in one:
-            marked.setdefault(one[ORIGINAL], []).append(one)
-    for one in placed:
-        yield one, max(marked.get(one[PLACED], ()), key=lambda other, of=one: _nearness(other, of, lists), default=None)
+    for strip in every:
+        if ORIGINAL in strip:
+            marked.setdefault(strip[ORIGINAL], []).append(strip)
+    for strip in placed:
+        yield (
+            strip,
+            max(marked.get(strip[PLACED], ()), key=lambda other, of=strip: _nearness(other, of, lists), default=None),
+        )
 
 
 def meant(strip: Any | None) -> Any | None:

@@ -26,5 +26,5 @@ def sweep() -> None:
         bpy.data.cameras,
         bpy.data.actions,
     ):
-        for block in [each for each in blocks if RUNTIME_MARK in each and each.is_runtime_data]:
+        for block in [other for other in blocks if RUNTIME_MARK in other and other.is_runtime_data]:
             blocks.remove(block)

@@ -55,10 +55,10 @@ class SourceCache:
 
         The frame is the one asked for when both show the same picture.
         """
-        found = self._sources.get((strip.as_pointer(), _key(strip, frame, scene)))
-        if found is None:
+        kept = self._sources.get((strip.as_pointer(), _key(strip, frame, scene)))
+        if kept is None:
             return None
-        drawn_at, made_of, is_sure = found
+        drawn_at, made_of, is_sure = kept
         if _same_picture(strip, drawn_at, frame, scene):
             return frame, made_of
         if is_sure:
@@ -88,11 +88,11 @@ def _key(strip: Any, frame: float, scene: Any) -> float | None:
     return float(int(index))
 
 
-def _same_picture(strip: Any, one: float, other: float, scene: Any) -> bool:
+def _same_picture(strip: Any, drawn_at: float, asked_at: float, scene: Any) -> bool:
     """True when a strip shows the same at two frames that share a key."""
     if strip.type == "IMAGE":
-        one, other = int(one), int(other)
-    first, second = (retiming.content_index(strip, frame, scene) for frame in (one, other))
+        drawn_at, asked_at = int(drawn_at), int(asked_at)
+    first, second = (retiming.content_index(strip, frame, scene) for frame in (drawn_at, asked_at))
     if first is None or second is None or first == second:
         return True
     if strip.type in {"META", "SCENE"}:

@@ -113,7 +113,9 @@ def within(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
         here = waiting.pop()
         if here not in scenes and here.sequence_editor is not None:
             scenes.append(here)
-            waiting += [one.scene for one in here.sequence_editor.strips_all if one.type == "SCENE" and one.scene]
+            waiting += [
+                strip.scene for strip in here.sequence_editor.strips_all if strip.type == "SCENE" and strip.scene
+            ]
     return scenes
 
 
@@ -246,13 +248,13 @@ def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Sho
     drawing = _Drawing(SourceCache(keeps_sources=False) if cache is None else cache)
     drawing.cache.enter(scene, float(frame))
     seen: set[tuple[int, float]] = set()
-    found = []
+    appearances = []
     for shown in _stack(strip_list, frame, 0, drawing):
         key = (shown.strip.as_pointer(), shown.frame)
         if key not in seen:
             seen.add(key)
-            found.append(shown)
-    return found
+            appearances.append(shown)
+    return appearances
 
 
 def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
@@ -264,12 +266,12 @@ def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
     are listed too when the frames differ.
     """
     by_strip: dict[int, list[Shown]] = {}
-    for one in shown:
-        by_strip.setdefault(one.strip.as_pointer(), []).append(one)
+    for appearance in shown:
+        by_strip.setdefault(appearance.strip.as_pointer(), []).append(appearance)
     return {
-        pointer: them
-        for pointer, them in by_strip.items()
-        if len({(one.frame, one.animation_frame) for one in them}) > 1
+        pointer: appearances
+        for pointer, appearances in by_strip.items()
+        if len({(appearance.frame, appearance.animation_frame) for appearance in appearances}) > 1
     }
 
 
@@ -308,9 +310,16 @@ def _must_render(strip: Any, here: list[Any]) -> bool:
     return not under_effect or getattr(strip, "input_count", 0) > 0
 
 
+def overlap(strip: Any, other: Any) -> bool:
+    """Whether two strips of one list have a frame in common."""
+    return bool(strip.left_handle < other.right_handle and other.left_handle < strip.right_handle)
+
+
 def inputs(strip: Any) -> list[Any]:
     """The strips an effect takes its pictures from; empty for everything else."""
-    return [one for one in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if one is not None]
+    return [
+        source for source in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if source is not None
+    ]
 
 
 def _strip(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:
@@ -364,12 +373,12 @@ def _parts(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) 
     elif strip.type == "ADJUSTMENT":
         yield from _adjustment(strip, frame, strip_list, drawing)
     elif strip.type == "SPEED":
-        for one, at in _speed_inputs(strip, frame, strip_list.scene):
+        for source, at in _speed_inputs(strip, frame, strip_list.scene):
             drawing.cache.enter(strip_list.scene, at)
-            yield from _strip(one, at, inside, drawing)
+            yield from _strip(source, at, inside, drawing)
     else:
-        for one in inputs(strip):
-            yield from _strip(one, frame, inside, drawing)
+        for source in inputs(strip):
+            yield from _strip(source, frame, inside, drawing)
 
 
 def _masks(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:

@@ -65,15 +65,15 @@ class Slot:
         tree; None where a socket is no such output, or takes a picture."""
         if not self.effect or source.node.bl_idname != idnames.GROUP_INPUT:
             return None
-        found = getattr(self.scene.compositor_effects[self.effect].properties.inputs, source.identifier, None)
-        return found if isinstance(getattr(found, "value", None), (bool, int, float)) else None
+        given_input = getattr(self.scene.compositor_effects[self.effect].properties.inputs, source.identifier, None)
+        return given_input if isinstance(getattr(given_input, "value", None), (bool, int, float)) else None
 
 
 def slots(scene: bpy.types.Scene) -> list[Slot]:
     """The places whose trees a render shows, now or at other frames, in the order in which they work."""
     if HAS_EFFECTS:
-        with_tree = [each for each in scene.compositor_effects if each.node_group is not None]
-        return [Slot(scene, each.name) for each in with_tree if each.enable_for_render or _is_switched(each)]
+        with_tree = [effect for effect in scene.compositor_effects if effect.node_group is not None]
+        return [Slot(scene, effect.name) for effect in with_tree if effect.enable_for_render or _is_switched(effect)]
     return [Slot(scene, "")] if scene.compositing_node_group is not None else []
 
 
@@ -115,7 +115,7 @@ def show_only(scene: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree]) -> N
     if not HAS_EFFECTS:
         (scene.compositing_node_group,) = trees.values()
         return
-    for name in [each.name for each in scene.compositor_effects if each.name not in trees]:
+    for name in [effect.name for effect in scene.compositor_effects if effect.name not in trees]:
         take_away(scene, name)
     for name, tree in reversed(trees.items()):
         slot = Slot(scene, name) if name in scene.compositor_effects else put_before(scene, name, tree)
@@ -132,7 +132,7 @@ def keep_frames_cache_off(scene: bpy.types.Scene) -> None:
 
 def takes_render(tree: bpy.types.NodeTree) -> bool:
     """Whether a tree that is the first of a scene's gets the render itself, and so makes Blender render the scene."""
-    return HAS_EFFECTS and any(each.bl_idname == idnames.GROUP_INPUT for each in tree.nodes)
+    return HAS_EFFECTS and any(node.bl_idname == idnames.GROUP_INPUT for node in tree.nodes)
 
 
 def add_effect(scene: bpy.types.Scene, name: str, tree: bpy.types.NodeTree) -> Slot:

@@ -55,8 +55,8 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
     strokes = [(0, touches.on(rack_node, frame))]
     for each in node_clip.beside(rack_node, frame):
         strokes.append((each.offset, each.touches))
-        for one in (each.picture, each.depth):
-            _note_file(one.path, files, unsure)
+        for source in (each.picture, each.depth):
+            _note_file(source.path, files, unsure)
     for each in scenes:
         for block in scene_print.blocks_of(each):
             if block.id_type == "IMAGE" and block.source in {"FILE", "MOVIE"} and block.packed_file is None:
@@ -68,7 +68,7 @@ def of(scene: bpy.types.Scene, rack_node: bpy.types.Node, frame: int) -> dict[st
         "reading": {name: _plain(getattr(rack_node, name)) for name in (*node_settings.DEPTH, *node_settings.RENDERED)}
         | {
             "rackfocus_uncover": node_clip.looks(rack_node),
-            "touches": [f"{offset} {frame_notes.stroke(one)}" for offset, here in strokes for one in here],
+            "touches": [f"{offset} {frame_notes.stroke(stroke)}" for offset, here in strokes for stroke in here],
         },
         "before": _print(scene, rack_node, feeding, frame, unsure),
         "files": files,
@@ -129,16 +129,16 @@ def _feeding(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> list[_Feeding
     first."""
     slots = versions.slots(scene)
     slot = next((each for each in slots if each.tree == rack_node.id_data), None)
-    found = [
+    feeding = [
         _Feeding(slot, rack_node.id_data, [rack_node.id_data.nodes[name] for name in sorted(node.upstream(rack_node))])
     ]
     if slot is not None and slot.effect:
         for each in reversed(slots[: slots.index(slot)]):
-            if any(part.bl_idname == idnames.GROUP_INPUT for part in found[-1].nodes):
-                found.append(
+            if any(part.bl_idname == idnames.GROUP_INPUT for part in feeding[-1].nodes):
+                feeding.append(
                     _Feeding(each, each.tree, [each.tree.nodes[name] for name in sorted(each.tree.nodes.keys())])
                 )
-    return found
+    return feeding
 
 
 def _values(
@@ -146,7 +146,7 @@ def _values(
 ) -> dict[str, float]:
     """The inputs at a frame, be they the node's own or those of its effect; others are told by what they are linked
     to."""
-    found = {}
+    values = {}
     for entry in inputs.INPUTS:
         source = node.origin(rack_node.inputs[entry.name])
         given = slot.given(source) if slot is not None and source is not None else None
@@ -158,8 +158,8 @@ def _values(
             held, path = getattr(holder, name), holder.path_from_id(name)
             now = scene.frame_current_final
             value = focus_keys.focus_m(holder.id_data, path, held, None if frame == now else float(frame), now=now)
-        found[entry.name] = _plain(float(value))
-    return found
+        values[entry.name] = _plain(float(value))
+    return values
 
 
 def _at(scene: bpy.types.Scene, owner: bpy.types.bpy_struct, name: str, frame: int, unsure: set[str]) -> Any:
@@ -272,7 +272,9 @@ _OF_NO_ACCOUNT = {
 def _lens_print(scene: bpy.types.Scene) -> str:
     """What the scene's own hash leaves out, because passes do not show it: the cameras' focus."""
     words = []
-    for block in sorted((one for one in scene.objects if one.type == "CAMERA"), key=lambda one: one.name):
+    for block in sorted(
+        (camera for camera in scene.objects if camera.type == "CAMERA"), key=lambda camera: camera.name
+    ):
         words += [block.name, *scene_print.plain_of(block.data.dof, "dof.")]
         words.append(block.data.dof.focus_object.name_full if block.data.dof.focus_object is not None else "")
     return "-" + hashlib.blake2b("\0".join(map(str, words)).encode(), digest_size=8).hexdigest()

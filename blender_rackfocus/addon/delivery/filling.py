@@ -21,6 +21,7 @@ import bpy
 
 from ..blender import cache
 from ..blender.errors import FrameError
+from ..sequencer import standing
 from ..shot.baked_place import BakedPlace
 
 _LOOK_S = 0.1
@@ -95,7 +96,8 @@ class Filling:
     def _command(self) -> list[str]:
         words = ["bake", self.blend, "--scene", self.scene, "--strip", self.strip, "--whole", "--json"]
         words += ["--folder", self.place.folder, "--format", self.place.kind, "--share", f"{self.share:g}"]
-        words += ["--frames", ",".join(f"{one}" for one in _ranges(self.which))]
+        runs = standing.runs(sorted(set(self.which)))
+        words += ["--frames", ",".join(f"{first}-{last}" for first, last in runs)]
         if bpy.app.binary_path:
             return [bpy.app.binary_path, "-b", "--addons", cache.ROOT, "--command", "rackfocus", *words]
         return [sys.executable, "-m", cache.ROOT, *words]
@@ -118,8 +120,8 @@ def _environment() -> dict[str, str]:
     there = str(Path(__file__).resolve().parents[3])
     paths = [there, *filter(None, [os.environ.get("PYTHONPATH", "")])]
     kept = cache.folder() if cache.store() is not None else "off"
-    own = {cache.ENVIRONMENT: kept}
-    return {**os.environ, **own, **({} if bpy.app.binary_path else {"PYTHONPATH": os.pathsep.join(paths)})}
+    path = {} if bpy.app.binary_path else {"PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, cache.ENVIRONMENT: kept, **path}
 
 
 def _read(process: subprocess.Popen, lines: queue.Queue[str]) -> None:
@@ -143,11 +145,3 @@ def _end(process: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _ranges(which: tuple[int, ...]) -> list[str]:
-    """Frames as the command line takes them."""
-    ordered = sorted(which)
-    starts = [one for place, one in enumerate(ordered) if place == 0 or ordered[place - 1] != one - 1]
-    ends = [one for place, one in enumerate(ordered) if one + 1 not in set(ordered[place + 1 : place + 2])]
-    return [f"{one}-{other}" for one, other in zip(starts, ends, strict=True)]

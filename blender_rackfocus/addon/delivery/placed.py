@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
 
 import bpy
 
@@ -14,7 +13,7 @@ from ...media import sealed
 from ..blender import cache, pairs, strips
 from ..blender.context import in_a_sequencer
 from ..blender.errors import FrameError
-from ..sequencer import baked_strips, placed_strips
+from ..sequencer import baked_strips, placed_strips, standing
 from ..shot import modifier
 from ..shot.baked_place import SUFFIXES, BakedPlace
 from . import look, whole
@@ -32,7 +31,7 @@ def not_now(strip: bpy.types.Strip) -> str:
         return "An adjustment strip has no picture of its own: give the strips below it the modifier"
     if strip.mute and pairs.BENEATH not in strip:
         return "The strip is muted"
-    users = [one.name for one in strip.id_data.sequence_editor.strips_all if strip in strips.inputs(one)]
+    users = [user.name for user in strip.id_data.sequence_editor.strips_all if strip in strips.inputs(user)]
     if users:
         return f'It is an input of "{users[0]}", which takes its picture whatever lies above'
     return ""
@@ -73,7 +72,7 @@ def place_of(placed: bpy.types.Strip) -> BakedPlace:
     """Where a placed strip's pictures lie."""
     folder = os.path.normpath(bpy.path.abspath(placed.directory, library=placed.id_data.library))
     suffix = os.path.splitext(placed.elements[0].filename)[1]
-    return BakedPlace(folder, next(kind for kind, one in SUFFIXES.items() if one == suffix))
+    return BakedPlace(folder, next(kind for kind, ending in SUFFIXES.items() if ending == suffix))
 
 
 def frames_there(strip: bpy.types.Strip, place: BakedPlace) -> list[int]:
@@ -95,28 +94,28 @@ def put(
     take_away(strip)
     if chosen:
         editor.active_strip = strip
-    runs = list(_runs(sorted(which)))
+    runs = standing.runs(sorted(which))
     if not runs:
         return []
     scene = strip.id_data
     _make_room(strip)
-    made = [_strip_of(strip, place, run) for run in runs]
-    selected, active = [one for one in editor.strips_all if one.select], editor.active_strip
+    new_strips = [_strip_of(strip, place, range(first, last + 1)) for first, last in runs]
+    selected, active = [other for other in editor.strips_all if other.select], editor.active_strip
     with in_a_sequencer(context, scene), _in_its_list(strip):
-        for placed in made:
+        for placed in new_strips:
             look.give_modifiers(strip, placed)
-        _connect(strip, made)
-    for one in editor.strips_all:
-        one.select = one in selected
-    editor.active_strip = made[0] if chosen else active
-    for placed in made:
+        _connect(strip, new_strips)
+    for other in editor.strips_all:
+        other.select = other in selected
+    editor.active_strip = new_strips[0] if chosen else active
+    for placed in new_strips:
         pairs.mark(placed, strip)
         placed.color_tag = placed_strips.FRESH_TAG
     placed_strips.choose(scene, final=False)
-    hidden = placed_strips.are_over(made, strip.left_handle, strip.right_handle)
-    if hidden and not any(pairs.covers(placed, scene.frame_current) for placed in made):
+    hidden = placed_strips.are_over(new_strips, strip.left_handle, strip.right_handle)
+    if hidden and not any(pairs.covers(placed, scene.frame_current) for placed in new_strips):
         strip.mute, strip[pairs.BENEATH] = True, True
-    return made
+    return new_strips
 
 
 def take_away(strip: bpy.types.Strip) -> int:
@@ -135,13 +134,7 @@ def take_away(strip: bpy.types.Strip) -> int:
     return len(gone)
 
 
-def _runs(which: list[int]) -> Iterator[list[int]]:
-    """Frames in a row."""
-    breaks = [0, *(place + 1 for place, (one, other) in enumerate(pairwise(which)) if other != one + 1), len(which)]
-    yield from (which[start:end] for start, end in pairwise(breaks) if start < end)
-
-
-def _strip_of(strip: bpy.types.Strip, place: BakedPlace, run: list[int]) -> bpy.types.Strip:
+def _strip_of(strip: bpy.types.Strip, place: BakedPlace, run: range) -> bpy.types.Strip:
     owner = pairs.list_of(strip) or strip.id_data.sequence_editor
     files = [place.file(baked_strips.number_of(strip, frame)) for frame in run]
     placed = owner.strips.new_image(
@@ -172,23 +165,19 @@ def _make_room(strip: bpy.types.Strip) -> None:
     """Leave the channel above a strip free as long as it lasts: what lies there, and above it, goes one channel up, so
     that the order stays."""
     owner = pairs.list_of(strip) or strip.id_data.sequence_editor
-    above = [one for one in owner.strips if one.channel > strip.channel]
-    in_the_way = [one for one in above if one.channel == strip.channel + 1 and _meet(one, strip)]
+    above = [other for other in owner.strips if other.channel > strip.channel]
+    in_the_way = [other for other in above if other.channel == strip.channel + 1 and strips.overlap(other, strip)]
     if not in_the_way:
         return
-    if max(one.channel for one in above) >= _LAST_CHANNEL:
+    if max(other.channel for other in above) >= _LAST_CHANNEL:
         raise FrameError("no channel is left above it", strip.name)
-    for one in sorted(above, key=lambda one: -one.channel):
-        one.channel += 1
-    for channel in range(max(one.channel for one in above), strip.channel + 1, -1):
+    for other in sorted(above, key=lambda other: -other.channel):
+        other.channel += 1
+    for channel in range(max(other.channel for other in above), strip.channel + 1, -1):
         here, below = owner.channels[channel], owner.channels[channel - 1]
         here.mute, here.lock, here.name = below.mute, below.lock, below.name
     free = owner.channels[strip.channel + 1]
     free.mute, free.lock, free.name = False, False, f"Channel {strip.channel + 1}"
-
-
-def _meet(strip: bpy.types.Strip, other: bpy.types.Strip) -> bool:
-    return bool(strip.left_handle < other.right_handle and other.left_handle < strip.right_handle)
 
 
 class _in_its_list:
@@ -207,10 +196,10 @@ class _in_its_list:
             self._editor.display_stack(self._before[-1] if self._before else None)
 
 
-def _connect(strip: bpy.types.Strip, made: list[bpy.types.Strip]) -> None:
+def _connect(strip: bpy.types.Strip, placed: list[bpy.types.Strip]) -> None:
     """Blender then selects them together: what is moved, cut or trimmed is both."""
-    together = {strip, *strip.connections, *made}
-    for one in strip.id_data.sequence_editor.strips_all:
-        one.select = one in together
+    together = {strip, *strip.connections, *placed}
+    for other in strip.id_data.sequence_editor.strips_all:
+        other.select = other in together
     if bpy.ops.sequencer.connect.poll():
         bpy.ops.sequencer.connect(toggle=False)

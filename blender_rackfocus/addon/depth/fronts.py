@@ -37,12 +37,12 @@ def ends_m(depsgraph: bpy.types.Depsgraph) -> dict[str, float]:
     """How far away the farthest point of each object is that the camera has in view, along the camera's axis in metres,
     by `name_full`. depsgraph: evaluated for a render."""
     owners, matrices, boxes = [], [], []
-    for one in depsgraph.object_instances:
-        shown = one.object
-        if shown.type not in _SOLID or not shown.visible_camera or not (one.is_instance or one.show_self):
+    for instance in depsgraph.object_instances:
+        shown = instance.object
+        if shown.type not in _SOLID or not shown.visible_camera or not (instance.is_instance or instance.show_self):
             continue
-        owners.append((one.parent if one.is_instance else shown).original.name_full)
-        matrices.append(np.array(one.matrix_world))
+        owners.append((instance.parent if instance.is_instance else shown).original.name_full)
+        matrices.append(np.array(instance.matrix_world))
         boxes.append(np.array(shown.bound_box))
     if not owners:
         return {}
@@ -64,11 +64,11 @@ def ends_m(depsgraph: bpy.types.Depsgraph) -> dict[str, float]:
     across, along = in_frame[..., :2], in_frame[..., 3:]
     beside = ((across > along).all(axis=1) | (across < -along).all(axis=1)).any(axis=1)
     depth_m = -corners[..., 2]
-    found: dict[str, float] = {}
+    ends: dict[str, float] = {}
     for owner, far_m, out in zip(owners, depth_m.max(axis=1).tolist(), beside.tolist(), strict=True):
         if not out and far_m > 0:
-            found[owner] = max(found.get(owner, 0.0), far_m)
-    return found
+            ends[owner] = max(ends.get(owner, 0.0), far_m)
+    return ends
 
 
 @contextmanager
@@ -77,34 +77,34 @@ def without(scene: bpy.types.Scene, names: Iterable[str]) -> Iterator[None]:
 
     Raises FrameError where one of them is not in the scene itself.
     """
-    there = {one.name_full: one for one in scene.objects}
-    missing = next((name for name in names if name not in there), "")
+    objects = {item.name_full: item for item in scene.objects}
+    missing = next((name for name in names if name not in objects), "")
     if missing:
         raise FrameError(f'object "{missing}" cannot be left out: it is not in scene "{scene.name}" itself')
     added = []
     try:
         for layer in scene.view_layers:
-            seen = {one.name_full for one in layer.objects}
-            own = [there[name] for name in names if name in seen]
-            if layer.use and own:
-                added.append(_add(scene, layer, own))
+            seen = {item.name_full for item in layer.objects}
+            hidden = [objects[name] for name in names if name in seen]
+            if layer.use and hidden:
+                added.append(_add(scene, layer, hidden))
         yield
     finally:
-        for one in added:
-            scene.collection.children.unlink(one)
+        for collection in added:
+            scene.collection.children.unlink(collection)
 
 
 def _add(
     scene: bpy.types.Scene, layer: bpy.types.ViewLayer, objects: Iterable[bpy.types.Object]
 ) -> bpy.types.Collection:
     """A collection of objects that the camera does not see in one view layer, and that the others do not have."""
-    made = bpy.data.collections.new(NAME)
-    runtime(made)
-    for one in objects:
-        made.objects.link(one)
-    scene.collection.children.link(made)
-    for each in scene.view_layers:
-        held = next(one for one in each.layer_collection.children if one.collection == made)
-        held.exclude = each != layer
-        held.indirect_only = True
-    return made
+    hidden = bpy.data.collections.new(NAME)
+    runtime(hidden)
+    for item in objects:
+        hidden.objects.link(item)
+    scene.collection.children.link(hidden)
+    for view_layer in scene.view_layers:
+        in_layer = next(child for child in view_layer.layer_collection.children if child.collection == hidden)
+        in_layer.exclude = view_layer != layer
+        in_layer.indirect_only = True
+    return hidden

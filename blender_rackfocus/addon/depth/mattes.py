@@ -53,10 +53,14 @@ def strokes_of(text: str) -> list[Stroke]:
     try:
         loaded = json.loads(text) if text else []
         return [
-            Stroke(int(one["frame"]), tuple((float(x), float(y)) for x, y in one["points"]), float(one["radius"]),
-                   bool(one["inside"]))
-            for one in loaded
-        ]  # fmt: skip
+            Stroke(
+                int(stroke["frame"]),
+                tuple((float(x), float(y)) for x, y in stroke["points"]),
+                float(stroke["radius"]),
+                bool(stroke["inside"]),
+            )
+            for stroke in loaded
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("the strokes kept on this card cannot be read: draw over the subject again") from error
 
@@ -75,7 +79,7 @@ def network() -> str:
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, strokes: Sequence[Stroke], network_path: str = "") -> Task:
     """The matte of the frames that a strip shows. Raises EstimateError, FrameError, MediaError."""
     shown, frames, paths = strip_estimate.clip_of(strip, scene)
-    wanted = tuple(sorted({one.index for one in shown}))
+    wanted = tuple(sorted({picture.index for picture in shown}))
     path = network_path or network()
     told = (
         _VERSION,
@@ -108,17 +112,17 @@ def run(
     for number, index in enumerate(task.wanted):
         step(0.15 * number / count, "reading")
         looks[index] = coded(guided.small(task.frames[index]))
-    made: dict[int, np.ndarray] = {}
+    mattes_made: dict[int, np.ndarray] = {}
     with masking(task.network) as mask:
         for index, small in matte.follow(looks, task.strokes, mask, _is_cut):
-            made[index] = np.rint(255 * small).astype(np.uint8)  # a long shot's have to fit into memory
-            step(0.15 + 0.6 * len(made) / count, "following the subject")
+            mattes_made[index] = np.rint(255 * small).astype(np.uint8)  # a long shot's have to fit into memory
+            step(0.15 + 0.6 * len(mattes_made) / count, "following the subject")
     part = task.folder.with_name(f"{task.folder.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         part.mkdir(parents=True)
         for number, index in enumerate(task.wanted):
             step(0.75 + 0.25 * number / count, "writing")
-            small = made[index].astype(np.float32) / np.float32(255)
+            small = mattes_made[index].astype(np.float32) / np.float32(255)
             whole = guided.full(coded(task.frames[index]), looks[index], small)
             _write(part / _name(index), whole)
         os.replace(part, task.folder)
@@ -128,7 +132,7 @@ def run(
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return task.folder, tuple(index for index in task.wanted if made[index].max() < 128)
+    return task.folder, tuple(index for index in task.wanted if mattes_made[index].max() < 128)
 
 
 @contextlib.contextmanager

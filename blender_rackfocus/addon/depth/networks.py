@@ -100,8 +100,8 @@ def use(path: str | os.PathLike[str], strip: bpy.types.Strip | None, *, for_mask
 
 def in_use(path: str | os.PathLike[str], strip: bpy.types.Strip | None) -> bool:
     """Whether a file is the one that a strip's estimate would take."""
-    own = strip.rackfocus_model_path if strip is not None else ""
-    chosen = own or getattr(cache.preferences(), "depth_model", "")
+    strips_own = strip.rackfocus_model_path if strip is not None else ""
+    chosen = strips_own or getattr(cache.preferences(), "depth_model", "")
     return bool(chosen) and os.path.abspath(bpy.path.abspath(chosen)) == os.path.abspath(path)
 
 

@@ -134,49 +134,53 @@ def _unplayed(scene: bpy.types.Scene, moment: float) -> str:
     moving = world is not None and world.enabled and world.collection is not None and len(world.collection.objects)
     if moving and not world.point_cache.is_baked:
         return f'the rigid bodies of scene "{scene.name}" are not baked: bake them (Scene, Rigid Body World, Cache)'
-    for each in _objects(scene):
-        for one in each.modifiers:
-            what = _unplayed_in(one, moment) if one.show_render else ""
+    for shown in _objects(scene):
+        for modifier in shown.modifiers:
+            what = _unplayed_in(modifier, moment) if modifier.show_render else ""
             if what:
-                return f'the simulation "{one.name}" of object "{each.name}" in scene "{scene.name}" {what}'
+                return f'the simulation "{modifier.name}" of object "{shown.name}" in scene "{scene.name}" {what}'
     return ""
 
 
 def _objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """A scene's objects, and those of the collections that they stand for."""
-    found = dict.fromkeys(scene.objects)
-    waiting = list(found)
+    objects = dict.fromkeys(scene.objects)
+    waiting = list(objects)
     while waiting:
-        one = waiting.pop()
-        held = one.instance_collection if one.instance_type == "COLLECTION" else None
-        new = [each for each in held.all_objects if each not in found] if held is not None else []
-        found.update(dict.fromkeys(new))
+        thing = waiting.pop()
+        held = thing.instance_collection if thing.instance_type == "COLLECTION" else None
+        new = [each for each in held.all_objects if each not in objects] if held is not None else []
+        objects.update(dict.fromkeys(new))
         waiting += new
-    return list(found)
+    return list(objects)
 
 
-def _unplayed_in(one: bpy.types.Modifier, moment: float) -> str:
+def _unplayed_in(modifier: bpy.types.Modifier, moment: float) -> str:
     """What is wrong with a modifier's simulation; empty for a baked or played one, and where there is none."""
-    if any(not (cache.is_baked or _is_played(cache, moment)) for cache in _caches(one)):
+    if any(not (cache.is_baked or _is_played(cache, moment)) for cache in _caches(modifier)):
         return f"was not played up to frame {math.ceil(moment)}: bake it, or play the scene from its first frame"
-    if one.type == "FLUID" and one.fluid_type == "DOMAIN" and not one.domain_settings.has_cache_baked_data:
+    if (
+        modifier.type == "FLUID"
+        and modifier.fluid_type == "DOMAIN"
+        and not modifier.domain_settings.has_cache_baked_data
+    ):
         return "is not baked: bake it (Physics, Fluid, Cache, of the types Modular or All)"
-    if one.type == "NODES" and any(_is_zone(bake) and not _is_baked(one, bake) for bake in one.bakes):
+    if modifier.type == "NODES" and any(_is_zone(bake) and not _is_baked(modifier, bake) for bake in modifier.bakes):
         return "is not baked: bake it (the zone's node, or Object, Animation, Bake Simulation)"
     return ""
 
 
-def _caches(one: bpy.types.Modifier) -> list[bpy.types.PointCache]:
+def _caches(modifier: bpy.types.Modifier) -> list[bpy.types.PointCache]:
     """Where a modifier keeps what it simulates frame by frame."""
-    if one.type in {"CLOTH", "SOFT_BODY"}:
-        return [one.point_cache]
-    if one.type == "PARTICLE_SYSTEM":
-        system = one.particle_system
+    if modifier.type in {"CLOTH", "SOFT_BODY"}:
+        return [modifier.point_cache]
+    if modifier.type == "PARTICLE_SYSTEM":
+        system = modifier.particle_system
         hair = system.settings.type == "HAIR"
         simulated = system.use_hair_dynamics if hair else system.settings.physics_type not in {"NO", "KEYED"}
         return [system.point_cache] if simulated else []
-    if one.type == "DYNAMIC_PAINT" and one.canvas_settings is not None:
-        return [surface.point_cache for surface in one.canvas_settings.canvas_surfaces if surface.is_active]
+    if modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
+        return [surface.point_cache for surface in modifier.canvas_settings.canvas_surfaces if surface.is_active]
     return []
 
 
@@ -184,12 +188,12 @@ def _is_zone(bake: bpy.types.NodesModifierBake) -> bool:
     return bake.node is not None and bake.node.bl_idname == "GeometryNodeSimulationOutput"
 
 
-def _is_baked(one: bpy.types.NodesModifier, bake: bpy.types.NodesModifierBake) -> bool:
+def _is_baked(modifier: bpy.types.NodesModifier, bake: bpy.types.NodesModifierBake) -> bool:
     """Whether a zone's frames are in the file or on disk: whether they are in memory cannot be asked."""
     if dna.read(bake.as_pointer(), "NodesModifierBake", "*packed"):
         return True
-    folder = bake.directory if bake.use_custom_path else os.path.join(one.bake_directory, str(bake.bake_id))
-    return os.path.isdir(os.path.join(bpy.path.abspath(folder, library=one.id_data.library), "meta"))
+    folder = bake.directory if bake.use_custom_path else os.path.join(modifier.bake_directory, str(bake.bake_id))
+    return os.path.isdir(os.path.join(bpy.path.abspath(folder, library=modifier.id_data.library), "meta"))
 
 
 def _is_played(cache: bpy.types.PointCache, moment: float) -> bool:
@@ -308,14 +312,14 @@ def _stand(pass_scene: PassScene, frame: int, subframe: float, through: bpy.type
 
 def _widen(pass_scene: PassScene, camera: bpy.types.Object) -> None:
     """Have the copy's camera see the margin, at the frame that the copy stands at."""
-    scene, own = pass_scene.copy, camera.data
-    if any(curves.is_animated(own, name) for name in wider.WIDENED):
+    scene, camera_data = pass_scene.copy, camera.data
+    if any(curves.is_animated(camera_data, name) for name in wider.WIDENED):
         with errors.nested():
             scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)  # evaluates it
-        own = camera.evaluated_get(scene.view_layers[0].depsgraph).data
+        camera_data = camera.evaluated_get(scene.view_layers[0].depsgraph).data
     render, margin = scene.render, pass_scene.margin[0]
     size = render.resolution_x - 2 * margin, render.resolution_y - 2 * margin
-    wider.widen(scene.camera.data, own, size, margin, (render.pixel_aspect_x, render.pixel_aspect_y))
+    wider.widen(scene.camera.data, camera_data, size, margin, (render.pixel_aspect_x, render.pixel_aspect_y))
 
 
 def _shoot(pass_scene: PassScene, path: str) -> None:
@@ -398,9 +402,9 @@ def read_pass(path: str, layer: str, name: str) -> np.ndarray:
     try:
         while file.seek_subimage(part, 0):
             spec = file.spec()
-            found = [index for index, each in enumerate(spec.channelnames) if each.startswith(prefix)]
-            if found:
-                first, last = found[0], found[-1] + 1
+            channels = [index for index, channel in enumerate(spec.channelnames) if channel.startswith(prefix)]
+            if channels:
+                first, last = channels[0], channels[-1] + 1
                 pixels = file.read_image(part, 0, first, last, oiio.FLOAT)
                 if pixels is None:
                     raise MediaError(path, f"the passes cannot be read ({file.geterror()})", "Is the disk full?")
@@ -454,7 +458,7 @@ def read_picture(path: str) -> np.ndarray:
         raise MediaError(path, "the picture cannot be read", "Is the temporary folder full?")
     names = [name.rpartition(".")[2] for name in file.spec().channelnames][:4]
     file.close()
-    return np.ascontiguousarray(np.asarray(pixels, np.float32)[..., [names.index(each) for each in "RGBA"]])
+    return np.ascontiguousarray(np.asarray(pixels, np.float32)[..., [names.index(channel) for channel in "RGBA"]])
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
@@ -521,7 +525,7 @@ def _still(data: bpy.types.Camera, paths: tuple[str, ...]) -> None:
     slot = animation.action_slot.identifier
     animation.action = animation.action.copy()
     runtime(animation.action)
-    animation.action_slot = next(each for each in animation.action.slots if each.identifier == slot)
+    animation.action_slot = next(candidate for candidate in animation.action.slots if candidate.identifier == slot)
     for path in paths:
         curves.remove(data, path)
 

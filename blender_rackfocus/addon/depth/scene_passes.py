@@ -123,10 +123,10 @@ def media_frame(
     """
     at = strips.scene_frame(strip, frame, scene)
     try:
-        found = files_of(strip.scene, at, strip.scene_camera, may_render, asked)
+        files = files_of(strip.scene, at, strip.scene_camera, may_render, asked)
     except FrameError as error:
         raise FrameError(error.cause, strip.name) from error
-    return strips.MediaFrame(found.path, 0, "IMAGE", colour_config.working(), "PREMUL"), found
+    return strips.MediaFrame(files.path, 0, "IMAGE", colour_config.working(), "PREMUL"), files
 
 
 def hidden_file(
@@ -135,13 +135,13 @@ def hidden_file(
     scene: bpy.types.Scene,
     may_render: bool,
     asked: Asked,
-    found: Passes,
+    files: Passes,
     names: tuple[str, ...],
 ) -> str:
     """The file with the picture and depth that a scene strip would show without some objects (`name_full`), as wide as
     `found.whole`. Where it may not be rendered, it need not be there. Raises FrameError, MediaError."""
     at = strips.scene_frame(strip, frame, scene)
-    whole = os.path.splitext(os.path.basename(found.path))[0]
+    whole = os.path.splitext(os.path.basename(files.path))[0]
     key = key_of(kind="scene behind", of=whole, without=names)
     path = os.path.join(_temporary(), key[:32] + ".exr")
     if os.path.isfile(path):
@@ -183,8 +183,8 @@ def files_of(
         **({"margin": margin} if margin else {}),
     )
     name = os.path.join(_temporary(), key[:32])
-    path, wide, told = f"{name}.exr", f"{name}.wide.exr" if margin else "", f"{name}.json" if asked.behind else ""
-    if not all(os.path.isfile(each) for each in (path, wide, told) if each):
+    path, wide, ends_path = f"{name}.exr", f"{name}.wide.exr" if margin else "", f"{name}.json" if asked.behind else ""
+    if not all(os.path.isfile(file_path) for file_path in (path, wide, ends_path) if file_path):
         ends_key = key_of(kind="scene ends", of=key)
         kept, ends = _from_store(key), _from_store(ends_key) if asked.behind else None
         if kept is None or (asked.behind and ends is None):
@@ -200,11 +200,11 @@ def files_of(
         if wide:
             _write(wide, kept)
             kept = kept[margin : kept.shape[0] - margin, margin : kept.shape[1] - margin]
-        if told and ends is not None:
-            with open(told, "wb") as file:
+        if ends_path and ends is not None:
+            with open(ends_path, "wb") as file:
                 file.write(ends.tobytes())
         _write(path, kept)
-    return Passes(path, wide, (margin, margin), _read_ends(told) if told else {})
+    return Passes(path, wide, (margin, margin), _read_ends(ends_path) if ends_path else {})
 
 
 def _read_ends(path: str) -> dict[str, float]:
@@ -281,8 +281,8 @@ def begin(scene: bpy.types.Scene) -> None:
     forget()
     cameras: dict[bpy.types.Scene, set[bpy.types.Object | None]] = {}
     wanted: dict[bpy.types.Scene, set[Asked]] = {}
-    for each in _timelines(scene):
-        for strip in each.sequence_editor.strips_all:
+    for timeline in _timelines(scene):
+        for strip in timeline.sequence_editor.strips_all:
             if not strips.shows_3d(strip) or strip.scene == scene:
                 continue
             cameras.setdefault(strip.scene, set()).add(strip.scene_camera)
@@ -293,19 +293,19 @@ def begin(scene: bpy.types.Scene) -> None:
         # Which strip Blender renders the scene for is not told: with two cameras, the scene renders itself.
         if inner.session_uid in _now().stand_ins or len(cameras[inner]) > 1 or len(asked) > 1:
             continue
-        (camera,), (one,) = cameras[inner], asked
-        if not problem_of(inner, one):
-            _put(inner, camera, one)
+        (camera,), (asked_once,) = cameras[inner], asked
+        if not problem_of(inner, asked_once):
+            _put(inner, camera, asked_once)
 
 
 def show(scene: bpy.types.Scene) -> None:
     """Blender renders a scene for a strip: have its stand-in show the right frame. Raises FrameError."""
-    found = _now().stand_ins.get(scene.session_uid)
-    if found is not None:
+    stand_in = _now().stand_ins.get(scene.session_uid)
+    if stand_in is not None:
         at = strips.standing_at(scene)
-        found.image.filepath = files_of(scene, at, found.camera, True, found.asked).path
-        found.image.reload()
-        found.image.update_tag()
+        stand_in.image.filepath = files_of(scene, at, stand_in.camera, True, stand_in.asked).path
+        stand_in.image.reload()
+        stand_in.image.update_tag()
 
 
 def end() -> None:
@@ -320,8 +320,8 @@ def end() -> None:
 
 def put_back() -> None:
     """After a file was written in the middle of a render: the stand-ins again."""
-    for found in _now().stand_ins.values():
-        ASIDE.show_alone(found.scene, found.tree)
+    for stand_in in _now().stand_ins.values():
+        ASIDE.show_alone(stand_in.scene, stand_in.tree)
 
 
 def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None, asked: Asked) -> None:
@@ -345,11 +345,11 @@ def _timelines(scene: bpy.types.Scene, seen: set[bpy.types.Scene] | None = None)
     if scene.sequence_editor is None or scene in seen:
         return []
     seen.add(scene)
-    found = [scene]
+    timelines = [scene]
     for strip in scene.sequence_editor.strips_all:
         if strip.type == "SCENE" and strip.scene is not None and strip.scene_input == "SEQUENCER":
-            found += _timelines(strip.scene, seen)
-    return found
+            timelines += _timelines(strip.scene, seen)
+    return timelines
 
 
 # --- Rendering -------------------------------------------------------------------------------------------------------
@@ -364,18 +364,18 @@ def _render(
 ) -> tuple[np.ndarray, dict[str, float]]:
     """A scene's picture and depth: (H, W, 5) float32, R, G, B, A, Z, top row first, with what is asked around it; and
     how far objects reach. without: objects that the camera does not see."""
-    own = ASIDE.own(scene)
-    if own and versions.takes_render(next(iter(own.values()))):
-        own = {STAND_IN: upstream.render_alone(scene), **own}
-    layers = [one for tree in own.values() for one in upstream.render_layers(tree)]
-    if any(one.scene != scene for one in layers):
+    trees = ASIDE.own(scene)
+    if trees and versions.takes_render(next(iter(trees.values()))):
+        trees = {STAND_IN: upstream.render_alone(scene), **trees}
+    layers = [layer_node for tree in trees.values() for layer_node in upstream.render_layers(tree)]
+    if any(layer_node.scene != scene for layer_node in layers):
         raise FrameError(f'the compositor of scene "{scene.name}" shows other scenes; refocus there, with a node')
-    layer = next((each.name for each in scene.view_layers if each.use), "")
+    layer = next((view_layer.name for view_layer in scene.view_layers if view_layer.use), "")
     if not layer:
         raise FrameError(f'no view layer of scene "{scene.name}" is rendered')
     wanted = {layer: {passes.COMBINED: "RGBA"}}
-    for one in layers:
-        wanted.setdefault(one.layer, {}).update(upstream.passes_of(one))
+    for layer_node in layers:
+        wanted.setdefault(layer_node.layer, {}).update(upstream.passes_of(layer_node))
     place = scene.session_uid, camera.session_uid if camera is not None else 0, asked
     whole = math.floor(frame)
     now = _now()
@@ -383,28 +383,28 @@ def _render(
         now.pass_scenes[place] = passes.prepare(
             scene, wanted, {layer}, scene, _temporary(), overscan=asked.overscan, asks_ends=asked.behind
         )
-    found = now.pass_scenes[place]
+    pass_scene = now.pass_scenes[place]
     with passes.standing(scene, whole, frame - whole):  # for what is driven by its frame
         if without:
-            found.hidden.clear()  # of whatever frame
-            path = passes.render_hidden(found, without, whole, frame - whole, camera)
+            pass_scene.hidden.clear()  # of whatever frame
+            path = passes.render_hidden(pass_scene, without, whole, frame - whole, camera)
         else:
-            passes.render(found, whole, frame - whole, camera)
-            path = found.wide or found.path
+            passes.render(pass_scene, whole, frame - whole, camera)
+            path = pass_scene.wide or pass_scene.path
     now.rendered.append((scene.name, frame))
     depth = passes.read_pass(path, layer, passes.DEPTH)
-    if own:
+    if trees:
         if place not in now.upstreams:
-            images = {scene.session_uid: found.image}
-            works = {effect: upstream.with_stand_ins(tree, images) for effect, tree in own.items()}
+            images = {scene.session_uid: pass_scene.image}
+            works = {effect: upstream.with_stand_ins(tree, images) for effect, tree in trees.items()}
             now.upstreams[place] = upstream.prepare(scene, works, _temporary())
-        passes.show(found, path)
+        passes.show(pass_scene, path)
         picture = upstream.result(now.upstreams[place], whole, frame - whole, depth.shape[:2])
     else:
         picture = passes.read_pass(path, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
         raise FrameError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
-    return np.dstack([picture, depth[..., :1]]), found.ends_m
+    return np.dstack([picture, depth[..., :1]]), pass_scene.ends_m
 
 
 def _write(path: str, kept: np.ndarray) -> None:
@@ -412,7 +412,7 @@ def _write(path: str, kept: np.ndarray) -> None:
     oiio = openimageio(path)
     spec = oiio.ImageSpec(kept.shape[1], kept.shape[0], 5, "float")
     spec.channelnames = (
-        *(f"Scene.{passes.COMBINED}.{each}" for each in "RGBA"),
+        *(f"Scene.{passes.COMBINED}.{component}" for component in "RGBA"),
         f"Scene.{passes.DEPTH}.Z",
     )
     spec.attribute("compression", "none")
@@ -427,11 +427,11 @@ def _write(path: str, kept: np.ndarray) -> None:
 def _print(scene: bpy.types.Scene) -> str:
     prints = _now().prints
     if scene.session_uid not in prints:
-        own = ASIDE.own(scene)
-        told = [scene_print.of(scene, passes=bool(own)), *map(scene_print.of_tree, own.values())]
-        if versions.HAS_EFFECTS and own:
-            told.append(scene_print.of_effects(scene, own))
-        prints[scene.session_uid] = "".join(told)
+        trees = ASIDE.own(scene)
+        hashes = [scene_print.of(scene, passes=bool(trees)), *map(scene_print.of_tree, trees.values())]
+        if versions.HAS_EFFECTS and trees:
+            hashes.append(scene_print.of_effects(scene, trees))
+        prints[scene.session_uid] = "".join(hashes)
     return prints[scene.session_uid]
 
 

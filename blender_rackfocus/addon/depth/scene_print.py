@@ -146,8 +146,8 @@ def of(scene: bpy.types.Scene, *, passes: bool = True) -> str:
     """The scene's hash. passes: which passes it renders counts too, not only its picture."""
     look = _Look(passes)
     look.render_of(scene)
-    for one in (scene.camera, *(mark.camera for mark in scene.timeline_markers)):
-        look.visit(one)
+    for camera in (scene.camera, *(mark.camera for mark in scene.timeline_markers)):
+        look.visit(camera)
     return look.digest(int(scene.get(COUNTER, 0)), bpy.app.version_string)
 
 
@@ -169,9 +169,9 @@ def of_effects(scene: bpy.types.Scene, names: Iterable[str]) -> str:
     look.enter(scene)
     for name in names:
         look.part(scene.compositor_effects[name].properties)
-    for one in _curves_at_work(scene.animation_data) if scene.animation_data is not None else ():
-        if one.data_path.startswith("compositor_effects"):
-            look.part(one)
+    for curve in _curves_at_work(scene.animation_data) if scene.animation_data is not None else ():
+        if curve.data_path.startswith("compositor_effects"):
+            look.part(curve)
     return look.digest(look.told())
 
 
@@ -187,15 +187,18 @@ def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
     """Names and values of a datablock's part that no animation sets. prefix: of its data path, with the dot."""
     animated = {path.removeprefix(prefix) for path, _ in _animated_paths(part.id_data) if path.startswith(prefix)}
     return [
-        (one.identifier, _told(_read(part, one.identifier)))
-        for one in part.bl_rna.properties
-        if one.type in _PLAIN and not one.is_readonly and not one.is_deprecated and one.identifier not in animated
+        (definition.identifier, _told(_read(part, definition.identifier)))
+        for definition in part.bl_rna.properties
+        if definition.type in _PLAIN
+        and not definition.is_readonly
+        and not definition.is_deprecated
+        and definition.identifier not in animated
     ]
 
 
 def curves_of(block: bpy.types.ID, path: str) -> list[bpy.types.FCurve]:
     """The F-curves at work that set a property."""
-    return [one for one in curves.of_action(block) if one.data_path == path and curves.is_at_work(one)]
+    return [curve for curve in curves.of_action(block) if curve.data_path == path and curves.is_at_work(curve)]
 
 
 class _Look:
@@ -227,12 +230,12 @@ class _Look:
 
     def digest(self, *more: object) -> str:
         """The hash of everything that can be reached from what was visited."""
-        found = []
+        hashes = []
         while self._waiting:
             block = self._waiting.pop()
             whose = () if block == self._scene else _reference(block)
-            found.append((whose, self._block(block)))
-        return hashlib.blake2b(repr((more, sorted(found))).encode("utf-8", "replace"), digest_size=16).hexdigest()
+            hashes.append((whose, self._block(block)))
+        return hashlib.blake2b(repr((more, sorted(hashes))).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
     def told(self) -> str:
         """The hash of the parts that were looked at so far."""
@@ -339,15 +342,15 @@ class _Look:
 
     def _plain(self, part: Any, definition: bpy.types.Property, value: object) -> None:
         name = definition.identifier
-        told = _told(value)
+        plain = _told(value)
         animated = self._animated.get((part.as_pointer(), name)) if self._animated else None
         if animated is not None:
-            if not isinstance(told, tuple):
+            if not isinstance(plain, tuple):
                 return
-            told = tuple(each for index, each in enumerate(told) if index not in animated)
+            plain = tuple(number for index, number in enumerate(plain) if index not in animated)
         if definition.type == "STRING" and definition.subtype == "FILE_PATH" and value:
-            told = _file(part, str(value))
-        self._add(name, told)
+            plain = _file(part, str(value))
+        self._add(name, plain)
 
     def _pointer(self, name: str, value: Any) -> None:
         if value is None:
@@ -396,13 +399,13 @@ class _Look:
         self._add(count)
         if count and self._is_numbers(items[0]) and self._bulk(items, count):
             return
-        for one in items:
-            if one is None or isinstance(one, bpy.types.ID):
-                self._pointer("", one)
-            elif isinstance(one, bpy.types.bpy_struct):
-                self.part(one)
+        for item in items:
+            if item is None or isinstance(item, bpy.types.ID):
+                self._pointer("", item)
+            elif isinstance(item, bpy.types.bpy_struct):
+                self.part(item)
             else:
-                self._add(_told(one))
+                self._add(_told(item))
 
     def _is_numbers(self, first: Any) -> bool:
         if not isinstance(first, bpy.types.bpy_struct) or isinstance(first, bpy.types.ID):
@@ -410,18 +413,18 @@ class _Look:
         if first.bl_rna.identifier in self._animated_kinds:
             return False
         properties, has_custom = self._properties(first)
-        flags = any(one.type == "ENUM" and one.is_enum_flag for one in properties)
-        return not has_custom and not flags and all(one.type in _NUMBERS for one in properties)
+        flags = any(definition.type == "ENUM" and definition.is_enum_flag for definition in properties)
+        return not has_custom and not flags and all(definition.type in _NUMBERS for definition in properties)
 
     def _bulk(self, items: Any, count: int) -> bool:
         """Read a collection's numbers at once. Returns whether that could be done."""
         try:
             read = []
-            for one in self._properties(items[0])[0]:
-                width = getattr(one, "array_length", 0) or 1
-                values: np.ndarray = np.empty(count * width, _NUMBERS[one.type])
-                items.foreach_get(one.identifier, values)
-                read.append((one.identifier, values))
+            for definition in self._properties(items[0])[0]:
+                width = getattr(definition, "array_length", 0) or 1
+                values: np.ndarray = np.empty(count * width, _NUMBERS[definition.type])
+                items.foreach_get(definition.identifier, values)
+                read.append((definition.identifier, values))
         except _UNREADABLE:
             return False
         for name, values in read:
@@ -435,18 +438,22 @@ class _Look:
         starts = np.empty(len(mesh.polygons), np.int32)
         mesh.polygons.foreach_get("loop_start", starts)
         self._hash.update(starts.tobytes())
-        self._add([(one.name, one.active_render) for one in mesh.uv_layers], mesh.color_attributes.render_color_index)
+        self._add(
+            [(layer.name, layer.active_render) for layer in mesh.uv_layers], mesh.color_attributes.render_color_index
+        )
         self._attributes(mesh)
-        weights = np.array([(g.group, g.weight) for one in mesh.vertices for g in one.groups], np.float32)
+        weights = np.array(
+            [(held.group, held.weight) for vertex in mesh.vertices for held in vertex.groups], np.float32
+        )
         if weights.size:
-            counts = np.array([len(one.groups) for one in mesh.vertices], np.int32)
+            counts = np.array([len(vertex.groups) for vertex in mesh.vertices], np.int32)
             self._hash.update(counts.tobytes() + weights.tobytes())
 
     def _attributes(self, owner: Any) -> None:
-        for one in sorted(owner.attributes, key=_name):  # editing a mesh puts them into another order
-            if not one.name.startswith(_EDITORS_OWN):
-                self._add(one.name, one.domain, one.data_type)
-                self._items(one.data)
+        for attribute in sorted(owner.attributes, key=_name):  # editing a mesh puts them into another order
+            if not attribute.name.startswith(_EDITORS_OWN):
+                self._add(attribute.name, attribute.domain, attribute.data_type)
+                self._items(attribute.data)
 
     def _image(self, image: bpy.types.Image) -> None:
         if image.source != "VIEWER" and image.is_dirty and image.has_data:
@@ -461,7 +468,7 @@ class _Look:
     def _object(self, block: bpy.types.Object) -> None:
         if block.show_only_shape_key:
             self._add(block.active_shape_key_index)
-        if any(one.type == "MULTIRES" for one in block.modifiers):
+        if any(modifier.type == "MULTIRES" for modifier in block.modifiers):
             self._hash.update(dna.displacements(block.data))
 
     def _camera(self, camera: bpy.types.Camera) -> None:
@@ -471,14 +478,14 @@ class _Look:
             return
         if len(animation.nla_tracks):
             self.part(animation)
-        for one in _curves_at_work(animation):
-            if not one.data_path.startswith("dof."):
-                self.part(one)
+        for curve in _curves_at_work(animation):
+            if not curve.data_path.startswith("dof."):
+                self.part(curve)
 
     def _particles(self, system: bpy.types.ParticleSystem) -> None:
         if system.is_edited:
-            for one in system.particles:
-                self._items(one.hair_keys)
+            for particle in system.particles:
+                self._items(particle.hair_keys)
 
     def _driver(self, driver: bpy.types.Driver) -> None:
         """The functions that its expression calls."""
@@ -526,21 +533,25 @@ class _Look:
         if name.startswith(_OF_THE_PLAYHEAD) or (definition is not None and definition.is_readonly):
             return
         block = owner.id_data if hasattr(owner, "id_data") else start.id_data
-        own = path
+        animated_as = path
         if definition is not None and owner != block:
             with suppress(*_UNREADABLE):
-                own = owner.path_from_id(name)
+                animated_as = owner.path_from_id(name)
         animation = getattr(block, "animation_data", None)
-        moving = [one for one in _curves_at_work(animation) if one.data_path == own] if animation is not None else []
-        for one in moving:
-            self.part(one)
+        moving = (
+            [curve for curve in _curves_at_work(animation) if curve.data_path == animated_as]
+            if animation is not None
+            else []
+        )
+        for curve in moving:
+            self.part(curve)
         if not moving:
             self._add(path, _told(value))
 
     def _bag(self, bag: bpy.types.ActionChannelbag) -> None:
-        for one in bag.fcurves:
-            if not one.data_path.startswith(("dof.", "sequence_editor", "compositor_effects")):
-                self.part(one)
+        for curve in bag.fcurves:
+            if not curve.data_path.startswith(("dof.", "sequence_editor", "compositor_effects")):
+                self.part(curve)
 
 
 _NEVER["ActionChannelbag"] += " fcurves"
@@ -565,11 +576,11 @@ def _reference(block: bpy.types.ID) -> tuple[str, str, str]:
 
 
 def _kinds(part: Any) -> set[str]:
-    found, rna = set(), part.bl_rna
+    kinds, rna = set(), part.bl_rna
     while rna is not None:
-        found.add(rna.identifier)
+        kinds.add(rna.identifier)
         rna = rna.base
-    return found
+    return kinds
 
 
 def _read(part: Any, name: str) -> Any:
@@ -623,8 +634,8 @@ def _code(code: types.CodeType) -> Iterator[object]:
     """What a function does, written alike in every session."""
     yield code.co_code
     yield code.co_names
-    for one in code.co_consts:
-        yield from _code(one) if isinstance(one, types.CodeType) else (repr(one),)
+    for constant in code.co_consts:
+        yield from _code(constant) if isinstance(constant, types.CodeType) else (repr(constant),)
 
 
 _NUMBER = re.compile(r"\d+(?=\D*$)")
@@ -648,12 +659,12 @@ def _siblings(path: str) -> Iterator[tuple[object, ...]]:
     tiled = shape.replace("<UDIM>", r"\d+").replace("<UVTILE>", r"u\d+_v\d+")
     pattern = re.compile(tiled if tiled != shape else _NUMBER.sub(lambda _: r"\d+", shape))
     try:
-        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
-    for one in entries:
-        if pattern.fullmatch(one.name) and one.is_file():
-            yield one.name, *identity.state_of(one.path)
+    for entry in entries:
+        if pattern.fullmatch(entry.name) and entry.is_file():
+            yield entry.name, *identity.state_of(entry.path)
 
 
 def _animated_paths(block: bpy.types.ID) -> set[tuple[str, int]]:
@@ -661,10 +672,10 @@ def _animated_paths(block: bpy.types.ID) -> set[tuple[str, int]]:
     animation = getattr(block, "animation_data", None)
     if animation is None:
         return set()
-    return {(one.data_path, one.array_index) for one in _curves_at_work(animation)}
+    return {(curve.data_path, curve.array_index) for curve in _curves_at_work(animation)}
 
 
 def _curves_at_work(animation: bpy.types.AnimData) -> Iterator[bpy.types.FCurve]:
     yield from animation.drivers
-    own = (curve for bag in curves.bags(animation.action, animation.action_slot) for curve in bag.fcurves)
-    yield from filter(curves.is_at_work, (*own, *curves.of_nla(animation)))
+    of_action = (curve for bag in curves.bags(animation.action, animation.action_slot) for curve in bag.fcurves)
+    yield from filter(curves.is_at_work, (*of_action, *curves.of_nla(animation)))

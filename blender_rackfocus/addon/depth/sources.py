@@ -164,8 +164,8 @@ def _of_strip(shown: strips.Shown, _picture: strips.MediaFrame, _draft: bool) ->
 
 
 def _of_cards(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> Depth:
-    made = stamped(strip_cards.depth_file(shown, picture, draft), 0)
-    return Depth(made, made, "")
+    depth = stamped(strip_cards.depth_file(shown, picture, draft), 0)
+    return Depth(depth, depth, "")
 
 
 def _gives_any(strip: bpy.types.Strip) -> bool:

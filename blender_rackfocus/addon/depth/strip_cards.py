@@ -166,11 +166,11 @@ def depth_file(shown: strips.Shown, picture: strips.MediaFrame, draft: bool) -> 
     width, height = _size_of(picture)
     if draft and width > DRAFT_WIDTH:
         width, height = DRAFT_WIDTH, max(1, round(height * DRAFT_WIDTH / width))
-    made = []
+    cards_made = []
     for number, card in enumerate(strip.rackfocus_cards, 1):
         mask = _mask_of(card, number, shown, picture, width, height)
-        made.append(cards.Card(mask, card.distance_m, card.ground, card.soft / 100))
-    depth_m = cards.compose(made, background(strip), height, width)
+        cards_made.append(cards.Card(mask, card.distance_m, card.ground, card.soft / 100))
+    depth_m = cards.compose(cards_made, background(strip), height, width)
     return _keep(depth_m, provenance(strip))
 
 
@@ -178,19 +178,19 @@ def _mask_of(
     card: RACKFOCUS_PG_card, number: int, shown: strips.Shown, picture: strips.MediaFrame, width: int, height: int
 ) -> np.ndarray:
     """What a card covers, by its Blender mask, its matte, or both."""
-    found = []
+    masks = []
     if card.mask is not None:
-        found.append(draw(card.mask, mask_frame(shown.strip, shown, card.mask), width, height))
+        masks.append(draw(card.mask, mask_frame(shown.strip, shown, card.mask), width, height))
     if card.matte:
         matte = mattes.read(bpy.path.abspath(card.matte), picture.index)
-        found.append(
+        masks.append(
             cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) if matte.shape[1] > width else matte
         )
-    if not found:
+    if not masks:
         raise FrameError(
             f"card {number} has no mask: choose one, draw over its subject, or remove the card", shown.strip.name
         )
-    return np.maximum.reduce(found)
+    return np.maximum.reduce(masks)
 
 
 def background(strip: bpy.types.Strip) -> cards.Background:
@@ -214,15 +214,15 @@ def mask_frame(strip: bpy.types.Strip, shown: strips.Shown, mask: bpy.types.Mask
 
 def provenance(strip: bpy.types.Strip) -> Provenance:
     """Honest words about a strip's cards."""
-    told = {
+    parameters = {
         card.mask.name if card.mask is not None else f"subject {number}": round(card.distance_m, 4)
         for number, card in enumerate(strip.rackfocus_cards, 1)
         if card.mask is not None or card.matte
     }
     count = len(strip.rackfocus_cards)
     model = f"{count} card{'s' * (count != 1)} over a background"
-    told["background_m"] = [round(strip.rackfocus_back_from_m, 4), round(strip.rackfocus_back_to_m, 4)]
-    return Provenance("CARDS", model, True, told, "set by hand")
+    parameters["background_m"] = [round(strip.rackfocus_back_from_m, 4), round(strip.rackfocus_back_to_m, 4)]
+    return Provenance("CARDS", model, True, parameters, "set by hand")
 
 
 def draw(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.ndarray:
@@ -255,23 +255,23 @@ def _render(mask: bpy.types.Mask, frame: int, width: int, height: int) -> np.nda
     except RuntimeError as error:
         cause = " ".join(str(error).removeprefix("Error:").split())
         raise MediaError(place, f'the mask "{mask.name}" cannot be drawn ({cause})') from error
-    made = [os.path.join(place, name) for name in os.listdir(place)] if os.path.isdir(place) else []
-    if len(made) != 1:
+    pictures = [os.path.join(place, name) for name in os.listdir(place)] if os.path.isdir(place) else []
+    if len(pictures) != 1:
         raise MediaError(place, f'Blender gave no picture of the mask "{mask.name}"', "Is the temporary folder full?")
-    return _read(made[0], mask.name)
+    return _read(pictures[0], mask.name)
 
 
 def _strip(scene: bpy.types.Scene, mask: bpy.types.Mask) -> bpy.types.Strip:
     """The Mask strip of a mask in our scene, and all others silent."""
     name = str(mask.session_uid)
     editor = scene.sequence_editor
-    found = editor.strips.get(name)
-    if found is None or found.mask != mask or int(found.content_start) != mask.frame_start:
-        found = editor.strips.new_mask(name, mask, channel=1, frame_start=mask.frame_start)
-        found.name = name
+    mask_strip = editor.strips.get(name)
+    if mask_strip is None or mask_strip.mask != mask or int(mask_strip.content_start) != mask.frame_start:
+        mask_strip = editor.strips.new_mask(name, mask, channel=1, frame_start=mask.frame_start)
+        mask_strip.name = name
     for strip in editor.strips:
-        strip.mute = strip != found
-    return found
+        strip.mute = strip != mask_strip
+    return mask_strip
 
 
 def _scene() -> bpy.types.Scene:

@@ -66,8 +66,8 @@ def task_of(
         raise EstimateError("Save the .blend first: its depth is to be kept beside it.")
     shown, frames, paths = clip_of(strip, scene)
     numbers = _numbers(strip)
-    first = max(min(one.index for one in shown) - handles, 0)
-    last = min(max(one.index for one in shown) + handles, max(len(frames) - 1, 0))
+    first = max(min(picture.index for picture in shown) - handles, 0)
+    last = min(max(picture.index for picture in shown) + handles, max(len(frames) - 1, 0))
     if first > last:
         raise EstimateError(f'"{strip.name}" shows frame {first} of its clip, which has {len(frames)} frames.')
     settings = EstimateSettings(
@@ -84,7 +84,7 @@ def task_of(
 def names_of(strip: bpy.types.Strip, scene: bpy.types.Scene) -> dict[int, str]:
     """The name of the depth file of each frame that a strip shows, by the frame's number in the clip."""
     shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
-    return {one.index: _name(one.index, _numbers(strip)).name for one in shown}
+    return {picture.index: _name(picture.index, _numbers(strip)).name for picture in shown}
 
 
 def own_folder(strip: bpy.types.Strip, what: str, told: str) -> Path:
@@ -200,15 +200,15 @@ def clip_of(
     if strip.type not in modifier.KINDS:
         raise EstimateError(f'"{strip.name}" is no image or movie strip: depth is made for those.')
     shown = [strips.media_frame(strip, f, scene) for f in range(int(strip.left_handle), int(strip.right_handle))]
-    one, config = shown[0], colour_config.of(scene)
-    if one.deinterlace:
+    first, config = shown[0], colour_config.of(scene)
+    if first.deinterlace:
         raise EstimateError(f'"{strip.name}" is deinterlaced by Blender; deinterlace the file itself first.')
-    if one.kind == "MOVIE":
-        movie = files.MovieFrames(one.path, stream=one.stream, colorspace=one.colorspace, ocio_config=config)
-        return shown, movie, [one.path]
+    if first.kind == "MOVIE":
+        movie = files.MovieFrames(first.path, stream=first.stream, colorspace=first.colorspace, ocio_config=config)
+        return shown, movie, [first.path]
     names = [os.path.join(strip.directory, element.filename) for element in strip.elements]
     paths = [strips.absolute_path(name, scene) for name in names]
-    still = files.StillFrames(paths, colorspace=one.colorspace, alpha_mode=one.alpha_mode, ocio_config=config)
+    still = files.StillFrames(paths, colorspace=first.colorspace, alpha_mode=first.alpha_mode, ocio_config=config)
     return shown, still, paths
 
 

@@ -50,57 +50,61 @@ def working_copy(
     done = {} if done is None else done
     copied = tree.copy()
     passes.runtime(copied)
-    for one in list(copied.nodes):
-        inner = getattr(one, "node_tree", None)
+    for tree_node in list(copied.nodes):
+        inner = getattr(tree_node, "node_tree", None)
         if inner is None:
-            replace(copied, one)
+            replace(copied, tree_node)
         elif not node.is_ours(inner):
             if inner.session_uid not in done:
                 done[inner.session_uid] = working_copy(inner, replace, done)
-            one.node_tree = done[inner.session_uid]
+            tree_node.node_tree = done[inner.session_uid]
     return copied
 
 
 def rendered_scenes(tree: bpy.types.NodeTree) -> set[bpy.types.Scene]:
     """The scenes that Blender renders for the Render Layers nodes of a tree."""
-    found = {one.scene for one in _render_layers(tree, versions.RENDERS_FOR_GROUPS) if one.scene is not None}
-    return {scene for scene in found if any(layer.use for layer in scene.view_layers)}
+    scenes = {
+        layer_node.scene
+        for layer_node in _render_layers(tree, versions.RENDERS_FOR_GROUPS)
+        if layer_node.scene is not None
+    }
+    return {scene for scene in scenes if any(layer.use for layer in scene.view_layers)}
 
 
 def render_layers(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
     """Every Render Layers node at work in a tree and its groups that has something to show."""
     scenes = rendered_scenes(tree)
-    return [one for one in _render_layers(tree) if is_rendered(one, scenes)]
+    return [layer_node for layer_node in _render_layers(tree) if is_rendered(layer_node, scenes)]
 
 
 def _render_layers(
     tree: bpy.types.NodeTree, in_groups: bool = True, seen: frozenset[int] = frozenset()
 ) -> list[bpy.types.Node]:
-    found = []
-    for one in tree.nodes:
-        inner = getattr(one, "node_tree", None)
-        if one.mute:
+    layer_nodes = []
+    for tree_node in tree.nodes:
+        inner = getattr(tree_node, "node_tree", None)
+        if tree_node.mute:
             continue
-        if one.bl_idname == idnames.RENDER_LAYERS:
-            found.append(one)
+        if tree_node.bl_idname == idnames.RENDER_LAYERS:
+            layer_nodes.append(tree_node)
         elif inner is not None and in_groups and inner.session_uid not in seen:
-            found += _render_layers(inner, True, seen | {inner.session_uid})
-    return found
+            layer_nodes += _render_layers(inner, True, seen | {inner.session_uid})
+    return layer_nodes
 
 
 def bound_to_frame(tree: bpy.types.NodeTree, seen: frozenset[int] = frozenset()) -> str:
     """The name of a node that does more than change each pixel of a render by itself (or together with pixels close to
     it), so that a wider picture would come out otherwise within the frame; empty where there is none."""
-    for one in tree.nodes:
-        inner = getattr(one, "node_tree", None)
-        if one.mute or one.bl_idname in _OF_THE_TREE:
+    for tree_node in tree.nodes:
+        inner = getattr(tree_node, "node_tree", None)
+        if tree_node.mute or tree_node.bl_idname in _OF_THE_TREE:
             continue
         if inner is not None and inner.session_uid not in seen:
-            found = bound_to_frame(inner, seen | {inner.session_uid})
-            if found:
-                return found
-        elif inner is None and one.bl_idname not in idnames.PIXEL_BY_PIXEL:
-            return one.name
+            bound = bound_to_frame(inner, seen | {inner.session_uid})
+            if bound:
+                return bound
+        elif inner is None and tree_node.bl_idname not in idnames.PIXEL_BY_PIXEL:
+            return tree_node.name
     return ""
 
 
@@ -119,7 +123,7 @@ def holds_render(tree_node: bpy.types.Node) -> bool:
     if STAND_IN_SCENE in tree_node:
         return True
     inner = getattr(tree_node, "node_tree", None)
-    return inner is not None and not tree_node.mute and any(holds_render(each) for each in inner.nodes)
+    return inner is not None and not tree_node.mute and any(holds_render(inner_node) for inner_node in inner.nodes)
 
 
 def passes_of(tree_node: bpy.types.Node) -> dict[str, str]:
@@ -227,9 +231,9 @@ def prepare(target: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree], folde
 
 
 def _shown_by(tree: bpy.types.NodeTree) -> tuple[str, int] | None:
-    for one in tree.nodes:
-        if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output and one.inputs[0].is_linked:
-            source = one.inputs[0].links[0].from_socket
+    for tree_node in tree.nodes:
+        if tree_node.bl_idname == idnames.GROUP_OUTPUT and tree_node.is_active_output and tree_node.inputs[0].is_linked:
+            source = tree_node.inputs[0].links[0].from_socket
             return source.node.name, list(source.node.outputs).index(source)
     return None
 
@@ -262,10 +266,10 @@ def value(up: Upstream, name: str, socket: str, frame: int, subframe: float) -> 
     """The one number at a linked input of a node. Raises FrameError where it is a picture."""
     source = _source(up, name, socket)
     up.tree.links.new(source, up.tree.nodes[_NUMBER].inputs[0])
-    found = _run(up, up.tree.nodes[_NUMBER].outputs[0], _render_size(up.target), frame, subframe)[..., 0]
-    if np.ptp(found) > _EPSILON * max(1.0, float(np.abs(found).max())):
+    numbers = _run(up, up.tree.nodes[_NUMBER].outputs[0], _render_size(up.target), frame, subframe)[..., 0]
+    if np.ptp(numbers) > _EPSILON * max(1.0, float(np.abs(numbers).max())):
         raise FrameError(f'"{socket}" must be one number; what is linked to it varies over the picture')
-    return float(found[0, 0])
+    return float(numbers[0, 0])
 
 
 _INFO, _NUMBER = "Rack Focus Info", "Rack Focus Number"
@@ -294,11 +298,11 @@ def _add_taps(tree: bpy.types.NodeTree) -> None:
     turned.operation = "ABSOLUTE"
     tree.links.new(info.outputs["Rotation"], turned.inputs[0])
     total = turned.outputs[0]
-    for each in (moved, scaled):
+    for measure in (moved, scaled):
         adding = tree.nodes.new(idnames.MATHS)
         adding.operation = "ADD"
         tree.links.new(total, adding.inputs[0])
-        tree.links.new(each.outputs["Value"], adding.inputs[1])
+        tree.links.new(measure.outputs["Value"], adding.inputs[1])
         total = adding.outputs[0]
     colour = tree.nodes.new(idnames.COMBINE_COLOUR)
     colour.name = _INFO + " Colour"
@@ -317,22 +321,22 @@ def _source(up: Upstream, name: str, socket: str) -> bpy.types.NodeSocket:
 def _size(up: Upstream, source: bpy.types.NodeSocket, socket: str, frame: int, subframe: float) -> tuple[int, int]:
     tree, size = up.tree, _render_size(up.target)
     tree.links.new(source, tree.nodes[_INFO].inputs[0])
-    told = _run(up, tree.nodes[_INFO + " Colour"].outputs[0], size, frame, subframe)[0, 0]
-    found = round(float(told[0])), round(float(told[1]))
-    if found[0] < 2 or found[1] < 2:
+    measured = _run(up, tree.nodes[_INFO + " Colour"].outputs[0], size, frame, subframe)[0, 0]
+    arriving = round(float(measured[0])), round(float(measured[1]))
+    if arriving[0] < 2 or arriving[1] < 2:
         raise FrameError(f'no picture arrives at "{socket}": a file may be missing, or a view layer switched off')
     origin = node.origin(up.tree.nodes[_INFO].inputs[0])
     direct = origin is not None and origin.node.bl_idname in {idnames.IMAGE, idnames.MOVIE_CLIP}
-    if told[2] > _EPSILON:
+    if measured[2] > _EPSILON:
         raise FrameError(
             f'what arrives at "{socket}" was moved, turned or scaled before it: put that node after Rack Focus'
         )
-    if found != size and not direct:
+    if arriving != size and not direct:
         raise FrameError(
-            f'what arrives at "{socket}" is {found[0]} x {found[1]} pixels, the render {size[0]} x {size[1]}: '
+            f'what arrives at "{socket}" is {arriving[0]} x {arriving[1]} pixels, the render {size[0]} x {size[1]}: '
             "nodes before Rack Focus can only be followed at the render's size"
         )
-    return found
+    return arriving
 
 
 def _render_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -347,7 +351,7 @@ def _render_size(scene: bpy.types.Scene) -> tuple[int, int]:
 def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
     """The border in pixels of the whole frame, from the bottom left: left, right, bottom, top. In single precision, as
     Blender has it."""
-    width, height = (np.float32(each) for each in passes.frame_size(render))
+    width, height = (np.float32(pixels) for pixels in passes.frame_size(render))
     left, right = int(np.float32(render.border_min_x) * width), int(np.float32(render.border_max_x) * width)
     bottom, top = int(np.float32(render.border_min_y) * height), int(np.float32(render.border_max_y) * height)
     return left, right, bottom, top
@@ -355,7 +359,12 @@ def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
 
 def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
     output = next(
-        (one for one in up.tree.nodes if one.bl_idname == idnames.GROUP_OUTPUT and one.is_active_output), None
+        (
+            tree_node
+            for tree_node in up.tree.nodes
+            if tree_node.bl_idname == idnames.GROUP_OUTPUT and tree_node.is_active_output
+        ),
+        None,
     ) or up.tree.nodes.new(idnames.GROUP_OUTPUT)
     up.tree.links.new(source, output.inputs[0])
     render = up.scene.render

@@ -54,9 +54,9 @@ def near_far_m(strip: bpy.types.Strip, frame: float) -> tuple[float, float]:
 
 def marks_for_recipe(strip: bpy.types.Strip, frame: float) -> list[pull.Mark]:
     """The strip's marks; where there are fewer than two, foreground and background of the picture at a frame."""
-    own = [marks.for_pull(strip, mark) for mark in marks.of(strip)]
-    if len(own) >= 2:
-        return own
+    own_marks = [marks.for_pull(strip, mark) for mark in marks.of(strip)]
+    if len(own_marks) >= 2:
+        return own_marks
     near, far = _modes(_depth_job(strip, frame))
     return [pull.Mark(FOREGROUND, near), pull.Mark(BACKGROUND, min(far, pull.INFINITY_M))]
 
@@ -88,15 +88,15 @@ def ground_told(strip: bpy.types.Strip) -> str:
 
 def kept_told(strip: bpy.types.Strip, replace_all: bool) -> str:
     """Which keys by hand a sentence leaves alone, or may replace; empty where there are none."""
-    own = by_hand(Focus(strip).keys(), -math.inf, math.inf)
-    return f"{'May replace' if replace_all else 'Keeps'} {keys_text(own)} by hand" if own else ""
+    kept = by_hand(Focus(strip).keys(), -math.inf, math.inf)
+    return f"{'May replace' if replace_all else 'Keeps'} {keys_text(kept)} by hand" if kept else ""
 
 
 def replaced_told(strip: bpy.types.Strip, replace_all: bool) -> str:
     """What a recipe does to the keys a strip has, for the panel and the report; empty for a strip without keys."""
     keys = Focus(strip).keys()
-    own = by_hand(keys, -math.inf, math.inf)
-    kept = [] if replace_all else own
+    hand_keys = by_hand(keys, -math.inf, math.inf)
+    kept = [] if replace_all else hand_keys
     first, last = _room(strip, kept)
     gone = [key for key in keys if key not in kept and (first <= key.frame <= last or not kept)]
     told = [f"replaces {keys_text(gone)}"] if gone else []
@@ -118,7 +118,10 @@ def _room(strip: bpy.types.Strip, kept: Sequence[Key]) -> tuple[float, float]:
         *((frame, float(pull.LEAD_FRAMES)) for frame in inside),
         (float(last), 0.0),
     ]
-    return max(((a + lead, b - trail) for (a, lead), (b, trail) in pairwise(edges)), key=lambda one: one[1] - one[0])
+    return max(
+        ((start + lead, end - trail) for (start, lead), (end, trail) in pairwise(edges)),
+        key=lambda stretch: stretch[1] - stretch[0],
+    )
 
 
 def cook(
@@ -147,17 +150,19 @@ def cook(
             ways = f"{keys_text(kept)} set by hand are in the way: choose Replace Keys by Hand"
             raise ValueError(f"{error}. {ways}") from None
         raise
-    made = recipes.recipe_keys(racks, first, last)
-    focus.write(pull.put_between(keys if kept else [], made, first, last))
+    keys_made = recipes.recipe_keys(racks, first, last)
+    focus.write(pull.put_between(keys if kept else [], keys_made, first, last))
     return racks
 
 
 def following(strip: bpy.types.Strip) -> bpy.types.Strip | None:
     """The strip with the modifier that shows next after a strip, or None."""
     end = marks.span(strip)[1]
-    later = [one for one, _ in modifier.in_scene(strip.id_data) if one != strip and marks.span(one)[0] > end - 12]
-    later = [one for one in later if marks.span(one)[1] > end and marks.span(one)[0] > marks.span(strip)[0]]
-    return min(later, key=lambda one: marks.span(one)[0], default=None)
+    later = [
+        other for other, _ in modifier.in_scene(strip.id_data) if other != strip and marks.span(other)[0] > end - 12
+    ]
+    later = [other for other in later if marks.span(other)[1] > end and marks.span(other)[0] > marks.span(strip)[0]]
+    return min(later, key=lambda other: marks.span(other)[0], default=None)
 
 
 def bridge(
@@ -175,7 +180,7 @@ def bridge(
     usual = pull.default_duration(feel, fps(strip.id_data))
     leaves = spans[0][1] + 1 - min(usual, 0.4 * (spans[0][1] - spans[0][0]))
     comes = spans[1][0] + min(usual, 0.4 * (spans[1][1] - spans[1][0]))
-    sides = [_subject(one, round(frame)) for one, frame in ((strip, leaves), (second, comes))]
+    sides = [_subject(side, round(frame)) for side, frame in ((strip, leaves), (second, comes))]
     lens = lens_at(strip)
     try:
         racks = recipes.plan_transition(
@@ -184,21 +189,21 @@ def bridge(
     except ValueError as error:
         raise ValueError(f"{error}{_in_the_way(strip, second, spans)}") from None
     curves_made = []
-    for one, rack in zip((strip, second), racks, strict=True):
-        focus = Focus(one)
+    for side, rack in zip((strip, second), racks, strict=True):
+        focus = Focus(side)
         end = rack.frame + rack.duration
         start_m = pull.mark_distance_m(rack.from_mark, rack.frame)
         end_m = pull.mark_distance_m(rack.to_mark, end)
         around = [key for key in focus.keys(rack.frame, end) if rack.strip == 0 or key.frame >= rack.frame]
         joined = pull.insert_rack(
             around, rack.frame, end_m, start_m if rack.strip or not around else None, rack.feel, rack.duration,
-            fps(one.id_data), focus.now_m(rack.frame), focus.nearest_m(),
+            fps(side.id_data), focus.now_m(rack.frame), focus.nearest_m(),
         )  # fmt: skip
         keys = joined.keys
         if rack.strip and rack.to_mark.tracked:
             keys = pull.follow(keys, end, rack.to_mark, marks.span(second)[1])
         if not replace_all:
-            check_kept(focus.keys(*marks.span(one)), keys)
+            check_kept(focus.keys(*marks.span(side)), keys)
         curves_made.append((focus, keys))
     before = [focus.keys() for focus, _ in curves_made]
     for focus, keys in curves_made:
@@ -223,21 +228,21 @@ def _in_the_way(
 ) -> str:
     """Which keys by hand leave a transition no room, and what to do, in words; empty where none does."""
     told = []
-    for one, used in zip((strip, second), spans, strict=True):
-        own = by_hand(Focus(one).keys(), *marks.span(one))
-        if own and used != marks.span(one) and used[1] - used[0] + 1 < recipes.SHORTEST:
-            told.append(f'{keys_text(own[-1:] if one == strip else own[:1])} of "{one.name}"')
+    for side, used in zip((strip, second), spans, strict=True):
+        hand_keys = by_hand(Focus(side).keys(), *marks.span(side))
+        if hand_keys and used != marks.span(side) and used[1] - used[0] + 1 < recipes.SHORTEST:
+            told.append(f'{keys_text(hand_keys[-1:] if side == strip else hand_keys[:1])} of "{side.name}"')
     return f". {', '.join(told)} set by hand leave no room: choose Replace Keys by Hand, or move them" if told else ""
 
 
 def _bridge_told(both: Sequence[bpy.types.Strip], before: Sequence[list[Key]]) -> str:
     """What a transition did to the keys that both strips had before, in words; empty where they had none."""
     told = []
-    for one, had in zip(both, before, strict=True):
-        now = Focus(one).keys()
-        gone, kept = replaced(had, now), by_hand(now, *marks.span(one))
-        told += [f'replaces {keys_text(gone)} of "{one.name}"'] if gone else []
-        told += [f'keeps {keys_text(kept)} of "{one.name}" by hand'] if kept else []
+    for side, had in zip(both, before, strict=True):
+        now = Focus(side).keys()
+        gone, kept = replaced(had, now), by_hand(now, *marks.span(side))
+        told += [f'replaces {keys_text(gone)} of "{side.name}"'] if gone else []
+        told += [f'keeps {keys_text(kept)} of "{side.name}" by hand'] if kept else []
     return ", ".join(told)
 
 
@@ -294,10 +299,10 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
         done += notes
         before = Focus(strip).keys()
         back = pull.Mark("where it was", Focus(strip).now_m(start))
-        for one, other in pairwise(places):
-            end = other or back
+        for stop, next_stop in pairwise(places):
+            end = next_stop or back
             try:
-                done += pull_focus(strip, at, end, one, feel, length, said.hold, not replace_all)
+                done += pull_focus(strip, at, end, stop, feel, length, said.hold, not replace_all)
             except ValueError:
                 if before:
                     Focus(strip).write(before)

@@ -63,8 +63,8 @@ def named_place(scene: bpy.types.Scene, what: str, told_apart: tuple[str, ...], 
         chosen = os.path.join(cache.user_folder(), "bake")
     base = os.path.normpath(bpy.path.abspath(chosen))
     words = "-".join(_plain(word) for word in (scene.name, what))
-    own = os.path.join(base, _plain(name), f"{words}-{apart}")
-    return BakedPlace(own, kind or scene.rackfocus_bake_format)
+    path = os.path.join(base, _plain(name), f"{words}-{apart}")
+    return BakedPlace(path, kind or scene.rackfocus_bake_format)
 
 
 def place_in(tree: bpy.types.NodeTree) -> BakedPlace | None:

@@ -98,12 +98,12 @@ def _carry(focus: Focus, clock: Clock, media: dict[float, float]) -> bool:
     return True
 
 
-def _along(x: np.ndarray, y: np.ndarray, at: float) -> float:
-    if len(x) > 1 and at < x[0] and x[1] != x[0]:
-        return float(y[0] + (at - x[0]) * (y[1] - y[0]) / (x[1] - x[0]))
-    if len(x) > 1 and at > x[-1] and x[-1] != x[-2]:
-        return float(y[-1] + (at - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2]))
-    return float(np.interp(at, x, y))
+def _along(known: np.ndarray, values: np.ndarray, at: float) -> float:
+    if len(known) > 1 and at < known[0] and known[1] != known[0]:
+        return float(values[0] + (at - known[0]) * (values[1] - values[0]) / (known[1] - known[0]))
+    if len(known) > 1 and at > known[-1] and known[-1] != known[-2]:
+        return float(values[-1] + (at - known[-1]) * (values[-1] - values[-2]) / (known[-1] - known[-2]))
+    return float(np.interp(at, known, values))
 
 
 def of(strip: bpy.types.Strip) -> Clock | None:
@@ -111,10 +111,10 @@ def of(strip: bpy.types.Strip) -> Clock | None:
     scene = strip.id_data
     first, last = int(strip.content_start), int(strip.content_end) - 1
     frames = np.arange(first, max(last, first) + 1, dtype=np.float64)
-    found = [retiming.content_index(strip, frame, scene) for frame in frames]
-    if any(index is None for index in found):
+    indices = [retiming.content_index(strip, frame, scene) for frame in frames]
+    if any(index is None for index in indices):
         return None
-    return Clock(frames, np.array(found, np.float64) + getattr(strip, "content_trim_start", 0))
+    return Clock(frames, np.array(indices, np.float64) + getattr(strip, "content_trim_start", 0))
 
 
 def signature(strip: bpy.types.Strip) -> list:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..blender import strips
 from . import modifier
 
 
@@ -21,8 +22,8 @@ def follow_all() -> None:
     for scene in bpy.data.scenes:
         paired = [(strip, depth) for strip, _ in modifier.in_scene(scene) if (depth := modifier.depth_strip(strip))]
         for strip, depth in paired:
-            if scene.library is None and depth.id_data == scene and not _meet(strip, depth):
-                piece = _piece(strip, depth, [one for one, of in paired if of == depth and one != strip])
+            if scene.library is None and depth.id_data == scene and not strips.overlap(strip, depth):
+                piece = _piece(strip, depth, [other for other, of in paired if of == depth and other != strip])
                 if piece is not None:
                     modifier.pair(strip, piece)
 
@@ -30,25 +31,21 @@ def follow_all() -> None:
 def _piece(strip: bpy.types.Strip, depth: bpy.types.Strip, others: Iterable[bpy.types.Strip]) -> bpy.types.Strip | None:
     """The piece of a depth strip that was cut with a strip; None where none, or no single one, can be told. others:
     those that are paired with the depth strip too."""
-    aside = [one.content_start - depth.content_start for one in others if _files(one) == _files(strip)]
-    beside = [
-        one
-        for one in _list_of(depth)
-        if one != depth
-        and _files(one) == _files(depth)
-        and _meet(strip, one)
-        and any(math.isclose(strip.content_start - one.content_start, each, abs_tol=1e-3) for each in aside)
+    offsets = [other.content_start - depth.content_start for other in others if _files(other) == _files(strip)]
+    pieces = [
+        piece
+        for piece in _list_of(depth)
+        if piece != depth
+        and _files(piece) == _files(depth)
+        and strips.overlap(strip, piece)
+        and any(math.isclose(strip.content_start - piece.content_start, offset, abs_tol=1e-3) for offset in offsets)
     ]
-    return beside[0] if len(beside) == 1 else None
+    return pieces[0] if len(pieces) == 1 else None
 
 
 def _list_of(strip: bpy.types.Strip) -> bpy.types.bpy_prop_collection:
     """The strips of the list that a strip lies in."""
     return (strip.parent_meta() or strip.id_data.sequence_editor).strips
-
-
-def _meet(strip: bpy.types.Strip, other: bpy.types.Strip) -> bool:
-    return strip.left_handle < other.right_handle and other.left_handle < strip.right_handle
 
 
 def _files(strip: bpy.types.Strip) -> tuple[str, ...]:

@@ -72,12 +72,12 @@ def read(curve: bpy.types.FCurve, frame: float, value_m: float | None = None) ->
     if len(points) == 0:
         return min(max(given, NEAREST_M), FARTHEST_M)
     frames, values = [p.co.x for p in points], [p.co.y for p in points]
-    active = [one for one in curve.modifiers if not one.mute and one.is_valid]
+    active = [modifier for modifier in curve.modifiers if not modifier.mute and modifier.is_valid]
     if not active:
         return focus_from_value(given, frame, frames, values)
     at = frame
-    for one in active:
-        at = _moved_time(one, at, frames)
+    for modifier in active:
+        at = _moved_time(modifier, at, frames)
     plain = _plain_keys(points)
     if plain is None:
         return focus_from_value(given, at, frames, values)
@@ -270,23 +270,32 @@ def _plain_keys(points: Sequence[bpy.types.Keyframe]) -> list[Key] | None:
     return [keys[frame] for frame in sorted(keys)]
 
 
-def _moved_time(one: bpy.types.FModifier, frame: float, frames: Sequence[float]) -> float:
+def _moved_time(modifier: bpy.types.FModifier, frame: float, frames: Sequence[float]) -> float:
     """The frame whose keys an F-modifier plays at `frame` (`fmodifier.cc`: fcm_cycles_time, fcm_stepped_time)."""
-    if one.use_influence and one.influence < 1:
+    if modifier.use_influence and modifier.influence < 1:
         return frame
-    if one.use_restricted_range and not one.frame_start <= frame <= one.frame_end:
+    if modifier.use_restricted_range and not modifier.frame_start <= frame <= modifier.frame_end:
         return frame
-    if one.type == "STEPPED":
-        if (one.use_frame_start and frame < one.frame_start) or (one.use_frame_end and frame > one.frame_end):
+    if modifier.type == "STEPPED":
+        if (modifier.use_frame_start and frame < modifier.frame_start) or (
+            modifier.use_frame_end and frame > modifier.frame_end
+        ):
             return frame
-        return one.frame_step * math.floor((frame - one.frame_offset) / one.frame_step) + one.frame_offset
-    if one.type != "CYCLES":
+        return (
+            modifier.frame_step * math.floor((frame - modifier.frame_offset) / modifier.frame_step)
+            + modifier.frame_offset
+        )
+    if modifier.type != "CYCLES":
         return frame
     first, last = frames[0], frames[-1]
     span = last - first
     if first <= frame <= last or span <= 0:
         return frame
-    mode, count = (one.mode_before, one.cycles_before) if frame < first else (one.mode_after, one.cycles_after)
+    mode, count = (
+        (modifier.mode_before, modifier.cycles_before)
+        if frame < first
+        else (modifier.mode_after, modifier.cycles_after)
+    )
     rounds = (first - frame if frame < first else frame - last) / span
     if mode == "NONE" or (count and rounds > count):
         return frame
@@ -303,4 +312,6 @@ def _moved_time(one: bpy.types.FModifier, frame: float, frames: Sequence[float])
 
 def _is_driven(owner: bpy.types.ID, data_path: str) -> bool:
     animation = owner.animation_data
-    return animation is not None and any(one.data_path == data_path and not one.mute for one in animation.drivers)
+    return animation is not None and any(
+        driver.data_path == data_path and not driver.mute for driver in animation.drivers
+    )

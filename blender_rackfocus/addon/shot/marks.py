@@ -40,7 +40,7 @@ class Sample:
 
 def _renamed(mark: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     strip = _strip_of(mark)
-    others = [one.name for one in getattr(strip, MARKS) if one != mark] if strip is not None else []
+    others = [other.name for other in getattr(strip, MARKS) if other != mark] if strip is not None else []
     unique = pull.unique_name(mark.name, others)
     if mark.name != unique:
         mark.name = unique
@@ -158,8 +158,8 @@ def for_pull(strip: bpy.types.Strip, mark: RackFocusMark, frames: Iterable[int] 
         raise ValueError(f'Mark "{mark.name}" has not been tracked yet')
     first, last = span(strip)
     chosen = range(first, last + 1) if frames is None else list(frames)
-    found = [(frame, _nearest(track, strip, frame)) for frame in chosen]
-    known = [(float(frame), metres) for frame, metres in found if metres is not None]
+    depths = [(frame, _nearest(track, strip, frame)) for frame in chosen]
+    known = [(float(frame), metres) for frame, metres in depths if metres is not None]
     if not known:  # the strip shows nothing that was tracked: the nearest tracked frame's depth stands in
         known = [(float(first), _closest(track, media_index(strip, frame_in_list(strip, first))))]
     return pull.Mark(mark.name, None, tuple(f for f, _ in known), tuple(m for _, m in known))
@@ -192,7 +192,7 @@ def _nearest(track: dict[int, Sample], strip: bpy.types.Strip, frame: int) -> fl
 
 
 def _closest(track: dict[int, Sample], index: int) -> float:
-    known = {at: one.metres for at, one in track.items() if math.isfinite(one.metres)}
+    known = {at: sample.metres for at, sample in track.items() if math.isfinite(sample.metres)}
     return known[min(known, key=lambda at: abs(at - index))] if known else math.nan
 
 
@@ -200,7 +200,7 @@ def _strip_of(mark: RackFocusMark) -> bpy.types.Strip | None:
     """The strip a mark is on: Blender gives a property no way up."""
     editor = getattr(mark.id_data, "sequence_editor", None)
     for strip in editor.strips_all if editor is not None else ():
-        if any(one == mark for one in of(strip)):
+        if any(other == mark for other in of(strip)):
             return strip
     return None
 

@@ -61,13 +61,13 @@ def everywhere() -> Iterator[tuple[bpy.types.Strip, bpy.types.StripModifier]]:
 def add(strip: bpy.types.Strip) -> bpy.types.StripModifier:
     """The strip's modifier; made when it has none. New ones are to be moved to the top by the caller (needs a
     context)."""
-    found = find(strip)
-    if found is not None:
-        return found
-    made = strip.modifiers.new(MODIFIER_NAME, "COMPOSITOR")
-    made.node_group = group.new_group()
-    made.input_mask_type = "ID"  # keeps the pointer in input_mask_strip without Blender drawing that strip
-    return made
+    rack_modifier = find(strip)
+    if rack_modifier is not None:
+        return rack_modifier
+    new_modifier = strip.modifiers.new(MODIFIER_NAME, "COMPOSITOR")
+    new_modifier.node_group = group.new_group()
+    new_modifier.input_mask_type = "ID"  # keeps the pointer in input_mask_strip without Blender drawing that strip
+    return new_modifier
 
 
 def copy_values(source: bpy.types.StripModifier, target: bpy.types.StripModifier) -> None:
@@ -78,11 +78,11 @@ def copy_values(source: bpy.types.StripModifier, target: bpy.types.StripModifier
 
 def remove(strip: bpy.types.Strip) -> bool:
     """Take the modifier off a strip, and its group and image out of the file if nobody else uses them."""
-    found = find(strip)
-    if found is None:
+    rack_modifier = find(strip)
+    if rack_modifier is None:
         return False
-    tree = found.node_group
-    strip.modifiers.remove(found)
+    tree = rack_modifier.node_group
+    strip.modifiers.remove(rack_modifier)
     discard(tree)
     return True
 
@@ -123,15 +123,15 @@ def is_on(modifier: bpy.types.StripModifier) -> bool:
 
 def depth_strip(strip: bpy.types.Strip) -> bpy.types.Strip | None:
     """The strip paired as depth, or None. A pointer that Blender keeps through renames, duplicates and files."""
-    found = find(strip)
-    return found.input_mask_strip if found is not None else None
+    rack_modifier = find(strip)
+    return rack_modifier.input_mask_strip if rack_modifier is not None else None
 
 
 def pair(strip: bpy.types.Strip, depth: bpy.types.Strip | None) -> None:
     """Pair a depth strip with a strip that has our modifier; None takes the pairing away."""
-    found = find(strip)
-    found.input_mask_strip = depth
-    found.input_mask_type = "ID"
+    rack_modifier = find(strip)
+    rack_modifier.input_mask_strip = depth
+    rack_modifier.input_mask_type = "ID"
 
 
 def socket(modifier: bpy.types.StripModifier, name: str) -> bpy.types.bpy_struct:
@@ -152,8 +152,8 @@ def values(
     ids = group.socket_ids(modifier.node_group)
     inputs = modifier.properties.inputs
     there = {entry.name for entry in INPUTS if entry.name in ids}  # a group of an earlier version may have fewer
-    found = {e.name: getattr(inputs, ids[e.name]).value if e.name in there else e.default for e in INPUTS}
-    focus_value = found[focus_keys.INPUT]
+    by_name = {e.name: getattr(inputs, ids[e.name]).value if e.name in there else e.default for e in INPUTS}
+    focus_value = by_name[focus_keys.INPUT]
     if frame is not None:
         frame = curves.time_of(scene, frame)
         prefix = modifier.path_from_id() + ".properties.inputs."
@@ -161,8 +161,8 @@ def values(
         for curve in curves.of_action(scene):
             name = names.get(curve.data_path)
             if name is not None and curves.is_at_work(curve):
-                found[name] = curve.evaluate(frame)
+                by_name[name] = curve.evaluate(frame)
     if focus_keys.INPUT in there:
         focus_path = focus_keys.path_of(modifier, ids[focus_keys.INPUT])
-        found[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
-    return found
+        by_name[focus_keys.INPUT] = focus_keys.focus_m(scene, focus_path, focus_value, frame)
+    return by_name

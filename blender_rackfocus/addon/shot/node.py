@@ -57,7 +57,7 @@ def add(tree: bpy.types.NodeTree) -> bpy.types.Node:
 
 def in_tree(tree: bpy.types.NodeTree | None) -> list[bpy.types.Node]:
     """The Rack Focus nodes on a tree's top level."""
-    return [one for one in tree.nodes if is_node(one)] if tree is not None else []
+    return [node for node in tree.nodes if is_node(node)] if tree is not None else []
 
 
 def named(trees: Iterable[bpy.types.NodeTree], name: str) -> bpy.types.Node:
@@ -79,11 +79,11 @@ def hidden_in_groups(tree: bpy.types.NodeTree | None, seen: frozenset[str] = fro
     """Names of node groups below a tree's top level that hold an unmuted Rack Focus node."""
     if tree is None:
         return
-    for one in tree.nodes:
-        inner = getattr(one, "node_tree", None)
-        if inner is None or one.mute or is_ours(inner) or inner.name in seen:
+    for tree_node in tree.nodes:
+        inner = getattr(tree_node, "node_tree", None)
+        if inner is None or tree_node.mute or is_ours(inner) or inner.name in seen:
             continue
-        if any(is_node(each) and not each.mute for each in inner.nodes):
+        if any(is_node(node) and not node.mute for node in inner.nodes):
             yield inner.name
         yield from hidden_in_groups(inner, seen | {inner.name})
 
@@ -91,10 +91,10 @@ def hidden_in_groups(tree: bpy.types.NodeTree | None, seen: frozenset[str] = fro
 def separate(trees: list[bpy.types.NodeTree]) -> None:
     """Give every Rack Focus node of these trees a group and an image of its own: duplicated nodes share them."""
     taken: set[bpy.types.ID] = set()
-    for one in (node for tree in trees for node in in_tree(tree)):
-        own = group.own(one.node_tree, taken)
-        if own != one.node_tree:
-            one.node_tree = own
+    for node in [node for tree in trees for node in in_tree(tree)]:
+        own_tree = group.own(node.node_tree, taken)
+        if own_tree != node.node_tree:
+            node.node_tree = own_tree
 
 
 def origin(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:

@@ -22,12 +22,12 @@ def separate() -> bool:
     """
     changed = upgrade.everything()
     taken: set[bpy.types.ID] = set()
-    for _strip, found in modifier.everywhere():
-        shared = found.node_group, group.image_of(found.node_group)
-        own = group.own(found.node_group, taken)
-        if own != found.node_group:
-            found.node_group = own
-        changed |= shared != (own, group.image_of(own))
+    for _strip, rack_modifier in modifier.everywhere():
+        shared = rack_modifier.node_group, group.image_of(rack_modifier.node_group)
+        own_tree = group.own(rack_modifier.node_group, taken)
+        if own_tree != rack_modifier.node_group:
+            rack_modifier.node_group = own_tree
+        changed |= shared != (own_tree, group.image_of(own_tree))
     return _sweep(taken) or changed
 
 

@@ -39,22 +39,25 @@ def of(strip: bpy.types.Strip) -> bpy.types.bpy_prop_collection:
     return getattr(strip, PROPOSALS)
 
 
-def put(strip: bpy.types.Strip, made: Iterable[follow.Proposal]) -> None:
+def put(strip: bpy.types.Strip, proposals: Iterable[follow.Proposal]) -> None:
     """Make these the proposals of a strip. Their frames are those of its scene. Raises ValueError for a strip without
     content."""
     rows = of(strip)
     rows.clear()
-    ordered = sorted(made, key=lambda one: one.frame)
+    ordered = sorted(proposals, key=lambda proposal: proposal.frame)
     time = clock.of(strip) if ordered else None
     if ordered and time is None:
         raise ValueError(f'"{strip.name}" has no content')
-    for one in ordered if time is not None else ():
+    for proposal in ordered if time is not None else ():
         row = rows.add()
-        row.name, row.reason, row.strength = one.name, one.reason, one.strength
-        row.at = time.position(one.frame)
-        row.length = abs(row.at - time.position(one.start))
-        row.distance_m = min(one.distance_m, pull.INFINITY_M)
-        track = [[time.position(frame), float(f"{m:.6g}")] for frame, m in zip(one.frames, one.depths_m, strict=True)]
+        row.name, row.reason, row.strength = proposal.name, proposal.reason, proposal.strength
+        row.at = time.position(proposal.frame)
+        row.length = abs(row.at - time.position(proposal.start))
+        row.distance_m = min(proposal.distance_m, pull.INFINITY_M)
+        track = [
+            [time.position(frame), float(f"{m:.6g}")]
+            for frame, m in zip(proposal.frames, proposal.depths_m, strict=True)
+        ]
         row.track = json.dumps(track, separators=(",", ":"))
 
 
