@@ -248,13 +248,18 @@ def walk(scene: Any, frame: float, cache: SourceCache | None = None) -> list[Sho
     drawing = _Drawing(SourceCache(keeps_sources=False) if cache is None else cache)
     drawing.cache.enter(scene, float(frame))
     seen: set[tuple[int, float]] = set()
-    appearances = []
+    drawn = []
     for shown in _stack(strip_list, frame, 0, drawing):
         key = (shown.strip.as_pointer(), shown.frame)
         if key not in seen:
             seen.add(key)
-            appearances.append(shown)
-    return appearances
+            drawn.append(shown)
+    return drawn
+
+
+def appearances(strip: Any, frame: float, scene: Any) -> list[Shown]:
+    """How a scene's sequencer draws a strip at a frame: once, several times, or not at all. Raises FrameError."""
+    return [shown for shown in walk(scene, frame) if shown.strip == strip]
 
 
 def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
@@ -269,9 +274,9 @@ def conflicts(shown: Iterable[Shown]) -> dict[int, list[Shown]]:
     for appearance in shown:
         by_strip.setdefault(appearance.strip.as_pointer(), []).append(appearance)
     return {
-        pointer: appearances
-        for pointer, appearances in by_strip.items()
-        if len({(appearance.frame, appearance.animation_frame) for appearance in appearances}) > 1
+        pointer: times
+        for pointer, times in by_strip.items()
+        if len({(appearance.frame, appearance.animation_frame) for appearance in times}) > 1
     }
 
 

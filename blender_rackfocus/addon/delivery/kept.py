@@ -29,12 +29,12 @@ def make_room(bytes_needed: int, place: BakedPlace) -> str:
     if bytes_needed > limit:
         most = f"the store's limit leaves {size_text(limit)}"
         return f"The range needs up to {size_text(bytes_needed)}, {most}: raise it (preferences), or cache fewer frames"
-    files = sorted(_files(), key=lambda one: (os.path.dirname(one[0]) == place.folder, one[1].st_mtime))
-    total, now = sum(found.st_size for _, found in files), time.time()
-    for path, found in files:
+    files = sorted(_files(), key=lambda entry: (os.path.dirname(entry[0]) == place.folder, entry[1].st_mtime))
+    total, now = sum(status.st_size for _, status in files), time.time()
+    for path, status in files:
         mine = os.path.dirname(path) == place.folder
-        if now - found.st_mtime > _OLD_S or (total + bytes_needed > limit and not mine):
-            total -= found.st_size if unfinished.remove(path) else 0
+        if now - status.st_mtime > _OLD_S or (total + bytes_needed > limit and not mine):
+            total -= status.st_size if unfinished.remove(path) else 0
     for folder in {os.path.dirname(path) for path, _ in files}:
         with contextlib.suppress(OSError):
             os.rmdir(folder)  # only where nothing is left in it

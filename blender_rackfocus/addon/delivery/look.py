@@ -30,7 +30,7 @@ def make_plain(strip: bpy.types.Strip) -> None:
     for owner, name in _properties(strip):
         path = f"{owner.path_from_id()}.{name}"
         curves.remove(scene, path)
-        for driver in [one for one in _drivers(scene) if one.data_path == path]:
+        for driver in [other for other in _drivers(scene) if other.data_path == path]:
             scene.animation_data.drivers.remove(driver)
         setattr(owner, name, _PLAIN.get(name, 0))
 
@@ -50,12 +50,12 @@ def give_modifiers(strip: bpy.types.Strip, other: bpy.types.Strip) -> None:
     if not later(strip):
         return
     editor = strip.id_data.sequence_editor
-    for one in editor.strips_all:
-        one.select = one in (strip, other)
+    for stacked in editor.strips_all:
+        stacked.select = stacked in (strip, other)
     editor.active_strip = strip
     bpy.ops.sequencer.strip_modifier_copy(type="REPLACE")
     wanted = later(strip)
-    for name in [one.name for one in other.modifiers if one.name not in wanted]:
+    for name in [stacked.name for stacked in other.modifiers if stacked.name not in wanted]:
         other.modifiers.remove(other.modifiers[name])
     for name in wanted:
         ours, theirs = strip.modifiers[name], other.modifiers[name]
@@ -65,7 +65,7 @@ def give_modifiers(strip: bpy.types.Strip, other: bpy.types.Strip) -> None:
 
 def later(strip: bpy.types.Strip) -> list[str]:
     """Names of the modifiers after Rack Focus."""
-    names = [one.name for one in strip.modifiers]
+    names = [stacked.name for stacked in strip.modifiers]
     rack_modifier = modifier.find(strip)
     return names[names.index(rack_modifier.name) + 1 :] if rack_modifier is not None else names
 
@@ -76,7 +76,7 @@ def forget_movement(strip: bpy.types.Strip) -> None:
     for path in {curve.data_path for curve in curves.of_action(scene) if curve.data_path.startswith(start)}:
         while curves.find(scene, path) is not None:
             curves.remove(scene, path)
-    for driver in [one for one in _drivers(scene) if one.data_path.startswith(start)]:
+    for driver in [other for other in _drivers(scene) if other.data_path.startswith(start)]:
         scene.animation_data.drivers.remove(driver)
 
 
@@ -88,7 +88,7 @@ def _give_movement(ours: str, theirs: str, which: Callable[[str], bool], strip: 
     """Copy the keyframes and drivers of paths that begin with `ours` to `theirs`."""
     scene = strip.id_data
     for bag in curves.own_bags(scene):
-        for curve in [one for one in bag.fcurves if one.data_path.startswith(ours)]:
+        for curve in [moving for moving in bag.fcurves if moving.data_path.startswith(ours)]:
             rest = curve.data_path[len(ours) :]
             if which(rest):
                 copied = bag.fcurves.new_from_fcurve(curve, data_path=theirs + rest)

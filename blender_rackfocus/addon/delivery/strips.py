@@ -64,8 +64,10 @@ class Strips(Owners):
 
     def task(self, name: str, frame: int) -> Task | None:
         strip = self.strip(name, frame)
-        shown = [one for one in strips.walk(self.scene, frame) if one.strip == strip and one.scene == self.scene]
-        if len({one.frame for one in shown}) > 1:
+        shown = [
+            appearance for appearance in strips.appearances(strip, frame, self.scene) if appearance.scene == self.scene
+        ]
+        if len({appearance.frame for appearance in shown}) > 1:
             raise FrameError("it is shown at two different frames at once; duplicate the strip")
         if not shown:
             return None

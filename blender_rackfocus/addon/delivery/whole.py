@@ -51,14 +51,14 @@ def pictures(
     for frame in which:
         path = place.file(baked_strips.number_of(strip, frame))
         scene.frame_set(frame)
-        shown = next((one for one in strips.walk(scene, frame) if one.strip == strip), None)
-        if shown is None:
+        appearances = strips.appearances(strip, frame, scene)
+        if not appearances:
             yield Outcome(strip.name, frame, "hidden")
             continue
         try:
             rack_modifier = modifier.find(strip)
-            job = frames.job_of(shown, rack_modifier, draft=False, at_current_frame=True)
-            of = job or frames.look_job(shown, rack_modifier)
+            job = frames.job_of(appearances[0], rack_modifier, draft=False, at_current_frame=True)
+            of = job or frames.look_job(appearances[0], rack_modifier)
             notes = {
                 placed_strips.OF: frame_notes.of(of),
                 placed_strips.WORKS: job is not None,

@@ -37,10 +37,8 @@ class Step:
 def shown(strip: bpy.types.Strip, frame: float) -> strips.Shown:
     """A strip as it is shown at a frame of its scene; one that is not drawn then, as if it were."""
     scene = strip.id_data
-    for one in strips.walk(scene, frame):
-        if one.strip == strip and one.scene == scene:
-            return one
-    return strips.Shown(strip, float(frame), scene, float(frame), (), ((0, float(frame)),))
+    drawn = [appearance for appearance in strips.appearances(strip, frame, scene) if appearance.scene == scene]
+    return drawn[0] if drawn else strips.Shown(strip, float(frame), scene, float(frame), (), ((0, float(frame)),))
 
 
 def plan(strip: bpy.types.Strip) -> list[Step]:

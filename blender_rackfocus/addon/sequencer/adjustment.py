@@ -59,8 +59,8 @@ def _drawn(shown: Shown) -> Shown:
     """An adjustment strip as Blender draws it, also where somebody asks for it at a frame of its scene's own."""
     if shown.route:
         return shown
-    walked = strips.walk(shown.scene, shown.animation_frame)
-    return next((one for one in walked if one.strip == shown.strip and one.scene == shown.scene), shown)
+    drawn = strips.appearances(shown.strip, shown.animation_frame, shown.scene)
+    return next((appearance for appearance in drawn if appearance.scene == shown.scene), shown)
 
 
 def _problem(shown: Shown, below: Shown) -> str:
@@ -70,9 +70,9 @@ def _problem(shown: Shown, below: Shown) -> str:
         return f'an adjustment strip cannot be refocused in a scene strip ("{shown.route[0]}" shows its scene)'
     if shown.scene.render.resolution_percentage != 100:
         return "the render's size is not 100 %"
-    own = _changed(strip)
-    if own:
-        return f"it is {own} itself"
+    how = _changed(strip)
+    if how:
+        return f"it is {how} itself"
     if below.levels[:-1] != shown.levels[:-1] or under.parent_meta() != strip.parent_meta():
         return f'"{under.name}" below it lies outside its meta strip'
     if pairs.is_placed(under):
@@ -112,9 +112,9 @@ def _changed(strip: bpy.types.Strip) -> str:
 
 
 def _modified(under: bpy.types.Strip) -> str:
-    for one in under.modifiers:
-        if modifier.is_on(one) and not one.type.startswith("SOUND"):
-            if one.type == "COMPOSITOR" and group.is_ours(one.node_group):
+    for stacked in under.modifiers:
+        if modifier.is_on(stacked) and not stacked.type.startswith("SOUND"):
+            if stacked.type == "COMPOSITOR" and group.is_ours(stacked.node_group):
                 return f'Rack Focus is at work on "{under.name}" below it too; mute it there, or here'
-            return f'"{under.name}" below it has the modifier "{one.name}"'
+            return f'"{under.name}" below it has the modifier "{stacked.name}"'
     return ""

@@ -92,9 +92,9 @@ def follow(strip: bpy.types.Strip, rack_modifier: bpy.types.StripModifier) -> bo
 
 def follow_all() -> None:
     """`follow` for every strip in the file; forgets sequences that nobody reads any more."""
-    for strip, found in modifier.everywhere():
-        follow(strip, found)
-    for image in [one for one in bpy.data.images if group.BAKED_MARK in one and one.library is None]:
+    for strip, rack_modifier in modifier.everywhere():
+        follow(strip, rack_modifier)
+    for image in [other for other in bpy.data.images if group.BAKED_MARK in other and other.library is None]:
         if not modifier.is_used(image):
             bpy.data.images.remove(image)
 

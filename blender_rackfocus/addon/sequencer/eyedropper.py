@@ -98,13 +98,13 @@ def from_strip(x: float, y: float, placement: Placement) -> tuple[float, float]:
 def through(x: float, y: float, placements: Sequence[Placement]) -> tuple[float, float] | None:
     """`to_strip` through meta strips: placements from the outermost to the strip itself."""
     for i, placement in enumerate(placements):
-        found = to_strip(x, y, placement)
-        if found is None:
+        inside = to_strip(x, y, placement)
+        if inside is None:
             return None
         if i + 1 < len(placements):
-            x, y = found[0] - placement.size[0] / 2, placement.size[1] / 2 - found[1]
+            x, y = inside[0] - placement.size[0] / 2, placement.size[1] / 2 - inside[1]
         else:
-            return found
+            return inside
     return None
 
 
@@ -168,10 +168,10 @@ def candidates(scene: bpy.types.Scene, frame: float) -> list[strips.Shown]:
     placed strip its original."""
     here = (shown for shown in strips.walk(scene, frame) if shown.scene == scene)
     meant = [replace(shown, strip=pairs.meant(shown.strip)) for shown in here]
-    found = [shown for shown in meant if modifier.find(shown.strip) is not None]
-    found.reverse()
+    racked = [shown for shown in meant if modifier.find(shown.strip) is not None]
+    racked.reverse()
     active = pairs.meant(scene.sequence_editor.active_strip)
-    return sorted(found, key=lambda shown: shown.strip != active)
+    return sorted(racked, key=lambda shown: shown.strip != active)
 
 
 def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radius_px: int = 0) -> Pick | None:
@@ -180,15 +180,15 @@ def pick(scene: bpy.types.Scene, x: float, y: float, nearest: bool = False, radi
     nearest: read the nearest surface in the patch, not the one that fills most of it. radius_px: of the patch that is
     read; 0 = by the picture's size. Raises FrameError, MediaError, ValueError.
     """
-    for one in candidates(scene, strips.standing_at(scene)):
-        picture, depth_m = frames.sources(frames.look_job(one, modifier.find(one.strip)))
+    for candidate in candidates(scene, strips.standing_at(scene)):
+        picture, depth_m = frames.sources(frames.look_job(candidate, modifier.find(candidate.strip)))
         height, width = depth_m.shape
-        point = through(x, y, placements_of(one.strip, (float(width), float(height))))
+        point = through(x, y, placements_of(candidate.strip, (float(width), float(height))))
         if point is None:
             continue
         radius = radius_px or max(2, round(width / 640))
         metres = depth_at_point(depth_m, *point, radius_px=radius, nearest=nearest)
-        return Pick(one.strip, *point, metres, width, height, _patch(picture, *point), depth_m)
+        return Pick(candidate.strip, *point, metres, width, height, _patch(picture, *point), depth_m)
     return None
 
 

@@ -34,27 +34,29 @@ from ..shot import modifier, settings
 from . import adjustment
 
 
-def job_of(shown: strips.Shown, found: Any, draft: bool, at_current_frame: bool) -> Job | None:
+def job_of(shown: strips.Shown, rack_modifier: Any, draft: bool, at_current_frame: bool) -> Job | None:
     """The job of a strip with a Rack Focus modifier, as it is shown. None when there is nothing to do.
 
     at_current_frame: the strip's scene is evaluated at `shown.animation_frame`, so inputs hold their values.
     Raises FrameError.
     """
-    values = modifier.values(shown.strip, found, shown.scene, None if at_current_frame else shown.animation_frame)
-    if not modifier.is_on(found) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
+    values = modifier.values(
+        shown.strip, rack_modifier, shown.scene, None if at_current_frame else shown.animation_frame
+    )
+    if not modifier.is_on(rack_modifier) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
         return None
     return _job(shown, values, draft) if not adjustment.is_over_nothing(shown) else None
 
 
-def look_job(shown: strips.Shown, found: Any) -> Job:
+def look_job(shown: strips.Shown, rack_modifier: Any) -> Job:
     """What `sources` needs of a strip at a frame, also where its modifier does nothing: for tools that look at picture
     and depth. Raises FrameError."""
-    return _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=True)
+    return _job(shown, modifier.values(shown.strip, rack_modifier, shown.scene, shown.animation_frame), draft=True)
 
 
-def render_scene(shown: strips.Shown, found: Any) -> None:
+def render_scene(shown: strips.Shown, rack_modifier: Any) -> None:
     """Have all rendered that a scene strip's final frame needs, if it is not kept. Raises FrameError, MediaError."""
-    _job(shown, modifier.values(shown.strip, found, shown.scene, shown.animation_frame), draft=False)
+    _job(shown, modifier.values(shown.strip, rack_modifier, shown.scene, shown.animation_frame), draft=False)
 
 
 def depth_told(strip: Any, scene: Any) -> str:
@@ -95,8 +97,8 @@ def behind(job: Job) -> Behind | None:
 
 def behind_in_frame(job: Job) -> Behind | None:
     """`behind`, as large as the frame."""
-    found = behind(job)
-    return None if found is None else within_frame(found, job.margin)
+    whole = behind(job)
+    return None if whole is None else within_frame(whole, job.margin)
 
 
 def _rendered_behind(job: Job) -> Behind:
@@ -258,19 +260,19 @@ def _of_scene(
             "Render Behind and Overscan need the scene's own depth, but its depth comes from elsewhere: switch them off"
         )
     try:
-        picture, found = scene_passes.media_frame(strip, shown.frame, shown.scene, not draft, asked)
+        picture, files = scene_passes.media_frame(strip, shown.frame, shown.scene, not draft, asked)
     except FrameError:
         if not draft or plain:
             raise
         return scene_passes.media_frame(strip, shown.frame, shown.scene, may_render=False)[0], {}
     if plain:
         return picture, {}
-    more: dict[str, Any] = {"margin": found.margin}
-    if found.wide:
-        more["wide"] = depth_sources.rendered(found.wide)
-    names = left_out(found.ends_m, values, frame_size(strip.scene.render)[0])
+    more: dict[str, Any] = {"margin": files.margin}
+    if files.wide:
+        more["wide"] = depth_sources.rendered(files.wide)
+    names = left_out(files.ends_m, values, frame_size(strip.scene.render)[0])
     if names:
-        path = scene_passes.hidden_file(strip, shown.frame, shown.scene, not draft, asked, found, names)
+        path = scene_passes.hidden_file(strip, shown.frame, shown.scene, not draft, asked, files, names)
         more["hidden"] = depth_sources.rendered(path)
     return picture, more
 

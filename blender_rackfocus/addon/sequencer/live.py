@@ -212,12 +212,12 @@ def ask(image: int, job: Job, view: str, playing: bool, frame_s: float = 0.0) ->
         return wish, _made_or_raised(outcome)
     # In the middle of a drag: the same frame with the values of a moment ago is better than one that stands still.
     newest = _live().newest.get(image)
-    made = _live().granted.get(newest.wish) if newest is not None else None
-    if newest is not None and isinstance(made, Made):
+    held = _live().granted.get(newest.wish) if newest is not None else None
+    if newest is not None and isinstance(held, Made):
         if is_same_picture(newest.wish, wish):
-            return newest.wish, made
-        if playing and _may_hold(newest, made, view):
-            return replace(newest.wish, whole=True), made
+            return newest.wish, held
+        if playing and _may_hold(newest, held, view):
+            return replace(newest.wish, whole=True), held
     if playing:
         _live().drafts.wait_for(wish, LONGEST_WAIT_S)
         outcome = _live().granted.get(wish)

@@ -53,31 +53,31 @@ def choose(scene: bpy.types.Scene, *, final: bool) -> tuple[bool, list[FrameErro
     final: for a render, where pictures have to be of full size. Returns whether anything was exchanged, and where
     neither is right. Raises FrameError where it cannot be told what a scene shows.
     """
-    if not any(pairs.is_placed(one) for other in bpy.data.scenes for one in _all(other)):
+    if not any(pairs.is_placed(strip) for here in bpy.data.scenes for strip in _all(here)):
         return False, []
     walked = strips.walk(scene, strips.standing_at(scene))
     changed, problems = False, []
-    for other in {scene, *(one.scene for one in walked)}:
-        if other.library is not None:
+    for here in {scene, *(strip.scene for strip in walked)}:
+        if here.library is not None:
             continue
-        times = _times(other, scene, walked)
-        known, lists = list(pairs.in_scene(other)), pairs.lists_around(_all(other))
+        times = _times(here, scene, walked)
+        known, lists = list(pairs.in_scene(here)), pairs.lists_around(_all(here))
         for placed, original in known:
             time = _time_of(placed, times, lists)
             if original is None or not pairs.covers(placed, time.frame):
                 continue
             if placed.mute and pairs.LIVE not in placed:
                 continue  # the user hides it
-            told = _difference(placed, original, other, time, final, other == scene)
-            if told == _APART and final:
-                problems.append(FrameError(told.stale[0], placed.name, time.frame))
+            changes = _difference(placed, original, here, time, final, here == scene)
+            if changes == _APART and final:
+                problems.append(FrameError(changes.stale[0], placed.name, time.frame))
                 continue
-            changed |= _exchange(placed, original, bool(told.stale))
-            if told.stale and final:
+            changed |= _exchange(placed, original, bool(changes.stale))
+            if changes.stale and final:
                 words = "frame %g is rendered from the original, not from the placed strip (%s)"
-                _log.warning(f'strip "%s": {words}', placed.name, time.frame, told.stale[0], extra=once(_remarks()))
-            elif told.unsure:
-                words = ", ".join(told.unsure)
+                _log.warning(f'strip "%s": {words}', placed.name, time.frame, changes.stale[0], extra=once(_remarks()))
+            elif changes.unsure:
+                words = ", ".join(changes.unsure)
                 _log.warning('strip "%s": shown unchecked: %s', placed.name, words, extra=once(_remarks()))
         changed |= _uncover(known, times, lists)
     return changed, problems
@@ -122,14 +122,17 @@ def _all(scene: bpy.types.Scene) -> Iterable[Any]:
     return scene.sequence_editor.strips_all if scene.sequence_editor is not None else ()
 
 
-def _times(other: bpy.types.Scene, drawn: bpy.types.Scene, walked: list[strips.Shown]) -> dict[int, _Time]:
+def _times(scene: bpy.types.Scene, drawn: bpy.types.Scene, walked: list[strips.Shown]) -> dict[int, _Time]:
     """Where each list of a scene's strips is evaluated, by the `as_pointer()` of its meta strip, 0 for its own."""
-    own = next((one.animation_frame for one in walked if one.scene == other), float(strips.standing_at(drawn)))
-    times = {0: _Time(own, own, ((0, float(own)),))}
-    for one in walked:
-        if one.scene == other:
-            for depth, (pointer, frame) in enumerate(one.levels):
-                times[pointer] = _Time(frame, one.animation_frame, one.levels[: depth + 1])
+    own_frame = next(
+        (appearance.animation_frame for appearance in walked if appearance.scene == scene),
+        float(strips.standing_at(drawn)),
+    )
+    times = {0: _Time(own_frame, own_frame, ((0, float(own_frame)),))}
+    for appearance in walked:
+        if appearance.scene == scene:
+            for depth, (pointer, frame) in enumerate(appearance.levels):
+                times[pointer] = _Time(frame, appearance.animation_frame, appearance.levels[: depth + 1])
     return times
 
 
@@ -228,10 +231,12 @@ def _unmute(original: bpy.types.Strip) -> bool:
 def _uncover(known: list[tuple[Any, Any]], times: dict[int, _Time], lists: dict[int, Any]) -> bool:
     """Show the originals that lie beneath nothing here."""
     changed = False
-    for original in {one for _, one in known if one is not None and pairs.BENEATH in one}:
+    for original in {strip for _, strip in known if strip is not None and pairs.BENEATH in strip}:
         time = _time_of(original, times, lists)
         if pairs.covers(original, time.frame):
-            above = [one for one, other in known if other == original and pairs.covers(one, time.frame)]
+            above = [
+                placed for placed, stands_for in known if stands_for == original and pairs.covers(placed, time.frame)
+            ]
             changed |= not above and _unmute(original)
     return changed
 

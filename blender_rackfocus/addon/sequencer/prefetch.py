@@ -27,12 +27,12 @@ class _Prefetch:
 def mind(scene: bpy.types.Scene) -> None:
     """Switch a scene's prefetch off or on again, as it has to be now."""
     editor, here, uid = scene.sequence_editor, session.part(_Prefetch), scene.session_uid
-    told = [one for inside in strips.within(scene) for one in staleness.may_be_drawn_ahead(inside)]
-    (here.alone.add if told and all(told) else here.alone.discard)(uid)
-    if False in told and editor.use_prefetch:
+    may_be = [may for inside in strips.within(scene) for may in staleness.may_be_drawn_ahead(inside)]
+    (here.alone.add if may_be and all(may_be) else here.alone.discard)(uid)
+    if False in may_be and editor.use_prefetch:
         here.held_off.add(uid)
         editor.use_prefetch = False
-    elif all(told) and uid in here.held_off:
+    elif all(may_be) and uid in here.held_off:
         here.held_off.remove(uid)
         here.given_back.add(uid)
         editor.use_prefetch = True

@@ -71,17 +71,17 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
             books = _render().cache if final else None
             walked = strips.walk(scene, frame, books)
             unsure = books.unsure() if books is not None else []
-            shown = [one for one in walked if modifier.find(one.strip) is not None]
+            shown = [appearance for appearance in walked if modifier.find(appearance.strip) is not None]
             for strip in unsure if shown else ():
                 strip.invalidate_cache("RAW")
             clashing = strips.conflicts(shown)
     except FrameError as problem:
         return _refuse_all(scene, problem)
-    for told in problems:
-        errors.note(scene.session_uid, scene.session_uid, told.owner, str(told))
+    for wrong in problems:
+        errors.note(scene.session_uid, scene.session_uid, wrong.owner, str(wrong))
     done: set[int] = set()
-    for one in shown:
-        pointer = one.strip.as_pointer()
+    for appearance in shown:
+        pointer = appearance.strip.as_pointer()
         if pointer in done:
             continue
         done.add(pointer)
@@ -89,22 +89,22 @@ def show(scene: bpy.types.Scene, *, final: bool) -> list[FrameError]:
             if pointer in clashing:
                 raise FrameError(
                     "it is shown at two different frames at once; duplicate the strip or scene",
-                    owner=one.strip.name,
-                    frame=one.frame,
+                    owner=appearance.strip.name,
+                    frame=appearance.frame,
                 )
-            changed = _show_one(one, scene, final)
+            changed = _show_one(appearance, scene, final)
         except FrameError as problem:
-            changed = _blank(modifier.find(one.strip))
-            errors.note(scene.session_uid, one.scene.session_uid, one.strip.name, str(problem))
+            changed = _blank(modifier.find(appearance.strip))
+            errors.note(scene.session_uid, appearance.scene.session_uid, appearance.strip.name, str(problem))
             problems.append(problem)
         else:
             if final:
-                errors.made(scene.session_uid, one.strip.name, one.frame)
+                errors.made(scene.session_uid, appearance.strip.name, appearance.frame)
         if changed and final:
             with stillness.still():
-                one.strip.invalidate_cache("COMPOSITE")
+                appearance.strip.invalidate_cache("COMPOSITE")
         elif changed:
-            _start_cold({one.scene, scene})
+            _start_cold({appearance.scene, scene})
     return problems
 
 
@@ -112,12 +112,12 @@ def _refuse_all(scene: bpy.types.Scene, problem: FrameError) -> list[FrameError]
     """It cannot be told what a scene shows: none of its strips, nor of those in its scene strips, has a frame."""
     problems = []
     for here in strips.within(scene):
-        for strip, found in modifier.in_scene(here):
-            told = FrameError.of(problem, strip.name, strips.standing_at(scene))
-            if _blank(found):
+        for strip, rack_modifier in modifier.in_scene(here):
+            refusal = FrameError.of(problem, strip.name, strips.standing_at(scene))
+            if _blank(rack_modifier):
                 _start_cold({here, scene})
-            errors.note(scene.session_uid, here.session_uid, strip.name, str(told))
-            problems.append(told)
+            errors.note(scene.session_uid, here.session_uid, strip.name, str(refusal))
+            problems.append(refusal)
     return problems
 
 
@@ -148,14 +148,14 @@ def _show_one(shown: strips.Shown, scene: bpy.types.Scene, final: bool) -> bool:
         return _show_draft(shown, scene, image, job, own=use is not None)
     if pixels.holds(image, job):
         return False
-    made = None
+    result = None
     if job is not None:
         try:
-            made = frames.make(job)
+            result = frames.make(job)
         except (MediaError, ValueError) as error:
             raise FrameError.of(error, shown.strip.name, shown.frame, job.picture.path) from error
-    if made is not None and made.flat is not None:
-        pixels.fill(image, made.width, made.height, made.flat, job)
+    if result is not None and result.flat is not None:
+        pixels.fill(image, result.width, result.height, result.flat, job)
     elif use is not None:
         pixels.show_own(image, job)  # the baked frame is not right, and this one has nothing to change
     else:
@@ -168,21 +168,21 @@ def _show_draft(shown: strips.Shown, scene: bpy.types.Scene, image: bpy.types.Im
     right."""
     frame_s = scene.render.fps_base / scene.render.fps
     try:
-        wish, made = live.ask(image.session_uid, job, views.current(), _is_playing(), frame_s)
+        wish, draft = live.ask(image.session_uid, job, views.current(), _is_playing(), frame_s)
     except (MediaError, ValueError) as error:
         raise FrameError.of(error, shown.strip.name, shown.frame, job.picture.path) from error
     if pixels.holds(image, wish):
         return False
-    if made is None:
+    if draft is None:
         if live.is_same_picture(pixels.held(image), wish) or pixels.holds(image, _SOON):
             return False  # the same frame a moment ago, or already nothing: wait with it
         if own:
             pixels.show_own(image, _SOON)
         else:
             pixels.empty(image, _SOON)
-    elif made.flat is not None:
-        flat = coding.whole(made.flat) if wish.whole else made.flat
-        pixels.fill(image, made.width, made.height, flat, wish)
+    elif draft.flat is not None:
+        flat = coding.whole(draft.flat) if wish.whole else draft.flat
+        pixels.fill(image, draft.width, draft.height, flat, wish)
     elif own or wish.view != views.RESULT:
         pixels.show_own(image, wish)
     else:
@@ -199,13 +199,13 @@ def _show_baked(shown: strips.Shown, image: bpy.types.Image, use: baked_strips.U
         pixels.empty(image, key)
         return True
     try:
-        made = baked_strips.made_from(use.path)
+        made_of = baked_strips.made_from(use.path)
     except MediaError as error:
         raise FrameError.of(error, shown.strip.name, shown.frame, use.path) from error
-    if made.flat is None:
+    if made_of.flat is None:
         pixels.show_own(image, key)
     else:
-        pixels.fill(image, made.width, made.height, made.flat, key)
+        pixels.fill(image, made_of.width, made_of.height, made_of.flat, key)
     return True
 
 
@@ -245,7 +245,7 @@ def go_on(*_rest: object) -> None:
     away: whatever is edited is told, and what happens to files is seen a little later."""
     now_s, looked_s, scenes = time.perf_counter(), session.part(_Looked).at_s, _scenes_on_screen()
     frames_now = [(scene.session_uid, scene.frame_current) for scene in scenes]
-    is_known = all(now_s - looked_s.get(one, -math.inf) < AGAIN_S for one in frames_now)
+    is_known = all(now_s - looked_s.get(frame_now, -math.inf) < AGAIN_S for frame_now in frames_now)
     if is_known and _is_playing() and all(prefetch.is_alone(scene) for scene in scenes):
         return
     refresh()
@@ -340,16 +340,16 @@ def _jobs_to_come(scene: bpy.types.Scene, frame: int, of_scenes: bool = True) ->
         walked = list(strips.walk(scene, frame))
     except FrameError:
         return  # said when that frame is due
-    for one in walked:
-        rack_modifier = modifier.find(one.strip)
+    for appearance in walked:
+        rack_modifier = modifier.find(appearance.strip)
         if (
             rack_modifier is None
             or baked_strips.place_of(rack_modifier) is not None
-            or (one.strip.type == "SCENE" and not of_scenes)
+            or (appearance.strip.type == "SCENE" and not of_scenes)
         ):
             continue
         try:
-            job = frames.job_of(one, rack_modifier, draft=False, at_current_frame=False)
+            job = frames.job_of(appearance, rack_modifier, draft=False, at_current_frame=False)
         except FrameError:
             continue  # said when that frame is due
         if job is not None:

@@ -38,7 +38,7 @@ def difference(scene: bpy.types.Scene, name: str, frame: int, place: BakedPlace)
         return None
     is_there = True
     try:
-        shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
+        shown = strips.appearances(strip, frame, scene)
         if not shown:
             return None
         notes = sealed.notes_of(place.file(baked_strips.number_of(strip, frame)), sealed.BAKED)
@@ -108,11 +108,13 @@ def _may_be_drawn_ahead(
     if first >= end:
         return True
     if pairs.BENEATH in strip:
-        above = sorted(above, key=lambda one: one.left_handle)
-        if any(one.mute for one in above) or not placed_strips.are_over(above, first, end):
+        above = sorted(above, key=lambda placed: placed.left_handle)
+        if any(placed.mute for placed in above) or not placed_strips.are_over(above, first, end):
             return False
-        told = [of(scene, one) for one in above]
-        return all(one.all_fresh for one in told) if all(one is not None and one.complete for one in told) else None
+        summaries = [of(scene, placed) for placed in above]
+        if not all(summary is not None and summary.complete for summary in summaries):
+            return None
+        return all(summary.all_fresh for summary in summaries)
     if baked_strips.place_of(rack_modifier) is None:
         return False
     return False if scene.sequence_editor.use_prefetch and not getattr(of(scene, strip), "all_fresh", False) else None

@@ -110,7 +110,7 @@ def _look(here: _Looking, key: _Key) -> Iterator[None]:
     if key in here.known and here.known[key][0] == stamp:
         return
     first, last = marks.span(strip)
-    found: dict[str, list[int]] = {"baked": [], "stale": [], "kept": []}
+    by_state: dict[str, list[int]] = {"baked": [], "stale": [], "kept": []}
     for frame in range(first, last + 1):
         scene = scene_of(key[0])  # an undo may have come between
         strip = _strip(scene, key[1])
@@ -118,9 +118,9 @@ def _look(here: _Looking, key: _Key) -> Iterator[None]:
             return
         state = _state(scene, strip, frame)
         if state:
-            found[state].append(frame)
+            by_state[state].append(frame)
         yield
-    now = Standing(**{name: runs(at) for name, at in found.items()})
+    now = Standing(**{name: runs(at) for name, at in by_state.items()})
     before = here.known[key][1] if key in here.known else Standing()
     here.known[key] = stamp, now
     if now != before:
@@ -138,17 +138,17 @@ def _stamp(scene: bpy.types.Scene, strip: bpy.types.Strip) -> object:
     first, last = marks.span(strip)
     rack_modifier = modifier.find(strip)
     path = f"{rack_modifier.path_from_id()}."
-    moving = [one for one in curves.of_action(scene) if one.data_path.startswith(path)]
+    moving = [curve for curve in curves.of_action(scene) if curve.data_path.startswith(path)]
     keyed = tuple(
-        (one.data_path, *(tuple(v) for p in one.keyframe_points for v in (p.co, p.handle_left, p.handle_right)))
-        for one in moving
+        (curve.data_path, *(tuple(v) for p in curve.keyframe_points for v in (p.co, p.handle_left, p.handle_right)))
+        for curve in moving
     )
     jobs = tuple(_job(scene, strip, frame) for frame in sorted({first, (first + last) // 2, last}))
     return first, last, strip.content_start, baked_strips.place_of(rack_modifier), jobs, keyed, cache.writes()
 
 
 def _job(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> object:
-    shown = [one for one in strips.walk(scene, frame) if one.strip == strip]
+    shown = strips.appearances(strip, frame, scene)
     try:
         return frames.job_of(shown[0], modifier.find(strip), draft=True, at_current_frame=False) if shown else None
     except (FrameError, MediaError, ValueError) as error:

@@ -99,17 +99,17 @@ def _chart(job: Job, named: tuple[tuple[str, float], ...], width: int, height: i
 def chart_of(scene: bpy.types.Scene, width: int, height: int) -> np.ndarray | None:
     """The focus chart of the strip that the preview shows, (height, width, 4) float32, scene-linear; None where
     there is none."""
-    found = eyedropper.candidates(scene, strips.standing_at(scene))
-    if not found:
+    shown = eyedropper.candidates(scene, strips.standing_at(scene))
+    if not shown:
         return None
-    strip = found[0].strip
+    strip = shown[0].strip
     named = []
     for mark in marks.of(strip):
         try:
             named.append((mark.name, round(marks.distance_m(strip, mark, scene.frame_current), 4)))
         except ValueError:
             continue
-    job = frames.look_job(found[0], modifier.find(strip))
+    job = frames.look_job(shown[0], modifier.find(strip))
     return _chart(replace(job, draft=True), tuple(named), width, height)
 
 

@@ -130,10 +130,7 @@ def frame_in_list(strip: bpy.types.Strip, frame: float) -> float:
     meta strips. A strip that is not drawn at that frame is taken as if it lay in the scene's own list."""
     if strip.parent_meta() is None:
         return frame
-    for shown in strips.walk(strip.id_data, frame):
-        if shown.strip == strip:
-            return shown.frame
-    return frame
+    return next((shown.frame for shown in strips.appearances(strip, frame, strip.id_data)), frame)
 
 
 def span(strip: bpy.types.Strip) -> tuple[int, int]:
