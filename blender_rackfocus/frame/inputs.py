@@ -133,6 +133,11 @@ LENS_FIELDS = {
 """The input behind each field of the core's Lens."""
 
 
+def is_idle(values: Mapping[str, float]) -> bool:
+    """Whether input values by name change nothing of any picture."""
+    return values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0
+
+
 def lens_of(values: Mapping[str, float]) -> Lens:
     """The core's Lens for input values by name. Raises ValueError naming the input that the core refuses."""
     try:

@@ -24,11 +24,15 @@ def add(scene: bpy.types.Scene) -> bpy.types.Node:
     tree.interface.new_socket(node.IMAGE, in_out="INPUT", socket_type="NodeSocketColor")
     for entry in inputs.INPUTS:
         group.add_input(tree, entry)
-    comes_in, one, output = tree.nodes.new(idnames.GROUP_INPUT), node.add(tree), tree.nodes.new(idnames.GROUP_OUTPUT)
+    comes_in, rack_node, output = (
+        tree.nodes.new(idnames.GROUP_INPUT),
+        node.add(tree),
+        tree.nodes.new(idnames.GROUP_OUTPUT),
+    )
     comes_in.location, output.location = (-400, 0), (300, 0)
     for name in (node.IMAGE, *inputs.NAMES):
-        tree.links.new(comes_in.outputs[name], one.inputs[name])
-    tree.links.new(one.outputs[node.IMAGE], output.inputs[node.IMAGE])
-    one.name = one.label = versions.add_effect(scene, NAME, tree).effect
-    tree.nodes.active = one
-    return one
+        tree.links.new(comes_in.outputs[name], rack_node.inputs[name])
+    tree.links.new(rack_node.outputs[node.IMAGE], output.inputs[node.IMAGE])
+    rack_node.name = rack_node.label = versions.add_effect(scene, NAME, tree).effect
+    tree.nodes.active = rack_node
+    return rack_node

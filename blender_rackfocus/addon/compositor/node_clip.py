@@ -156,7 +156,7 @@ def follow_task(rack_node: bpy.types.Node, scene: bpy.types.Scene, numbers: Iter
     if problem:
         raise ValueError(f"Strokes on this node are for one frame each: {problem}")
     held = touches.held_of(rack_node, numbers)
-    drawn = {one.frame for one in held}
+    drawn = {stroke.frame for stroke in held}
     span = range(min(scene.frame_start, *drawn), max(scene.frame_end, *drawn) + 1)
     source = node.origin(rack_node.inputs[node.IMAGE])
     files = tuple(shown(source.node, frame) for frame in span)
@@ -212,9 +212,9 @@ def _is_same(came: Came, picture: np.ndarray, depth_m: np.ndarray) -> bool:
     """Whether what was read of the files is what came into a node, but for the decoder's last bits."""
     if picture.shape != came.picture.shape:
         return False
-    shown_so, shown_here = (np.sqrt(one[::4, ::4, :3].clip(0)) for one in (picture, came.picture))
+    shown_so, shown_here = (np.sqrt(plane[::4, ::4, :3].clip(0)) for plane in (picture, came.picture))
     with np.errstate(divide="ignore"):
-        near_so, near_here = (np.float32(1) / one[::4, ::4] for one in (depth_m, came.depth_m))
+        near_so, near_here = (np.float32(1) / plane[::4, ::4] for plane in (depth_m, came.depth_m))
     apart = float(np.abs(near_so - near_here).mean())
     return float(np.abs(shown_so - shown_here).mean()) < _SAME and apart <= _SAME * float(near_here.mean())
 

@@ -63,13 +63,13 @@ def key_of_frame(
 
 def _rendered_key(rendered: Rendered) -> dict[str, object]:
     """What tells of all that was rendered besides the picture; empty for nothing."""
-    told: dict[str, object] = {}
+    parts: dict[str, object] = {}
     if rendered.behind is not None:
-        one = rendered.behind
-        told["behind"] = [_hash(plane) for plane in (one.picture, one.depth_m, one.known)]
+        behind = rendered.behind
+        parts["behind"] = [_hash(plane) for plane in (behind.picture, behind.depth_m, behind.known)]
     if rendered.wide is not None:
-        told["wide"] = [*map(_hash, rendered.wide), *rendered.margin]
-    return told
+        parts["wide"] = [*map(_hash, rendered.wide), *rendered.margin]
+    return parts
 
 
 def _hash(array: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import bpy
 
@@ -17,7 +17,7 @@ from ..shot import focus_keys, node, settings
 def of(
     scene: bpy.types.Scene,
     slot: versions.Slot | None,
-    own: bpy.types.NodeTree,
+    animated: bpy.types.NodeTree,
     rack_node: bpy.types.Node,
     seen: bpy.types.Node,
     frame: float,
@@ -25,29 +25,24 @@ def of(
 ) -> dict[str, float]:
     """Inputs by name: the node's own, those of its effect, and what else is linked.
 
-    own: the tree that has the node's animation. seen: the node with its inputs as they are at the frame. linked: tells
-    what arrives at an input from other nodes. The focus is read in dioptres between its keys.
+    animated: the tree that has the node's animation. seen: the node with its inputs as they are at the frame. linked:
+    tells what arrives at an input from other nodes. The focus is read in dioptres between its keys.
     """
-    found = {}
+    values = {}
     for entry in inputs.INPUTS:
         socket = rack_node.inputs[entry.name]
         source = node.origin(socket)
         given = slot.given(source) if slot is not None and source is not None else None
         if source is None:
-            value, owner, path = seen.inputs[entry.name].default_value, own, socket.path_from_id("default_value")
+            value, owner, path = seen.inputs[entry.name].default_value, animated, socket.path_from_id("default_value")
         elif given is not None:
             value, owner, path = given.value, scene, given.path_from_id("value")
         else:
             value, owner, path = linked(entry.name), None, ""
         if owner is not None and entry.name == focus_keys.INPUT:
             value = focus_keys.focus_m(owner, path, value, now=frame)
-        found[entry.name] = value if source is None else min(max(value, entry.minimum), entry.maximum)
-    return found
-
-
-def is_idle(values: Mapping[str, float]) -> bool:
-    """Whether a node with these values changes nothing."""
-    return values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0
+        values[entry.name] = value if source is None else min(max(value, entry.minimum), entry.maximum)
+    return values
 
 
 def convention_of(rack_node: bpy.types.Node, raw: RawDepth) -> DepthConvention:
@@ -69,10 +64,10 @@ def meaning_told(rack_node: bpy.types.Node, raw: RawDepth, convention: DepthConv
     does not go by the look of one frame: the next may look otherwise."""
     if rack_node.rackfocus_depth_kind != "AUTO":
         return depth_words.sentence(raw, frame_depth.Meaning(convention, "as set"))
-    told = depth_words.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
+    sentence = depth_words.sentence(raw, frame_depth.Meaning(convention, "a node does not guess from the numbers"))
     if frame_depth.by_name(raw.layer, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m) is not None:
         return depth_words.sentence(raw, frame_depth.Meaning(convention, f"its pass is called {raw.layer}"))
     looks = frame_depth.guess(raw, rack_node.rackfocus_near_m, rack_node.rackfocus_far_m)
     if looks.convention.kind != convention.kind or looks.convention.scale != convention.scale:
-        told += f". Doubtful: {looks.why}. Set what its numbers mean if that is so"
-    return told
+        sentence += f". Doubtful: {looks.why}. Set what its numbers mean if that is so"
+    return sentence

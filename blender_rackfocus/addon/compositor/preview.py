@@ -87,7 +87,7 @@ class Wish:
         """The whole picture: (H, W, 4) float32, top row first. Raises ValueError."""
         came = self.before.picture() if self.before is not None else self.kept.picture
         values = dict(zip(inputs.NAMES, self.values, strict=True))
-        if node_values.is_idle(values):
+        if inputs.is_idle(values):
             return came
         if self.kept.depth is None or self.convention is None:
             raise ValueError("no depth is linked to Depth")

@@ -25,7 +25,7 @@ import bpy
 import cv2
 import numpy as np
 
-from ...frame import coding
+from ...frame import coding, inputs
 from ...frame import depth as frame_depth
 from ...frame.job import Made
 from ...frame.make import Region
@@ -443,7 +443,7 @@ def _fill(
         preview.keep(image, frame + subframe, kept)
         session.last[image.session_uid] = image, preview.as_rendered(rack_node, kept, frame), made
 
-    if node_values.is_idle(values):
+    if inputs.is_idle(values):
         _do_nothing(session, rack_node)
         if watched:
             picture = _picture(session, level, rack_node, frame, subframe)

@@ -174,10 +174,10 @@ def size_text(count: float) -> str:
 
 def too_large(needs: list[DiskNeed]) -> str:
     """Why the disk cannot hold a bake, empty when it can."""
-    needed, free = sum(one.bytes_needed for one in needs), min((one.bytes_free for one in needs), default=0)
+    needed, free = sum(need.bytes_needed for need in needs), min((need.bytes_free for need in needs), default=0)
     if needed <= free:
         return ""
-    frames = sum(one.frames for one in needs)
+    frames = sum(need.frames for need in needs)
     return (
         f"The disk cannot hold the bake: {frames} frames need up to {size_text(needed)}, {size_text(free)} are free. "
         "Choose another folder, fewer frames, or free some space"
@@ -229,16 +229,16 @@ class Bake:
     def __iter__(self) -> Iterator[Outcome]:
         busy: list[tuple[int, str]] = []
         for frame in self.which:
-            for made in self._bake(frame, list(self.places)):
-                if made.state == "busy" and self.wait:
-                    busy.append((frame, made.owner))
+            for outcome in self._bake(frame, list(self.places)):
+                if outcome.state == "busy" and self.wait:
+                    busy.append((frame, outcome.owner))
                 else:
-                    yield made
+                    yield outcome
         while busy:
             frame, name = busy.pop(0)
-            made = self._bake(frame, [name])[0]
-            if made.state != "busy":
-                yield made
+            outcome = self._bake(frame, [name])[0]
+            if outcome.state != "busy":
+                yield outcome
                 continue
             busy.append((frame, name))
             time.sleep(_WAIT_S)

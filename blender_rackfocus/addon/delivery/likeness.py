@@ -21,12 +21,12 @@ MEASURED_WIDTH = 320
 Blender's nodes take, which grows with the fourth power of the width."""
 
 
-def decibels(one: np.ndarray, other: np.ndarray) -> float:
+def decibels(picture: np.ndarray, reference: np.ndarray) -> float:
     """Peak signal to noise of two pictures as a screen shows them. Higher is nearer; 99 where they are the same.
 
-    one, other: (H, W, 4) float32, scene-linear.
+    picture, reference: (H, W, 4) float32, scene-linear.
     """
-    error = float(np.mean((_seen(one) - _seen(other)) ** 2))
+    error = float(np.mean((_seen(picture) - _seen(reference)) ** 2))
     return min(99.0, -10.0 * math.log10(max(error, 1e-12)))
 
 
@@ -71,10 +71,10 @@ def _rendered(
     images = []
     try:
         outer.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        one = outer.nodes.new(idnames.GROUP)
-        one.node_tree, one.name = tree, twin_group.NAME
+        twin = outer.nodes.new(idnames.GROUP)
+        twin.node_tree, twin.name = tree, twin_group.NAME
         for name in inputs.NAMES:
-            socket = one.inputs[name]
+            socket = twin.inputs[name]
             socket.default_value = int(values[name]) if socket.type == "INT" else values[name]
         planes = {"Image": picture}
         if raw is not None:
@@ -83,8 +83,8 @@ def _rendered(
             images.append(_image(plane))
             reader = outer.nodes.new(idnames.IMAGE)
             reader.image = images[-1]
-            outer.links.new(reader.outputs[0], one.inputs[name])
-        outer.links.new(one.outputs[0], outer.nodes.new(idnames.GROUP_OUTPUT).inputs[0])
+            outer.links.new(reader.outputs[0], twin.inputs[name])
+        outer.links.new(twin.outputs[0], outer.nodes.new(idnames.GROUP_OUTPUT).inputs[0])
         height, width = picture.shape[:2]
         blank.render.resolution_x, blank.render.resolution_y = width, height
         blank.render.resolution_percentage = 100

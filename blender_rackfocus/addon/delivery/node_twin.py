@@ -49,8 +49,8 @@ def back(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> None:
     for owner, path in _focus_places(scene, rack_node):
         twin_group.put_keys_back(owner, path, tree)
     rack_node.node_tree = original if original is not None else node.new_group()
-    for each in [each for each in rack_node.id_data.nodes if each.get(ADDED) == rack_node.name]:
-        rack_node.id_data.nodes.remove(each)
+    for added in [added for added in rack_node.id_data.nodes if added.get(ADDED) == rack_node.name]:
+        rack_node.id_data.nodes.remove(added)
     if not bpy.data.user_map(subset=[tree])[tree]:
         twin_group.discard(tree)
 
@@ -71,27 +71,27 @@ def _convert(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> tuple[float, 
     tree = twin_group.empty_copy(rack_node.node_tree)
     try:
         twin_nodes.build(tree, frame_depth.for_unit_range(came.depth, convention), None)
-        told = likeness.measured(
+        decibels = likeness.measured(
             tree, came.values, picture, likeness.small(came.depth.values), real, scene.frame_current
         )
     except (FrameError, ValueError):
         twin_group.discard(tree)
         raise
-    tree[twin_group.MEASURED] = told[0]
+    tree[twin_group.MEASURED] = decibels[0]
     _link_depth(scene, rack_node)
     for owner, path in _focus_places(scene, rack_node):
         twin_group.spell_out_focus(owner, path, tree)
     rack_node.node_tree = tree
-    return *told, twin_group.left_out(came.values)
+    return *decibels, twin_group.left_out(came.values)
 
 
 def _problem(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> str:
     """Why a node cannot be converted; empty when it can, as far as can be told before it is rendered."""
     trees = versions.scene_trees(scene)
-    at_work = [each for tree in trees for each in node.active_in(tree)]
+    at_work = [other for tree in trees for other in node.active_in(tree)]
     if rack_node not in at_work:
         return "it is muted, or not in a compositor that renders show"
-    if sum(each.name == rack_node.name for each in at_work) > 1:
+    if sum(other.name == rack_node.name for other in at_work) > 1:
         return f'two effects have a node "{rack_node.name}": rename one, or make its tree a single user'
     if rack_node.rackfocus_lens == "CAMERA":
         return "its Lens is the scene's camera, which Blender's nodes cannot ask: set Lens to Inputs"
@@ -109,8 +109,8 @@ def _focus_places(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> list[tup
     if source is None:
         return [(rack_node.id_data, socket.path_from_id("default_value"))]
     slots = [slot for slot in versions.slots(scene) if slot.tree == rack_node.id_data]
-    given = [each for slot in slots if (each := slot.given(source)) is not None]
-    return [(scene, each.path_from_id("value")) for each in given]
+    given = [own_input for slot in slots if (own_input := slot.given(source)) is not None]
+    return [(scene, own_input.path_from_id("value")) for own_input in given]
 
 
 def _link_depth(scene: bpy.types.Scene, rack_node: bpy.types.Node) -> None:

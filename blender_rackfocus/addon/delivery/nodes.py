@@ -37,17 +37,17 @@ class Nodes(Owners):
 
     def names(self, only: str = "") -> list[str]:
         trees = versions.scene_trees(self.scene) if compositor.is_composited(self.scene) else []
-        found = [rack_node.name for tree in trees for rack_node in node.active_in(tree)]
-        twice = next((name for name in found if found.count(name) > 1), "")
+        names = [rack_node.name for tree in trees for rack_node in node.active_in(tree)]
+        twice = next((name for name in names if names.count(name) > 1), "")
         if twice:
             shared = next((tree.name for tree in trees if trees.count(tree) > 1), "")
             todo = f'give each its own copy of the tree "{shared}"' if shared else "rename one of them"
             raise ValueError(f'two effects of scene "{self.scene.name}" have a Rack Focus node "{twice}": {todo}')
-        if only and only not in found:
-            there = ", ".join(f'"{name}"' for name in found) or "none at work"
-            words = f'the compositor of scene "{self.scene.name}" has no Rack Focus node "{only}" (it has {there})'
+        if only and only not in names:
+            others = ", ".join(f'"{name}"' for name in names) or "none at work"
+            words = f'the compositor of scene "{self.scene.name}" has no Rack Focus node "{only}" (it has {others})'
             raise ValueError(words)
-        return [only] if only else found
+        return [only] if only else names
 
     def node(self, name: str) -> bpy.types.Node:
         """Raises KeyError."""
@@ -107,19 +107,19 @@ class Nodes(Owners):
     def _pixels(self, name: str, frame: int, notes: dict[str, Any]) -> Pixels:
         if self._collected_at != frame:
             self._collected, self._collected_at = compositor.collect(self.scene), frame
-        found = self._collected[name]
-        return Pixels(*_picture(found), {**notes, node_notes.PIXELS: found.key or next(iter(NOTHING))})
+        collected = self._collected[name]
+        return Pixels(*_picture(collected), {**notes, node_notes.PIXELS: collected.key or next(iter(NOTHING))})
 
 
-def _picture(found: Collected) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _picture(collected: Collected) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The pixels to be written, top row first, and where they count; (None, None) where nothing does."""
-    flat = found.made.flat if found.made is not None else None
-    if flat is None or found.made is None:
-        if found.whole and found.picture is not None:
-            return found.picture, np.ones(found.picture.shape[:2], bool)
+    flat = collected.made.flat if collected.made is not None else None
+    if flat is None or collected.made is None:
+        if collected.whole and collected.picture is not None:
+            return collected.picture, np.ones(collected.picture.shape[:2], bool)
         return None, None
-    picture, counts = coding.decode(flat, found.made.width, found.made.height)
-    if found.whole and found.picture is not None:
-        picture[~counts] = found.picture[~counts]
+    picture, counts = coding.decode(flat, collected.made.width, collected.made.height)
+    if collected.whole and collected.picture is not None:
+        picture[~counts] = collected.picture[~counts]
         counts = np.ones_like(counts)
     return picture, counts

@@ -25,12 +25,12 @@ class Strips(Owners):
     kind, together = "strip", False
 
     def names(self, only: str = "") -> list[str]:
-        found = [strip.name for strip, _ in modifier.in_scene(self.scene)]
-        if only and only not in found:
-            there = ", ".join(f'"{name}"' for name in found) or "none"
-            words = f'scene "{self.scene.name}" has no strip "{only}" with a Rack Focus modifier (it has {there})'
+        names = [strip.name for strip, _ in modifier.in_scene(self.scene)]
+        if only and only not in names:
+            others = ", ".join(f'"{name}"' for name in names) or "none"
+            words = f'scene "{self.scene.name}" has no strip "{only}" with a Rack Focus modifier (it has {others})'
             raise ValueError(words)
-        return [only] if only else found
+        return [only] if only else names
 
     def strip(self, name: str, frame: int = 0) -> bpy.types.Strip:
         """Raises FrameError, for this frame, where the strip or its modifier is gone."""
@@ -109,7 +109,7 @@ def _own_dof(strip: bpy.types.Strip) -> str:
 
 
 def _pixels(job: Job | None, notes: dict[str, Any]) -> Pixels:
-    made = frames.make(job) if job is not None else None
-    if made is None or made.flat is None:
+    result = frames.make(job) if job is not None else None
+    if result is None or result.flat is None:
         return Pixels(None, None, notes)
-    return Pixels(*coding.decode(made.flat, made.width, made.height), notes)
+    return Pixels(*coding.decode(result.flat, result.width, result.height), notes)

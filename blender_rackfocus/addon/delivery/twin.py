@@ -50,9 +50,13 @@ class Depth:
 
 def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
     """The strip's modifier with a node-only twin, or None."""
-    for found in getattr(strip, "modifiers", ()):
-        if found.type == "COMPOSITOR" and found.node_group is not None and twin_group.MARK in found.node_group:
-            return found
+    for twin_modifier in getattr(strip, "modifiers", ()):
+        if (
+            twin_modifier.type == "COMPOSITOR"
+            and twin_modifier.node_group is not None
+            and twin_group.MARK in twin_modifier.node_group
+        ):
+            return twin_modifier
     return None
 
 
@@ -71,26 +75,26 @@ def convert(strip: bpy.types.Strip, scene: bpy.types.Scene) -> tuple[float, floa
     depth = _depth(strip, rack_modifier, scene)
     tree = _tree(rack_modifier.node_group, depth)
     try:
-        told = _measure(strip, rack_modifier, scene, frame, tree, depth)
+        decibels = _measure(strip, rack_modifier, scene, frame, tree, depth)
     except EXPECTED as error:
         twin_group.discard(tree)
         raise FrameError.of(error, strip.name, frame) from error
-    tree[twin_group.MEASURED] = told[0]
+    tree[twin_group.MEASURED] = decibels[0]
     twin_group.spell_out_focus(strip.id_data, _focus_path(rack_modifier, tree), tree)
     rack_modifier.node_group = tree
     rack_modifier.input_mask_type = "STRIP" if depth.kind == "STRIP" else "ID"
     strip.invalidate_cache("COMPOSITE")
-    return told
+    return decibels
 
 
 def back(strip: bpy.types.Strip) -> None:
     """The Rack Focus modifier again, with the focus keys it had."""
-    found = find(strip)
-    tree = found.node_group
+    twin_modifier = find(strip)
+    tree = twin_modifier.node_group
     original = twin_group.original_of(tree)
-    twin_group.put_keys_back(strip.id_data, _focus_path(found, tree), tree)
-    found.node_group = original if original is not None else group.new_group()
-    found.input_mask_type = "ID"
+    twin_group.put_keys_back(strip.id_data, _focus_path(twin_modifier, tree), tree)
+    twin_modifier.node_group = original if original is not None else group.new_group()
+    twin_modifier.input_mask_type = "ID"
     if not modifier.is_used(tree):
         twin_group.discard(tree)
     strip.invalidate_cache("COMPOSITE")
@@ -181,7 +185,7 @@ def _tree(original: bpy.types.NodeTree, depth: Depth) -> bpy.types.NodeTree:
     image = None
     if depth.kind == "STRIP":
         socket = tree.interface.new_socket(twin_nodes.DEPTH, in_out="INPUT", socket_type="NodeSocketColor")
-        order = [one for one in tree.interface.items_tree if one.item_type == "SOCKET" and one.in_out == "INPUT"]
+        order = [item for item in tree.interface.items_tree if item.item_type == "SOCKET" and item.in_out == "INPUT"]
         tree.interface.move(socket, order[0].position + 1)
     else:
         image = bpy.data.images.load(depth.path)

@@ -204,7 +204,7 @@ def _bokehs(make: _Builder, given) -> tuple[bpy.types.NodeSocket, bpy.types.Node
     hole = make.maths("SQRT", given["Obstruction"])
 
     def bokeh(turn: float) -> bpy.types.NodeSocket:
-        made = make.node(idnames.BOKEH_IMAGE)
+        aperture = make.node(idnames.BOKEH_IMAGE)
         angle = make.maths("ADD", given["Blade Rotation"], turn)
         for name, source in (
             ("Flaps", flaps),
@@ -212,8 +212,8 @@ def _bokehs(make: _Builder, given) -> tuple[bpy.types.NodeSocket, bpy.types.Node
             ("Roundness", roundness),
             ("Catadioptric Size", hole),
         ):
-            make.put(source, made.inputs[name])
-        return made.outputs[0]
+            make.put(source, aperture.inputs[name])
+        return aperture.outputs[0]
 
     return bokeh(3.14159265), bokeh(0.0)
 

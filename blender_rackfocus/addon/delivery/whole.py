@@ -99,19 +99,19 @@ def _is_right(noted: dict[str, Any] | None, now: dict[str, Any], of: Job) -> boo
 def _leave_alone(scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
     """Nothing but the strip is seen, plainly, and its picture is written as it is."""
     editor, lies_in = scene.sequence_editor, pairs.list_of(strip)
-    for one in editor.strips_all:
+    for other in editor.strips_all:
         for name in (pairs.PLACED, pairs.LIVE, pairs.BENEATH):
-            if name in one:
-                del one[name]
+            if name in other:
+                del other[name]
     editor.display_stack(lies_in)
     owner = lies_in or editor
-    for one in owner.strips:
-        if one != strip:
-            one.mute = True
+    for other in owner.strips:
+        if other != strip:
+            other.mute = True
     strip.mute = False
     owner.channels[strip.channel].mute = False
     rack_modifier = modifier.find(strip)
-    names = [one.name for one in strip.modifiers]
+    names = [other.name for other in strip.modifiers]
     for name in names[names.index(rack_modifier.name) + 1 :]:
         strip.modifiers.remove(strip.modifiers[name])
     look.make_plain(strip)
@@ -134,8 +134,8 @@ def _set_size(scene: bpy.types.Scene, strip: bpy.types.Strip, of: Job, works: bo
     """The render's size is the strip's own, or a share of it. Returns that exactly, across and down."""
     if strip.type != "SCENE":  # Blender draws those in the render's size
         if works:
-            made = frames.make(of)
-            width, height = made.width, made.height
+            result = frames.make(of)
+            width, height = result.width, result.height
         else:
             height, width = frames.sources(of)[0].shape[:2]
         scene.render.resolution_x, scene.render.resolution_y = width, height
@@ -159,8 +159,8 @@ def _is_opaque(of: Job, works: bool) -> bool:
 
 
 def _size_of(of: Job) -> tuple[int, int]:
-    made = frames.make(of)
-    return made.width, made.height
+    result = frames.make(of)
+    return result.width, result.height
 
 
 def _render(scene: bpy.types.Scene, path: str, kind: str, notes: dict[str, Any], opaque: bool) -> None:

@@ -139,7 +139,7 @@ def hidden_file(
     names: tuple[str, ...],
 ) -> str:
     """The file with the picture and depth that a scene strip would show without some objects (`name_full`), as wide as
-    `found.whole`. Where it may not be rendered, it need not be there. Raises FrameError, MediaError."""
+    `files.whole`. Where it may not be rendered, it need not be there. Raises FrameError, MediaError."""
     at = strips.scene_frame(strip, frame, scene)
     whole = os.path.splitext(os.path.basename(files.path))[0]
     key = key_of(kind="scene behind", of=whole, without=names)

@@ -47,10 +47,10 @@ def planes(scene: bpy.types.Scene) -> list[Plane]:
         shown = eyedropper.candidates(scene, strips.standing_at(scene))
     except FrameError:
         return []  # said in the panel
-    for one in shown:
-        if one.strip.name not in by_strip:
+    for appearance in shown:
+        if appearance.strip.name not in by_strip:
             try:
-                by_strip[one.strip.name] = _plane(one)
+                by_strip[appearance.strip.name] = _plane(appearance)
             except ValueError:
                 continue  # no lens can be that: said in the panel
     return list(by_strip.values())

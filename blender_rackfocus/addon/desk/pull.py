@@ -44,8 +44,8 @@ def pull_focus(
     rate = fps(strip.id_data)
     first, last = marks.span(strip)
     asked = float(pull.default_duration(feel, rate) if duration is None else duration)
-    frame, length, told = pull.fit_in(frame, asked, first, last)
-    notes = [told] if told else []
+    frame, length, shortened = pull.fit_in(frame, asked, first, last)
+    notes = [shortened] if shortened else []
     from_m = None if start is None else pull.mark_distance_m(start, frame)
     to_m = pull.mark_distance_m(end, frame + length)
     nearest_m = focus.nearest_m()
@@ -82,16 +82,16 @@ def width_px(strip: bpy.types.Strip) -> int:
     return wide or strip.id_data.render.resolution_x
 
 
-def check_kept(keys: list[Key], made: list[Key]) -> None:
+def check_kept(keys: list[Key], new_keys: list[Key]) -> None:
     """Raises ValueError where a key by hand would be replaced."""
-    gone = replaced(keys, made)
+    gone = replaced(keys, new_keys)
     if gone:
         raise ValueError(f"{keys_text(gone)} set by hand would be replaced: choose Replace Keys by Hand, or move them")
 
 
-def replaced(keys: list[Key], made: list[Key]) -> list[Key]:
+def replaced(keys: list[Key], new_keys: list[Key]) -> list[Key]:
     """The keys by hand that are not in a new curve any more, or elsewhere."""
-    left = {(key.frame, round(key.focus_m, 5)) for key in made}
+    left = {(key.frame, round(key.focus_m, 5)) for key in new_keys}
     return [key for key in by_hand(keys, -math.inf, math.inf) if (key.frame, round(key.focus_m, 5)) not in left]
 
 

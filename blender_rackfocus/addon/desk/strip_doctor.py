@@ -121,7 +121,7 @@ def examine(strip: bpy.types.Strip, scene: bpy.types.Scene) -> Look:
         depths.append(None if raw is None else np.ascontiguousarray(raw[::step, ::step]))
     convention = reader.convention()
     diagnosed = doctor.diagnose(depths, pictures, convention=convention, lens=reader.lens())
-    if gone and not any(one.name == "FRAMES_MISSING" for one in diagnosed):
+    if gone and not any(finding.name == "FRAMES_MISSING" for finding in diagnosed):
         words = f"{len(gone)} of {len(timeline)} frames have no depth (first: frame {gone[0]})."
         diagnosed.insert(0, Finding("FRAMES_MISSING", words, 1.0, "Make them from the frames around"))
     centre = looked[len(looked) // 2]
@@ -182,8 +182,8 @@ def repair(
     """
     reader = _Reader(strip, scene)
     timeline = {reader.picture_frame(frame).index: frame for frame in reader.timeline()}
-    offset = sum(int(one.numbers["offset"]) for one in chosen if one.name == "OUT_OF_STEP")
-    with_picture = any(one.name in {"SIZE", "PREMULTIPLIED"} for one in chosen)
+    offset = sum(int(finding.numbers["offset"]) for finding in chosen if finding.name == "OUT_OF_STEP")
+    with_picture = any(finding.name in {"SIZE", "PREMULTIPLIED"} for finding in chosen)
 
     def metres(index: int) -> np.ndarray | None:
         frame = timeline[index] + offset
@@ -192,7 +192,7 @@ def repair(
         picture = reader.picture(timeline[index]) if with_picture else None
         return doctor.treat(
             reader.raw(frame),
-            [one for one in chosen if one.name not in {"FRAMES_MISSING", "OUT_OF_STEP"}],
+            [finding for finding in chosen if finding.name not in {"FRAMES_MISSING", "OUT_OF_STEP"}],
             convention=convention,
             near_m=near_m,
             far_m=far_m,
@@ -208,8 +208,8 @@ def repair(
             if progress is not None:
                 progress((number + 1) / len(order))
 
-    fixes = {"fixes": [one.name for one in chosen], "near_m": near_m, "far_m": far_m, "was": repr(convention)}
-    why = "; ".join(one.fix for one in chosen)
+    fixes = {"fixes": [finding.name for finding in chosen], "near_m": near_m, "far_m": far_m, "was": repr(convention)}
+    why = "; ".join(finding.fix for finding in chosen)
     return strip_estimate.use_repaired(strip, scene, repaired(), _source_name(reader), fixes, why)
 
 
@@ -223,10 +223,10 @@ def _between(
 
     before, after = first(reversed(order[:number])), first(order[number + 1 :])
     if before is None or after is None:
-        only = before or after
-        if only is None:
+        single = before or after
+        if single is None:
             raise FrameError("none of its frames has depth", strip.name)
-        return only[1]
+        return single[1]
     share = (order[number] - before[0]) / (after[0] - before[0])
     return doctor.between(before[1], after[1], share)
 
@@ -244,8 +244,8 @@ def value_at(strip: bpy.types.Strip, scene: bpy.types.Scene, frame: int, x_px: f
     if not (0 <= x_px < width and 0 <= y_px < height):
         raise ValueError(f"the point {x_px:g}, {y_px:g} lies outside the picture of {width} x {height}")
     raw = reader.raw(frame)
-    x, y = int(x_px * raw.shape[1] / width), int(y_px * raw.shape[0] / height)
-    patch = raw[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+    column, row = int(x_px * raw.shape[1] / width), int(y_px * raw.shape[0] / height)
+    patch = raw[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
     known = patch[np.isfinite(patch)]
     if not known.size:
         raise ValueError(f"there is no depth at the point {x_px:g}, {y_px:g}")

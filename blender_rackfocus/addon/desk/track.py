@@ -140,10 +140,16 @@ def of_strip(strip: bpy.types.Strip) -> Track:
     near_d, far_d = _sharp(strip, rack_modifier, frames, dioptres)
     lines = tuple(_mark_lines(strip, first, last))
     proposed = tuple(
-        Proposed(one.start, one.frame, 1 / one.distance_m, one.strength >= STRONG, follow.told(one))
-        for one in proposals.read(strip)
+        Proposed(
+            proposal.start,
+            proposal.frame,
+            1 / proposal.distance_m,
+            proposal.strength >= STRONG,
+            follow.told(proposal),
+        )
+        for proposal in proposals.read(strip)
     )
-    low_d, high_d = _scale(dioptres, [*(line.dioptres for line in lines), [one.dioptre for one in proposed]])
+    low_d, high_d = _scale(dioptres, [*(line.dioptres for line in lines), [proposal.dioptre for proposal in proposed]])
     stands = standing.of(strip.id_data, strip)
     curve = focus.curve
     chosen = {p.co.x for p in curve.keyframe_points if p.select_control_point} if curve is not None else set()
@@ -158,7 +164,8 @@ def of_strip(strip: bpy.types.Strip) -> Track:
         beyond=dioptres * focus.nearest_m() >= 1 - 1e-6,
         points=tuple(Point(key.frame, 1 / key.focus_m, key.role, key.frame in chosen) for key in keys),
         stretches=tuple(
-            Stretch(one.kind, keys[one.first].frame, keys[one.last].frame) for one in decisions.decisions(keys)
+            Stretch(decision.kind, keys[decision.first].frame, keys[decision.last].frame)
+            for decision in decisions.decisions(keys)
         ),
         marks=lines,
         low_d=low_d,
@@ -290,7 +297,7 @@ class Tracks:
         until, moving = time.perf_counter() + budget_s, None
         edits = signals.edits() + standing.changes() + cache.writes()
         self.is_behind = False
-        uid, found = scene.session_uid, []
+        uid, tracks = scene.session_uid, []
         for strip in strips:
             key = uid, strip.name
             entry = self._entries.get(key)
@@ -301,8 +308,8 @@ class Tracks:
                 else:
                     self.is_behind = True
             if entry is not None and entry.track is not None:
-                found.append(entry.track)
-        return found
+                tracks.append(entry.track)
+        return tracks
 
     def _look(self, key: tuple[int, str], strip: bpy.types.Strip, moving: _Moving, edits: int) -> _Entry:
         entry, now = self._entries.get(key), self._print(strip, moving)
@@ -319,13 +326,13 @@ class Tracks:
         ids = self._ids_of(rack_modifier.node_group)
         base, given = f"{rack_modifier.path_from_id()}.properties.inputs.", rack_modifier.properties.inputs
         sockets = [ids[name] for name in _LENS if name in ids]  # a group of an earlier version may have fewer
-        curve_of = {one: moving.get(f"{base}{one}.value") for one in sockets}
+        curve_of = {socket: moving.get(f"{base}{socket}.value") for socket in sockets}
         place = baked_strips.place_of(rack_modifier)
         uid = strip.id_data.session_uid
         return (
             marks.span(strip),
             strip.content_start,
-            tuple(getattr(given, one).value if curve is None else _raw(curve) for one, curve in curve_of.items()),
+            tuple(getattr(given, socket).value if curve is None else _raw(curve) for socket, curve in curve_of.items()),
             tuple((m.name, m.kind, m.distance_m, hash(m.track)) for m in marks.of(strip)),
             tuple((p.at, p.length, p.distance_m, p.strength, p.reason, p.name) for p in proposals.of(strip)),
             repr(clock.signature(strip)) if len(proposals.of(strip)) else "",
@@ -361,7 +368,7 @@ def _raw(curve: bpy.types.FCurve) -> tuple:
         out.append(kinds.tobytes())
     points.foreach_get("select_control_point", chosen)
     out.append(chosen.tobytes())
-    out += [value for one in curve.modifiers for value in (one.type, one.mute, one.influence)]
+    out += [value for changing in curve.modifiers for value in (changing.type, changing.mute, changing.influence)]
     return tuple(out)
 
 

@@ -43,7 +43,7 @@ def job_of(shown: strips.Shown, rack_modifier: Any, draft: bool, at_current_fram
     values = modifier.values(
         shown.strip, rack_modifier, shown.scene, None if at_current_frame else shown.animation_frame
     )
-    if not modifier.is_on(rack_modifier) or values["Mix"] <= 0 or values["Near Strength"] + values["Far Strength"] <= 0:
+    if not modifier.is_on(rack_modifier) or inputs.is_idle(values):
         return None
     return _job(shown, values, draft) if not adjustment.is_over_nothing(shown) else None
 
