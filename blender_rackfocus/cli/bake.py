@@ -156,22 +156,22 @@ def _folder(args: argparse.Namespace) -> str:
 def _bake(args: argparse.Namespace, work: list[Work], stop: Stop) -> int:
     if not work:
         say("no strip shows any of these frames: nothing to bake")
-    problem = too_large([one for each in work for one in each.needs()])
+    problem = too_large([need for job in work for need in job.needs()])
     if problem:
         raise CommandError(problem)
     done: Counter[str] = Counter()
-    progress = Progress("baking", sum(len(each.frames) * len(each.places) for each in work))
-    for each in work:
-        for told in _outcomes(each, args.afresh):
-            done[told["state"]] += 1
+    progress = Progress("baking", sum(len(job.frames) * len(job.places) for job in work))
+    for job in work:
+        for outcome in _outcomes(job, args.afresh):
+            done[outcome["state"]] += 1
             if args.json:
-                print(json.dumps(told), flush=True)
-            if told["state"] == "failed":
-                say(told["error"])
+                print(json.dumps(outcome), flush=True)
+            if outcome["state"] == "failed":
+                say(outcome["error"])
             progress.step()
             stop.check()
         if not args.json:
-            print(*(place.folder for place in each.places.values()), sep="\n")
+            print(*(place.folder for place in job.places.values()), sep="\n")
     if args.json:
         print(json.dumps({"done": True, **{state: done[state] for state in STATES}}), flush=True)
     say(", ".join(f"{done[state]} {state}" for state in STATES if done[state]) or "no frames")
@@ -185,11 +185,11 @@ def _whole(args: argparse.Namespace, scene: Any, stop: Stop) -> int:
         raise UsageError("--whole goes with --strip, --folder and --format")
     name = _named(owners, args.strip)[0]
     strip = owners.strip(name)
-    which = [one for one in args.frames or placed.frames_of(strip) if owners.covers(name, one)]
+    which = [frame for frame in args.frames or placed.frames_of(strip) if owners.covers(name, frame)]
     place, progress = BakedPlace(_folder(args), args.format), Progress("making pictures", len(which))
-    made = whole.pictures(scene, strip, place, which, args.share)
+    outcomes = whole.pictures(scene, strip, place, which, args.share)
     try:
-        for outcome in _quietly(made):
+        for outcome in _quietly(outcomes):
             if args.json:
                 print(json.dumps({"frame": outcome.frame, "state": outcome.state, "file": outcome.path}), flush=True)
             progress.step()
@@ -212,56 +212,56 @@ def _outcomes(work: Work, afresh: bool) -> Iterator[dict[str, Any]]:
         which = list(dict.fromkeys(frame for frame, _ in left))
         with Bake(work.owners, work.places, which, afresh=afresh) as under_way:
             try:
-                for made in _quietly(iter(under_way)):
-                    if (made.frame, made.owner) not in left:
+                for outcome in _quietly(iter(under_way)):
+                    if (outcome.frame, outcome.owner) not in left:
                         continue  # told before a frame of another one failed
-                    left.remove((made.frame, made.owner))
-                    seconds = round(made.seconds, 4)
-                    told = {kind: made.owner, "frame": made.frame, "state": made.state, "file": made.path}
-                    yield {**told, "seconds": seconds}
-                    if made.clipped:
-                        say(f"frame {made.frame}: light above white is cut off in PNG; EXR keeps it")
+                    left.remove((outcome.frame, outcome.owner))
+                    seconds = round(outcome.seconds, 4)
+                    row = {kind: outcome.owner, "frame": outcome.frame, "state": outcome.state, "file": outcome.path}
+                    yield {**row, "seconds": seconds}
+                    if outcome.clipped:
+                        say(f"frame {outcome.frame}: light above white is cut off in PNG; EXR keeps it")
                 return
             except FrameError as error:
                 if error.path and any(error.path.startswith(place.folder) for place in work.places.values()):
                     raise CommandError(str(error)) from error
-                failed = [one for one in left if one[0] == int(error.frame)] or left[:1]
+                failed = [pair for pair in left if pair[0] == int(error.frame)] or left[:1]
                 seconds = round(time.perf_counter() - began, 4)
                 for frame, name in failed:
                     left.remove((frame, name))
-                    told = {kind: name, "frame": frame, "state": "failed", "error": str(error)}
-                    yield {**told, "seconds": seconds}
+                    row = {kind: name, "frame": frame, "state": "failed", "error": str(error)}
+                    yield {**row, "seconds": seconds}
 
 
 def _quietly(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     """Blender says on standard output what it renders, which is for our results."""
     while True:
         with quiet():
-            made = next(outcomes, None)
-        if made is None:
+            outcome = next(outcomes, None)
+        if outcome is None:
             return
-        yield made
+        yield outcome
 
 
 def _disk_need(args: argparse.Namespace, work: list[Work]) -> int:
-    for each in work:
-        for (name, place), one in zip(each.places.items(), each.needs(), strict=True):
+    for job in work:
+        for (name, place), need in zip(job.places.items(), job.needs(), strict=True):
             if args.json:
-                told = {"strip": name, "frames": len(each.frames), "missing": one.frames, "folder": place.folder}
-                print(json.dumps({**told, "bytes_needed": one.bytes_needed, "bytes_free": one.bytes_free}), flush=True)
+                row = {"strip": name, "frames": len(job.frames), "missing": need.frames, "folder": place.folder}
+                print(json.dumps({**row, "bytes_needed": need.bytes_needed, "bytes_free": need.bytes_free}), flush=True)
             else:
-                needs = f"{one.frames} of {len(each.frames)} frames missing, up to {size_text(one.bytes_needed)}"
-                print(f"{name}: {needs}, {size_text(one.bytes_free)} free in {place.folder}")
+                needs = f"{need.frames} of {len(job.frames)} frames missing, up to {size_text(need.bytes_needed)}"
+                print(f"{name}: {needs}, {size_text(need.bytes_free)} free in {place.folder}")
     return 0
 
 
 def _link(args: argparse.Namespace, work: list[Work]) -> int:
-    for each in work:
-        for name, place in each.places.items():
-            told = each.owners.look(name, each.frames, place)
-            if told.missing or told.stale:
-                raise CommandError(f"{name}: {'; '.join(told.lines())}. Bake them first")
-            each.owners.attach(name, place)
+    for job in work:
+        for name, place in job.places.items():
+            freshness = job.owners.look(name, job.frames, place)
+            if freshness.missing or freshness.stale:
+                raise CommandError(f"{name}: {'; '.join(freshness.lines())}. Bake them first")
+            job.owners.attach(name, place)
     target = (args.save or args.file).absolute()
     others = {Path(path) for path in bpy.utils.blend_paths(absolute=True)} - {args.file.absolute()}
     keep_apart([target], others)
@@ -275,7 +275,7 @@ def _scene(name: str) -> Any:
     if scene is None:
         raise UsageError(f"--scene: there is no scene {name!r}; there are {', '.join(s.name for s in bpy.data.scenes)}")
     if not name and not _has_work(scene):
-        scene = next((one for one in bpy.data.scenes if _has_work(one)), scene)
+        scene = next((candidate for candidate in bpy.data.scenes if _has_work(candidate)), scene)
     if not _has_work(scene):
         raise CommandError(f'scene "{scene.name}" has nothing in its sequencer, and no Rack Focus node at work')
     bpy.context.window.scene = scene

@@ -70,8 +70,8 @@ def _pictures(path: Path) -> tuple[list[Path], str]:
     """The pictures of a folder, of a name with # or %04d for the number, or from one numbered file on; and what was
     taken where it might be meant otherwise."""
     if path.is_dir():
-        one, note = _in_folder(path)
-        return [Path(file) for file in one.files.values()], note
+        sequence, note = _in_folder(path)
+        return [Path(file) for file in sequence.files.values()], note
     if path.is_file():
         return _from_file(str(path))
     if path.exists():
@@ -90,10 +90,10 @@ def _from_file(path: str) -> tuple[list[Path], str]:
     numbered = sequences.around(path)
     if not numbered:
         return [Path(path)], ""
-    one = max(numbered, key=lambda each: (len(each.files), numbered.index(each)))
-    others = ", ".join(each.name for each in numbered if each is not one)
-    files = list(one.files.values())
-    note = f"{one.name} is taken for the clip; {others} would be another reading" if others else ""
+    longest = max(numbered, key=lambda sequence: (len(sequence.files), numbered.index(sequence)))
+    others = ", ".join(sequence.name for sequence in numbered if sequence is not longest)
+    files = list(longest.files.values())
+    note = f"{longest.name} is taken for the clip; {others} would be another reading" if others else ""
     return [Path(file) for file in files[files.index(path) :]], note
 
 
@@ -102,12 +102,14 @@ def _in_folder(folder: Path) -> tuple[sequences.Sequence, str]:
     numbered = sequences.in_folder(str(folder), lambda name: os.path.splitext(name)[1].lower() in PICTURES)
     if not numbered:
         raise UsageError(f"there are no pictures in {folder}")
-    several = [one for one in numbered if len(one.files) > 1] or numbered
-    kept = several if len(several) == 1 else [one for one in several if not sequences.says_depth(one.name)]
+    several = [sequence for sequence in numbered if len(sequence.files) > 1] or numbered
+    kept = (
+        several if len(several) == 1 else [sequence for sequence in several if not sequences.says_depth(sequence.name)]
+    )
     if len(kept) != 1:
-        listed = ", ".join(f"{one.name} ({len(one.files)})" for one in several)
+        listed = ", ".join(f"{sequence.name} ({len(sequence.files)})" for sequence in several)
         raise UsageError(f"{folder} holds more than one kind of picture: {listed}; name one with #")
-    others = ", ".join(one.name for one in numbered if one is not kept[0])
+    others = ", ".join(sequence.name for sequence in numbered if sequence is not kept[0])
     return kept[0], f"{kept[0].name} is taken for the clip; beside it lies {others}" if others else ""
 
 

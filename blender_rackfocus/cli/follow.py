@@ -62,11 +62,11 @@ def run(args: argparse.Namespace, stop: Stop) -> int:
         strip = next(strip for strip, _modifier in modifier.in_scene(scene))
         for name, metres in args.mark:
             marks.add(strip, name, metres)
-        made = _proposals(strip, stop)
-        for one in made:
-            print(json.dumps(_as_data(one)) if args.json else _as_line(one), flush=True)
+        proposed = _proposals(strip, stop)
+        for proposal in proposed:
+            print(json.dumps(_as_data(proposal)) if args.json else _as_line(proposal), flush=True)
         if args.blend:
-            proposals.put(strip, made)
+            proposals.put(strip, proposed)
             rack.save_blend(scene, args.blend)
     return 0
 
@@ -81,16 +81,21 @@ def _proposals(strip: Any, stop: Stop) -> list[Proposal]:
         raise CommandError(str(error)) from error
 
 
-def _as_line(one: Proposal) -> str:
-    when = f"frame {one.frame:g}" if not one.length else f"frames {one.start:g} to {one.frame:g}"
-    subject = f"{one.name}, " if one.name else ""
-    strength = f"{'strong' if one.strength >= STRONG else 'weak'}, {one.strength:.2f}"
-    return f"{when}: {subject}{distance_text(one.distance_m)}, {one.reason} ({strength})"
+def _as_line(proposal: Proposal) -> str:
+    when = f"frame {proposal.frame:g}" if not proposal.length else f"frames {proposal.start:g} to {proposal.frame:g}"
+    subject = f"{proposal.name}, " if proposal.name else ""
+    strength = f"{'strong' if proposal.strength >= STRONG else 'weak'}, {proposal.strength:.2f}"
+    return f"{when}: {subject}{distance_text(proposal.distance_m)}, {proposal.reason} ({strength})"
 
 
-def _as_data(one: Proposal) -> dict[str, Any]:
-    told = {"frame": one.frame, "length": one.length, "subject": one.name, "distance_m": round(one.distance_m, 4)}
-    return {**told, "reason": one.reason, "strength": round(one.strength, 3)}
+def _as_data(proposal: Proposal) -> dict[str, Any]:
+    row = {
+        "frame": proposal.frame,
+        "length": proposal.length,
+        "subject": proposal.name,
+        "distance_m": round(proposal.distance_m, 4),
+    }
+    return {**row, "reason": proposal.reason, "strength": round(proposal.strength, 3)}
 
 
 def _mark(text: str) -> tuple[str, float]:

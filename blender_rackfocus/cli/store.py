@@ -28,21 +28,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; 1 where verify found damage."""
     where = _store(args.folder)
-    told: dict[str, object] = {"folder": where.folder}
+    answer: dict[str, object] = {"folder": where.folder}
     if args.action == "clear":
-        told["removed"] = where.clear()
+        answer["removed"] = where.clear()
     elif args.action == "verify":
         bad = where.verify()
         where.sweep()
-        told |= {"kept": len(where.contents()), "damaged": len(bad)}
+        answer |= {"kept": len(where.contents()), "damaged": len(bad)}
     else:
         kept = where.contents()
-        for one in kept if args.json else ():
-            line = {"key": one.key, "bytes": one.size_bytes, "used": round(one.used), "shape": one.shape, **one.notes}
+        for entry in kept if args.json else ():
+            line = {
+                "key": entry.key,
+                "bytes": entry.size_bytes,
+                "used": round(entry.used),
+                "shape": entry.shape,
+                **entry.notes,
+            }
             print(json.dumps(line))
-        told |= {"kept": len(kept), "bytes": sum(one.size_bytes for one in kept), "limit": where.limit_bytes}
-    print(json.dumps(told) if args.json else ", ".join(f"{name}: {value}" for name, value in told.items()))
-    return 1 if told.get("damaged") else 0
+        answer |= {"kept": len(kept), "bytes": sum(entry.size_bytes for entry in kept), "limit": where.limit_bytes}
+    print(json.dumps(answer) if args.json else ", ".join(f"{name}: {value}" for name, value in answer.items()))
+    return 1 if answer.get("damaged") else 0
 
 
 def _store(folder: Path | None) -> Store:

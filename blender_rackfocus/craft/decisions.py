@@ -31,16 +31,16 @@ class Decision:
 
 def decisions(keys: Sequence[Key]) -> list[Decision]:
     """The curve in stretches, without a gap, each as long as it can be. keys: ascending in time."""
-    found: list[Decision] = []
-    for i, (a, b) in enumerate(pairwise(keys)):
-        kind = _kind(a, b)
-        before = found[-1] if found else None
-        goes_on = before is not None and before.kind == kind and (kind != "RACK" or keys[before.last].role == WITHIN)
-        if before is not None and goes_on:
-            found[-1] = replace(before, last=i + 1)
+    stretches: list[Decision] = []
+    for i, (key, following) in enumerate(pairwise(keys)):
+        kind = _kind(key, following)
+        latest = stretches[-1] if stretches else None
+        goes_on = latest is not None and latest.kind == kind and (kind != "RACK" or keys[latest.last].role == WITHIN)
+        if latest is not None and goes_on:
+            stretches[-1] = replace(latest, last=i + 1)
         else:
-            found.append(Decision(kind, i, i + 1))
-    return found
+            stretches.append(Decision(kind, i, i + 1))
+    return stretches
 
 
 def dragged(keys: Sequence[Key], chosen: Collection[int], frames: float) -> list[Key]:
@@ -52,23 +52,23 @@ def dragged(keys: Sequence[Key], chosen: Collection[int], frames: float) -> list
     anchors = [i for i, key in enumerate(keys) if key.role != WITHIN or i in (0, len(keys) - 1)]
     by = room(keys, chosen, frames)
     at = {i: keys[i].frame + (by if i in chosen else 0.0) for i in anchors}
-    for a, b in pairwise(anchors):
-        scale = (at[b] - at[a]) / (keys[b].frame - keys[a].frame)
-        for i in range(a + 1, b):
-            at[i] = at[a] + (keys[i].frame - keys[a].frame) * scale
+    for start, end in pairwise(anchors):
+        scale = (at[end] - at[start]) / (keys[end].frame - keys[start].frame)
+        for i in range(start + 1, end):
+            at[i] = at[start] + (keys[i].frame - keys[start].frame) * scale
     return _moved(keys, at)
 
 
 def room(keys: Sequence[Key], chosen: Collection[int], frames: float) -> float:
     """How much of a way (frames) chosen keys can go before they meet keys that rest."""
     anchors = [i for i, key in enumerate(keys) if key.role != WITHIN or i in (0, len(keys) - 1)]
-    for a, b in pairwise(anchors):
-        if (a in chosen) == (b in chosen):
+    for start, end in pairwise(anchors):
+        if (start in chosen) == (end in chosen):
             continue
-        length = keys[b].frame - keys[a].frame
-        closest = min(keys[i + 1].frame - keys[i].frame for i in range(a, b))
+        length = keys[end].frame - keys[start].frame
+        closest = min(keys[i + 1].frame - keys[i].frame for i in range(start, end))
         free = length - length * min(LEAST_GAP / closest, 1.0)
-        frames = min(frames, free) if a in chosen else max(frames, -free)
+        frames = min(frames, free) if start in chosen else max(frames, -free)
     return frames
 
 
@@ -152,17 +152,17 @@ def by_hand(keys: Sequence[Key], first: float, last: float) -> list[Key]:
     return [key for key in keys if first <= key.frame <= last and key.role not in (RACK, WITHIN, FOLLOWED)]
 
 
-def _kind(a: Key, b: Key) -> str:
-    if b.role == FOLLOWED:
+def _kind(key: Key, following: Key) -> str:
+    if following.role == FOLLOWED:
         return "FOLLOW"
-    if _rests(a, b):
+    if _rests(key, following):
         return "HOLD"
-    return "RACK" if {a.role, b.role} <= {RACK, WITHIN} else "MOVE"
+    return "RACK" if {key.role, following.role} <= {RACK, WITHIN} else "MOVE"
 
 
-def _rests(a: Key, b: Key) -> bool:
+def _rests(key: Key, following: Key) -> bool:
     """Whether focus rests between two neighbours: a hand that hesitates is still on its way."""
-    return WITHIN not in (a.role, b.role) and stands_still(a, b)
+    return WITHIN not in (key.role, following.role) and stands_still(key, following)
 
 
 def _moved(keys: Sequence[Key], frames: dict[int, float]) -> list[Key]:

@@ -115,17 +115,17 @@ def diagnose(
             raise ValueError(f"depths must be (H, W) each, not {depth.shape}")
     if pictures is not None and len(pictures) != len(depths):
         raise ValueError("pictures must be as many as depths")
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if pictures is not None:
-        found += _size(present[0], pictures[0])
-    found += _missing(depths, pictures)
+        findings += _size(present[0], pictures[0])
+    findings += _missing(depths, pictures)
     if pictures is not None and len(present) == len(depths):
-        found += _out_of_step(present, pictures)
+        findings += _out_of_step(present, pictures)
     middle = len(present) // 2
     sample, picture = present[middle], None if pictures is None else pictures[there[middle]]
     if picture is not None and picture.shape == (*sample.shape, 4):
         premultiplied = _premultiplied(sample, picture[..., 3])
-        found += premultiplied
+        findings += premultiplied
         sample = _unpremultiply(sample, picture[..., 3]) if premultiplied else sample
     steps = _steps(sample)
     smooth = unstep(sample) if steps else sample
@@ -134,7 +134,7 @@ def diagnose(
         smooth = part_edges(smooth, _spread(smooth))
     shape = _shape(smooth, convention, lens, bool(steps))
     holes = _holes(sample, convention, {finding.name for finding in shape})
-    return sorted([*found, *shape, *steps, *mixed, *holes], key=lambda finding: FINDINGS.index(finding.name))
+    return sorted([*findings, *shape, *steps, *mixed, *holes], key=lambda finding: FINDINGS.index(finding.name))
 
 
 def treat(
@@ -426,43 +426,43 @@ def _against_metres(
     fits: dict[str, tuple[float, float]],
 ) -> list[Finding]:
     low, high = ends
-    found = []
+    findings = []
     if name.startswith("SRGB"):
-        found.append(_say("SRGB", sure))
+        findings.append(_say("SRGB", sure))
         low, high = _decoded(ends)
     base = name.removeprefix("SRGB_")
     at = {"low": low, "high": high}
     if base == "RAY":
-        return [*found, _say("RAY_LENGTH", sure)]
+        return [*findings, _say("RAY_LENGTH", sure)]
     if base == "INVERSE":
         away = nearer_below(lines) < -0.3  # 1/z must grow towards the near parts: down a floor
         if fills:
-            found.append(_say("NORMALISED", sure, _ENDS, low=0.0, high=1.0))
-        found.append(_say("INVERSE", sure, _ENDS if away and not fills else (), **at if away else {}))
+            findings.append(_say("NORMALISED", sure, _ENDS, low=0.0, high=1.0))
+        findings.append(_say("INVERSE", sure, _ENDS if away and not fills else (), **at if away else {}))
         if away:
-            found.append(_say("INVERTED", 0.7, _ENDS, **at))
-        return found
+            findings.append(_say("INVERTED", 0.7, _ENDS, **at))
+        return findings
     if base == "OFFSET":
         turned = offset > (low + high) / 2
         lean = nearer_below(lines)
         if abs(lean) > _GROUND and turned != (lean > 0):  # planes and ground contradict each other
             doubtful = [_say("NORMALISED", 0.5, _ENDS, low=0.0, high=1.0), _say("INVERSE", 0.5)]
-            return [*found, *doubtful, *([_say("INVERTED", 0.5, _ENDS, **at)] if lean < 0 else [])] if fills else []
+            return [*findings, *doubtful, *([_say("INVERTED", 0.5, _ENDS, **at)] if lean < 0 else [])] if fills else []
         if fills:
-            found.append(_say("NORMALISED", sure, _ENDS, low=0.0, high=1.0))
+            findings.append(_say("NORMALISED", sure, _ENDS, low=0.0, high=1.0))
         if turned:
-            found.append(_say("INVERTED", sure, (), offset=offset, **at))
+            findings.append(_say("INVERTED", sure, (), offset=offset, **at))
         elif not fills:
-            found.append(_say("NORMALISED", sure, _ENDS, **at))
-        return found
-    if base == "Z" and not found:
+            findings.append(_say("NORMALISED", sure, _ENDS, **at))
+        return findings
+    if base == "Z" and not findings:
         return []
     if name == "CLAIMED" and fills and not (fits and fits["Z"][1] < 1e-3):
         # No plane speaks, but metres do not run from exactly 0 to exactly 1.
-        found.append(_say("NORMALISED", 0.7, _ENDS, low=0.0, high=1.0))
+        findings.append(_say("NORMALISED", 0.7, _ENDS, low=0.0, high=1.0))
         if lines.values.shape[0] and nearer_below(lines) > 0.5:
-            found.append(_say("INVERTED", 0.55, _ENDS, **at))
-    return found
+            findings.append(_say("INVERTED", 0.55, _ENDS, **at))
+    return findings
 
 
 def _against_relative(
@@ -472,12 +472,12 @@ def _against_relative(
     the ground says the other way round of the direction is not to be told, and not claimed."""
     lean = nearer_below(lines) if len(lines.values) else 0.0
     ground = abs(lean) > _GROUND
-    found = [_say("SRGB", sure)] if name.startswith("SRGB") else []
+    findings = [_say("SRGB", sure)] if name.startswith("SRGB") else []
     base = name.removeprefix("SRGB_")
     white_near = convention.kind == "INVERSE" or convention.white_near
     linear = convention.kind == "NORMALISED" and convention.ramp == "LINEAR_Z"
     if convention.kind == "NORMALISED" and base == ("INVERSE" if linear else "OFFSET"):
-        found.append(_say("RAMP", sure, _ENDS))
+        findings.append(_say("RAMP", sure, _ENDS))
         linear = not linear
     if linear and len(lines.values):
         coded = name.startswith("SRGB")
@@ -487,10 +487,10 @@ def _against_relative(
         if ground and white != (lean > 0):
             return []
         if bend(1 / (inside - place)) < 0.01 and white != white_near:
-            found.append(_say("INVERTED", 0.9, _ENDS))
+            findings.append(_say("INVERTED", 0.9, _ENDS))
     elif ground and (lean > 0) != white_near:
-        found.append(_say("INVERTED", 0.6, _ENDS))
-    return found
+        findings.append(_say("INVERTED", 0.6, _ENDS))
+    return findings
 
 
 # --- what the pixels say --------------------------------------------------------------------------------------------

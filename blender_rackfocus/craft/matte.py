@@ -75,7 +75,7 @@ def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
     matte: (h, w) float32, 0 to 1, of the frame `here`. here, there: (h, w, 3) uint8 RGB. Returns (h, w) float32, 0
     to 1, for the frame `there`.
     """
-    after, before = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (there, here))
+    after, before = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (there, here))
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(after, before, None)
     rows, columns = np.mgrid[: matte.shape[0], : matte.shape[1]].astype(np.float32)
     return cv2.remap(
@@ -96,8 +96,8 @@ def follow(
     mixed by their nearness in time. is_cut: nothing is carried over a cut, and what no stroke reaches is empty. Yields
     frames and (h, w) float32, 0 to 1. Raises ValueError where no stroke says what the subject is.
     """
-    asked = {frame: [one for one in strokes if one.frame == frame] for frame in sorted(looks)}
-    begun = next((one.frame for one in strokes if one.frame in looks and one.inside), None)
+    asked = {frame: [stroke for stroke in strokes if stroke.frame == frame] for frame in sorted(looks)}
+    begun = next((stroke.frame for stroke in strokes if stroke.frame in looks and stroke.inside), None)
     if begun is None:
         raise ValueError("draw over the subject on a frame that the strip shows")
 
@@ -115,7 +115,7 @@ def follow(
         while frame + step in looks:
             matte = moved(matte, frame, frame + step)
             frame += step
-            if matte is not None or any(one.inside for one in asked[frame]):
+            if matte is not None or any(stroke.inside for stroke in asked[frame]):
                 matte = decide(looks[frame], asked[frame], matte, proposed(frame))
             yield frame, matte
 

@@ -262,14 +262,14 @@ class _Reading:
 
     def mark_in(self, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
         """The first mark named within a stretch: where, and which; of two at one place the longer."""
-        found: list[tuple[int, int, int, FocusPlace]] = []
+        candidates: list[tuple[int, int, int, FocusPlace]] = []
         for name, pattern in self.marks:
             for match in pattern.finditer(self.text, start, end):
                 if self._is_meant(name, match):
-                    found.append((match.start(), -len(name), match.end(), FocusPlace("MARK", name=name)))
-        if not found:
+                    candidates.append((match.start(), -len(name), match.end(), FocusPlace("MARK", name=name)))
+        if not candidates:
             return None
-        begin, _length, stop, place = min(found, key=lambda one: one[:2])
+        begin, _length, stop, place = min(candidates, key=lambda one: one[:2])
         return begin, stop, place
 
     def _is_meant(self, name: str, match: re.Match) -> bool:
@@ -497,10 +497,10 @@ def _scene(reading: _Reading, start: int, end: int) -> _Scene:
 
 def _place_in(text: str, start: int, end: int) -> tuple[int, int, FocusPlace] | None:
     """The first word of distance in a stretch: where, and which."""
-    found = [
+    candidates = [
         (match.start(), match.end(), place) for pattern, place in _PLACES if (match := pattern.search(text, start, end))
     ]
-    return min(found, key=lambda one: one[:2], default=None)
+    return min(candidates, key=lambda one: one[:2], default=None)
 
 
 def _head_end(text: str, start: int, end: int) -> int:
@@ -576,12 +576,12 @@ def _obey(reading: _Reading, clause: _Clause) -> None:
     if back:
         reading.take(*back.span())
         reading.and_back = True
-    roles = [found for found in _ROLE.finditer(reading.text, clause.start, clause.end) if found["described"] is None]
+    roles = [role for role in _ROLE.finditer(reading.text, clause.start, clause.end) if role["described"] is None]
     reading.each(_EMPHASIS, _set("recipe", "EMPHASIS"), clause.start, clause.end)
-    edges = [*(found.start() for found in roles), clause.end]
+    edges = [*(role.start() for role in roles), clause.end]
     _before(reading, clause.start, edges[0], bool(roles) and roles[0].lastgroup in ("to", "arrow", "reveal"))
-    for found, end in zip(roles, edges[1:], strict=True):
-        _behind(reading, found, found.end(), end)
+    for role, end in zip(roles, edges[1:], strict=True):
+        _behind(reading, role, role.end(), end)
 
 
 def _before(reading: _Reading, start: int, end: int, goes_to: bool) -> None:

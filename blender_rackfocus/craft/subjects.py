@@ -82,8 +82,10 @@ def outlined(depth_m: np.ndarray) -> list[tuple[Subject, np.ndarray]]:
     square = np.ones((3, 3), np.uint8)
     standing = cv2.morphologyEx((known & _upright(far)).astype(np.uint8), cv2.MORPH_OPEN, square)
     standing = cv2.morphologyEx(standing, cv2.MORPH_CLOSE, square) & known
-    found = [(_subject(part, far), part) for part in _parts(standing, far)]
-    return sorted((one for one in found if one[0].clear >= _CLEAR), key=lambda one: one[0].distance_m)
+    outlines = [(_subject(part, far), part) for part in _parts(standing, far)]
+    return sorted(
+        (outline for outline in outlines if outline[0].clear >= _CLEAR), key=lambda outline: outline[0].distance_m
+    )
 
 
 def _upright(far: np.ndarray) -> np.ndarray:
@@ -99,7 +101,7 @@ def _parts(standing: np.ndarray, far: np.ndarray) -> list[np.ndarray]:
     free, filled, counted = 0, 2, 3
     mask = np.pad(np.where(standing > 0, free, 1).astype(np.uint8), 1, constant_values=1)
     inside = mask[1:-1, 1:-1]
-    found = []
+    parts = []
     for y, x in zip(*np.nonzero(standing), strict=True):
         if inside[y, x] != free:
             continue
@@ -109,9 +111,9 @@ def _parts(standing: np.ndarray, far: np.ndarray) -> list[np.ndarray]:
         if area >= _LEAST_AREA * far.size:
             part = np.zeros(far.shape, bool)
             part[top : top + high, left : left + wide] = box == filled
-            found.append(part)
+            parts.append(part)
         box[box == filled] = counted
-    return found
+    return parts
 
 
 def _subject(part: np.ndarray, far: np.ndarray) -> Subject:
@@ -134,8 +136,8 @@ def middle_subject(depth_m: np.ndarray) -> float:
 
     depth_m: (H, W) float32, metres, > 0; inf = nothing there. Raises ValueError if nothing is at a finite distance.
     """
-    found = subjects(depth_m)
-    central = [one for one in found if one.is_central] or found
+    standing = subjects(depth_m)
+    central = [subject for subject in standing if subject.is_central] or standing
     return central[0].distance_m if central else histogram_modes(depth_m)[0]
 
 
@@ -147,12 +149,12 @@ def depth_modes(depth_m: np.ndarray) -> tuple[float, float]:
     nearest and farthest mode of the histogram stand in. Raises ValueError if nothing is at a finite distance.
     """
     near_m, far_m = histogram_modes(depth_m)
-    found = subjects(depth_m)
-    if found:
-        near_m = found[0].distance_m
-    behind = [one for one in found if one.distance_m >= _APART * near_m]
+    standing = subjects(depth_m)
+    if standing:
+        near_m = standing[0].distance_m
+    behind = [subject for subject in standing if subject.distance_m >= _APART * near_m]
     if behind:
-        far_m = max(behind, key=lambda one: _weight(one, near_m)).distance_m
+        far_m = max(behind, key=lambda subject: _weight(subject, near_m)).distance_m
     return near_m, max(far_m, near_m)
 
 

@@ -78,17 +78,17 @@ def touched(depth_m: np.ndarray, picture: np.ndarray, touches: Sequence[Touch]) 
     """
     if picture.shape[:2] != depth_m.shape:
         raise ValueError(f"picture {picture.shape[:2]} and depth_m {depth_m.shape} must be of one size")
-    made = depth_m
-    for one in touches:
-        area = area_of(picture, one, depth_m)
+    touched_m = depth_m
+    for touch in touches:
+        area = area_of(picture, touch, depth_m)
         if area is None:
             continue
-        made = made.copy() if made is depth_m else made
-        there = made[area.rows, area.columns]
+        touched_m = touched_m.copy() if touched_m is depth_m else touched_m
+        there = touched_m[area.rows, area.columns]
         with np.errstate(divide="ignore"):
-            changed = np.float32(1) / _changed(np.float32(1) / there, area.weight, one, made)
-        made[area.rows, area.columns] = np.where(area.weight > 0, changed, there)
-    return made
+            changed = np.float32(1) / _changed(np.float32(1) / there, area.weight, touch, touched_m)
+        touched_m[area.rows, area.columns] = np.where(area.weight > 0, changed, there)
+    return touched_m
 
 
 def on_wider(touch: Touch, size: tuple[int, int], margin: tuple[int, int]) -> Touch:
@@ -111,7 +111,7 @@ def area_of(picture: np.ndarray, touch: Touch, depth_m: np.ndarray | None = None
     points = np.array(touch.points) * (width, height)
     radius = touch.radius * width
     corners = np.floor(points.min(0) - radius - 1), np.ceil(points.max(0) + radius + 2)
-    (left, top), (right, bottom) = (np.clip(one, 0, (width, height)).astype(int) for one in corners)
+    (left, top), (right, bottom) = (np.clip(corner, 0, (width, height)).astype(int) for corner in corners)
     if left >= right or top >= bottom:
         return None
     rows, columns = slice(top, bottom), slice(left, right)

@@ -39,30 +39,30 @@ class Freshness:
         reasons = self.reasons.most_common(_SHOWN_REASONS)
         return [head or "no frames", *(f"{why} ({count} from frame {self.first[why]})" for why, count in reasons)]
 
-    def count(self, frame: int, told: Difference | None) -> None:
+    def count(self, frame: int, difference: Difference | None) -> None:
         """One more frame. None: nothing is shown there."""
-        if told is None:
+        if difference is None:
             return
-        if told == NOT_BAKED:
+        if difference == NOT_BAKED:
             self.missing += 1
             return
-        for reason in (*told.stale, *told.unsure, *((_OLDER,) if told.older else ())):
+        for reason in (*difference.stale, *difference.unsure, *((_OLDER,) if difference.older else ())):
             self.reasons[reason] += 1
             self.first.setdefault(reason, frame)
-        self.stale += bool(told.stale)
-        self.unsure += bool(told.unsure and not told.stale)
-        self.older += bool(told.older and not told.stale)
-        self.fresh += told.fresh
+        self.stale += bool(difference.stale)
+        self.unsure += bool(difference.unsure and not difference.stale)
+        self.older += bool(difference.older and not difference.stale)
+        self.fresh += difference.fresh
 
 
 def looking(which: Iterable[int], difference: Callable[[int], Difference | None]) -> Iterator[Freshness]:
     """Look at frames one by one; yields the same Freshness, growing, and complete at the end."""
-    told = Freshness()
+    freshness = Freshness()
     for frame in which:
-        told.count(frame, difference(frame))
-        yield told
-    told.complete = True
-    yield told
+        freshness.count(frame, difference(frame))
+        yield freshness
+    freshness.complete = True
+    yield freshness
 
 
 def looked(which: Iterable[int], difference: Callable[[int], Difference | None]) -> Freshness:

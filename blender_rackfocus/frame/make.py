@@ -62,9 +62,9 @@ def make(
     return made if job.draft else _as_kept(made)
 
 
-def _as_kept(made: Made) -> Made:
+def _as_kept(result: Made) -> Made:
     """A frame in the half floats that the store keeps."""
-    return made if made.flat is None else replace(made, flat=quantised(made.flat).astype(np.float32))
+    return result if result.flat is None else replace(result, flat=quantised(result.flat).astype(np.float32))
 
 
 def refocus(job: Job, picture: np.ndarray, depth_m: np.ndarray) -> np.ndarray:
@@ -107,14 +107,14 @@ def refocused(
     if region is not None:
         part = {**values, "Sensor Width": values["Sensor Width"] * region.share}
         cut = region.rows, region.columns
-        made = picture.copy()
+        result = picture.copy()
         pixels = np.ascontiguousarray(picture[cut]), np.ascontiguousarray(depth_m[cut])
-        made[cut] = refocused(*pixels, part, rendered=rendered.cut(region.rows, region.columns))
-        return made
+        result[cut] = refocused(*pixels, part, rendered=rendered.cut(region.rows, region.columns))
+        return result
     whole = (picture, depth_m) if rendered.wide is None else rendered.wide
-    made = _through_lens(*whole, values, "final", rendered.behind, rendered.margin)
-    changed = np.any(made != picture, axis=2, keepdims=True)
-    return np.where(changed, rounded(made), picture)  # as strips have it: the same pixels everywhere
+    result = _through_lens(*whole, values, "final", rendered.behind, rendered.margin)
+    changed = np.any(result != picture, axis=2, keepdims=True)
+    return np.where(changed, rounded(result), picture)  # as strips have it: the same pixels everywhere
 
 
 def read(job: Job) -> tuple[np.ndarray, np.ndarray, Fit]:
@@ -241,10 +241,10 @@ def _draft(job: Job, picture: np.ndarray, depth_m: np.ndarray, draft_width: int)
     size = (draft_width, max(1, round(height * draft_width / width)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     small_depth_m = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
-    made = _refocus(job, small, small_depth_m)
+    result = _refocus(job, small, small_depth_m)
     changed = cv2.resize(
-        np.any(made != small, axis=2).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+        np.any(result != small, axis=2).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
     )
-    large = cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(result, (width, height), interpolation=cv2.INTER_LINEAR)
     np.copyto(large, picture, where=changed[..., None] == 0)
     return encode(large, picture)

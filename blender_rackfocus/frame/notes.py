@@ -70,8 +70,8 @@ def store_key(job: Job) -> str:
         name: _anywhere(getattr(job, name)) for name in ("picture", "depth", "reference", "hidden", "wide")
     }
     # Where the colour configuration lies is no matter; what it says is.
-    told = replace(job, **files, draft=False, colour=replace(job.colour, path="") if job.colour else None)
-    return key_of(renderer=renderer(), job=asdict(told), draft=job.draft)
+    alike = replace(job, **files, draft=False, colour=replace(job.colour, path="") if job.colour else None)
+    return key_of(renderer=renderer(), job=asdict(alike), draft=job.draft)
 
 
 def _anywhere(file: FileFrame | None) -> FileFrame | None:

@@ -113,17 +113,17 @@ def _still(path: str, why: str) -> Pairing:
 
 def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
     """The file that was chosen, and what it is part of."""
-    sequences_ = sequences.around(path)
-    if not sequences_ and os.path.basename(path).startswith(INDEXED):
+    readings = sequences.around(path)
+    if not readings and os.path.basename(path).startswith(INDEXED):
         number = (sequences.numbers_of([path]) or [0])[0]
-        sequences_ = [Sequence(path, {number: path})]
-    if not sequences_:
+        readings = [Sequence(path, {number: path})]
+    if not readings:
         return _with_version(clip, path, offset)
-    indexed = sequences_[-1].name.startswith(INDEXED)
+    indexed = readings[-1].name.startswith(INDEXED)
     if len(clip.files) == 1 and not clip.is_movie and offset == 0 and not indexed:
         return _still(path, "the file that was chosen, for one picture")
-    best = max(sequences_, key=lambda one: (_fit(clip, one), sequences_.index(one)))
-    others = ", ".join(one.name for one in sequences_ if one is not best)
+    best = max(readings, key=lambda one: (_fit(clip, one), readings.index(one)))
+    others = ", ".join(one.name for one in readings if one is not best)
     start = next(number for number, file in best.files.items() if file == path)
     return _with_sequence(clip, best, start, offset, f"{others} would be another reading" if others else "")
 
@@ -131,47 +131,53 @@ def _with_chosen(clip: Clip, path: str, offset: int) -> Pairing:
 def _with_version(clip: Clip, path: str, offset: int) -> Pairing:
     """A file that has neighbours by no more than its version, if at all: they are frames where they go with the
     clip's, one for each."""
-    found = [one for one in sequences.around(path, versions=True) if any(_fit(clip, one)[:3]) and _length(clip) > 1]
-    if found:
-        return _with_sequence(clip, found[-1], min(found[-1].files), offset, "")
-    beside = sum(len(one.files) - 1 for one in sequences.around(path, versions=True))
+    in_step = [
+        sequence
+        for sequence in sequences.around(path, versions=True)
+        if any(_fit(clip, sequence)[:3]) and _length(clip) > 1
+    ]
+    if in_step:
+        return _with_sequence(clip, in_step[-1], min(in_step[-1].files), offset, "")
+    beside = sum(len(sequence.files) - 1 for sequence in sequences.around(path, versions=True))
     return _still(path, f"the number in its name is a version; {beside} others lie beside it" if beside else "")
 
 
-def _fit(clip: Clip, one: Sequence) -> tuple[bool, int, bool, int]:
+def _fit(clip: Clip, sequence: Sequence) -> tuple[bool, int, bool, int]:
     """How well a sequence goes with a clip: its numbers, its length, its size. Of several that have the clip's numbers
     the one of more digits is the frames': cameras and eyes are counted in one."""
     numbers = _numbers(clip)
-    numbered = bool(numbers) and set(numbers or ()) <= one.files.keys()
-    return numbered, numbered * one.name.count("#"), len(one.files) == _length(clip), len(one.files)
+    numbered = bool(numbers) and set(numbers or ()) <= sequence.files.keys()
+    return numbered, numbered * sequence.name.count("#"), len(sequence.files) == _length(clip), len(sequence.files)
 
 
 def _in_folder(clip: Clip, folder: str) -> tuple[Sequence, str]:
     """The one sequence of a folder that is depth, and in words what else it could have been."""
-    own = {os.path.abspath(file) for file in clip.files}
-    found = sequences.in_folder(folder, media.stills.is_still)
-    found = [one for one in found if not own & {os.path.abspath(file) for file in one.files.values()}]
-    if not found:
+    of_clip = {os.path.abspath(file) for file in clip.files}
+    depths = sequences.in_folder(folder, media.stills.is_still)
+    depths = [
+        sequence for sequence in depths if not of_clip & {os.path.abspath(file) for file in sequence.files.values()}
+    ]
+    if not depths:
         raise MediaError(folder, "the folder holds no depth pictures", "Choose a folder with an image sequence.")
-    several = [one for one in found if len(one.files) > 1] or found
+    several = [sequence for sequence in depths if len(sequence.files) > 1] or depths
     if len(several) == 1:
         return several[0], ""
-    named = [one for one in several if sequences.says_depth(one.name)]
+    named = [sequence for sequence in several if sequences.says_depth(sequence.name)]
     if len(named) == 1:
-        others = ", ".join(one.name for one in several if one is not named[0])
+        others = ", ".join(sequence.name for sequence in several if sequence is not named[0])
         return named[0], f"by its name; beside it lies {others}"
-    listed = ", ".join(one.name for one in several)
+    listed = ", ".join(sequence.name for sequence in several)
     raise MediaError(folder, f"which of its sequences is the depth cannot be told: {listed}", "Choose a file of one.")
 
 
-def _with_sequence(clip: Clip, one: Sequence, start: int, offset: int, why: str) -> Pairing:
+def _with_sequence(clip: Clip, sequence: Sequence, start: int, offset: int, why: str) -> Pairing:
     """Depth files by number. start: the number of the file that was chosen."""
-    files = one.files
+    files = sequence.files
     first, last = min(files), max(files)
-    line = f"{one.name}, {first} to {last}"
+    line = f"{sequence.name}, {first} to {last}"
     numbers = _numbers(clip)
     doubtful = bool(why)
-    if one.name.startswith(INDEXED):
+    if sequence.name.startswith(INDEXED):
         words, wanted = "numbered by the clip's frames", _counted(0, None)
     elif numbers and set(numbers) <= files.keys():
         words, wanted = "by the numbers in the names", _listed(numbers)
@@ -190,7 +196,7 @@ def _with_sequence(clip: Clip, one: Sequence, start: int, offset: int, why: str)
         number = None if number is None else _shifted(number, offset, list(files))
         if number not in files:
             missing = f"number {number} is missing" if number is not None else f"the clip has no frame {index}"
-            raise MediaError(one.pattern, f"there is no depth for this frame: {missing} ({first} to {last})")
+            raise MediaError(sequence.pattern, f"there is no depth for this frame: {missing} ({first} to {last})")
         return files[number], 0
 
     sentence = f"{line}: {words}" + (f" ({why})" if why else "") + _later(offset)
@@ -281,41 +287,43 @@ def _with_frames(clip: Clip, path: str, offset: int, stream: int, layer: str) ->
 def _frame_by_frame(clip: Clip, path: str, stream: int, depth: _Timing) -> tuple[str, Callable[[int], int], bool]:
     """In words, by which frame, and whether that is doubtful."""
     count = _length(clip)
-    own = _movie(clip.files[0], clip.stream) if clip.is_movie else _Timing(count, clip.fps, 0.0)
+    picture = _movie(clip.files[0], clip.stream) if clip.is_movie else _Timing(count, clip.fps, 0.0)
     same_file = clip.is_movie and os.path.abspath(path) == os.path.abspath(clip.files[0])
-    late_s = depth.start_s - own.start_s if same_file else 0.0
+    late_s = depth.start_s - picture.start_s if same_file else 0.0
     if abs(late_s) * depth.fps >= 0.5:
         words = f"by time: it begins {abs(late_s):.3g} s {'after' if late_s > 0 else 'before'} the picture"
-        return words, _by_time(own.fps, depth.fps, late_s), False
+        return words, _by_time(picture.fps, depth.fps, late_s), False
     if count == depth.frames:
         return "frame by frame: as many as the clip has", lambda index: index, False
     if clip.is_movie and depth.fps:
-        own_s, depth_s = (
+        picture_s, depth_s = (
             _times_s(file, one, identity.state_of(file)) for file, one in ((clip.files[0], clip.stream), (path, stream))
         )
-        if len(own_s) == len(depth_s) and not same_file:
+        if len(picture_s) == len(depth_s) and not same_file:
             words = "frame by frame: as many are stored as in the clip, whose rate varies"
-            return words, _by_stored(own_s, own.fps, depth_s, depth.fps), False
-    if not own.fps or not depth.fps:
+            return words, _by_stored(picture_s, picture.fps, depth_s, depth.fps), False
+    if not picture.fps or not depth.fps:
         return f"frame by frame, from the first: {depth.frames} frames for {count}", lambda index: index, True
-    lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {own.fps:.5g}"
+    lengths = f"{depth.frames} frames at {depth.fps:.5g} fps for {count} at {picture.fps:.5g}"
     # Pictures have no rate of their own: only where both then last as long is it believed.
-    believed = clip.is_movie or abs(count / own.fps - depth.frames / depth.fps) <= 1.5 / min(own.fps, depth.fps)
-    if abs(own.fps / depth.fps - 1) < _SAME_RATE or not believed:
+    believed = clip.is_movie or abs(count / picture.fps - depth.frames / depth.fps) <= 1.5 / min(picture.fps, depth.fps)
+    if abs(picture.fps / depth.fps - 1) < _SAME_RATE or not believed:
         return f"frame by frame, from the first: {lengths}", lambda index: index, True
-    return f"by time: {lengths}", _by_time(own.fps, depth.fps, late_s), False
+    return f"by time: {lengths}", _by_time(picture.fps, depth.fps, late_s), False
 
 
-def _by_time(own_fps: float, depth_fps: float, late_s: float) -> Callable[[int], int]:
+def _by_time(picture_fps: float, depth_fps: float, late_s: float) -> Callable[[int], int]:
     """The depth frame that is shown when a frame of the clip begins. late_s: so much later the depth begins."""
-    return lambda index: int(np.floor((index / own_fps - late_s + _CLOCK_S) * depth_fps))
+    return lambda index: int(np.floor((index / picture_fps - late_s + _CLOCK_S) * depth_fps))
 
 
-def _by_stored(own_s: np.ndarray, own_fps: float, depth_s: np.ndarray, depth_fps: float) -> Callable[[int], int]:
+def _by_stored(
+    picture_s: np.ndarray, picture_fps: float, depth_s: np.ndarray, depth_fps: float
+) -> Callable[[int], int]:
     """The clip's frame as stored, by its number, and where the depth shows its frame of that number."""
 
     def wanted(index: int) -> int:
-        number = int(np.searchsorted(own_s, index / own_fps + 1e-3 / own_fps, side="right")) - 1
+        number = int(np.searchsorted(picture_s, index / picture_fps + 1e-3 / picture_fps, side="right")) - 1
         return int(np.ceil(depth_s[max(number, 0)] * depth_fps - 1e-3))
 
     return wanted

@@ -111,8 +111,8 @@ def _write_picture(path: str, kind: str, coded: np.ndarray) -> None:
     done = out is not None and out.open(path, spec) and out.write_image(coded)
     done = (out.close() if out is not None else False) and done
     if not done:
-        told = out.geterror() if out is not None else "no writer for it"
-        raise OSError(_why_not(os.path.dirname(path), told, coded.nbytes))
+        cause = out.geterror() if out is not None else "no writer for it"
+        raise OSError(_why_not(os.path.dirname(path), cause, coded.nbytes))
 
 
 def _why_not(folder: str, told: str, size_bytes: int) -> str:

@@ -30,8 +30,8 @@ def digest(config: str) -> str:
         variables, tables = _asked_for(config, state, _environment())
     except OSError:
         return config
-    told = tuple((table, identity.state_of(table)) for table in tables if os.path.isfile(table))
-    return _digest(config, state, variables, told)
+    states = tuple((table, identity.state_of(table)) for table in tables if os.path.isfile(table))
+    return _digest(config, state, variables, states)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
@@ -45,8 +45,8 @@ def _asked_for(
     """The variables that a configuration's paths name, with their values; and the files of its tables."""
     with open(config, "rb") as file:
         text = file.read().decode("utf-8", "replace")
-    found = _DEFAULT.search(text)
-    values = {**dict(re.findall(r"(\w+):[ \t]*\"?([^\s,}\"]*)", found[1] if found else "")), **dict(environment)}
+    default = _DEFAULT.search(text)
+    values = {**dict(re.findall(r"(\w+):[ \t]*\"?([^\s,}\"]*)", default[1] if default else "")), **dict(environment)}
     asked = {first or second for first, second in _VARIABLE.findall(text)}
 
     def filled(path: str) -> str:
@@ -56,16 +56,16 @@ def _asked_for(
     sources = sorted({filled(next(filter(None, names), "")) for names in _SOURCE.findall(text)})
     places = [os.path.join(os.path.dirname(config), filled(folder)) for folder in folders]
     candidates = ([os.path.join(place, source) for place in places] for source in sources)
-    tables = tuple(table for each in candidates if (table := next(filter(os.path.isfile, each), "")))
+    tables = tuple(table for candidate in candidates if (table := next(filter(os.path.isfile, candidate), "")))
     return tuple((name, values.get(name, "")) for name in sorted(asked)), tables
 
 
 def _folders(text: str) -> list[str]:
     """The folders of `search_path`, which is one line with colons or a list; and the configuration's own."""
-    found = _SEARCH_PATH.search(text)
-    lines = found[1].splitlines() if found else []
-    told = [folder.strip(" \t\"'-[]") for line in lines for folder in re.split(r"[:,]", line)]
-    return [*(folder for folder in told if folder), "."]
+    search_path = _SEARCH_PATH.search(text)
+    lines = search_path[1].splitlines() if search_path else []
+    folders = [folder.strip(" \t\"'-[]") for line in lines for folder in re.split(r"[:,]", line)]
+    return [*(folder for folder in folders if folder), "."]
 
 
 @lru_cache(maxsize=4)

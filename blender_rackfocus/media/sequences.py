@@ -98,9 +98,9 @@ def of_pattern(path: str) -> Sequence:
     for run in runs:
         head, tail = name[: run.start()], name[run.end() :]
         wanted = re.compile(re.escape(head) + r"(-?\d+)" + re.escape(tail) + "$", re.IGNORECASE)
-        found = [(int(match[1]), each) for each in _names(folder) if (match := wanted.match(each))]
-        if found:
-            return _sequence(folder, head, tail, found, len(run[0]))
+        numbered = [(int(match[1]), file_name) for file_name in _names(folder) if (match := wanted.match(file_name))]
+        if numbered:
+            return _sequence(folder, head, tail, numbered, len(run[0]))
     raise MediaError(path, "no file has this name with a number in place of #", "Choose a file of the sequence.")
 
 
@@ -108,60 +108,62 @@ def in_folder(folder: str, accept: Callable[[str], bool]) -> list[Sequence]:
     """The sequences in a folder, lone files as sequences of one whose pattern is their own name. accept: whether a name
     is looked at. Raises MediaError where the folder cannot be read."""
     names = tuple(name for name in _names(folder) if not name.startswith(".") and accept(name))
-    found: list[Sequence] = []
+    sequences: list[Sequence] = []
     taken: set[str] = set()
     for name in names:
         path = os.path.join(folder, name)
         if path in taken:
             continue
         several = _around(name, folder, names)
-        one = max(several, key=lambda each: len(each.files), default=Sequence(path, {0: path}))
-        found.append(one)
-        taken.update(one.files.values())
-    return found
+        longest = max(several, key=lambda sequence: len(sequence.files), default=Sequence(path, {0: path}))
+        sequences.append(longest)
+        taken.update(longest.files.values())
+    return sequences
 
 
 def _around(name: str, folder: str, names: tuple[str, ...], versions: bool = False) -> list[Sequence]:
     signed = _neighbours(name, names, _SIGNED_RUN, versions)
     plain = _neighbours(name, names, _RUN, versions)
-    found = []
+    sequences = []
     for place, members in plain.items():
         # Where a name is there with and without a minus before its digits, the minus is a sign.
         with_sign = signed.get(place, [])
         mixed = len(with_sign) > len(members) and any(number >= 0 for number, _ in with_sign)
-        one, run = (with_sign, _SIGNED_RUN) if mixed else (members, _RUN)
-        if len(one) > 1:
+        neighbours, run = (with_sign, _SIGNED_RUN) if mixed else (members, _RUN)
+        if len(neighbours) > 1:
             spans = [match.span() for match in run.finditer(os.path.splitext(name)[0])]
             start, end = spans[place]
             width = len(name[start:end].lstrip("-"))
-            found.append(_sequence(folder, name[:start], name[end:], one, width))
-    return [one for one in found if len(one.files) > 1]
+            sequences.append(_sequence(folder, name[:start], name[end:], neighbours, width))
+    return [sequence for sequence in sequences if len(sequence.files) > 1]
 
 
 def _neighbours(
     name: str, names: tuple[str, ...], run: re.Pattern[str], versions: bool
 ) -> dict[int, list[tuple[int, str]]]:
     """(number, name) of the files that differ from a name in one run of digits alone, by that run's place."""
-    own = _split(name, run)
-    places = range(len(own.runs)) if versions else _places(own)
-    found: dict[int, list[tuple[int, str]]] = {place: [] for place in places}
-    for each in names:
-        part = _split(each, run)
-        if part.texts != own.texts:
+    wanted = _split(name, run)
+    places = range(len(wanted.runs)) if versions else _places(wanted)
+    neighbours: dict[int, list[tuple[int, str]]] = {place: [] for place in places}
+    for other in names:
+        part = _split(other, run)
+        if part.texts != wanted.texts:
             continue
-        differing = [place for place, digits in enumerate(part.runs) if digits != own.runs[place]]
-        for place in found:
+        differing = [place for place, digits in enumerate(part.runs) if digits != wanted.runs[place]]
+        for place in neighbours:
             if differing in ([], [place]):
-                found[place].append((int(part.runs[place]), each))
-    return found
+                neighbours[place].append((int(part.runs[place]), other))
+    return neighbours
 
 
-def _sequence(folder: str, head: str, tail: str, found: list[tuple[int, str]], width: int) -> Sequence:
+def _sequence(folder: str, head: str, tail: str, numbered: list[tuple[int, str]], width: int) -> Sequence:
     """Of two names of one number, 1 and 01, the one padded as the rest is taken."""
     length = len(head) + len(tail)
-    found = sorted(found, key=lambda one: (one[0], len(one[1].replace("-", "")) != length + width, one[1]))
+    numbered = sorted(
+        numbered, key=lambda member: (member[0], len(member[1].replace("-", "")) != length + width, member[1])
+    )
     files: dict[int, str] = {}
-    for number, name in found:
+    for number, name in numbered:
         files.setdefault(number, os.path.join(folder, name))
     return Sequence(os.path.join(folder, head + "#" * width + tail), files)
 

@@ -73,10 +73,10 @@ def _is_whole_stream(path: str, _state: tuple[int, ...]) -> bool:
         return False
     stream = (packets[:, 1].astype(np.int32) & 0x1F) << 8 | packets[:, 2]
     carries = (packets[:, 3] & 0x10) != 0
-    for one in np.unique(stream[carries]):
-        if one == _NULL_PACKETS:
+    for stream_id in np.unique(stream[carries]):
+        if stream_id == _NULL_PACKETS:
             continue
-        steps = np.diff(packets[carries & (stream == one), 3] & 15) & 15
+        steps = np.diff(packets[carries & (stream == stream_id), 3] & 15) & 15
         if np.any(steps > 1):  # 0: a packet that is sent twice
             return False
     return True
