@@ -103,9 +103,8 @@ def _in_folder(folder: Path) -> tuple[sequences.Sequence, str]:
     if not numbered:
         raise UsageError(f"there are no pictures in {folder}")
     several = [sequence for sequence in numbered if len(sequence.files) > 1] or numbered
-    kept = (
-        several if len(several) == 1 else [sequence for sequence in several if not sequences.says_depth(sequence.name)]
-    )
+    pictures = [sequence for sequence in several if not sequences.says_depth(sequence.name)]
+    kept = several if len(several) == 1 else pictures
     if len(kept) != 1:
         listed = ", ".join(f"{sequence.name} ({len(sequence.files)})" for sequence in several)
         raise UsageError(f"{folder} holds more than one kind of picture: {listed}; name one with #")

@@ -89,13 +89,9 @@ def _as_line(proposal: Proposal) -> str:
 
 
 def _as_data(proposal: Proposal) -> dict[str, Any]:
-    row = {
-        "frame": proposal.frame,
-        "length": proposal.length,
-        "subject": proposal.name,
-        "distance_m": round(proposal.distance_m, 4),
-    }
-    return {**row, "reason": proposal.reason, "strength": round(proposal.strength, 3)}
+    row = {"frame": proposal.frame, "length": proposal.length, "subject": proposal.name}
+    row |= {"distance_m": round(proposal.distance_m, 4), "reason": proposal.reason}
+    return {**row, "strength": round(proposal.strength, 3)}
 
 
 def _mark(text: str) -> tuple[str, float]:

@@ -38,14 +38,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         kept = where.contents()
         for entry in kept if args.json else ():
-            line = {
-                "key": entry.key,
-                "bytes": entry.size_bytes,
-                "used": round(entry.used),
-                "shape": entry.shape,
-                **entry.notes,
-            }
-            print(json.dumps(line))
+            line = {"key": entry.key, "bytes": entry.size_bytes, "used": round(entry.used), "shape": entry.shape}
+            print(json.dumps({**line, **entry.notes}))
         answer |= {"kept": len(kept), "bytes": sum(entry.size_bytes for entry in kept), "limit": where.limit_bytes}
     print(json.dumps(answer) if args.json else ", ".join(f"{name}: {value}" for name, value in answer.items()))
     return 1 if answer.get("damaged") else 0

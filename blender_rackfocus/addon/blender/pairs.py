@@ -59,10 +59,8 @@ def in_scene(scene: Any) -> Iterator[tuple[Any, Any | None]]:
         if ORIGINAL in strip:
             marked.setdefault(strip[ORIGINAL], []).append(strip)
     for strip in placed:
-        yield (
-            strip,
-            max(marked.get(strip[PLACED], ()), key=lambda other, of=strip: _nearness(other, of, lists), default=None),
-        )
+        alike = marked.get(strip[PLACED], ())
+        yield strip, max(alike, key=lambda other, of=strip: _nearness(other, of, lists), default=None)
 
 
 def meant(strip: Any | None) -> Any | None:

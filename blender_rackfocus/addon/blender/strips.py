@@ -113,9 +113,8 @@ def within(scene: bpy.types.Scene) -> list[bpy.types.Scene]:
         here = waiting.pop()
         if here not in scenes and here.sequence_editor is not None:
             scenes.append(here)
-            waiting += [
-                strip.scene for strip in here.sequence_editor.strips_all if strip.type == "SCENE" and strip.scene
-            ]
+            every = here.sequence_editor.strips_all
+            waiting += [strip.scene for strip in every if strip.type == "SCENE" and strip.scene]
     return scenes
 
 
@@ -322,9 +321,8 @@ def overlap(strip: Any, other: Any) -> bool:
 
 def inputs(strip: Any) -> list[Any]:
     """The strips an effect takes its pictures from; empty for everything else."""
-    return [
-        source for source in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if source is not None
-    ]
+    sources = (getattr(strip, "input_1", None), getattr(strip, "input_2", None))
+    return [source for source in sources if source is not None]
 
 
 def _strip(strip: Any, frame: float, strip_list: _StripList, drawing: _Drawing) -> Iterator[Shown]:

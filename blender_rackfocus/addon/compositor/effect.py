@@ -24,11 +24,8 @@ def add(scene: bpy.types.Scene) -> bpy.types.Node:
     tree.interface.new_socket(node.IMAGE, in_out="INPUT", socket_type="NodeSocketColor")
     for entry in inputs.INPUTS:
         group.add_input(tree, entry)
-    comes_in, rack_node, output = (
-        tree.nodes.new(idnames.GROUP_INPUT),
-        node.add(tree),
-        tree.nodes.new(idnames.GROUP_OUTPUT),
-    )
+    comes_in, rack_node = tree.nodes.new(idnames.GROUP_INPUT), node.add(tree)
+    output = tree.nodes.new(idnames.GROUP_OUTPUT)
     comes_in.location, output.location = (-400, 0), (300, 0)
     for name in (node.IMAGE, *inputs.NAMES):
         tree.links.new(comes_in.outputs[name], rack_node.inputs[name])

@@ -272,9 +272,8 @@ _OF_NO_ACCOUNT = {
 def _lens_print(scene: bpy.types.Scene) -> str:
     """What the scene's own hash leaves out, because passes do not show it: the cameras' focus."""
     words = []
-    for block in sorted(
-        (camera for camera in scene.objects if camera.type == "CAMERA"), key=lambda camera: camera.name
-    ):
+    cameras = [camera for camera in scene.objects if camera.type == "CAMERA"]
+    for block in sorted(cameras, key=lambda camera: camera.name):
         words += [block.name, *scene_print.plain_of(block.data.dof, "dof.")]
         words.append(block.data.dof.focus_object.name_full if block.data.dof.focus_object is not None else "")
     return "-" + hashlib.blake2b("\0".join(map(str, words)).encode(), digest_size=8).hexdigest()

@@ -64,9 +64,8 @@ class Strips(Owners):
 
     def task(self, name: str, frame: int) -> Task | None:
         strip = self.strip(name, frame)
-        shown = [
-            appearance for appearance in strips.appearances(strip, frame, self.scene) if appearance.scene == self.scene
-        ]
+        drawn = strips.appearances(strip, frame, self.scene)
+        shown = [appearance for appearance in drawn if appearance.scene == self.scene]
         if len({appearance.frame for appearance in shown}) > 1:
             raise FrameError("it is shown at two different frames at once; duplicate the strip")
         if not shown:

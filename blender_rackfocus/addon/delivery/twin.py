@@ -50,13 +50,9 @@ class Depth:
 
 def find(strip: bpy.types.Strip) -> bpy.types.StripModifier | None:
     """The strip's modifier with a node-only twin, or None."""
-    for twin_modifier in getattr(strip, "modifiers", ()):
-        if (
-            twin_modifier.type == "COMPOSITOR"
-            and twin_modifier.node_group is not None
-            and twin_group.MARK in twin_modifier.node_group
-        ):
-            return twin_modifier
+    for stacked in getattr(strip, "modifiers", ()):
+        if stacked.type == "COMPOSITOR" and stacked.node_group is not None and twin_group.MARK in stacked.node_group:
+            return stacked
     return None
 
 

@@ -53,14 +53,10 @@ def strokes_of(text: str) -> list[Stroke]:
     try:
         loaded = json.loads(text) if text else []
         return [
-            Stroke(
-                int(stroke["frame"]),
-                tuple((float(x), float(y)) for x, y in stroke["points"]),
-                float(stroke["radius"]),
-                bool(stroke["inside"]),
-            )
-            for stroke in loaded
-        ]
+            Stroke(int(drawn["frame"]), tuple((float(x), float(y)) for x, y in drawn["points"]),
+                   float(drawn["radius"]), bool(drawn["inside"]))
+            for drawn in loaded
+        ]  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("the strokes kept on this card cannot be read: draw over the subject again") from error
 

@@ -159,11 +159,8 @@ def _unplayed_in(modifier: bpy.types.Modifier, moment: float) -> str:
     """What is wrong with a modifier's simulation; empty for a baked or played one, and where there is none."""
     if any(not (cache.is_baked or _is_played(cache, moment)) for cache in _caches(modifier)):
         return f"was not played up to frame {math.ceil(moment)}: bake it, or play the scene from its first frame"
-    if (
-        modifier.type == "FLUID"
-        and modifier.fluid_type == "DOMAIN"
-        and not modifier.domain_settings.has_cache_baked_data
-    ):
+    is_fluid = modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"
+    if is_fluid and not modifier.domain_settings.has_cache_baked_data:
         return "is not baked: bake it (Physics, Fluid, Cache, of the types Modular or All)"
     if modifier.type == "NODES" and any(_is_zone(bake) and not _is_baked(modifier, bake) for bake in modifier.bakes):
         return "is not baked: bake it (the zone's node, or Object, Animation, Bake Simulation)"

@@ -189,10 +189,8 @@ def plain_of(part: bpy.types.bpy_struct, prefix: str) -> list[object]:
     return [
         (definition.identifier, _told(_read(part, definition.identifier)))
         for definition in part.bl_rna.properties
-        if definition.type in _PLAIN
-        and not definition.is_readonly
-        and not definition.is_deprecated
-        and definition.identifier not in animated
+        if definition.type in _PLAIN and not (definition.is_readonly or definition.is_deprecated)
+        if definition.identifier not in animated
     ]
 
 
@@ -438,13 +436,10 @@ class _Look:
         starts = np.empty(len(mesh.polygons), np.int32)
         mesh.polygons.foreach_get("loop_start", starts)
         self._hash.update(starts.tobytes())
-        self._add(
-            [(layer.name, layer.active_render) for layer in mesh.uv_layers], mesh.color_attributes.render_color_index
-        )
+        layers = [(layer.name, layer.active_render) for layer in mesh.uv_layers]
+        self._add(layers, mesh.color_attributes.render_color_index)
         self._attributes(mesh)
-        weights = np.array(
-            [(held.group, held.weight) for vertex in mesh.vertices for held in vertex.groups], np.float32
-        )
+        weights = np.array([(g.group, g.weight) for vertex in mesh.vertices for g in vertex.groups], np.float32)
         if weights.size:
             counts = np.array([len(vertex.groups) for vertex in mesh.vertices], np.int32)
             self._hash.update(counts.tobytes() + weights.tobytes())
@@ -538,11 +533,8 @@ class _Look:
             with suppress(*_UNREADABLE):
                 animated_as = owner.path_from_id(name)
         animation = getattr(block, "animation_data", None)
-        moving = (
-            [curve for curve in _curves_at_work(animation) if curve.data_path == animated_as]
-            if animation is not None
-            else []
-        )
+        at_work = _curves_at_work(animation) if animation is not None else ()
+        moving = [curve for curve in at_work if curve.data_path == animated_as]
         for curve in moving:
             self.part(curve)
         if not moving:

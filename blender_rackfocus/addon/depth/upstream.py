@@ -63,11 +63,7 @@ def working_copy(
 
 def rendered_scenes(tree: bpy.types.NodeTree) -> set[bpy.types.Scene]:
     """The scenes that Blender renders for the Render Layers nodes of a tree."""
-    scenes = {
-        layer_node.scene
-        for layer_node in _render_layers(tree, versions.RENDERS_FOR_GROUPS)
-        if layer_node.scene is not None
-    }
+    scenes = {layer_node.scene for layer_node in _render_layers(tree, versions.RENDERS_FOR_GROUPS)} - {None}
     return {scene for scene in scenes if any(layer.use for layer in scene.view_layers)}
 
 
@@ -358,14 +354,8 @@ def border(render: bpy.types.RenderSettings) -> tuple[int, int, int, int]:
 
 
 def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], frame: int, subframe: float) -> np.ndarray:
-    output = next(
-        (
-            tree_node
-            for tree_node in up.tree.nodes
-            if tree_node.bl_idname == idnames.GROUP_OUTPUT and tree_node.is_active_output
-        ),
-        None,
-    ) or up.tree.nodes.new(idnames.GROUP_OUTPUT)
+    outputs = (each for each in up.tree.nodes if each.bl_idname == idnames.GROUP_OUTPUT and each.is_active_output)
+    output = next(outputs, None) or up.tree.nodes.new(idnames.GROUP_OUTPUT)
     up.tree.links.new(source, output.inputs[0])
     render = up.scene.render
     render.resolution_x, render.resolution_y = size

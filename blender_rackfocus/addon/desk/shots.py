@@ -118,10 +118,8 @@ def _room(strip: bpy.types.Strip, kept: Sequence[Key]) -> tuple[float, float]:
         *((frame, float(pull.LEAD_FRAMES)) for frame in inside),
         (float(last), 0.0),
     ]
-    return max(
-        ((start + lead, end - trail) for (start, lead), (end, trail) in pairwise(edges)),
-        key=lambda stretch: stretch[1] - stretch[0],
-    )
+    stretches = [(start + lead, end - trail) for (start, lead), (end, trail) in pairwise(edges)]
+    return max(stretches, key=lambda stretch: stretch[1] - stretch[0])
 
 
 def cook(
@@ -157,12 +155,10 @@ def cook(
 
 def following(strip: bpy.types.Strip) -> bpy.types.Strip | None:
     """The strip with the modifier that shows next after a strip, or None."""
-    end = marks.span(strip)[1]
-    later = [
-        other for other, _ in modifier.in_scene(strip.id_data) if other != strip and marks.span(other)[0] > end - 12
-    ]
-    later = [other for other in later if marks.span(other)[1] > end and marks.span(other)[0] > marks.span(strip)[0]]
-    return min(later, key=lambda other: marks.span(other)[0], default=None)
+    start, end = marks.span(strip)
+    spans = {other: marks.span(other) for other, _ in modifier.in_scene(strip.id_data) if other != strip}
+    later = [other for other, (first, last) in spans.items() if first > max(start, end - 12) and last > end]
+    return min(later, key=lambda other: spans[other][0], default=None)
 
 
 def bridge(

@@ -140,14 +140,8 @@ def of_strip(strip: bpy.types.Strip) -> Track:
     near_d, far_d = _sharp(strip, rack_modifier, frames, dioptres)
     lines = tuple(_mark_lines(strip, first, last))
     proposed = tuple(
-        Proposed(
-            proposal.start,
-            proposal.frame,
-            1 / proposal.distance_m,
-            proposal.strength >= STRONG,
-            follow.told(proposal),
-        )
-        for proposal in proposals.read(strip)
+        Proposed(each.start, each.frame, 1 / each.distance_m, each.strength >= STRONG, follow.told(each))
+        for each in proposals.read(strip)
     )
     low_d, high_d = _scale(dioptres, [*(line.dioptres for line in lines), [proposal.dioptre for proposal in proposed]])
     stands = standing.of(strip.id_data, strip)

@@ -136,7 +136,6 @@ def describe(track: dict[int, marks.Sample]) -> str:
     if not lost:
         return f"Tracked on all {len(track)} frames"
     runs = standing.runs(lost)
-    named = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs[:4]) + (
-        ", ..." if len(runs) > 4 else ""
-    )
+    named = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs[:4])
+    named += ", ..." if len(runs) > 4 else ""
     return f"Tracked on {len(track) - len(lost)} of {len(track)} frames; lost on media frames {named}"

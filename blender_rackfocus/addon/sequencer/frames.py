@@ -40,9 +40,8 @@ def job_of(shown: strips.Shown, rack_modifier: Any, draft: bool, at_current_fram
     at_current_frame: the strip's scene is evaluated at `shown.animation_frame`, so inputs hold their values.
     Raises FrameError.
     """
-    values = modifier.values(
-        shown.strip, rack_modifier, shown.scene, None if at_current_frame else shown.animation_frame
-    )
+    frame = None if at_current_frame else shown.animation_frame
+    values = modifier.values(shown.strip, rack_modifier, shown.scene, frame)
     if not modifier.is_on(rack_modifier) or inputs.is_idle(values):
         return None
     return _job(shown, values, draft) if not adjustment.is_over_nothing(shown) else None

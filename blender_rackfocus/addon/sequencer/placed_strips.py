@@ -124,15 +124,12 @@ def _all(scene: bpy.types.Scene) -> Iterable[Any]:
 
 def _times(scene: bpy.types.Scene, drawn: bpy.types.Scene, walked: list[strips.Shown]) -> dict[int, _Time]:
     """Where each list of a scene's strips is evaluated, by the `as_pointer()` of its meta strip, 0 for its own."""
-    own_frame = next(
-        (appearance.animation_frame for appearance in walked if appearance.scene == scene),
-        float(strips.standing_at(drawn)),
-    )
-    times = {0: _Time(own_frame, own_frame, ((0, float(own_frame)),))}
-    for appearance in walked:
-        if appearance.scene == scene:
-            for depth, (pointer, frame) in enumerate(appearance.levels):
-                times[pointer] = _Time(frame, appearance.animation_frame, appearance.levels[: depth + 1])
+    shown_here = [shown for shown in walked if shown.scene == scene]
+    at = shown_here[0].animation_frame if shown_here else float(strips.standing_at(drawn))
+    times = {0: _Time(at, at, ((0, float(at)),))}
+    for shown in shown_here:
+        for depth, (pointer, frame) in enumerate(shown.levels):
+            times[pointer] = _Time(frame, shown.animation_frame, shown.levels[: depth + 1])
     return times
 
 
@@ -234,9 +231,7 @@ def _uncover(known: list[tuple[Any, Any]], times: dict[int, _Time], lists: dict[
     for original in {strip for _, strip in known if strip is not None and pairs.BENEATH in strip}:
         time = _time_of(original, times, lists)
         if pairs.covers(original, time.frame):
-            above = [
-                placed for placed, stands_for in known if stands_for == original and pairs.covers(placed, time.frame)
-            ]
+            above = [placed for placed, of in known if of == original and pairs.covers(placed, time.frame)]
             changed |= not above and _unmute(original)
     return changed
 

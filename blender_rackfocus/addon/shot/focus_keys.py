@@ -277,25 +277,19 @@ def _moved_time(modifier: bpy.types.FModifier, frame: float, frames: Sequence[fl
     if modifier.use_restricted_range and not modifier.frame_start <= frame <= modifier.frame_end:
         return frame
     if modifier.type == "STEPPED":
-        if (modifier.use_frame_start and frame < modifier.frame_start) or (
-            modifier.use_frame_end and frame > modifier.frame_end
-        ):
+        is_early = modifier.use_frame_start and frame < modifier.frame_start
+        if is_early or (modifier.use_frame_end and frame > modifier.frame_end):
             return frame
-        return (
-            modifier.frame_step * math.floor((frame - modifier.frame_offset) / modifier.frame_step)
-            + modifier.frame_offset
-        )
+        step, offset = modifier.frame_step, modifier.frame_offset
+        return step * math.floor((frame - offset) / step) + offset
     if modifier.type != "CYCLES":
         return frame
     first, last = frames[0], frames[-1]
     span = last - first
     if first <= frame <= last or span <= 0:
         return frame
-    mode, count = (
-        (modifier.mode_before, modifier.cycles_before)
-        if frame < first
-        else (modifier.mode_after, modifier.cycles_after)
-    )
+    mode = modifier.mode_before if frame < first else modifier.mode_after
+    count = modifier.cycles_before if frame < first else modifier.cycles_after
     rounds = (first - frame if frame < first else frame - last) / span
     if mode == "NONE" or (count and rounds > count):
         return frame
@@ -312,6 +306,5 @@ def _moved_time(modifier: bpy.types.FModifier, frame: float, frames: Sequence[fl
 
 def _is_driven(owner: bpy.types.ID, data_path: str) -> bool:
     animation = owner.animation_data
-    return animation is not None and any(
-        driver.data_path == data_path and not driver.mute for driver in animation.drivers
-    )
+    drivers = animation.drivers if animation is not None else ()
+    return any(driver.data_path == data_path and not driver.mute for driver in drivers)

@@ -54,10 +54,8 @@ def put(strip: bpy.types.Strip, proposals: Iterable[follow.Proposal]) -> None:
         row.at = time.position(proposal.frame)
         row.length = abs(row.at - time.position(proposal.start))
         row.distance_m = min(proposal.distance_m, pull.INFINITY_M)
-        track = [
-            [time.position(frame), float(f"{m:.6g}")]
-            for frame, m in zip(proposal.frames, proposal.depths_m, strict=True)
-        ]
+        path = zip(proposal.frames, proposal.depths_m, strict=True)
+        track = [[time.position(frame), float(f"{depth_m:.6g}")] for frame, depth_m in path]
         row.track = json.dumps(track, separators=(",", ":"))
 
 
