@@ -89,7 +89,7 @@ MUTANTS = (
     Mutant("stretched time moves a strip's pictures", "addon/blender/strips.py",
            "return scene.frame_current + scene.frame_subframe", "return scene.frame_current_final",
            "tests/addon/test_live_render.py", "stretching"),
-    Mutant("frames that were not played pass", "addon/depth/passes.py", "and held[at] for at", "for at",
+    Mutant("frames that were not played pass", "addon/depth/simulations.py", "and held[at] for at", "for at",
            "tests/addon/test_compositor_same.py", "played"),
     Mutant("an instanced collection is not in a scene's print", "addon/depth/scene_print.py",
            '"Object": "matrix_world', '"Object": "instance_collection matrix_world', "tests/addon/test_scene_print.py"),

@@ -10,7 +10,7 @@ import addon_utils
 import bpy
 import numpy as np
 
-from blender_rackfocus.addon.depth import passes
+from blender_rackfocus.addon.depth import pass_files
 
 WIDTH, HEIGHT = 160, 90
 WALL_M, BAR_M = 6.0, 1.0
@@ -97,7 +97,7 @@ def through_cycles_lens(scene: bpy.types.Scene, folder: Path, samples: int = 128
         bpy.ops.render.render(scene=copied.name, write_still=True)
     bpy.data.scenes.remove(copied)
     bpy.data.objects.remove(camera)
-    return passes.read_picture(str(path))
+    return pass_files.read_picture(str(path))
 
 
 def decibels(made: np.ndarray, truth: np.ndarray) -> float:

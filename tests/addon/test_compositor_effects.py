@@ -19,7 +19,7 @@ from blender_rackfocus.addon.blender import cache, errors, versions
 from blender_rackfocus.addon.compositor import effect, node_baked, node_pixels
 from blender_rackfocus.addon.delivery.bake import Bake
 from blender_rackfocus.addon.delivery.nodes import Nodes
-from blender_rackfocus.addon.depth import passes
+from blender_rackfocus.addon.depth import pass_files
 from blender_rackfocus.addon.shot import node
 from blender_rackfocus.core import Aperture, Lens, defocus_frame
 
@@ -240,7 +240,7 @@ def passes_by_blender(stack, scene, frames):
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
         layer = scene.view_layers[0].name
-        both = [passes.read_pass(str(path), layer, name) for name in ("Combined", "Depth")]
+        both = [pass_files.read_pass(str(path), layer, name) for name in ("Combined", "Depth")]
         found[frame] = both[0], both[1][..., 0]
     scene.render.use_compositing = True
     scene.render.image_settings.media_type = "IMAGE"

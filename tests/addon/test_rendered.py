@@ -13,7 +13,7 @@ from blender_rackfocus.addon.blender import errors, strips, versions
 from blender_rackfocus.addon.blender.errors import FrameError
 from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.compositor import node_pixels
-from blender_rackfocus.addon.depth import fronts, passes, scene_passes, wider
+from blender_rackfocus.addon.depth import fronts, pass_files, passes, scene_passes, wider
 from blender_rackfocus.addon.sequencer import frames, views
 from blender_rackfocus.addon.shot import modifier
 from blender_rackfocus.addon.ui.panels import rendered as panel
@@ -376,7 +376,7 @@ def test_within_the_frame_a_wider_render_is_the_same(inner, tmp_path, kind, fit,
     for one in found:
         passes.render(one, 1, 0.0)
     usual, within = (passes.read(one, layer, passes.DEPTH)[..., 0] for one in found)
-    whole = passes.read_pass(found[1].wide, layer, passes.DEPTH)[..., 0]
+    whole = pass_files.read_pass(found[1].wide, layer, passes.DEPTH)[..., 0]
     margin = wider.margin_px(10.0, size[0])
     assert whole.shape == (size[1] + 2 * margin, size[0] + 2 * margin)
     assert np.ptp(usual) > 0.3

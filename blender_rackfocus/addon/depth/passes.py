@@ -9,21 +9,17 @@ scene while another renders crashes Blender 5.2.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import bpy
 import numpy as np
 
-from ...media import MediaError
-from ...media.library import openimageio
-from ..blender import colour_config, curves, dna, errors
+from ..blender import colour_config, curves, errors
 from ..blender.errors import FrameError
 from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
 from ..blender.runtime import runtime as runtime
@@ -31,7 +27,7 @@ from ..blender.runtime import sweep as sweep
 from ..blender.session import session
 from ..blender.written import write_as
 from ..shot import camera_lens
-from . import fronts, wider
+from . import fronts, pass_files, simulations, wider
 
 NAME = "Rack Focus Passes"
 COMBINED, DEPTH = "Combined", "Depth"
@@ -112,7 +108,7 @@ def prepare(
     in_order = {layer.name: dict(layers[layer.name]) for layer in source.view_layers if layer.name in layers}
     for name in depth_layers:
         in_order[name][DEPTH] = "VALUE"
-    _placeholder(path, in_order)
+    pass_files.write_placeholder(path, in_order)
     image = bpy.data.images.load(path, check_existing=False)
     image.name = NAME
     image.colorspace_settings.name = colour_config.working()  # whatever primaries Blender takes a file's numbers for
@@ -124,87 +120,6 @@ def frame_size(render: bpy.types.RenderSettings) -> tuple[int, int]:
     """Size of the whole frame in pixels, border or not, rounded as Blender does (`BKE_render_resolution`)."""
     share = render.resolution_percentage
     return max(render.resolution_x * share // 100, 1), max(render.resolution_y * share // 100, 1)
-
-
-def _unplayed(scene: bpy.types.Scene, moment: float) -> str:
-    """Why a scene's simulations cannot be rendered by a copy of it: what was not played before depends on who looks at
-    it first. Rigid bodies belong to the scene itself, so their copy needs them baked. moment: of its animation. Empty
-    when nothing is wrong."""
-    world = scene.rigidbody_world
-    moving = world is not None and world.enabled and world.collection is not None and len(world.collection.objects)
-    if moving and not world.point_cache.is_baked:
-        return f'the rigid bodies of scene "{scene.name}" are not baked: bake them (Scene, Rigid Body World, Cache)'
-    for shown in _objects(scene):
-        for modifier in shown.modifiers:
-            what = _unplayed_in(modifier, moment) if modifier.show_render else ""
-            if what:
-                return f'the simulation "{modifier.name}" of object "{shown.name}" in scene "{scene.name}" {what}'
-    return ""
-
-
-def _objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """A scene's objects, and those of the collections that they stand for."""
-    objects = dict.fromkeys(scene.objects)
-    waiting = list(objects)
-    while waiting:
-        thing = waiting.pop()
-        held = thing.instance_collection if thing.instance_type == "COLLECTION" else None
-        new = [each for each in held.all_objects if each not in objects] if held is not None else []
-        objects.update(dict.fromkeys(new))
-        waiting += new
-    return list(objects)
-
-
-def _unplayed_in(modifier: bpy.types.Modifier, moment: float) -> str:
-    """What is wrong with a modifier's simulation; empty for a baked or played one, and where there is none."""
-    if any(not (cache.is_baked or _is_played(cache, moment)) for cache in _caches(modifier)):
-        return f"was not played up to frame {math.ceil(moment)}: bake it, or play the scene from its first frame"
-    is_fluid = modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"
-    if is_fluid and not modifier.domain_settings.has_cache_baked_data:
-        return "is not baked: bake it (Physics, Fluid, Cache, of the types Modular or All)"
-    if modifier.type == "NODES" and any(_is_zone(bake) and not _is_baked(modifier, bake) for bake in modifier.bakes):
-        return "is not baked: bake it (the zone's node, or Object, Animation, Bake Simulation)"
-    return ""
-
-
-def _caches(modifier: bpy.types.Modifier) -> list[bpy.types.PointCache]:
-    """Where a modifier keeps what it simulates frame by frame."""
-    if modifier.type in {"CLOTH", "SOFT_BODY"}:
-        return [modifier.point_cache]
-    if modifier.type == "PARTICLE_SYSTEM":
-        system = modifier.particle_system
-        hair = system.settings.type == "HAIR"
-        simulated = system.use_hair_dynamics if hair else system.settings.physics_type not in {"NO", "KEYED"}
-        return [system.point_cache] if simulated else []
-    if modifier.type == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
-        return [surface.point_cache for surface in modifier.canvas_settings.canvas_surfaces if surface.is_active]
-    return []
-
-
-def _is_zone(bake: bpy.types.NodesModifierBake) -> bool:
-    return bake.node is not None and bake.node.bl_idname == "GeometryNodeSimulationOutput"
-
-
-def _is_baked(modifier: bpy.types.NodesModifier, bake: bpy.types.NodesModifierBake) -> bool:
-    """Whether a zone's frames are in the file or on disk: whether they are in memory cannot be asked."""
-    if dna.read(bake.as_pointer(), "NodesModifierBake", "*packed"):
-        return True
-    folder = bake.directory if bake.use_custom_path else os.path.join(modifier.bake_directory, str(bake.bake_id))
-    return os.path.isdir(os.path.join(bpy.path.abspath(folder, library=modifier.id_data.library), "meta"))
-
-
-def _is_played(cache: bpy.types.PointCache, moment: float) -> bool:
-    """Whether a cache, of the simulation as it is, holds the frames that show a moment: Blender then reads them there,
-    whoever looks. Particles have none at the first frame."""
-    if cache.is_outdated:
-        return False
-    address = cache.as_pointer()
-    first = dna.read(address, "PointCache", "*cached_frames")
-    held = ctypes.string_at(first, dna.read(address, "PointCache", "cached_frames_len")) if first else b""
-    wanted = {min(frame, cache.frame_end) for frame in (math.floor(moment), math.ceil(moment))}
-    if max(wanted) <= cache.frame_start:
-        wanted = {cache.frame_start + 1}
-    return all(0 <= at < len(held) and held[at] for at in (frame - cache.frame_start for frame in wanted))
 
 
 SIZE_PROPERTIES = (
@@ -243,7 +158,7 @@ def render(pass_scene: PassScene, frame: int, subframe: float, through: bpy.type
     finally:
         bpy.app.handlers.frame_change_post.remove(look)
     if pass_scene.wide:
-        _cut(pass_scene.wide, pass_scene.path, pass_scene.margin)
+        pass_files.cut(pass_scene.wide, pass_scene.path, pass_scene.margin)
     show(pass_scene, pass_scene.path)
 
 
@@ -271,7 +186,7 @@ def in_frame(pass_scene: PassScene, path: str) -> str:
     if not pass_scene.wide:
         return path
     inner = path.removesuffix(".exr") + "_in_frame.exr"
-    _cut(path, inner, pass_scene.margin)
+    pass_files.cut(path, inner, pass_scene.margin)
     return inner
 
 
@@ -299,7 +214,7 @@ def _stand(pass_scene: PassScene, frame: int, subframe: float, through: bpy.type
     ):  # as Blender does: it is put to the same frame, but keeps its own subframe
         subframe = pass_scene.source.frame_subframe
         stand_at(pass_scene.source, frame, subframe)
-    problem = _unplayed(pass_scene.source, curves.time_of(pass_scene.source, frame + subframe))
+    problem = simulations.unplayed(pass_scene.source, curves.time_of(pass_scene.source, frame + subframe))
     if problem:
         raise FrameError(problem)
     stand_at(scene, frame, subframe)
@@ -386,76 +301,7 @@ def nested_render(scene: bpy.types.Scene) -> None:
 
 def read(pass_scene: PassScene, layer: str, name: str) -> np.ndarray:
     """A pass of the frame that was rendered last: (H, W, channels) float32, top row first. Raises FrameError."""
-    return read_pass(pass_scene.path, layer, name)
-
-
-def read_pass(path: str, layer: str, name: str) -> np.ndarray:
-    """A pass of a multilayer file of ours: (H, W, channels) float32, top row first. Raises FrameError, MediaError."""
-    oiio = openimageio(path)
-    file = oiio.ImageInput.open(path)
-    if file is None:
-        raise MediaError(path, f"the passes cannot be read ({oiio.geterror()})", "Is the temporary folder full?")
-    prefix, part = f"{layer}.{name}.", 0
-    try:
-        while file.seek_subimage(part, 0):
-            spec = file.spec()
-            channels = [index for index, channel in enumerate(spec.channelnames) if channel.startswith(prefix)]
-            if channels:
-                first, last = channels[0], channels[-1] + 1
-                pixels = file.read_image(part, 0, first, last, oiio.FLOAT)
-                if pixels is None:
-                    raise MediaError(path, f"the passes cannot be read ({file.geterror()})", "Is the disk full?")
-                return _uncropped(np.asarray(pixels, np.float32), spec, last - first)
-            part += 1
-    finally:
-        file.close()
-    raise FrameError(f'the render engine gave no {name} pass for view layer "{layer}"')
-
-
-def _cut(wide: str, path: str, margin: tuple[int, int]) -> None:
-    """Write the part of a multilayer file that lies within its margin to another. Raises FrameError, MediaError."""
-    oiio = openimageio(wide)
-    file = oiio.ImageInput.open(wide)
-    if file is None:
-        raise MediaError(wide, f"the passes cannot be read ({oiio.geterror()})", "Is the temporary folder full?")
-    specs: list[Any] = []
-    planes: list[np.ndarray] = []
-    while file.seek_subimage(len(specs), 0):
-        spec = oiio.ImageSpec(file.spec())
-        pixels = _uncropped(
-            np.asarray(file.read_image(len(specs), 0, 0, spec.nchannels, oiio.FLOAT)), spec, spec.nchannels
-        )
-        planes.append(pixels[margin[0] : pixels.shape[0] - margin[0], margin[1] : pixels.shape[1] - margin[1]])
-        height, width = planes[-1].shape[:2]
-        spec.x = spec.y = spec.full_x = spec.full_y = 0
-        spec.width = spec.full_width = width
-        spec.height = spec.full_height = height
-        specs.append(spec)
-    file.close()
-    _write_parts(path, specs, planes)
-
-
-def _write_parts(path: str, specs: list[Any], planes: Iterable[np.ndarray]) -> None:
-    """Write a file of a part for every spec, each with its pixels. Raises FrameError."""
-    out = openimageio(path).ImageOutput.create(path)
-    good = out is not None and out.open(path, tuple(specs))
-    for number, (spec, pixels) in enumerate(zip(specs, planes, strict=True)):
-        good = good and (not number or out.open(path, spec, "AppendSubimage"))
-        good = good and out.write_image(np.ascontiguousarray(pixels))
-    if not good or not out.close():
-        raise FrameError(f"the temporary file {path} cannot be written")
-
-
-def read_picture(path: str) -> np.ndarray:
-    """The picture in a plain EXR of ours: (H, W, 4) float32, top row first. Raises MediaError."""
-    oiio = openimageio(path)
-    file = oiio.ImageInput.open(path)
-    pixels = file.read_image(0, 0, 0, 4, oiio.FLOAT) if file is not None else None
-    if pixels is None:
-        raise MediaError(path, "the picture cannot be read", "Is the temporary folder full?")
-    names = [name.rpartition(".")[2] for name in file.spec().channelnames][:4]
-    file.close()
-    return np.ascontiguousarray(np.asarray(pixels, np.float32)[..., [names.index(channel) for channel in "RGBA"]])
+    return pass_files.read_pass(pass_scene.path, layer, name)
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
@@ -525,35 +371,3 @@ def _still(data: bpy.types.Camera, paths: tuple[str, ...]) -> None:
     animation.action_slot = next(candidate for candidate in animation.action.slots if candidate.identifier == slot)
     for path in paths:
         curves.remove(data, path)
-
-
-def _uncropped(pixels: np.ndarray, spec: Any, channels: int) -> np.ndarray:
-    """A window of the picture as the whole picture, empty around it."""
-    pixels = pixels.reshape(spec.height, spec.width, channels)
-    size = spec.full_height or spec.height, spec.full_width or spec.width
-    if size == pixels.shape[:2]:
-        return np.ascontiguousarray(pixels)
-    whole = np.zeros((*size, channels), np.float32)
-    top, left = spec.y - spec.full_y, spec.x - spec.full_x
-    whole[top : top + spec.height, left : left + spec.width] = pixels
-    return whole
-
-
-_COMPONENTS = {"RGBA": "RGBA", "VECTOR": "XYZ", "VALUE": "Z"}
-
-
-def _placeholder(path: str, layers: dict[str, dict[str, str]]) -> None:
-    """A tiny file with the same layers and passes, so that Image nodes know their sockets before the first frame.
-
-    Built as Blender builds its own, a part for every pass, because an Image node keeps the number of its layer, not
-    the name: in a file of one part layers come in the order of the alphabet.
-    """
-    oiio = openimageio(path)
-    specs = []
-    for layer, passes in layers.items():
-        for name, kind in passes.items():
-            spec = oiio.ImageSpec(4, 4, len(_COMPONENTS[kind]), "float")
-            spec.channelnames = tuple(f"{layer}.{name}.{component}" for component in _COMPONENTS[kind])
-            spec.attribute("name", f"{layer}.{name}")
-            specs.append(spec)
-    _write_parts(path, specs, (np.zeros((4, 4, spec.nchannels), np.float32) for spec in specs))

@@ -35,7 +35,7 @@ from ..blender.errors import FrameError
 from ..blender.own_trees import Aside
 from ..blender.session import session
 from ..shot import modifier, node
-from . import fronts, passes, scene_print, upstream, wider
+from . import fronts, pass_files, passes, scene_print, upstream, wider
 
 STAND_IN = "Rack Focus Scene Strip"
 ASIDE = Aside(STAND_IN, "rackfocus_strip_tree", alone=True)
@@ -185,18 +185,7 @@ def files_of(
     name = os.path.join(_temporary(), key[:32])
     path, wide, ends_path = f"{name}.exr", f"{name}.wide.exr" if margin else "", f"{name}.json" if asked.behind else ""
     if not all(os.path.isfile(file_path) for file_path in (path, wide, ends_path) if file_path):
-        ends_key = key_of(kind="scene ends", of=key)
-        kept, ends = _from_store(key), _from_store(ends_key) if asked.behind else None
-        if kept is None or (asked.behind and ends is None):
-            if not may_render:
-                raise FrameError(
-                    f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes'
-                )
-            kept, ends_m = _render(scene, frame, camera, asked)
-            ends = np.frombuffer(json.dumps(ends_m).encode(), np.uint8)
-            _into_store(key, kept, "scene passes", scene, frame)
-            if asked.behind:
-                _into_store(ends_key, ends, "scene ends", scene, frame)
+        kept, ends = _kept_or_rendered(key, scene, frame, camera, may_render, asked)
         if wide:
             _write(wide, kept)
             kept = kept[margin : kept.shape[0] - margin, margin : kept.shape[1] - margin]
@@ -205,6 +194,24 @@ def files_of(
                 file.write(ends.tobytes())
         _write(path, kept)
     return Passes(path, wide, (margin, margin), _read_ends(ends_path) if ends_path else {})
+
+
+def _kept_or_rendered(
+    key: str, scene: bpy.types.Scene, frame: float, camera: bpy.types.Object | None, may_render: bool, asked: Asked
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What `_render` gives, from the store where it is kept; how far objects reach as JSON's bytes, where asked."""
+    ends_key = key_of(kind="scene ends", of=key)
+    kept, ends = _from_store(key), _from_store(ends_key) if asked.behind else None
+    if kept is not None and not (asked.behind and ends is None):
+        return kept, ends
+    if not may_render:
+        raise FrameError(f'frame {frame:g} of scene "{scene.name}" is not rendered yet: use Render Scene Passes')
+    kept, ends_m = _render(scene, frame, camera, asked)
+    ends = np.frombuffer(json.dumps(ends_m).encode(), np.uint8)
+    _into_store(key, kept, "scene passes", scene, frame)
+    if asked.behind:
+        _into_store(ends_key, ends, "scene ends", scene, frame)
+    return kept, ends
 
 
 def _read_ends(path: str) -> dict[str, float]:
@@ -392,7 +399,7 @@ def _render(
             passes.render(pass_scene, whole, frame - whole, camera)
             path = pass_scene.wide or pass_scene.path
     now.rendered.append((scene.name, frame))
-    depth = passes.read_pass(path, layer, passes.DEPTH)
+    depth = pass_files.read_pass(path, layer, passes.DEPTH)
     if trees:
         if place not in now.upstreams:
             images = {scene.session_uid: pass_scene.image}
@@ -401,7 +408,7 @@ def _render(
         passes.show(pass_scene, path)
         picture = upstream.result(now.upstreams[place], whole, frame - whole, depth.shape[:2])
     else:
-        picture = passes.read_pass(path, layer, passes.COMBINED)
+        picture = pass_files.read_pass(path, layer, passes.COMBINED)
     if picture.shape[:2] != depth.shape[:2]:
         raise FrameError(f'the compositor of scene "{scene.name}" changes the picture\'s size')
     return np.dstack([picture, depth[..., :1]]), pass_scene.ends_m

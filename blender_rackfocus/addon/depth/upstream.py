@@ -24,7 +24,7 @@ from ..blender import idnames, versions
 from ..blender.errors import FrameError
 from ..blender.written import write_as
 from ..shot import node
-from . import passes
+from . import pass_files, passes
 
 NAME = "Rack Focus Upstream"
 _EPSILON = 1e-4
@@ -366,7 +366,7 @@ def _run(up: Upstream, source: bpy.types.NodeSocket, size: tuple[int, int], fram
     passes.nested_render(up.scene)
     if not os.path.isfile(up.path):
         raise FrameError("the nodes before Rack Focus could not be evaluated")
-    return passes.read_picture(up.path)
+    return pass_files.read_picture(up.path)
 
 
 def _without_side_effects(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -> bool:

@@ -274,11 +274,10 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
         near_far = near_far_m(strip, start)
     places = [_place_mark(strip, place, near_far, start) for place in said.stops]
     named = [place for place in places if place is not None]
-    feel = said.feel or "SMOOTH"
     done = _set_lens(strip, said)
     if said.recipe == "TRANSITION":
         second = following(strip)
-        told = bridge(strip, second, said.direction or "FAR", feel, replace_all)[1]
+        told = bridge(strip, second, said.direction or "FAR", said.feel or "SMOOTH", replace_all)[1]
         done.append(f'Transition into "{second.name}"' + (f", {told}" if told else ""))
     elif (
         said.recipe is not None and first is None and said.length_frames(rate) is None and (len(named) == len(places))
@@ -289,25 +288,7 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
         racks = cook(strip, said.recipe, direction, said.feel, chosen or None, replace_all)
         done.append(f"{recipes.RECIPES[said.recipe].label}: {len(racks)} pull(s)" + (f", {told}" if told else ""))
     elif len(places) >= 2:
-        at = start
-        length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
-        length, notes = _fitting(strip, at, length, len(places) - 1)
-        done += notes
-        before = Focus(strip).keys()
-        back = pull.Mark("where it was", Focus(strip).now_m(start))
-        for stop, next_stop in pairwise(places):
-            end = next_stop or back
-            try:
-                done += pull_focus(strip, at, end, stop, feel, length, said.hold, not replace_all)
-            except ValueError:
-                if before:
-                    Focus(strip).write(before)
-                raise
-            done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
-            at += 2 * length
-        left = {key.frame for key in Focus(strip).keys()}  # noqa: SIM118 - no mapping
-        gone = [key for key in before if key.frame not in left]
-        done += [f"replaces {keys_text(gone)}"] if gone else []
+        done += _pull_through(strip, places, start, said, replace_all)
     elif named:
         Focus(strip).set(pull.mark_distance_m(named[0], frame), frame)
         done.append(f"Focus on {named[0].name}")
@@ -319,6 +300,35 @@ def say(strip: bpy.types.Strip, said: phrase.Understanding, frame: float, replac
             if mark.kind == "DISTANCE":
                 mark.distance_m = min(metres, pull.INFINITY_M)
     return done
+
+
+def _pull_through(
+    strip: bpy.types.Strip,
+    places: Sequence[pull.Mark | None],
+    start: float,
+    said: phrase.Understanding,
+    replace_all: bool,
+) -> list[str]:
+    """Key the pulls of a sentence from place to place, each as long as the rest before it; None goes back to where
+    focus was. As `say` returns and raises."""
+    rate, feel, at = fps(strip.id_data), said.feel or "SMOOTH", start
+    length = said.length_frames(rate) or float(pull.default_duration(feel, rate))
+    length, done = _fitting(strip, at, length, len(places) - 1)
+    before = Focus(strip).keys()
+    back = pull.Mark("where it was", Focus(strip).now_m(start))
+    for stop, next_stop in pairwise(places):
+        end = next_stop or back
+        try:
+            done += pull_focus(strip, at, end, stop, feel, length, said.hold, not replace_all)
+        except ValueError:
+            if before:
+                Focus(strip).write(before)
+            raise
+        done.append(f"Pull to {end.name} from frame {at:g} to {at + length:g}")
+        at += 2 * length
+    left = {key.frame for key in Focus(strip).keys()}  # noqa: SIM118 - no mapping
+    gone = [key for key in before if key.frame not in left]
+    return [*done, f"replaces {keys_text(gone)}"] if gone else done
 
 
 def _fitting(strip: bpy.types.Strip, at: float, length: float, pulls: int) -> tuple[float, list[str]]:
