@@ -277,7 +277,7 @@ def _final(
     """The picture (H, W, C) through the lens, and the coverage (H, W) of what is nearer than focus."""
     stand = Stand(layer_step(coc.shape[1], "final"), FINENESS["final"])
     light, strands = unmixed(light, coc, work)
-    lamps = taken_out(light, coc, stand.at, aperture, margin, work)
+    lamps = taken_out(light, coc, stand.at, aperture, "final", margin, work)
     return _composite(light, coc, seen, strands, lamps, stand, aperture, "final", margin, work)[:2]
 
 
@@ -293,7 +293,7 @@ def _draft(
     height, width = coc.shape
     half = -(-height // 2), -(-width // 2)
     stand = Stand(layer_step(half[1], "draft"), FINENESS["draft"])
-    lamps = taken_out(light, coc, lambda circle: stand.at(_less_halving(circle)), aperture, margin, work)
+    lamps = taken_out(light, coc, lambda circle: stand.at(_less_halving(circle)), aperture, "draft", margin, work)
     small, small_coc = work.empty((*half, light.shape[2])), work.empty(half)
     parts = [(rows,) for rows in bands(height, width, 2)]
     work.each(partial(_halve, light, coc, small, small_coc), parts)

@@ -36,8 +36,8 @@ RIM_PX = 300.0
 """So many pixels as bright as a lamp's have to make a disc of white for it to begin to count, of twice white for it to
 do so wholly: fainter discs have no rim to be seen."""
 
-WORK_PX = 16e6
-"""Pixels of discs that are drawn, at most: where lamps have more, those with the brightest rims are."""
+WORK_PX = {"final": 16e6, "draft": 8e6}
+"""Pixels of discs that are drawn, about: where lamps have more, those with the brightest rims are."""
 
 ALIKE_PX = 0.03
 """Circles that lie closer together than this are drawn as their mean."""
@@ -48,6 +48,9 @@ _EACH_PX, _SHAPED_PX = 4000.0, 20000.0
 
 _FILTERED = 80.0
 """What a pixel of a filtered picture takes, in pixels of discs (measured)."""
+
+_LIMITS = 16
+"""So many limits, around that of the work, are taken together."""
 
 _CELL = 4
 """What is too wide for a lamp is told in cells of so many pixels."""
@@ -248,6 +251,7 @@ def taken_out(
     coc: np.ndarray,
     place_of: Callable[[np.ndarray], np.ndarray],
     aperture: Aperture,
+    quality: str,
     margin: tuple[int, int],
     work: Workers,
 ) -> Lamps | None:
@@ -273,7 +277,7 @@ def taken_out(
     share = np.clip(over - BRIGHT, 0, 1)
     share *= np.clip((np.abs(circle) - DRAWN_PX[0]) / (DRAWN_PX[1] - DRAWN_PX[0]), 0, 1)
     each = _SHAPED_PX if aperture.varies_over_field else _EACH_PX
-    share *= _affordable(rim, share, np.square(2 * circle + 1) + np.float32(each))
+    share *= _affordable(rim * share, np.square(2 * circle + 1) + np.float32(each), WORK_PX[quality])
     found = np.flatnonzero(share > 0)
     if found.size == 0:
         return None
@@ -290,24 +294,22 @@ def taken_out(
     return Lamps(at, lamps, circle, place, frame, margin, aperture)
 
 
-def _affordable(rim: np.ndarray, share: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    """How much of each pixel's disc is drawn: of those with the brightest rims, 0..1, (n,).
+def _affordable(rim: np.ndarray, cost: np.ndarray, most: float) -> np.ndarray:
+    """How much of each pixel's disc is drawn, 0..1, (n,): all of those with the brightest rims, as far as it goes.
 
-    rim: how bright it is. share: how far the pixel is a lamp's, 0..1. cost: pixels of discs; all (n,).
+    rim: how bright it is, from 1 on to be drawn and from 2 on wholly. cost: pixels of discs; both (n,). most: of all,
+    about: where many are alike, and more than can be drawn, they come and go little by little, as several limits are
+    taken together.
     """
-
-    def drawn(least: float) -> np.ndarray:
-        return np.clip(rim / np.float32(least) - 1, 0, 1)
-
-    cost = cost * share
-    least, most = 1.0, max(float(rim.max()), 1.0)
-    if float((drawn(least) * cost).sum()) > WORK_PX:
-        for _ in range(20):
-            middle = math.sqrt(least * most)
-            least, most = (middle, most) if float((drawn(middle) * cost).sum()) > WORK_PX else (least, middle)
-        least = most
-    part = drawn(least)
-    return part * np.float32(min(max(3 - float(cost[part > 0].sum()) / WORK_PX, 0), 1))
+    order = np.argsort(-rim, kind="stable")
+    so_far = np.cumsum(cost[order])
+    limits = most * (0.5 + (np.arange(_LIMITS) + 0.5) / _LIMITS)
+    first_left = np.searchsorted(so_far, limits, side="right")
+    left = np.append(rim[order], 0)[first_left]
+    part = np.zeros_like(rim)
+    for least in np.maximum(left, 1):
+        part += np.clip(rim / least - 1, 0, 1)
+    return part / _LIMITS
 
 
 def _colours(light: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 """Lamps: what is small and brighter than white is drawn as the opening itself, wherever layers stand."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -127,6 +128,19 @@ def test_many_lamps_take_no_longer_than_some(quality):
             changes.append(float(np.abs(out - before).mean()))
         before = out
     assert max(changes) < 1.6 * np.median(changes)
+
+
+@QUALITIES
+def test_faint_lamps_in_their_thousands_do_not_put_others_out(quality):
+    """Discs grow, and with them those that are bright enough to be drawn: the picture changes as evenly as before."""
+    rng = np.random.default_rng(5)
+    rgba, depth_m = night(light=60.0)
+    rgba[rng.random((HEIGHT, WIDTH)) < 0.2, :3] = 2.5
+    pictures = [
+        defocus_frame(rgba, depth_m, lens_for(radius), quality=quality) for radius in np.arange(8.0, 13.0, 0.25)
+    ]
+    steps = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
+    assert max(steps) < 1.5 * np.median(steps)
 
 
 def test_wide_and_dim_things_are_no_lamps():
