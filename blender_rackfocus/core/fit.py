@@ -38,6 +38,7 @@ _MIXED_PX = 0.15  # exact near surfaces look so much too small: half of what a p
 _AGREE = 0.5  # share of the edges that must lie where all of them together say, to a pixel
 _BETTER = 1.3  # times as many edges must lie at steps once the depth was moved, else it stays
 _MOVED_PX = 0.75  # edges nearer than this to their steps are in place
+_SWOLLEN_PX = 0.6  # less is no pixel too large or small
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _misplaced(cuts: list[_Cut]) -> tuple[int, int, int]:
     weight = np.sqrt([cut.offset.size for cut in shown])
     way = np.linalg.lstsq(rows * weight[:, None], there * weight, rcond=None)[0]
     way[2] += _MIXED_PX
-    whole = np.where(np.abs(way) < _MOVED_PX, 0, np.round(way))
+    whole = np.where(np.abs(way) < (_MOVED_PX, _MOVED_PX, _SWOLLEN_PX), 0, np.round(way))
     off = np.concatenate([cut.offset - at for cut, at in zip(shown, rows @ whole, strict=True) if at] or [np.ones(0)])
     if not off.size or (np.abs(off) < 1.5).mean() < _AGREE:
         return 0, 0, 0
@@ -269,17 +270,27 @@ def _placed(
 ) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Depth with its steps where the picture has its edges, if clearly more of them then are at steps; and by how many
     pixels it was moved to the right and down, and made smaller."""
-    right_px, down_px, swollen_px = _misplaced(cuts)
-    axes = {0, 1} if swollen_px else {axis for axis, way in ((1, right_px), (0, down_px)) if way}
-    found, most = (depth_m, (0, 0, 0)), _BETTER * _in_place(cuts, axes)
-    less_px = swollen_px - int(np.sign(swollen_px))  # along a row, a slanting edge is farther off than across itself
-    for by_px in dict.fromkeys((swollen_px, less_px, 0)) if axes else ():
+
+    def put(right_px: int, down_px: int, by_px: int) -> tuple[np.ndarray, list[_Cut]]:
         placed = _moved(depth_m, right_px, down_px) if right_px or down_px else depth_m
         placed = _shrunk(placed, least, by_px) if by_px else placed
-        there = _in_place(_all_cuts(rgba, _dioptres(placed), least), axes)
-        if there > most:
-            found, most = (placed, (right_px, down_px, by_px)), there
-    return found
+        return placed, _all_cuts(rgba, _dioptres(placed), least)
+
+    right_px, down_px, swollen_px = _misplaced(cuts)
+    axes = {0, 1} if swollen_px else {axis for axis, way in ((1, right_px), (0, down_px)) if way}
+    way, there, most = (0, 0, 0), (depth_m, cuts), _BETTER * _in_place(cuts, axes)
+    less_px = swollen_px - int(np.sign(swollen_px))  # along a row, a slanting edge is farther off than across itself
+    for by_px in dict.fromkeys((swollen_px, less_px, 0)) if axes else ():
+        tried = put(right_px, down_px, by_px)
+        if (count := _in_place(tried[1], axes)) > most:
+            way, there, most = (right_px, down_px, by_px), tried, count
+    for axis, grown in ((1, 1), (0, 1), (1, 0), (0, 0)):  # either way has to be better by itself
+        less = way[0] * (1 - axis), way[1] * axis, way[2] * grown
+        if way[1 - axis] and any(less):
+            without = put(*less)
+            if _in_place(there[1], {axis}) <= _BETTER * _in_place(without[1], {axis}):
+                way, there = less, without
+    return there[0], way
 
 
 def _moved(depth_m: np.ndarray, right_px: int, down_px: int) -> np.ndarray:

@@ -112,6 +112,16 @@ def test_a_shift_is_told_with_its_way():
     assert "moved 2 pixels left and 1 pixel down" in fit.sentence()
 
 
+@pytest.mark.parametrize(("seed", "stripe_px"), [(0, 6), (5, 6), (0, 9), (2, 9), (0, 13), (1, 20)])
+def test_print_has_no_say_in_the_other_direction(seed, stripe_px):
+    """Stripes all over, near and far: edges across the rows that no surface ends at."""
+    picture, exact = scene(seed)
+    light = np.where(np.arange(HEIGHT) // stripe_px % 2, 1.0, 0.25).astype(np.float32)
+    picture[..., :3] *= light[:, None, None]
+    _depth, fit = fitted(picture, moved(exact, 2, 0))
+    assert (fit.right_px, fit.down_px, fit.swollen_px) == (-2, 0, 0)
+
+
 def test_swollen_and_shrunk_surfaces_are_told_apart():
     picture, exact = scene()
     assert fitted(picture, SPOILT["near too large"](exact))[1].swollen_px == 2
