@@ -135,7 +135,7 @@ def test_faint_lamps_in_their_thousands_do_not_put_others_out(quality):
     """Discs grow, and with them those that are bright enough to be drawn: the picture changes as evenly as before."""
     rng = np.random.default_rng(5)
     rgba, depth_m = night(light=60.0)
-    rgba[rng.random((HEIGHT, WIDTH)) < 0.2, :3] = 2.5
+    rgba[rng.random((HEIGHT, WIDTH)) < 0.5, :3] = 1.6
     pictures = [
         defocus_frame(rgba, depth_m, lens_for(radius), quality=quality) for radius in np.arange(8.0, 13.0, 0.25)
     ]
