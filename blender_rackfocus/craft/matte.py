@@ -10,7 +10,7 @@ size. All that decides is small: `guided.WORK_WIDTH` pixels across.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,6 +27,11 @@ _ITERATIONS = {"begun": 4, "carried": 2}
 """Of GrabCut: more where nothing is known yet."""
 _SEEN = 0.6
 """A network sees a subject where its mask covers this share of it."""
+
+STEADY = 0.8
+"""Measured on 39 clicks and strokes over real pictures: of 17 good mattes 14 are as steady, of 22 wrong ones 4."""
+_ASIDE, _THICKER = 0.008, 1.5
+"""A stroke a little beside, as a share of the width; and a thicker, or a thinner one."""
 
 Propose = Callable[[np.ndarray], np.ndarray]
 """A mask network: (h, w, 3) uint8 RGB -> (h, w) float32, 0 to 1: how much each pixel is a subject."""
@@ -67,6 +72,28 @@ def decide(
     cut = _cut(look, labels, _ITERATIONS["begun" if before is None else "carried"])
     cut = _joined(cut, certain if certain.any() else cut)
     return _refined(look, cut)
+
+
+def steadiness(look: np.ndarray, strokes: Sequence[Stroke], proposed: np.ndarray | None = None) -> float:
+    """How alike the matte of one frame is to those of the same strokes drawn a little otherwise, 0 to 1: the least of
+    them. Below `STEADY` it hangs on where exactly was drawn, and is mostly another thing than what was meant.
+
+    look: (h, w, 3) uint8 RGB. strokes: of this frame. proposed: (h, w) float32, a network's mask of every subject, 0 to
+    1. Raises as `decide`.
+    """
+    aside_y = _ASIDE * look.shape[1] / look.shape[0]
+
+    def made(x: float = 0.0, y: float = 0.0, thicker: float = 1.0) -> np.ndarray:
+        drawn = [
+            replace(one, points=tuple((x + px, y + py) for px, py in one.points), radius=thicker * one.radius)
+            for one in strokes
+        ]
+        return decide(look, drawn, None, proposed) > 0.5
+
+    plain = made()
+    others = [made(x=_ASIDE), made(x=-_ASIDE), made(y=aside_y), made(y=-aside_y)]
+    others += [made(thicker=_THICKER), made(thicker=1 / _THICKER)]
+    return min(float((plain & one).sum() / max((plain | one).sum(), 1)) for one in others)
 
 
 def carry(matte: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -65,6 +65,19 @@ def test_the_subject_stands_at_its_distance_on_every_frame(shot):
     assert depth_at(shot, strip, 2)[26, 18] == pytest.approx(5.0, rel=0.02)
 
 
+def test_a_mask_that_hangs_on_where_was_drawn_is_told(shot):
+    paths = pictures(shot, 2)
+    strip = shot.strip(paths)
+    assert mattes.doubt(mattes.task_of(strip, shot.scene, [STROKE])) == ""
+    rng = np.random.default_rng(1)
+    for path in paths:
+        patches = rng.integers(0, 255, (HEIGHT // 4, WIDTH // 4, 3)).astype(np.uint8)
+        cv2.imwrite(path, cv2.resize(patches, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST))
+    doubt = mattes.doubt(mattes.task_of(strip, shot.scene, [STROKE]))
+    assert "doubtful" in doubt
+    assert "Draw over all of the subject" in doubt
+
+
 def test_several_subjects_and_a_blender_mask_beside_them(shot):
     from test_cards_strip import mask
 

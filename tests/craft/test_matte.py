@@ -104,6 +104,21 @@ def test_a_stroke_on_another_frame_corrects_the_frames_around_it():
     assert after[1][masks[1][1]].mean() < before[1][masks[1][1]].mean() + 1e-6
 
 
+def test_a_matte_that_hangs_on_the_click_is_told_from_one_that_does_not():
+    """On one cloth a click finds the figure wherever it falls; where head, shirt and wall are patched alike it does
+    not."""
+    pictures, masks = shot(1)
+    click = Stroke(0, ((60 / WIDTH, 95 / HEIGHT),))
+    assert matte.steadiness(pictures[0], [click]) > matte.STEADY
+    assert likeness(matte.decide(pictures[0], [click]) > 0.5, masks[0][0]) > 0.9
+    patches = np.random.default_rng(2).integers(0, 4, (HEIGHT // 6, WIDTH // 8))
+    colours = np.uint8([(200, 90, 60), (60, 90, 140), (30, 40, 30), (220, 220, 200)])
+    motley = cv2.resize(colours[patches], (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    assert matte.steadiness(motley, [click]) < 0.5
+    proposed = masks[0][0].astype(np.float32)  # a network that sees the figure steadies it
+    assert matte.steadiness(motley, [click], proposed) > matte.STEADY
+
+
 def test_nothing_is_carried_over_a_cut():
     """What is drawn beyond it has a matte of its own, and neither speaks for the other side."""
     (first, mine), (second, others) = shot(4), shot(4, figures=(((200, 90), (-4, 1), (90, 160, 60)),))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import uuid
@@ -129,6 +130,24 @@ def run(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return task.folder, tuple(index for index in task.wanted if mattes_made[index].max() < 128)
+
+
+def doubt(task: Task) -> str:
+    """What makes the matte of the first frame that was drawn on doubtful, and what to do; '' where nothing does. Raises
+    EstimateError, MediaError, ValueError."""
+    begun = next((one.frame for one in task.strokes if one.inside and one.frame in task.wanted), None)
+    if begun is None:
+        return ""
+    look = coded(guided.small(task.frames[begun]))
+    with masking(task.network) as mask:
+        here = [one for one in task.strokes if one.frame == begun]
+        alike = matte.steadiness(look, here, None if mask is None else mask(look))
+    if alike >= matte.STEADY:
+        return ""
+    return (
+        f"The mask is doubtful: drawn a little otherwise it is another one ({math.floor(100 * alike) / 100:.2f} of 1 "
+        "alike). Draw over all of the subject, with Ctrl over what is not it; for people, name a mask network"
+    )
 
 
 @contextlib.contextmanager

@@ -62,12 +62,12 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
 
         def work(job):
             with closing(task.frames):
-                return mattes.run(task, job.tell, job.is_stopping)
+                return *mattes.run(task, job.tell, job.is_stopping), mattes.doubt(task)
 
         return self.begin(context, "Follow Subject", work)
 
     def finish(self, context: bpy.types.Context, outcome: tuple) -> set[str]:
-        folder, lost = outcome
+        folder, lost, doubt = outcome
         strip = strip_in(*self._where)
         if strip is None:
             self.report({"WARNING"}, f'The strip "{self._where[1]}" is gone; the matte is kept in {folder}')
@@ -79,6 +79,8 @@ class RACKFOCUS_OT_subject(Brush, OnThread, OnStrip, bpy.types.Operator):
         if lost:
             words = f"frames {lost[0]} to {lost[-1]} of the clip" if len(lost) > 1 else f"frame {lost[0]} of the clip"
             self.report({"WARNING"}, f"The subject is lost on {words}: draw over it there, and follow it again")
+        elif doubt:
+            self.report({"WARNING"}, doubt)
         else:
             self.report({"INFO"}, f"The subject stands at {distance_text(card.distance_m)} on every frame")
         return {"FINISHED"}
