@@ -14,3 +14,9 @@ def test_the_panels_say_what_was_rendered_and_what_is_not(window):
     assert told["added"] == told["passes"] == ["FINISHED"]
     assert told["strip"] == [True, True, True]
     assert told["strip_words"].startswith("Rendered: what lies behind")
+
+
+def test_a_scene_strip_without_a_camera_does_not_hang_the_window(window):
+    told = window("no_camera_window.py", "-", timeout=200)
+    assert "traceback" not in told, told["traceback"]
+    assert ['scene "Inner" has no camera' in problem for problem in told["failed"]] == [True]

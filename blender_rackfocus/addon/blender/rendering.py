@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from .context import scene_of
 from .session import session
 
 
@@ -51,8 +52,13 @@ def is_on() -> bool:
 
 
 def is_inside() -> bool:
-    """Whether what renders now is part of another render's frame."""
-    return len(_now().scenes) > 1
+    """Whether what renders now is part of another render's frame, or of a preview: Blender renders a scene strip in the
+    middle of its drawing where the scene has no camera, and waits for ever for another render of a sequencer there."""
+    scenes = _now().scenes
+    if len(scenes) != 1 or bpy.app.background or bpy.app.is_job_running("RENDER"):
+        return len(scenes) > 1
+    scene = scene_of(scenes[0])
+    return scene is not None and _is_in_a_strip(scene)
 
 
 def goes_on() -> bool:
