@@ -11,6 +11,7 @@ from comp_shot import CompShot, left_behind, read, set_up
 
 from blender_rackfocus.addon.blender import errors, strips, versions
 from blender_rackfocus.addon.blender.errors import FrameError
+from blender_rackfocus.addon.blender.runtime import sweep
 from blender_rackfocus.addon.blender.session import session
 from blender_rackfocus.addon.compositor import node_pixels
 from blender_rackfocus.addon.depth import fronts, pass_files, passes, scene_passes, wider
@@ -30,7 +31,7 @@ def inner(registered, tmp_path, monkeypatch):
     world.build(bpy.context.scene)
     yield bpy.context.scene
     scene_passes.end()
-    passes.sweep()
+    sweep()
     assert not left_behind()
     assert not [one for one in bpy.data.collections if one.is_runtime_data]
     errors.forget()
@@ -148,7 +149,7 @@ def test_only_what_is_in_front_is_left_out_and_all_else_is_as_it_was(edit):
     assert (behind.known[on_long] == 0).all()
     assert picture.shape[:2] == behind.known.shape
     scene_passes.end()
-    passes.sweep()
+    sweep()
     assert before == [(one.name, sorted(each.name for each in one.users_collection)) for one in inner.objects]
     assert all(one.visible_camera for one in inner.objects)
 

@@ -35,6 +35,7 @@ from ..blender import errors, idnames, rendering, signals, stillness, versions
 from ..blender.errors import EXPECTED, FrameError
 from ..blender.log import once
 from ..blender.own_trees import Aside
+from ..blender.runtime import runtime, sweep
 from ..blender.session import session as memory
 from ..depth import passes, scene_passes, touches, upstream
 from ..shot import group, intact, node, pixels
@@ -178,7 +179,7 @@ def begin(scene: bpy.types.Scene) -> None:
     levels = [_Level(slot, slot.tree, slot.tree) for slot in versions.slots(scene)]
     folder = tempfile.mkdtemp(prefix="rackfocus_", dir=bpy.app.tempdir or None)
     values = bpy.data.scenes.new(VALUES_NAME)
-    passes.runtime(values)
+    runtime(values)
     session = _renders().sessions[scene.session_uid] = _Session(scene, levels, values, folder, problem=problem)
     if problem:
         return
@@ -240,8 +241,8 @@ def _separate_twins(session: _Session) -> None:
     for level in session.levels:
         for rack_node in node.in_tree(level.work):
             if rack_node.node_tree not in own:
-                passes.runtime(rack_node.node_tree)
-                passes.runtime(group.image_of(rack_node.node_tree))
+                runtime(rack_node.node_tree)
+                runtime(group.image_of(rack_node.node_tree))
 
 
 def _install(session: _Session) -> None:
@@ -528,7 +529,7 @@ def collect(scene: bpy.types.Scene) -> dict[str, Collected]:
             if image is not None:
                 pixels.empty(image)
         end(scene)
-        passes.sweep()
+        sweep()
 
 
 def _asked(level: _Level) -> upstream.Upstream:
@@ -830,7 +831,7 @@ def on_render_end(scene: bpy.types.Scene, *_rest: object) -> None:
         end(scene)
         if not rendering.is_on():
             scene_passes.end()
-            passes.sweep()
+            sweep()
             errors.sweep()
     if not rendering.is_on():
         preview.refresh_soon()

@@ -26,7 +26,8 @@ from ...media import baked, sealed, unfinished
 from ...media.locks import Claims
 from ..blender import cache, context, strips
 from ..blender.errors import EXPECTED, FrameError
-from ..depth import passes, scene_passes
+from ..blender.runtime import sweep
+from ..depth import scene_passes
 from ..shot import baked_place
 from ..shot.baked_place import BakedPlace
 
@@ -253,7 +254,7 @@ class Bake:
                     os.rmdir(place.folder)  # only where nothing came into it
         cache.sweep()
         scene_passes.end()
-        passes.sweep()
+        sweep()
         with contextlib.suppress(FrameError):  # the scene may be gone
             if self.owners.scene.frame_current != self._frame_before:
                 self.owners.scene.frame_set(self._frame_before)

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...frame import inputs
 from ..blender import idnames
-from ..depth import passes, upstream
+from ..blender.runtime import sweep
+from ..depth import upstream
 from . import twin_group, twin_nodes
 
 MEASURED_WIDTH = 320
@@ -91,7 +92,7 @@ def _rendered(
         with tempfile.TemporaryDirectory(prefix="rackfocus_twin_", dir=bpy.app.tempdir or None) as folder:
             return upstream.result(upstream.prepare(blank, {twin_group.NAME: outer}, folder), frame, 0.0)
     finally:
-        passes.sweep()
+        sweep()
         bpy.data.scenes.remove(blank)
         bpy.data.node_groups.remove(outer)
         for image in images:

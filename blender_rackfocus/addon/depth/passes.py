@@ -21,9 +21,7 @@ import numpy as np
 
 from ..blender import colour_config, curves, errors
 from ..blender.errors import FrameError
-from ..blender.runtime import RUNTIME_MARK as RUNTIME_MARK
-from ..blender.runtime import runtime as runtime
-from ..blender.runtime import sweep as sweep
+from ..blender.runtime import runtime
 from ..blender.session import session
 from ..blender.written import write_as
 from ..shot import camera_lens

@@ -33,6 +33,7 @@ from ...media.store import key_of
 from ..blender import cache, colour_config, idnames, strips, versions
 from ..blender.errors import FrameError
 from ..blender.own_trees import Aside
+from ..blender.runtime import runtime
 from ..blender.session import session
 from ..shot import modifier, node
 from . import fronts, pass_files, passes, scene_print, upstream, wider
@@ -333,14 +334,14 @@ def put_back() -> None:
 
 def _put(scene: bpy.types.Scene, camera: bpy.types.Object | None, asked: Asked) -> None:
     tree = bpy.data.node_groups.new(STAND_IN, idnames.TREE)
-    passes.runtime(tree)
+    runtime(tree)
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     shown, output = tree.nodes.new(idnames.IMAGE), tree.nodes.new(idnames.GROUP_OUTPUT)
     path = os.path.join(_temporary(), "empty.exr")
     _write(path, np.zeros((4, 4, 5), np.float32))
     shown.image = bpy.data.images.load(path, check_existing=False)
     shown.image.colorspace_settings.name = colour_config.working()
-    passes.runtime(shown.image)
+    runtime(shown.image)
     tree.links.new(shown.outputs[passes.COMBINED], output.inputs[0])
     _now().stand_ins[scene.session_uid] = StandIn(scene, tree, shown.image, camera, asked)
     ASIDE.show_alone(scene, tree)

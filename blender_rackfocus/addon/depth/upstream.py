@@ -22,6 +22,7 @@ import numpy as np
 
 from ..blender import idnames, versions
 from ..blender.errors import FrameError
+from ..blender.runtime import runtime
 from ..blender.written import write_as
 from ..shot import node
 from . import pass_files, passes
@@ -49,7 +50,7 @@ def working_copy(
     whether it did. Node groups in it are copied too where something in them was."""
     done = {} if done is None else done
     copied = tree.copy()
-    passes.runtime(copied)
+    runtime(copied)
     for tree_node in list(copied.nodes):
         inner = getattr(tree_node, "node_tree", None)
         if inner is None:
@@ -209,7 +210,7 @@ def prepare(target: bpy.types.Scene, trees: dict[str, bpy.types.NodeTree], folde
     """
     scene = target.copy()
     scene.name = NAME
-    passes.runtime(scene)
+    runtime(scene)
     versions.show_only(scene, trees)
     slots = versions.slots(scene)
     for slot in slots:
@@ -380,7 +381,7 @@ def _without_side_effects(tree: bpy.types.NodeTree, tree_node: bpy.types.Node) -
 def render_alone(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     """A tree that shows what Blender hands to the first of a scene's effects: the picture of its first view layer."""
     tree = bpy.data.node_groups.new(NAME, idnames.TREE)
-    passes.runtime(tree)
+    runtime(tree)
     tree.interface.new_socket(node.IMAGE, in_out="OUTPUT", socket_type="NodeSocketColor")
     layers = tree.nodes.new(idnames.RENDER_LAYERS)
     layers.scene, layers.layer = scene, scene.view_layers[0].name

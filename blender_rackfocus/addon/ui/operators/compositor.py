@@ -8,8 +8,9 @@ from typing import ClassVar
 import bpy
 
 from ...blender import idnames, signals, strips, versions
+from ...blender.runtime import sweep
 from ...compositor import effect
-from ...depth import passes, scene_passes
+from ...depth import scene_passes
 from ...sequencer import frames
 from ...shot import modifier, node, node_settings, settings
 from .on_strip import OnStrip
@@ -183,7 +184,7 @@ class RACKFOCUS_OT_scene_passes_render(OnStrip, bpy.types.Operator):
                 _render_for(strip, frame, scene)
         finally:
             scene_passes.end()
-            passes.sweep()
+            sweep()
         made = len(scene_passes.rendered()) - before
         self.report({"INFO"}, f"{made} render(s) for {len(span)} frame(s); the rest was kept already")
         if modifier.find(strip) is not None:
