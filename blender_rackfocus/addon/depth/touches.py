@@ -148,27 +148,28 @@ def frame_of(strip: bpy.types.Strip, frame: float, scene: bpy.types.Scene) -> in
 def on(strip: Owner, index: int) -> tuple[Touch, ...]:
     """The strokes on a frame, in their order. index: of a strip's clip, as `frame_of` tells it, or of a node's scene.
     Raises ValueError where one cannot be read."""
-    found = []
-    for number, one in enumerate(strip.rackfocus_touches, 1):
+    shown = []
+    for number, stroke in enumerate(strip.rackfocus_touches, 1):
         try:
-            touch = _touch(one)
-            if one.frame == index:
-                found.append(touch)
-            elif one.hold and one.motion and (matrix := _motion(one.motion).get(index)) is not None:
-                found.append(moved(touch, matrix))
+            touch = _touch(stroke)
+            if stroke.frame == index:
+                shown.append(touch)
+            elif stroke.hold and stroke.motion and (matrix := _motion(stroke.motion).get(index)) is not None:
+                shown.append(moved(touch, matrix))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"stroke {number} on its depth cannot be read ({error}): delete it (Touch Up)") from error
-    return tuple(found)
+    return tuple(shown)
 
 
 def add(strip: Owner, frame: int, touch: Touch, *, hold: bool = False) -> RACKFOCUS_PG_touch:
     """Put one more stroke on a strip's or node's depth. frame: as for `on`."""
-    one = strip.rackfocus_touches.add()
-    one.points = text_of(touch.points)  # before all else: what is set next may draw it
-    one.kind, one.frame, one.hold = touch.kind, frame, hold
-    one.radius, one.factor, one.dioptres, one.edges = 100 * touch.radius, touch.factor, touch.dioptres, touch.edges
+    stroke = strip.rackfocus_touches.add()
+    stroke.points = text_of(touch.points)  # before all else: what is set next may draw it
+    stroke.kind, stroke.frame, stroke.hold = touch.kind, frame, hold
+    stroke.radius, stroke.factor = 100 * touch.radius, touch.factor
+    stroke.dioptres, stroke.edges = touch.dioptres, touch.edges
     strip.rackfocus_touches_active = len(strip.rackfocus_touches) - 1
-    return one
+    return stroke
 
 
 def text_of(points: Iterable[Sequence[float]]) -> str:
@@ -193,13 +194,13 @@ def thinned(points: Sequence[tuple[float, float]], radius: float, aspect: float)
 
 def waiting(strip: Owner) -> list[int]:
     """The strokes that are to be held and were not followed yet, by their places in the list."""
-    return [number for number, one in enumerate(strip.rackfocus_touches) if one.hold and not one.motion]
+    return [number for number, stroke in enumerate(strip.rackfocus_touches) if stroke.hold and not stroke.motion]
 
 
 def held_of(strip: Owner, numbers: Iterable[int]) -> tuple[Held, ...]:
     """Strokes by their places in the list, to be followed. Raises TypeError, ValueError."""
     strokes = [strip.rackfocus_touches[number] for number in numbers]
-    return tuple(Held(one.frame, one.points, _touch(one)) for one in strokes)
+    return tuple(Held(stroke.frame, stroke.points, _touch(stroke)) for stroke in strokes)
 
 
 def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[int]) -> Task:
@@ -207,7 +208,8 @@ def task_of(strip: bpy.types.Strip, scene: bpy.types.Scene, numbers: Iterable[in
     held = held_of(strip, numbers)
     # The drawn frame may lie outside what the strip shows now: it was shown once, and what lies between leads to it.
     wanted = {frame_of(strip, frame, scene) for frame in range(int(strip.left_handle), int(strip.right_handle))}
-    low, high = min(wanted | {one.frame for one in held}), max(wanted | {one.frame for one in held})
+    looked_at = wanted | {stroke.frame for stroke in held}
+    low, high = min(looked_at), max(looked_at)
     if strip.type == "SCENE":
         return Task(_rendered(strip, range(low, high + 1), scene), tuple(range(low, high + 1)), held, low)
     frames = strip_estimate.clip_of(strip, scene)[1]
@@ -230,7 +232,7 @@ def _rendered(strip: bpy.types.Strip, wanted: Iterable[int], scene: bpy.types.Sc
 def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> list[Followed]:
     """Follow strokes through a shot. progress: called with (share, phase). Stopped, it returns what was followed until
     then. Raises MediaError, ValueError."""
-    made: list[Followed] = []
+    done: list[Followed] = []
     total = max(len(task.held) * len(task.wanted), 1)
 
     @functools.lru_cache(maxsize=256)
@@ -240,29 +242,29 @@ def run(task: Task, progress: Callable[[float, str], None], cancelled: Callable[
     for number, held in enumerate(task.held):
         lies: dict[int, Matrix] = {}
         lost = []
-        for one in carry(look, task.wanted, held.frame, held.touch):
+        for followed in carry(look, task.wanted, held.frame, held.touch):
             progress((number * len(task.wanted) + len(lies)) / total, f"stroke {number + 1} of {len(task.held)}")
-            if one.matrix is not None:
-                lies[one.frame] = one.matrix
+            if followed.matrix is not None:
+                lies[followed.frame] = followed.matrix
             else:
-                lost.append(f"lost on frame {one.frame} of the clip: {one.why}")
+                lost.append(f"lost on frame {followed.frame} of the clip: {followed.why}")
             if cancelled():
                 lost.append("not followed to the end: stopped by the user")
                 break
         motion = json.dumps([[frame, *lies[frame]] for frame in sorted(lies)])
-        made.append(Followed(held, motion, "; ".join(lost)))
+        done.append(Followed(held, motion, "; ".join(lost)))
         if cancelled():
             break
-    return made
+    return done
 
 
 def keep(strip: Owner, made: Iterable[Followed]) -> int:
     """Put what was followed on the strip's strokes that are still there; how many those are."""
     count = 0
     for followed in made:
-        for one in strip.rackfocus_touches:
-            if (one.frame, one.points) == (followed.held.frame, followed.held.points):
-                one.hold, one.motion, one.lost = True, followed.motion, followed.lost
+        for stroke in strip.rackfocus_touches:
+            if (stroke.frame, stroke.points) == (followed.held.frame, followed.held.points):
+                stroke.hold, stroke.motion, stroke.lost = True, followed.motion, followed.lost
                 count += 1
     return count
 

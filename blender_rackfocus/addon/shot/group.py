@@ -86,10 +86,10 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
     node, link = _builders(group, baked=True)
     reader = node(idnames.IMAGE, -1300, -700, BAKED_NODE)
     reader.name, reader.image = BAKED_NODE, image
-    own = next(one for one in group.nodes if one.type == "GROUP_INPUT").outputs["Image"]
-    baked = _fit(node, link, own, reader.outputs["Image"], -700)
+    picture = next(inner for inner in group.nodes if inner.type == "GROUP_INPUT").outputs["Image"]
+    baked = _fit(node, link, picture, reader.outputs["Image"], -700)
     fitted = group.nodes[_FIT_LIVE].outputs[0]
-    readers = [(one.to_socket, one.to_node) for one in group.links if one.from_socket == fitted]
+    readers = [(out.to_socket, out.to_node) for out in group.links if out.from_socket == fitted]
 
     def alpha_of(source: bpy.types.NodeSocket, y: float) -> bpy.types.NodeSocket:
         parts = node(idnames.SEPARATE_COLOUR, -300, y)
@@ -97,12 +97,12 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
         return parts.outputs["Alpha"]
 
     def maths(operation: str, source: bpy.types.NodeSocket, *numbers: float) -> bpy.types.NodeSocket:
-        made = node(idnames.MATHS, -200, -500)
-        made.operation = operation
-        link(source, made.inputs[0])
+        added = node(idnames.MATHS, -200, -500)
+        added.operation = operation
+        link(source, added.inputs[0])
         for place, number in enumerate(numbers, 1):
-            made.inputs[place].default_value = number
-        return made.outputs[0]
+            added.inputs[place].default_value = number
+        return added.outputs[0]
 
     live_alpha = alpha_of(fitted, -400)
     says = maths("GREATER_THAN", maths("ABSOLUTE", live_alpha), LIVE_HAS_NO_SAY)
@@ -129,14 +129,14 @@ def add_baked(group: bpy.types.NodeTree, image: bpy.types.Image, code: Code) -> 
 
 def remove_baked(group: bpy.types.NodeTree) -> None:
     """Take out what `add_baked` put in; the live image decides again."""
-    added = [one for one in group.nodes if one.get(BAKED_MARK)]
+    added = [inner for inner in group.nodes if inner.get(BAKED_MARK)]
     if not added:
         return
-    last = next(one for one in added if one.type == "SETALPHA")
-    for target in [one.to_socket for one in group.links if one.from_node == last]:
+    last = next(inner for inner in added if inner.type == "SETALPHA")
+    for target in [out.to_socket for out in group.links if out.from_node == last]:
         group.links.new(group.nodes[_FIT_LIVE].outputs[0], target)
-    for one in added:
-        group.nodes.remove(one)
+    for inner in added:
+        group.nodes.remove(inner)
 
 
 def new_image() -> bpy.types.Image:
@@ -189,7 +189,7 @@ def upgrade(group: bpy.types.NodeTree) -> bool:
     missing = [entry for entry in INPUTS if entry.name not in there]
     for entry in missing:
         add_input(group, entry)
-    lacking = bool(missing) or not any(one.label == IN_USE for one in group.nodes)
+    lacking = bool(missing) or not any(inner.label == IN_USE for inner in group.nodes)
     if lacking:
         _use_inputs(group)
     return lacking
@@ -201,15 +201,15 @@ IN_USE = "Inputs in use"
 def _use_inputs(group: bpy.types.NodeTree) -> None:
     """Blender draws greyed out what no node inside reads, and ours are read from outside. So they choose between the
     result and the same result."""
-    output = next(one for one in group.nodes if one.bl_idname == idnames.GROUP_OUTPUT)
+    output = next(inner for inner in group.nodes if inner.bl_idname == idnames.GROUP_OUTPUT)
     if not output.inputs[0].is_linked:
         return
     node, link = _builders(group)
     result = output.inputs[0].links[0].from_socket
     if result.node.label == IN_USE:
         result = result.node.inputs["False"].links[0].from_socket
-    for one in [one for one in group.nodes if one.label == IN_USE]:
-        group.nodes.remove(one)
+    for inner in [inner for inner in group.nodes if inner.label == IN_USE]:
+        group.nodes.remove(inner)
     given = node(idnames.GROUP_INPUT, -300, 600, IN_USE)
     either = node(idnames.SWITCH, 420, 150, IN_USE)
     either.input_type = "RGBA"
@@ -231,11 +231,11 @@ def _builders(group: bpy.types.NodeTree, *, baked: bool = False) -> tuple[Callab
     out."""
 
     def node(kind: str, x: float, y: float, label: str = "") -> bpy.types.Node:
-        made = group.nodes.new(kind)
-        made.location, made.label = (x, y), label
+        added = group.nodes.new(kind)
+        added.location, added.label = (x, y), label
         if baked:
-            made[BAKED_MARK] = True
-        return made
+            added[BAKED_MARK] = True
+        return added
 
     def link(source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
         group.links.new(source, target)

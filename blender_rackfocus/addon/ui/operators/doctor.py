@@ -58,7 +58,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         if not 0 < near_m < far_m:
             raise ValueError(f"near ({distance_text(near_m)}) must be above 0 and below far ({distance_text(far_m)})")
         look = strip_doctor.examine(strip, scene)
-        chosen = [one for one in look.findings if self.finding in {"ALL", one.name}]
+        chosen = [finding for finding in look.findings if self.finding in {"ALL", finding.name}]
         if not chosen:
             strip_doctor.remember(strip, look)
             self.report({"WARNING"}, "The doctor does not find that any more: nothing was changed")
@@ -66,7 +66,7 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         self._put_right(context, strip, chosen, look)
         strip_doctor.remember(strip, strip_doctor.examine(strip, scene))
         signals.redraw()
-        self.report({"INFO"}, "; ".join(one.fix for one in chosen))
+        self.report({"INFO"}, "; ".join(finding.fix for finding in chosen))
         return {"FINISHED"}
 
     def draw(self, _context: bpy.types.Context) -> None:
@@ -76,10 +76,10 @@ class RACKFOCUS_OT_depth_fix(OnStrip, bpy.types.Operator):
         self, context: bpy.types.Context, strip: bpy.types.Strip, chosen: list[Finding], look: strip_doctor.Look
     ) -> None:
         near_m, far_m = self._ends_m(strip)
-        if all(strip_doctor.is_setting(one, strip) for one in chosen):
+        if all(strip_doctor.is_setting(finding, strip) for finding in chosen):
             strip_doctor.apply_settings(strip, chosen, look.convention, near_m, far_m)
             return
-        ends = {"near_m": near_m, "far_m": far_m} if any(one.needs for one in chosen) else {}
+        ends = {"near_m": near_m, "far_m": far_m} if any(finding.needs for finding in chosen) else {}
         scene, manager = sequencer_scene(context), context.window_manager
         manager.progress_begin(0, 1)
         try:
@@ -109,8 +109,8 @@ class RACKFOCUS_OT_depth_from_points(OnStrip, bpy.types.Operator):
     def on(self, context: bpy.types.Context, strip: bpy.types.Strip) -> set[str]:
         scene = sequencer_scene(context)
         frame = min(max(scene.frame_current, int(strip.left_handle)), int(strip.right_handle) - 1)
-        one, other = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
-        convention, words = strip_doctor.from_two_points(strip, scene, (one, other), (self.metres_1, self.metres_2))
+        first, second = (strip_doctor.value_at(strip, scene, frame, *point) for point in (self.point_1, self.point_2))
+        convention, words = strip_doctor.from_two_points(strip, scene, (first, second), (self.metres_1, self.metres_2))
         strip_doctor.set_convention(strip, convention)
         signals.redraw()
         self.report({"INFO"}, f"From the two points: {words}")

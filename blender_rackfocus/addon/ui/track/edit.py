@@ -124,14 +124,14 @@ def chosen_frames(strip: bpy.types.Strip) -> set[float]:
 def are_several(strip: bpy.types.Strip, frames: Collection[float], others: Iterable[bpy.types.Strip]) -> bool:
     """Whether keys of a strip are part of a selection of several things: keys of other strips too, or more than one
     rack of this one."""
-    own = chosen_frames(strip)
-    if not set(frames) <= own:
+    chosen = chosen_frames(strip)
+    if not set(frames) <= chosen:
         return False
     if any(chosen_frames(other) for other in others if other != strip):
         return True
     keys = Focus(strip).keys(math.inf, -math.inf)
-    racks = [{key.frame for key in keys[one.first : one.last + 1]} for one in decisions.decisions(keys)]
-    return not any(own <= rack for rack in racks)
+    racks = [{key.frame for key in keys[decision.first : decision.last + 1]} for decision in decisions.decisions(keys)]
+    return not any(chosen <= rack for rack in racks)
 
 
 def grips(
@@ -141,16 +141,17 @@ def grips(
     them, all that is selected on it and on the others. part: as `layout.Hit`; by an edge, that edge of every rack."""
     if not are_several(strip, frames, others):
         return [Grip.on(strip, frames)]
-    held = [(one, chosen_frames(one)) for one in (strip, *(other for other in others if other != strip))]
+    held = [(each, chosen_frames(each)) for each in (strip, *(other for other in others if other != strip))]
     if part in {"START", "END"}:
-        held = [(one, edges(one, chosen, end=part == "END")) for one, chosen in held]
-    return [Grip.on(one, chosen) for one, chosen in held if chosen]
+        held = [(each, edges(each, chosen, end=part == "END")) for each, chosen in held]
+    return [Grip.on(each, chosen) for each, chosen in held if chosen]
 
 
 def edges(strip: bpy.types.Strip, frames: Collection[float], *, end: bool) -> set[float]:
     """First or last frames of the racks and moves whose ends lie on these frames."""
     keys = Focus(strip).keys(math.inf, -math.inf)
-    spans = [(keys[one.first].frame, keys[one.last].frame) for one in decisions.decisions(keys) if one.kind != "HOLD"]
+    moves = [decision for decision in decisions.decisions(keys) if decision.kind != "HOLD"]
+    spans = [(keys[move.first].frame, keys[move.last].frame) for move in moves]
     return {span[end] for span in spans if set(span) <= set(frames)}
 
 
@@ -159,11 +160,11 @@ def remove(strip: bpy.types.Strip, frames: Collection[float]) -> int:
     focus = Focus(strip)
     keys = focus.keys()
     count, left = 0, set(frames)
-    for one in reversed(decisions.decisions(keys)):
-        ends = {keys[one.first].frame, keys[one.last].frame}
-        if one.kind != "HOLD" and ends <= left:
-            left -= {key.frame for key in keys[one.first : one.last + 1]}
-            keys = decisions.removed(keys, one)
+    for decision in reversed(decisions.decisions(keys)):
+        ends = {keys[decision.first].frame, keys[decision.last].frame}
+        if decision.kind != "HOLD" and ends <= left:
+            left -= {key.frame for key in keys[decision.first : decision.last + 1]}
+            keys = decisions.removed(keys, decision)
             count += 1
     for frame in sorted(left, reverse=True):
         index = next((i for i, key in enumerate(keys) if key.frame == frame), None)
@@ -178,8 +179,8 @@ def ends_at(strip: bpy.types.Strip, frame: float) -> tuple[float, ...]:
     """What goes when a single key is taken away: the rack that ends there, else the one that starts there; a key that
     is no end of a rack goes alone."""
     keys = Focus(strip).keys()
-    racks = [one for one in decisions.decisions(keys) if one.kind == "RACK"]
-    spans = [(keys[one.first].frame, keys[one.last].frame) for one in racks]
+    racks = [rack for rack in decisions.decisions(keys) if rack.kind == "RACK"]
+    spans = [(keys[rack.first].frame, keys[rack.last].frame) for rack in racks]
     ending = next((span for span in spans if span[1] == frame), None)
     return ending or next((span for span in spans if span[0] == frame), (frame,))
 
@@ -221,8 +222,8 @@ def give_feel(strip: bpy.types.Strip, frame: float, feel: str) -> bool:
     """Make the rack or move around a frame anew with a feel. Returns whether there is one."""
     focus = Focus(strip)
     keys = focus.keys(frame, frame)
-    found = [one for one in decisions.decisions(keys) if one.kind != "HOLD"]
-    here = [one for one in found if keys[one.first].frame <= frame <= keys[one.last].frame]
+    moves = [decision for decision in decisions.decisions(keys) if decision.kind != "HOLD"]
+    here = [move for move in moves if keys[move.first].frame <= frame <= keys[move.last].frame]
     if not here:
         return False
     focus.write(decisions.with_feel(keys, here[0], feel, focus.nearest_m()))
