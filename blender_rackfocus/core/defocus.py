@@ -430,13 +430,12 @@ class _Tiles:
         total, before = done
         if glow is not None:
             glow.show_before(before)
-        cover = total[-1, :, 1::2]
         inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
         total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
         _picture(total, self.result[rows, columns])
         self.before[rows, columns] = before[inner]
         if glow is not None:
-            glow.add_to(self.result if self.glow is None else self.glow, cover)
+            glow.add_to(self.result if self.glow is None else self.glow)
 
 
 def _composite(

@@ -181,15 +181,10 @@ class Glow:
             cv2.max(before, cv2.resize(whole, before.shape[::-1], interpolation=cv2.INTER_AREA), dst=before)
             np.minimum(before, 1, out=before)
 
-    def add_to(self, picture: np.ndarray, cover: np.ndarray) -> None:
-        """Add the light to a picture, beside what covers it.
-
-        picture: (H, W, C) float32, scene-linear, with more channels perhaps, written. cover: (h, w) float32, 0 to 1, of
-        the tile at any size.
-        """
-        cover = np.maximum(self._within_box(cover), np.float32(1e-6))
-        planes = [cv2.divide(near + far, cover) for near, far in zip(*self.light, strict=True)]
-        planes += [np.zeros_like(cover)] * (picture.shape[2] - len(planes))
+    def add_to(self, picture: np.ndarray) -> None:
+        """Add the light to a picture: (H, W, C) float32, scene-linear, with more channels perhaps, written."""
+        planes = [cv2.add(near, far) for near, far in zip(*self.light, strict=True)]
+        planes += [np.zeros_like(planes[0])] * (picture.shape[2] - len(planes))
         into = picture[slice(*self.box[0]), slice(*self.box[1])]
         into += cv2.merge(planes).reshape(into.shape)
 

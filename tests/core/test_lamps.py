@@ -10,7 +10,10 @@ import pytest
 
 from blender_rackfocus.core import Aperture, Highlights, Lens, defocus_frame
 from blender_rackfocus.core.aperture import kernel
+from blender_rackfocus.core.crew.workers import workers
+from blender_rackfocus.core.lamps import Lamps, taken_out
 from blender_rackfocus.core.lens import coc_px
+from blender_rackfocus.core.levels import Stand
 
 HEIGHT, WIDTH = 160, 240
 WALL_M = 6.0
@@ -24,13 +27,13 @@ def lens_for(radius_px: float, depth_m: float = WALL_M, focus_m: float = 2.0) ->
     return replace(lens, f_number=abs(float(coc_px(np.float32(depth_m), lens, WIDTH))) / radius_px)
 
 
-def night(light: float = 100.0, lamps: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """A dark wall with lamps of 3 x 3 pixels, no two alike in colour, and its depth."""
+def night(light: float = 100.0, lamps: int = 12, wide: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """A dark wall with square lamps, no two alike in colour, and its depth."""
     rng = np.random.default_rng(4)
     rgba = np.full((HEIGHT, WIDTH, 4), DIM, np.float32)
     for _ in range(lamps):
         y, x = rng.integers(30, HEIGHT - 30), rng.integers(30, WIDTH - 30)
-        rgba[y - 1 : y + 2, x - 1 : x + 2, :3] = light * rng.uniform(0.5, 1, 3)
+        rgba[y : y + wide, x : x + wide, :3] = light * rng.uniform(0.5, 1, 3)
     rgba[..., 3] = 1
     return rgba, np.full((HEIGHT, WIDTH), WALL_M, np.float32)
 
@@ -48,9 +51,12 @@ def drawn_circle(radius_px: float) -> float:
 
 @QUALITIES
 @pytest.mark.parametrize("radius_px", [3.4, 8.3, 13.7, 22.2])
-@pytest.mark.parametrize("aperture", [Aperture(), Aperture(blades=5, rotation_deg=20, squeeze=1.5)])
-def test_a_lamp_is_the_opening_itself(radius_px, aperture, quality):
-    rgba, depth_m = night()
+@pytest.mark.parametrize(
+    ("aperture", "wide"),
+    [(Aperture(), 3), (Aperture(blades=5), 8), (Aperture(blades=5, rotation_deg=20, squeeze=1.5), 3)],
+)
+def test_a_lamp_is_the_opening_itself(radius_px, aperture, wide, quality):
+    rgba, depth_m = night(wide=wide)
     for focus_m, sign in ((2.0, 1), (40.0, -1)):
         out = defocus_frame(rgba, depth_m, lens_for(radius_px, focus_m=focus_m), aperture=aperture, quality=quality)
         wanted = spread(rgba, sign * drawn_circle(radius_px), aperture)
@@ -87,6 +93,44 @@ def test_what_is_before_a_lamp_covers_it(quality):
     out = defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality)
     np.testing.assert_allclose(out[:, 107:], rgba[:, 107:], atol=0.01)
     assert out[80, 93, 0] == pytest.approx(300.0 / (np.pi * 9**2), rel=0.1)
+
+
+@QUALITIES
+def test_what_is_before_a_lamp_and_blurred_itself_covers_it(quality):
+    rgba, depth_m = night(light=300.0, lamps=0)
+    rgba[80, 102, :3] = 300.0
+    rgba[:, 104:, :3], depth_m[:, 104:] = 0.5, 1.8
+    lens = lens_for(14.0)
+    edge_px = -float(coc_px(np.float32(1.8), lens, WIDTH))
+    assert edge_px > 2
+    out = defocus_frame(rgba, depth_m, lens, quality=quality)
+    inner = slice(104 + int(np.ceil(edge_px)) + 3, 125)
+    assert inner.start < 102 + 10
+    np.testing.assert_allclose(out[:, inner], rgba[:, inner], atol=0.01)
+    assert out[80, 93, 0] == pytest.approx(300.0 / (np.pi * 14**2), rel=0.1)
+
+
+def test_between_what_is_in_focus_a_lamp_is_seen_wholly():
+    """Bars in focus before it: in the gaps its disc is as bright as without them, though layers are a quarter as large."""
+    rgba, depth_m = night(lamps=0)
+    rgba[78:83, 100:106, :3] = 900.0
+    lens = lens_for(40.0)
+    disc = defocus_frame(rgba, depth_m, lens)
+    assert disc[80, 90, 0] > 1
+    for x in range(82, 130, 12):
+        rgba[:, x : x + 6, :3], depth_m[:, x : x + 6] = 0.0, 2.0
+    out = defocus_frame(rgba, depth_m, lens)
+    for x in (90, 91, 102, 103, 114, 115):
+        np.testing.assert_allclose(out[75:85, x, :3], disc[75:85, x, :3], rtol=0.15)
+
+
+@QUALITIES
+def test_alpha_is_as_without_them(quality):
+    rgba, depth_m = night()
+    rgba[:, :120] *= 0.5
+    alpha = defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality)[..., 3]
+    rgba[..., :3] = DIM
+    np.testing.assert_allclose(alpha, defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality)[..., 3], rtol=1e-5)
 
 
 @QUALITIES
@@ -141,6 +185,35 @@ def test_faint_lamps_in_their_thousands_do_not_put_others_out(quality):
     ]
     steps = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
     assert max(steps) < 1.5 * np.median(steps)
+
+
+def taken(light: np.ndarray, coc: np.ndarray) -> Lamps | None:
+    stand = Stand(1.0, 7.0)
+    with workers(1) as work:
+        return taken_out(light, coc, stand.at, Aperture(), "final", (0, 0), work)
+
+
+def test_a_wall_is_left_where_its_lamps_were():
+    """What lies under an edge is continued from it: without holes."""
+    rgba, _ = night()
+    wall = np.full((HEIGHT, WIDTH, 3), 0.7, np.float32)
+    light = np.maximum(wall, rgba[..., :3])
+    whole = light.copy()
+    lamps = taken(light, np.full((HEIGHT, WIDTH), 9.0, np.float32))
+    within = ((lamps.at >= 0) & (lamps.at < (HEIGHT, WIDTH))).all(1)
+    y, x = lamps.at[within].T
+    assert light[y, x].max(1) == pytest.approx(0.7, rel=1e-3)
+    light[y, x] += lamps.light[within]
+    np.testing.assert_allclose(light, whole, rtol=1e-5)
+
+
+def test_the_work_of_a_frame_is_bounded():
+    """However many lamps there are, all alike or not."""
+    rng = np.random.default_rng(3)
+    for light in (np.float32(50.0), rng.uniform(5, 200, (HEIGHT, WIDTH, 1)).astype(np.float32)):
+        there = rng.random((HEIGHT, WIDTH, 1)) < 0.4
+        lamps = taken(np.where(there, light, DIM) * np.ones(3, np.float32), np.full((HEIGHT, WIDTH), 20.0, np.float32))
+        assert lamps is None or len(lamps.at) * 41**2 < 3e7
 
 
 def test_wide_and_dim_things_are_no_lamps():
