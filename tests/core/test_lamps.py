@@ -111,7 +111,7 @@ def test_what_is_before_a_lamp_and_blurred_itself_covers_it(quality):
 
 
 def test_between_what_is_in_focus_a_lamp_is_seen_wholly():
-    """Bars in focus before it: in the gaps its disc is as bright as without them, though layers are a quarter as large."""
+    """Bars in focus before it: its disc is as bright in the gaps as without them, at a quarter of the size too."""
     rgba, depth_m = night(lamps=0)
     rgba[78:83, 100:106, :3] = 900.0
     lens = lens_for(40.0)
