@@ -278,7 +278,7 @@ def _final(
     stand = Stand(layer_step(coc.shape[1], "final"), FINENESS["final"])
     light, strands = unmixed(light, coc, work)
     lamps = taken_out(light, coc, stand.at, aperture, "final", margin, work)
-    return _composite(light, coc, seen, strands, lamps, stand, aperture, "final", margin, work)[:2]
+    return _composite(light, coc, seen, strands, lamps, None, stand, aperture, "final", margin, work)
 
 
 def _draft(
@@ -299,7 +299,10 @@ def _draft(
     work.each(partial(_halve, light, coc, small, small_coc), parts)
     around = margin[0] // 2, margin[1] // 2
     behind = seen and _halved_seen(seen)
-    made, made_before, glow = _composite(small, small_coc, behind, None, lamps, stand, aperture, "draft", around, work)
+    glow = None if lamps is None else work.empty((2 * half[0], 2 * half[1], light.shape[2]))
+    if glow is not None:
+        glow.fill(0)
+    made, made_before = _composite(small, small_coc, behind, None, lamps, glow, stand, aperture, "draft", around, work)
     result, before = work.empty(light.shape), work.empty(coc.shape)
     parts = [(rows,) for rows in bands(height, width, 2, SHARPENED_PX)]
     work.each(partial(_sharpen_band, light, coc, small, made, made_before, glow, result, before), parts)
@@ -393,7 +396,7 @@ def _doubled(picture: np.ndarray) -> np.ndarray:
 class _Tiles:
     """A picture (`light`) that is rendered tile by tile, into `result` (H, W, C) or with alpha, and `before` (H, W).
 
-    lamps   they are drawn `fine` times as fine, into `glow` (H, W, C) of that size where there is one
+    lamps   what they bring is written to `glow`, (2 H, 2 W, C), where there is one, or added
     edge    height and width of a tile;  rim  pixels around it that are rendered with it
     margin  rows and columns on every side that lie outside the frame
     """
@@ -409,7 +412,6 @@ class _Tiles:
     result: np.ndarray
     before: np.ndarray
     lamps: Lamps | None
-    fine: int
     glow: np.ndarray | None
 
     def render(self, top: int, left: int) -> None:
@@ -421,7 +423,8 @@ class _Tiles:
         down, across = self.margin
         frame = height - 2 * down, width - 2 * across
         fields = _fields(frame, self.aperture, (top - down, left - across), self.edge, rim)
-        glow = None if self.lamps is None else self.lamps.over(place, ((top, bottom), (left, right)), self.fine)
+        fine = 1 if self.glow is None else 2
+        glow = None if self.lamps is None else self.lamps.over(place, ((top, bottom), (left, right)), fine)
         done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields), glow)
         if done is None:
             _copied(self.light[rows, columns], self.result[rows, columns])
@@ -444,13 +447,17 @@ def _composite(
     seen: Seen | None,
     strands: Strands | None,
     lamps: Lamps | None,
+    glow: np.ndarray | None,
     stand: Stand,
     aperture: Aperture,
     quality: str,
     margin: tuple[int, int],
     work: Workers,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The picture through the lens, the coverage of what is nearer than focus, and what lamps add to a draft."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture through the lens, and the coverage of what is nearer than focus.
+
+    glow: (2 H, 2 W, C), 0: what lamps add is written there; None if it is to be added at once.
+    """
     height, width = coc.shape
     cell = 2 if width < 1400 else 4
     hidden = hidden_samples(light, coc, cell, work, seen)
@@ -461,13 +468,10 @@ def _composite(
     edge = _tile(height, wanted, rim), _tile(width, wanted, rim)
     channels = 4 if light.shape[2] == 3 and quality == "final" else light.shape[2]
     result, before = work.empty((height, width, channels)), work.empty(coc.shape)
-    glow, fine = None, 2 if quality == "draft" else 1
-    if lamps is not None and fine > 1:
-        glow = work.empty((height * fine, width * fine, light.shape[2]))
-        glow.fill(0)
-    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, margin, result, before, lamps, fine, glow)
-    work.each(tiles.render, [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])])
-    return result, before, glow
+    tiles = _Tiles(light, levels, gaps, stand, aperture, edge, rim, margin, result, before, lamps, glow)
+    places = [(y, x) for y in range(0, height, edge[0]) for x in range(0, width, edge[1])]
+    work.each(tiles.render, places)
+    return result, before
 
 
 def _tile_wanted(aperture: Aperture, quality: str, largest_scale: int) -> int:

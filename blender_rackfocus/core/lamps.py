@@ -10,8 +10,8 @@ What it covers, and what covers it, is as the layers have it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import cv2
@@ -32,7 +32,7 @@ WIDEST = 1 / 24
 DRAWN_PX = 1.5, 2.5
 """Circles from which lamps begin to be drawn pixel by pixel, and are wholly: below, layers stand close together."""
 
-RIM_PX = 300.0
+RIM_PX = {"final": 100.0, "draft": 40.0}
 """So many pixels as bright as a lamp's have to make a disc of white for it to begin to count, of twice white for it to
 do so wholly: fainter discs have no rim to be seen."""
 
@@ -48,6 +48,9 @@ _EACH_PX, _SHAPED_PX = 4000.0, 20000.0
 
 _FILTERED = 80.0
 """What a pixel of a filtered picture takes, in pixels of discs (measured)."""
+
+_SEVERAL, _SMALL = 3, 10
+"""A lamp of more than several pixels, and of no more than so many along a side, is drawn at once."""
 
 _LIMITS = 16
 """So many limits, around that of the work, are taken together."""
@@ -65,14 +68,15 @@ class Lamps:
 
     at      (n, 2) int64: row and column in the picture, beyond it too
     light   (n, C) float32, scene-linear
-    coc     (n,) float32 signed radius in pixels;  place (n,) float32 among the layers, as `Stand.at` counts
+    coc     (n,) float32 signed radius in pixels
+    layer   (n,) int64: the first layer that is not nearer, as `Stand.at` counts: what is before it is before them
     shape   (height, width) of the frame and margin, (rows, columns), of the picture around it
     """
 
     at: np.ndarray
     light: np.ndarray
     coc: np.ndarray
-    place: np.ndarray
+    layer: np.ndarray
     shape: tuple[int, int]
     margin: tuple[int, int]
     aperture: Aperture
@@ -86,22 +90,28 @@ class Lamps:
         (top, bottom), (left, right) = box = _times(fine, part)
         reach = _reach(self.coc, self.aperture)
         met = np.flatnonzero(((self.at > (top, left) - reach) & (self.at - (bottom, right) < reach)).all(1))
-        discs = []
-        for field, own in self._by_field(met):
-            starts = np.flatnonzero(np.diff(self.coc[own]) != 0) + 1
-            for alike in np.split(own, starts) if own.size else []:
-                first = alike[0]
-                opening = kernel(float(self.coc[first]), self.aperture, field)
-                drawn = _drawn(self.at[alike], self.light[alike], opening, box)
-                if drawn is not None:
-                    discs.append(Discs(float(self.place[first]), *drawn))
+        layers = np.unique(self.layer[met])
+        come = (self._come_with(int(layer), met[self.layer[met] == layer], box) for layer in layers)
+        discs = [of_layer for of_layer in come if of_layer is not None]
         if not discs:
             return None
-        boxes = np.array([one.box for one in discs])
-        first, last = boxes[..., 0].min(0), boxes[..., 1].max(0)
-        tile = _times(fine, (place[:2], place[2:]))
-        light = np.zeros((2, self.light.shape[1], *(last - first)), np.float32)
-        return Glow(discs, tile, ((first[0], last[0]), (first[1], last[1])), (light[0], light[1]))
+        return Glow(discs, _times(fine, (place[:2], place[2:])))
+
+    def _come_with(self, layer: int, own: np.ndarray, part: Box) -> Discs | None:
+        """The discs of some pixels, which come with a layer, on a part of the picture."""
+        reach = np.ceil(_reach(self.coc[own], self.aperture)).astype(np.int64)
+        least, most = np.array(part).T
+        first, last = np.maximum((self.at[own] - reach).min(0), least), np.minimum((self.at[own] + reach).max(0), most)
+        if (first >= last).any():
+            return None
+        out = np.zeros((self.light.shape[1], *(last - first)), np.float32)
+        for at_field, here in self._by_field(own):
+            starts = np.flatnonzero(np.diff(self.coc[here]) != 0) + 1
+            for alike in np.split(here, starts):
+                opening = kernel(float(self.coc[alike[0]]), self.aperture, at_field)
+                _draw(self.at[alike] - first, self.light[alike], opening, out)
+        box = (int(first[0]), int(last[0])), (int(first[1]), int(last[1]))
+        return Discs(layer, bool(self.coc[own[0]] < 0), box, out)
 
     def _by_field(self, own: np.ndarray) -> list[tuple[Field, np.ndarray]]:
         """Pixels dealt out by where in the frame they stand, as far as that changes the opening's shape."""
@@ -119,53 +129,51 @@ class Lamps:
 
 @dataclass(frozen=True)
 class Discs:
-    """Discs of one size: their place among the layers, where they lie, and their light (C, h, w) float32."""
+    """Discs: the layer they come with, whether they are nearer than focus, where they lie, and their light
+    (C, h, w) float32."""
 
-    place: float
+    layer: int
+    near: bool
     box: Box
     light: np.ndarray
 
 
 @dataclass
 class Glow:
-    """What lamps bring to a part of a picture: their discs, and how much of their light is seen.
+    """What lamps bring to a part of a picture.
 
-    tile   where layers are put together, and box where discs lie: rows and columns in the picture
-    light  (C, h, w) float32 of the box: of lamps nearer than focus, and of those beyond
-    dealt  (h, w) float32 of the box: what each pixel goes on with of what it was reduced to; None is 1
+    discs  those yet to come;  shown  those that came, their light as far as it is seen
+    tile   rows and columns of the picture where layers are put together
+    dealt  (h, w) float32 of the tile: what each pixel goes on with of what it was reduced to; None is 1
     """
 
     discs: list[Discs]
     tile: Box
-    box: Box
-    light: tuple[np.ndarray, np.ndarray]
+    shown: list[Discs] = field(default_factory=list)
     dealt: np.ndarray | None = None
 
     @property
     def layers(self) -> set[int]:
-        """The layers that lamps belong to."""
-        return {number for discs in self.discs for number in (math.floor(discs.place), math.floor(discs.place) + 1)}
+        """The layers that lamps come with."""
+        return {discs.layer for discs in self.discs}
 
     def come(self, layer: int, seen: np.ndarray) -> None:
-        """Add the discs of a layer. seen: (h, w) float32, 0 to 1, of the tile at any size: how far they are seen."""
-        seen = self._within_box(seen)
-        seen = seen if self.dealt is None else seen * self.dealt
-        (above, _), (before, _) = self.box
+        """Let the discs of a layer come. seen: (h, w) float32, 0 to 1, of the tile at any size: how far they are."""
+        seen = self._at_full_size(seen)
         for discs in self.discs:
-            share = 1 - abs(discs.place - layer)
-            if share > 0:
-                (top, bottom), (left, right) = discs.box
-                here = slice(top - above, bottom - above), slice(left - before, right - before)
-                through = seen[here] * np.float32(share)
-                for plane, own in zip(self.light[layer >= 0], discs.light, strict=True):
-                    cv2.accumulateProduct(own, through, plane[here])
+            if discs.layer == layer:
+                here = self._within_tile(discs.box)
+                through = seen[here] if self.dealt is None else cv2.multiply(seen[here], self.dealt[here])
+                for plane in discs.light:
+                    cv2.multiply(plane, through, dst=plane)
+                self.shown.append(discs)
 
     def goes_on_smaller(self, share: np.ndarray) -> None:
         """From here on, what comes is dealt out to the pixels by their shares.
 
         share: (h, w) float32, 0 or more, of the tile at any size.
         """
-        own = self._within_box(share)
+        own = self._at_full_size(share)
         self.dealt = own if self.dealt is None else self.dealt * own
 
     def show_before(self, before: np.ndarray) -> None:
@@ -174,27 +182,30 @@ class Glow:
 
         before: (h, w) float32, 0 to 1, of the tile, written.
         """
-        light = self.light[0].max(0)
-        if light.any():
+        near = [discs for discs in self.shown if discs.near]
+        if near:
             whole = np.zeros([stop - start for start, stop in self.tile], np.float32)
-            self._within_box(whole)[...] = light
+            for discs in near:
+                whole[self._within_tile(discs.box)] += discs.light.max(0)
             cv2.max(before, cv2.resize(whole, before.shape[::-1], interpolation=cv2.INTER_AREA), dst=before)
             np.minimum(before, 1, out=before)
 
     def add_to(self, picture: np.ndarray) -> None:
-        """Add the light to a picture: (H, W, C) float32, scene-linear, with more channels perhaps, written."""
-        planes = [cv2.add(near, far) for near, far in zip(*self.light, strict=True)]
-        planes += [np.zeros_like(planes[0])] * (picture.shape[2] - len(planes))
-        into = picture[slice(*self.box[0]), slice(*self.box[1])]
-        into += cv2.merge(planes).reshape(into.shape)
+        """Add what is seen to a picture: (H, W, C) float32, scene-linear, with more channels perhaps, written."""
+        for discs in self.shown:
+            planes = [*discs.light]
+            planes += [np.zeros_like(planes[0])] * (picture.shape[2] - len(planes))
+            into = picture[slice(*discs.box[0]), slice(*discs.box[1])]
+            into += cv2.merge(planes).reshape(into.shape)
 
-    def _within_box(self, plane: np.ndarray) -> np.ndarray:
-        """A plane of the tile at any size, at full size, as far as it lies in the box."""
-        rows, columns = (
-            slice(low - start, high - start) for (low, high), (start, _) in zip(self.box, self.tile, strict=True)
-        )
+    def _within_tile(self, box: Box) -> tuple[slice, slice]:
+        (top, bottom), (left, right) = box
+        (above, _), (before, _) = self.tile
+        return slice(top - above, bottom - above), slice(left - before, right - before)
+
+    def _at_full_size(self, plane: np.ndarray) -> np.ndarray:
         height, width = (stop - start for start, stop in self.tile)
-        return (plane if len(plane) == height else cv2.resize(plane, (width, height)))[rows, columns]
+        return plane if len(plane) == height else cv2.resize(plane, (width, height))
 
 
 def _times(fine: int, box: Box) -> Box:
@@ -203,42 +214,61 @@ def _times(fine: int, box: Box) -> Box:
     return (top * fine, bottom * fine), (left * fine, right * fine)
 
 
-def _drawn(at: np.ndarray, light: np.ndarray, opening: np.ndarray, part: Box) -> tuple[Box, np.ndarray] | None:
-    """Discs of one opening around pixels (n, 2) of light (n, C), as far as they fall on a part of the picture: where,
-    and (C, h, w) float32."""
+def _draw(at: np.ndarray, light: np.ndarray, opening: np.ndarray, out: np.ndarray) -> None:
+    """Add discs of one opening around pixels (n, 2) of light (n, C) to a part of a picture, (C, h, w)."""
     reach = np.array(opening.shape) // 2
-    least, most = np.array(part).T
-    first, last = np.maximum(at.min(0) - reach, least), np.minimum(at.max(0) + reach + 1, most)
+    first, last = np.maximum(at.min(0) - reach, 0), np.minimum(at.max(0) + reach + 1, out.shape[1:])
     if (first >= last).any():
-        return None
-    box = (int(first[0]), int(last[0])), (int(first[1]), int(last[1]))
-    wide = int(last[0] - first[0] + 2 * reach[0]), int(last[1] - first[1] + 2 * reach[1])
+        return
+    rows, columns = (last - first).tolist()
+    wide = rows + 2 * int(reach[0]), columns + 2 * int(reach[1])
     if len(at) * (opening.size + _EACH_PX) > wide[0] * wide[1] * _FILTERED:
-        return box, _filtered(at - first + reach, light, opening, wide)
-    out = np.zeros((light.shape[1], *(last - first)), np.float32)
-    for (y, x), own in zip((at - first - reach).tolist(), light.tolist(), strict=True):
-        top, left = max(y, 0), max(x, 0)
-        under = out[:, top : max(y + opening.shape[0], 0), left : max(x + opening.shape[1], 0)]
-        if under.size:
-            within = opening[top - y :, left - x :][: under.shape[1], : under.shape[2]]
-            for plane, value in zip(under, own, strict=True):
-                cv2.scaleAdd(within, value, plane, dst=plane)
-    return box, out
+        under = out[:, first[0] : last[0], first[1] : last[1]]
+        _filter(at - first + reach, light, opening, wide, under)
+        return
+    corner = at.min(0)
+    of_lamp = (at.max(0) + 1 - corner).tolist()
+    if len(at) > _SEVERAL and max(of_lamp) <= _SMALL:
+        lamp = np.zeros((light.shape[1], *of_lamp), np.float32)
+        lamp[:, *(at - corner).T] = light.T
+        _put(_spread(lamp, opening), corner - reach, out)
+        return
+    for place, own in zip(at - reach, light, strict=True):
+        _put([opening] * len(own), place, out, own.tolist())
 
 
-def _filtered(at: np.ndarray, light: np.ndarray, opening: np.ndarray, wide: tuple[int, int]) -> np.ndarray:
-    """Discs around pixels of a picture, of which as much as they reach is cut off around."""
+def _put(light: Sequence[np.ndarray], corner: np.ndarray, out: np.ndarray, times: Sequence[float] = ()) -> None:
+    """Add planes (h, w), so many times each, to those of a part of a picture, (C, H, W), as far as they fall on it."""
+    (top, left), (height, width) = corner.tolist(), light[0].shape
+    y, x = max(top, 0), max(left, 0)
+    under = out[:, y : max(top + height, 0), x : max(left + width, 0)]
+    if under.size:
+        within = slice(y - top, y - top + under.shape[1]), slice(x - left, x - left + under.shape[2])
+        for plane, own, factor in zip(under, light, times or [1.0] * len(light), strict=True):
+            cv2.scaleAdd(own[within], factor, plane, dst=plane)
+
+
+def _spread(lamp: np.ndarray, opening: np.ndarray) -> list[np.ndarray]:
+    """All discs of a lamp (C, h, w): the opening, moved by each of its pixels; planes (H + h - 1, W + w - 1)."""
+    down, right = lamp.shape[1] - 1, lamp.shape[2] - 1
+    around = cv2.copyMakeBorder(opening, down, down, right, right, cv2.BORDER_CONSTANT)
+    height, width = opening.shape[0] + down, opening.shape[1] + right
+    turned = [np.ascontiguousarray(plane[::-1, ::-1]) for plane in lamp]  # filter2D correlates
+    spread = [cv2.filter2D(around, -1, plane, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT) for plane in turned]
+    return [plane[:height, :width] for plane in spread]
+
+
+def _filter(at: np.ndarray, light: np.ndarray, opening: np.ndarray, wide: tuple[int, int], under: np.ndarray) -> None:
+    """As `_draw`, all at once: `wide` is as much more than what is `under` them as they reach on every side."""
     reach = np.array(opening.shape) // 2
     within = ((at >= 0) & (at < wide)).all(1)
     rows, columns = at[within].T
     turned = np.ascontiguousarray(opening[::-1, ::-1])  # filter2D correlates
-    out = []
-    for own in light[within].T:
+    for own, plane in zip(light[within].T, under, strict=True):
         sharp = np.zeros(wide, np.float32)
         sharp[rows, columns] = own
         blurred = cv2.filter2D(sharp, -1, turned, borderType=cv2.BORDER_CONSTANT)
-        out.append(blurred[reach[0] : wide[0] - reach[0], reach[1] : wide[1] - reach[1]])
-    return np.stack(out)
+        plane += blurred[reach[0] : wide[0] - reach[0], reach[1] : wide[1] - reach[1]]
 
 
 def taken_out(
@@ -268,7 +298,7 @@ def taken_out(
     own = bright[y, x]
     over = np.maximum(own - around[y // _CELL, x // _CELL], 0)
     circle = coc[y, x]
-    rim = over * np.float32(RIM_PX) / np.maximum(np.square(circle) * np.float32(math.pi), 1)
+    rim = over * np.float32(RIM_PX[quality]) / np.maximum(np.square(circle) * np.float32(math.pi), 1)
     share = np.clip(over - BRIGHT, 0, 1)
     share *= np.clip((np.abs(circle) - DRAWN_PX[0]) / (DRAWN_PX[1] - DRAWN_PX[0]), 0, 1)
     each = _SHAPED_PX if aperture.varies_over_field else _EACH_PX
@@ -283,10 +313,10 @@ def taken_out(
     light[y, x] -= lamps
     circle = _alike(circle)
     at, number = _mirrored(np.column_stack([y, x]), _reach(circle, aperture), (height, width))
-    place = place_of(circle[None])[0]
+    layer = np.ceil(place_of(circle[None])[0]).astype(np.int64)
     frame = height - 2 * margin[0], width - 2 * margin[1]
-    at, lamps, circle, place = (work.copy(plane) for plane in (at, lamps[number], circle[number], place[number]))
-    return Lamps(at, lamps, circle, place, frame, margin, aperture)
+    at, lamps, circle, layer = (work.copy(plane) for plane in (at, lamps[number], circle[number], layer[number]))
+    return Lamps(at, lamps, circle, layer, frame, margin, aperture)
 
 
 def _affordable(rim: np.ndarray, cost: np.ndarray, most: float) -> np.ndarray:
