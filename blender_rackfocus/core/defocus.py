@@ -423,8 +423,8 @@ class _Tiles:
         down, across = self.margin
         frame = height - 2 * down, width - 2 * across
         fields = _fields(frame, self.aperture, (top - down, left - across), self.edge, rim)
-        fine = 1 if self.glow is None else 2
-        glow = None if self.lamps is None else self.lamps.over(place, ((top, bottom), (left, right)), fine)
+        fine, last = 1 if self.glow is None else 2, self.levels[-1].last
+        glow = None if self.lamps is None else self.lamps.over(place, ((top, bottom), (left, right)), fine, last)
         done = render_tile(self.levels, self.gaps, place, Lit(self.stand, self.aperture, fields), glow)
         if done is None:
             _copied(self.light[rows, columns], self.result[rows, columns])

@@ -29,8 +29,9 @@ wholly."""
 WIDEST = 1 / 24
 """Share of the picture's width up to which something bright is a lamp; wider it is a surface."""
 
-DRAWN_PX = 1.5, 2.5
-"""Circles from which lamps begin to be drawn pixel by pixel, and are wholly: below, layers stand close together."""
+DRAWN_PX = 1.75, 2.75
+"""Circles from which lamps begin to be drawn pixel by pixel, and are wholly: below, layers stand close together, and a
+draft mixes in what is in focus."""
 
 RIM_PX = {"final": 100.0, "draft": 40.0}
 """So many pixels as bright as a lamp's have to make a disc of white for it to begin to count, of twice white for it to
@@ -81,17 +82,18 @@ class Lamps:
     margin: tuple[int, int]
     aperture: Aperture
 
-    def over(self, place: tuple[int, int, int, int], part: Box, fine: int) -> Glow | None:
+    def over(self, place: tuple[int, int, int, int], part: Box, fine: int, last: int) -> Glow | None:
         """What lamps may bring to a part of the picture, None if they bring nothing.
 
         place: (top, bottom, left, right) of the tile in which layers are put together; part: rows and columns. Each of
-        their pixels is `fine` of the picture's along a side.
+        their pixels is `fine` of the picture's along a side. last: the last layer on either side of focus; a lamp that
+        no sample of a smaller picture shows may lie beyond.
         """
         (top, bottom), (left, right) = box = _times(fine, part)
         reach = _reach(self.coc, self.aperture)
         met = np.flatnonzero(((self.at > (top, left) - reach) & (self.at - (bottom, right) < reach)).all(1))
-        layers = np.unique(self.layer[met])
-        come = (self._come_with(int(layer), met[self.layer[met] == layer], box) for layer in layers)
+        layers = np.clip(self.layer[met], -last, last)
+        come = (self._come_with(int(layer), met[layers == layer], box) for layer in np.unique(layers))
         discs = [of_layer for of_layer in come if of_layer is not None]
         if not discs:
             return None
@@ -302,7 +304,7 @@ def taken_out(
     share = np.clip(over - BRIGHT, 0, 1)
     share *= np.clip((np.abs(circle) - DRAWN_PX[0]) / (DRAWN_PX[1] - DRAWN_PX[0]), 0, 1)
     each = _SHAPED_PX if aperture.varies_over_field else _EACH_PX
-    share *= _affordable(rim * share, np.square(2 * circle + 1) + np.float32(each), WORK_PX[quality])
+    share *= _affordable(rim * share, np.square(2 * np.abs(circle) + 1) + np.float32(each), WORK_PX[quality])
     found = np.flatnonzero(share > 0)
     if found.size == 0:
         return None

@@ -88,7 +88,7 @@ def render_tile(
     """
     lamps = glow.layers if glow else set[int]()
     windows = [_Window(level, gaps, place, light, lamps) for level in levels]
-    if all(window.numbers in ([], [0]) for window in windows):
+    if glow is None and all(window.numbers in ([], [0]) for window in windows):
         return None
     size = place[1] - place[0], place[3] - place[2]
     pairs = levels[0].sheets[0].pairs.shape[0]
