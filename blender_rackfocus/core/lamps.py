@@ -33,6 +33,10 @@ DRAWN_PX = 1.75, 2.75
 """Circles from which lamps begin to be drawn pixel by pixel, and are wholly: below, layers stand close together, and a
 draft mixes in what is in focus."""
 
+THROUGH_PX = 1.5, 3.0
+"""Difference of its circle to that of something nearer beside it from which what is bright is less and less a lamp, and
+none: it may be a sky seen through leaves, which goes on behind them."""
+
 RIM_PX = {"final": 100.0, "draft": 40.0}
 """So many pixels as bright as a lamp's have to make a disc of white for it to begin to count, of twice white for it to
 do so wholly: fainter discs have no rim to be seen."""
@@ -289,20 +293,21 @@ def taken_out(
     margin: (rows, columns) that lie outside the frame on every side.
     """
     height, width = coc.shape
-    bright, cells = work.empty(coc.shape), work.empty((-(-height // _CELL), -(-width // _CELL)))
+    bright, (cells, nearest) = work.empty(coc.shape), work.empty((2, -(-height // _CELL), -(-width // _CELL)))
     parts = [(rows,) for rows in bands(height, width, _CELL)]
-    if not any(work.each(partial(_brightness, light, bright, cells), parts)):
+    if not any(work.each(partial(_brightness, light, coc, bright, cells, nearest), parts)):
         return None
     wide = max(round(width * WIDEST / _CELL), 1) | 1
     around = cv2.morphologyEx(cells, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
     around = cv2.dilate(around, np.ones((3, 3), np.uint8))  # cells at the border of what is wide hold some of it
+    nearest = cv2.erode(nearest, np.ones((5, 5), np.uint8))
     y, x = np.divmod(np.flatnonzero(bright > BRIGHT), width)
-    own = bright[y, x]
-    over = np.maximum(own - around[y // _CELL, x // _CELL], 0)
-    circle = coc[y, x]
+    own, circle, cell = bright[y, x], coc[y, x], (y // _CELL, x // _CELL)
+    over = np.maximum(own - around[cell], 0)
     rim = over * np.float32(RIM_PX[quality]) / np.maximum(np.square(circle) * np.float32(math.pi), 1)
     share = np.clip(over - BRIGHT, 0, 1)
     share *= np.clip((np.abs(circle) - DRAWN_PX[0]) / (DRAWN_PX[1] - DRAWN_PX[0]), 0, 1)
+    share *= np.clip((THROUGH_PX[1] - (circle - nearest[cell])) / (THROUGH_PX[1] - THROUGH_PX[0]), 0, 1)
     each = _SHAPED_PX if aperture.varies_over_field else _EACH_PX
     share *= _affordable(rim * share, np.square(2 * np.abs(circle) + 1) + np.float32(each), WORK_PX[quality])
     found = np.flatnonzero(share > 0)
@@ -345,8 +350,11 @@ def _colours(light: np.ndarray) -> int:
     return channels - 1 + channels % 2
 
 
-def _brightness(light: np.ndarray, bright: np.ndarray, cells: np.ndarray, rows: slice) -> bool:
-    """Write the brightest channel of a band of rows, and the least of it in cells; tells if it is bright anywhere."""
+def _brightness(
+    light: np.ndarray, coc: np.ndarray, bright: np.ndarray, cells: np.ndarray, nearest: np.ndarray, rows: slice
+) -> bool:
+    """Write the brightest channel of a band of rows, and the least of it and of its circles in cells; tells if it is
+    bright anywhere."""
     own, into = light[rows], bright[rows]
     some = cv2.minMaxLoc(own.reshape(own.shape[0], -1))[1] > BRIGHT
     if some:
@@ -357,8 +365,10 @@ def _brightness(light: np.ndarray, bright: np.ndarray, cells: np.ndarray, rows: 
     else:
         into.fill(0)
     over = 0, -into.shape[0] % _CELL, 0, -into.shape[1] % _CELL
-    whole = cv2.copyMakeBorder(into, *over, cv2.BORDER_REPLICATE)
-    cells[rows.start // _CELL : -(-rows.stop // _CELL)] = extreme_of_cells(cv2.min, whole, _CELL)
+    of_rows = slice(rows.start // _CELL, -(-rows.stop // _CELL))
+    for plane, least in ((into, cells), (coc[rows], nearest)):
+        whole = cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) if any(over) else plane
+        least[of_rows] = extreme_of_cells(cv2.min, whole, _CELL)
     return some
 
 

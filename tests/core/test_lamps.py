@@ -98,40 +98,52 @@ def test_discs_grow_evenly(quality):
 @QUALITIES
 def test_what_is_before_a_lamp_covers_it(quality):
     rgba, depth_m = night(light=300.0, lamps=0)
-    rgba[80, 100, :3] = 300.0
+    rgba[80, 88, :3] = 300.0
     rgba[:, 104:, :3], depth_m[:, 104:] = 0.5, 2.0  # a card in focus before the wall
-    out = defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality)
+    out = defocus_frame(rgba, depth_m, lens_for(22.0), quality=quality)
     np.testing.assert_allclose(out[:, 107:], rgba[:, 107:], atol=0.01)
-    assert out[80, 93, 0] == pytest.approx(300.0 / (np.pi * 9**2), rel=0.1)
+    assert out[80, 74, 0] == pytest.approx(DIM + 300.0 / (np.pi * 22**2), rel=0.1)
 
 
 @QUALITIES
 def test_what_is_before_a_lamp_and_blurred_itself_covers_it(quality):
     rgba, depth_m = night(light=300.0, lamps=0)
-    rgba[80, 102, :3] = 300.0
-    rgba[:, 104:, :3], depth_m[:, 104:] = 0.5, 1.8
-    lens = lens_for(14.0)
-    edge_px = -float(coc_px(np.float32(1.8), lens, WIDTH))
+    rgba[80, 88, :3] = 300.0
+    rgba[:, 104:, :3], depth_m[:, 104:] = 0.5, 1.9
+    lens = lens_for(28.0)
+    edge_px = -float(coc_px(np.float32(1.9), lens, WIDTH))
     assert edge_px > 2
     out = defocus_frame(rgba, depth_m, lens, quality=quality)
-    inner = slice(104 + int(np.ceil(edge_px)) + 3, 125)
-    assert inner.start < 102 + 10
-    np.testing.assert_allclose(out[:, inner], rgba[:, inner], atol=0.01)
-    assert out[80, 93, 0] == pytest.approx(300.0 / (np.pi * 14**2), rel=0.1)
+    inner = slice(104 + int(np.ceil(edge_px)) + 2, 125)
+    assert inner.start < 88 + 25
+    np.testing.assert_allclose(out[:, inner], rgba[:, inner], atol=0.02)
+    assert out[80, 70, 0] == pytest.approx(DIM + 300.0 / (np.pi * 28**2), rel=0.1)
 
 
 def test_between_what_is_in_focus_a_lamp_is_seen_wholly():
     """Bars in focus before it: its disc is as bright in the gaps as without them, at a quarter of the size too."""
     rgba, depth_m = night(lamps=0)
-    rgba[78:83, 100:106, :3] = 900.0
+    rgba[78:83, 90:96, :3] = 900.0
     lens = lens_for(40.0)
     disc = defocus_frame(rgba, depth_m, lens)
-    assert disc[80, 90, 0] > 1
-    for x in range(82, 130, 12):
+    assert disc[80, 122, 0] > 1
+    for x in (114, 126):
         rgba[:, x : x + 6, :3], depth_m[:, x : x + 6] = 0.0, 2.0
     out = defocus_frame(rgba, depth_m, lens)
-    for x in (90, 91, 102, 103, 114, 115):
+    for x in (110, 111, 122, 123):
         np.testing.assert_allclose(out[75:85, x, :3], disc[75:85, x, :3], rtol=0.15)
+
+
+@QUALITIES
+def test_what_is_bright_behind_slits_goes_on_behind_them(quality):
+    """A sky seen through narrow slits is no row of lamps: it is as bright in them as the sky is."""
+    rgba, depth_m = night(lamps=0)
+    rgba[..., :3], depth_m[...] = 0.1, 2.0
+    for x in (90, 102, 114):
+        rgba[60:100, x : x + 6, :3], depth_m[60:100, x : x + 6] = 20.0, 500.0
+    out = defocus_frame(rgba, depth_m, lens_for(8.0, depth_m=500.0), quality=quality)
+    for x in (92, 93, 104, 105, 116, 117):
+        np.testing.assert_allclose(out[70:90, x, :3], 20.0, rtol=0.1)
 
 
 @QUALITIES
