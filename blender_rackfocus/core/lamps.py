@@ -74,7 +74,8 @@ class Lamps:
     at      (n, 2) int64: row and column in the picture, beyond it too
     light   (n, C) float32, scene-linear
     coc     (n,) float32 signed radius in pixels
-    layer   (n,) int64: the first layer that is not nearer, as `Stand.at` counts: what is before it is before them
+    layer   (n,) int64: the layer next to them, as `Stand.at` counts: what is before it is before them. (Of the two that
+            they lie between, the farther one may find its pixels closed by their own surface.)
     shape   (height, width) of the frame and margin, (rows, columns), of the picture around it
     """
 
@@ -320,7 +321,7 @@ def taken_out(
     light[y, x] -= lamps
     circle = _alike(circle)
     at, number = _mirrored(np.column_stack([y, x]), _reach(circle, aperture), (height, width))
-    layer = np.ceil(place_of(circle[None])[0]).astype(np.int64)
+    layer = np.rint(place_of(circle[None])[0]).astype(np.int64)
     frame = height - 2 * margin[0], width - 2 * margin[1]
     at, lamps, circle, layer = (work.copy(plane) for plane in (at, lamps[number], circle[number], layer[number]))
     return Lamps(at, lamps, circle, layer, frame, margin, aperture)

@@ -72,6 +72,14 @@ def test_its_light_is_neither_lost_nor_made(quality):
         assert out[..., :3].sum() == pytest.approx(rgba[..., :3].sum(), rel=1e-3)
 
 
+@QUALITIES
+def test_its_light_is_there_wherever_layers_stand(quality):
+    rgba, depth_m = night()
+    for radius_px in np.arange(4.0, 9.0, 0.04):
+        out = defocus_frame(rgba, depth_m, lens_for(float(radius_px)), quality=quality)
+        assert out[..., :3].sum() == pytest.approx(rgba[..., :3].sum(), rel=1e-3)
+
+
 @pytest.mark.parametrize("depth_m", [50.0, 1.2])
 def test_a_lamp_at_a_distance_of_its_own_is_not_lost(depth_m):
     """Of a single pixel, which a draft has no sample of: beyond all else, or nearer."""
