@@ -107,9 +107,10 @@ def _sum_of_cells(values: np.ndarray, shares: np.ndarray, scale: int, out: np.nd
     for down in range(1, scale):
         cv2.accumulateProduct(values[down::scale], shares[down::scale], rows)
     across = rows.view(out.dtype)
-    np.copyto(out, across[:, ::scale])
+    total = across[:, ::scale].copy()
     for right in range(1, scale):
-        out += across[:, right::scale]
+        total += across[:, right::scale]
+    np.copyto(out, total)  # at once: two may do the same cells at the same time
     return out
 
 

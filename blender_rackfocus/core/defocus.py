@@ -321,8 +321,7 @@ def _halve(light: np.ndarray, coc: np.ndarray, small: np.ndarray, small_coc: np.
     if any(over):
         light, coc = (cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) for plane in (light, coc))
     cv2.resize(light, (width, height), dst=small[own], interpolation=cv2.INTER_AREA)
-    cv2.resize(coc, (width, height), dst=small_coc[own], interpolation=cv2.INTER_NEAREST)
-    small_coc[own] = _less_halving(small_coc[own])
+    small_coc[own] = _less_halving(cv2.resize(coc, (width, height), interpolation=cv2.INTER_NEAREST))
 
 
 def _less_halving(coc: np.ndarray) -> np.ndarray:
@@ -361,15 +360,16 @@ def _sharpen_band(
     """A band of a draft at full size, from what was made at half of it."""
     around = slice(max(rows.start // 2 - 1, 0), min(-(-rows.stop // 2) + 1, small.shape[0]))
     cut = slice(rows.start - 2 * around.start, rows.stop - 2 * around.start), slice(coc.shape[1])
-    result[rows], covered = (_doubled(plane[around])[cut] for plane in (half, half_before))
-    before[rows] = covered[..., 0]
+    own, covered = (_doubled(plane[around])[cut] for plane in (half, half_before))
+    before[rows] = covered = covered[..., 0]
     if glow is not None:
-        result[rows] += glow[rows, : coc.shape[1]]
+        own = own + glow[rows, : coc.shape[1]]
     x, y, wide, tall = cv2.boundingRect(cv2.inRange(coc[rows], -HALVED_PX, HALVED_PX))
     if tall:
         blunt = _doubled(small[around])[cut]
         here = slice(y, y + tall), slice(x, x + wide)
-        _sharpened(result[rows][here], blunt[here], light[rows][here], coc[rows][here], before[rows][here])
+        _sharpened(own[here], blunt[here], light[rows][here], coc[rows][here], covered[here])
+    result[rows] = own  # at once: two may do a band at the same time
 
 
 def _sharpened(result: np.ndarray, blunt: np.ndarray, light: np.ndarray, coc: np.ndarray, before: np.ndarray) -> None:
@@ -435,10 +435,20 @@ class _Tiles:
             glow.show_before(before)
         inner = slice(rim, rim + bottom - top), slice(rim, rim + right - left)
         total = total[:, inner[0], 2 * inner[1].start : 2 * inner[1].stop]
-        _picture(total, self.result[rows, columns])
         self.before[rows, columns] = before[inner]
-        if glow is not None:
-            glow.add_to(self.result if self.glow is None else self.glow)
+        picture = self.result[rows, columns]
+        if glow is None:
+            _picture(total, picture)
+            return
+        own = np.empty_like(picture)  # two may render a tile at once: what is added is added before it is written
+        _picture(total, own)
+        if self.glow is None:
+            glow.add_to(own, (top, left))
+        else:
+            lit = np.zeros((2 * (bottom - top), 2 * (right - left), self.glow.shape[2]), np.float32)
+            glow.add_to(lit, (2 * top, 2 * left))
+            self.glow[2 * top : 2 * bottom, 2 * left : 2 * right] = lit
+        picture[...] = own
 
 
 def _composite(
@@ -549,8 +559,9 @@ def _lit(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, work: Work
 def _lit_band(colour: np.ndarray, coc: np.ndarray, highlights: Highlights, out: np.ndarray, rows: slice) -> None:
     ramp = np.clip(np.abs(coc[rows]), 0, 1)
     factor = 1 + (highlight_factor(colour[rows], highlights) - 1) * ramp
-    out[rows] = colour[rows]
-    out[rows][..., :3] *= factor[..., None]
+    lit = colour[rows].copy()
+    lit[..., :3] *= factor[..., None]
+    out[rows] = lit
 
 
 def _check_behind(behind: Behind, shape: tuple[int, int]) -> None:

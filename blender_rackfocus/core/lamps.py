@@ -197,13 +197,18 @@ class Glow:
             cv2.max(before, cv2.resize(whole, before.shape[::-1], interpolation=cv2.INTER_AREA), dst=before)
             np.minimum(before, 1, out=before)
 
-    def add_to(self, picture: np.ndarray) -> None:
-        """Add what is seen to a picture: (H, W, C) float32, scene-linear, with more channels perhaps, written."""
+    def add_to(self, part: np.ndarray, corner: tuple[int, int]) -> None:
+        """Add what is seen to the part of the picture, whose first row and column are told.
+
+        part: (h, w, C) float32, scene-linear, with more channels perhaps, written.
+        """
         for discs in self.shown:
             planes = [*discs.light]
-            planes += [np.zeros_like(planes[0])] * (picture.shape[2] - len(planes))
-            into = picture[slice(*discs.box[0]), slice(*discs.box[1])]
-            into += cv2.merge(planes).reshape(into.shape)
+            planes += [np.zeros_like(planes[0])] * (part.shape[2] - len(planes))
+            rows, columns = (
+                slice(low - start, high - start) for (low, high), start in zip(discs.box, corner, strict=True)
+            )
+            part[rows, columns] += cv2.merge(planes).reshape(*planes[0].shape, part.shape[2])
 
     def _within_tile(self, box: Box) -> tuple[slice, slice]:
         (top, bottom), (left, right) = box

@@ -10,7 +10,7 @@ import pytest
 
 from blender_rackfocus.core import Aperture, Highlights, Lens, defocus_frame
 from blender_rackfocus.core.aperture import kernel
-from blender_rackfocus.core.crew.workers import workers
+from blender_rackfocus.core.crew.workers import Workers, workers
 from blender_rackfocus.core.lamps import Lamps, taken_out
 from blender_rackfocus.core.lens import coc_px
 from blender_rackfocus.core.levels import Stand
@@ -277,3 +277,15 @@ def test_light_given_back_to_what_was_clipped_makes_lamps():
     lamps = clipped >= 1
     lamps[..., 3] = False
     np.testing.assert_allclose(given, defocus_frame(np.where(lamps, np.float32(20), clipped), depth_m, lens), atol=1e-4)
+
+
+@QUALITIES
+def test_a_tile_that_two_render_at_once_is_lit_once(quality, monkeypatch):
+    """As helpers may, who look at the same moment what there is to do."""
+    rgba, depth_m = night()
+    once = defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality)
+    plain = Workers.here
+    monkeypatch.setattr(
+        Workers, "here", lambda work, job, parts: plain(work, job, [*parts]) and plain(work, job, [*parts])
+    )
+    np.testing.assert_array_equal(defocus_frame(rgba, depth_m, lens_for(9.0), quality=quality), once)
