@@ -11,6 +11,7 @@ bpy = pytest.importorskip("bpy")
 from live_shot import FAR_M, NEAR_M, two_depths, write_exr  # noqa: E402
 
 from blender_rackfocus.addon.desk import shots  # noqa: E402
+from blender_rackfocus.addon.desk.pull import width_px  # noqa: E402
 from blender_rackfocus.addon.sequencer import views  # noqa: E402
 from blender_rackfocus.addon.shot import marks, modifier  # noqa: E402
 from blender_rackfocus.addon.shot.focus import Focus  # noqa: E402
@@ -334,6 +335,15 @@ def test_from_camera_on_a_scene_strip_is_that_scenes_camera_frame_by_frame(shot)
         depsgraph.update()
         wanted = -scene.objects["Anna"].evaluated_get(depsgraph).matrix_world.translation.z
         assert focus(strip, frame) == pytest.approx(wanted, rel=0.0102)
+
+
+def test_circles_of_a_scene_strip_are_counted_in_its_own_scenes_pixels(shot):
+    """Which racks nobody will see, and how deep the field is, go by the picture that is refocused."""
+    inner = bpy.data.scenes.new("Inner")
+    inner.render.resolution_x, inner.render.resolution_y = 320, 90
+    strip = shot.scene.sequence_editor.strips.new_scene("S", inner, channel=5, frame_start=101)
+    assert shot.scene.render.resolution_x != 320
+    assert width_px(strip) == 320
 
 
 def test_what_no_lens_can_be_is_said_by_the_names_on_screen(strip):

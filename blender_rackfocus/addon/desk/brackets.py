@@ -14,7 +14,7 @@ from ..blender.errors import FrameError
 from ..sequencer import eyedropper
 from ..shot import marks
 from . import shots
-from .pull import width_px
+from .pull import picture_size, width_px
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,6 @@ def planes(scene: bpy.types.Scene) -> list[Plane]:
             except ValueError:
                 continue  # no lens can be that: said in the panel
     return list(by_strip.values())
-
-
-def picture_size(strip: bpy.types.Strip) -> tuple[float, float]:
-    """Width and height of a strip's own picture in pixels; the canvas where Blender has not looked at the file yet."""
-    elements = getattr(strip, "elements", None)
-    render = (strip.scene if strip.type == "SCENE" and strip.scene is not None else strip.id_data).render
-    if elements and elements[0].orig_width:
-        return float(elements[0].orig_width), float(elements[0].orig_height)
-    return float(render.resolution_x), float(render.resolution_y)
 
 
 def _plane(shown: strips.Shown) -> Plane:

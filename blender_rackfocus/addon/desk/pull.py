@@ -76,10 +76,17 @@ def pull_focus(
 
 
 def width_px(strip: bpy.types.Strip) -> int:
-    """Width of the strip's media in pixels; the scene's where Blender has not looked at the file yet."""
+    """Width of the strip's own picture in pixels."""
+    return round(picture_size(strip)[0])
+
+
+def picture_size(strip: bpy.types.Strip) -> tuple[float, float]:
+    """Width and height of a strip's own picture in pixels; the canvas where Blender has not looked at the file yet."""
     elements = getattr(strip, "elements", None)
-    wide = elements[0].orig_width if elements else 0
-    return wide or strip.id_data.render.resolution_x
+    render = (strip.scene if strip.type == "SCENE" and strip.scene is not None else strip.id_data).render
+    if elements and elements[0].orig_width:
+        return float(elements[0].orig_width), float(elements[0].orig_height)
+    return float(render.resolution_x), float(render.resolution_y)
 
 
 def check_kept(keys: list[Key], new_keys: list[Key]) -> None:
