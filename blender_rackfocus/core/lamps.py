@@ -361,18 +361,15 @@ def _brightness(
 ) -> bool:
     """Write the brightest channel of a band of rows, and the least of it and of its circles in cells; tells if it is
     bright anywhere."""
-    own, into = light[rows], bright[rows]
+    own, shape = light[rows], bright[rows].shape
     some = cv2.minMaxLoc(own.reshape(own.shape[0], -1))[1] > BRIGHT
-    if some:
-        planes = [cv2.extractChannel(own, channel) for channel in range(_colours(light))]
-        into[...] = planes[0].reshape(into.shape)
-        for plane in planes[1:]:
-            cv2.max(into, plane, dst=into)
-    else:
-        into.fill(0)
-    over = 0, -into.shape[0] % _CELL, 0, -into.shape[1] % _CELL
+    brightest = np.zeros(shape, np.float32)
+    for channel in range(_colours(light)) if some else ():
+        cv2.max(brightest, cv2.extractChannel(own, channel).reshape(shape), dst=brightest)
+    bright[rows] = brightest
+    over = 0, -shape[0] % _CELL, 0, -shape[1] % _CELL
     of_rows = slice(rows.start // _CELL, -(-rows.stop // _CELL))
-    for plane, least in ((into, cells), (coc[rows], nearest)):
+    for plane, least in ((brightest, cells), (coc[rows], nearest)):
         whole = cv2.copyMakeBorder(plane, *over, cv2.BORDER_REPLICATE) if any(over) else plane
         least[of_rows] = extreme_of_cells(cv2.min, whole, _CELL)
     return some

@@ -193,7 +193,7 @@ def jobs_done(job: Callable, arguments: list[tuple], taken: np.ndarray) -> tuple
     for all.
 
     taken: (jobs,) uint8 in shared memory, not 0 where somebody is at it. Two who look at the same moment both do a job,
-    which costs its time and nothing else: a job may be run again, and writes the same.
+    which costs its time and nothing else: a job writes the same again, and is never seen half way (`Workers.each`).
     """
     results = {}
     for number, own in enumerate(arguments):

@@ -57,7 +57,8 @@ class Workers:
         """Run a job for many tuples of arguments; what it returned, in order. An exception in a job is raised.
 
         It may be run in another process: it is a function of a module, or a method or `functools.partial` of what can
-        be pickled, and the arrays that it writes to are from `empty`. It may be run again after it was left half done.
+        be pickled, and the arrays that it writes to are from `empty`. It may be run again after it was left half done,
+        and by two at the same moment: it writes what is finished, adds to nothing, and reads nothing that it wrote.
         """
         return self.here(job, arguments)
 
